@@ -1,0 +1,344 @@
+//! Who is calling: the one [`Identity`] that every scheme produces and everything else reads.
+
+mod claim_path;
+mod hierarchy;
+mod names;
+mod scope;
+
+pub use claim_path::ClaimPath;
+pub use hierarchy::Hierarchy;
+pub use scope::Scope;
+
+use crate::{Place, Rejection, clock, json::Object};
+use http::Extensions;
+use names::Names;
+use serde::de::DeserializeOwned;
+use std::{any::Any, fmt, sync::Arc, time::SystemTime};
+
+/// Who is calling, as one scheme established it.
+///
+/// An [`AuthLayer`](crate::AuthLayer) puts it into the request's extensions. Cloning is cheap.
+///
+/// A subject is unique only within its issuer: [`issuer`](Self::issuer) and
+/// [`subject`](Self::subject) together are the key for accounts, limits and revocation.
+///
+/// A verifier builds one:
+///
+/// ```
+/// use tower_auth::Identity;
+///
+/// let identity = Identity::new("42").with_role("editor").with_scope("orders:read");
+/// assert_eq!(identity.subject(), "42");
+/// assert!(identity.has_role("editor"));
+/// assert!(!identity.has_role("admin"));
+/// ```
+#[derive(Clone)]
+pub struct Identity {
+    facts: Arc<Facts>,
+    /// What the schemes and the layer around this request add to the verifier's facts.
+    scheme: &'static str,
+    place: Option<Place>,
+    realm: Option<Arc<str>>,
+    implied: Option<Arc<Implied>>,
+}
+
+/// What a verifier said; shared by all requests with the same token or key.
+#[derive(Clone)]
+struct Facts {
+    issuer: Option<Arc<str>>,
+    subject: Box<str>,
+    roles: Names,
+    scopes: Names,
+    expires_at: Option<u64>,
+    authenticated_at: Option<u64>,
+    token_id: Option<Box<str>>,
+    claims: Option<Object>,
+    typed: Option<Arc<dyn Any + Send + Sync>>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Which roles and scopes come with others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Implied {
+    pub(crate) roles: Hierarchy,
+    pub(crate) scopes: Hierarchy,
+}
+
+/// The request passed an [`AuthLayer`](crate::AuthLayer) without credentials, because that
+/// layer lets visitors in.
+///
+/// Behind an `AuthLayer` exactly one of `Identity` and `Anonymous` is in the extensions.
+#[derive(Clone, Debug)]
+pub struct Anonymous(pub(crate) ());
+
+impl Identity {
+    /// An identity with this subject, unique within its issuer or realm.
+    pub fn new(subject: impl Into<Box<str>>) -> Self {
+        Self {
+            facts: Arc::new(Facts {
+                issuer: None,
+                subject: subject.into(),
+                roles: Names::default(),
+                scopes: Names::default(),
+                expires_at: None,
+                authenticated_at: None,
+                token_id: None,
+                claims: None,
+                typed: None,
+                data: None,
+            }),
+            scheme: "",
+            place: None,
+            realm: None,
+            implied: None,
+        }
+    }
+
+    // Verifiers build an identity before they share it, so that this clones nothing.
+    fn facts_mut(&mut self) -> &mut Facts {
+        Arc::make_mut(&mut self.facts)
+    }
+
+    /// Adds a role.
+    #[must_use]
+    pub fn with_role(mut self, role: impl AsRef<str>) -> Self {
+        self.facts_mut().roles.push(role.as_ref());
+        self
+    }
+
+    /// Adds several roles.
+    #[must_use]
+    pub fn with_roles(mut self, roles: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.facts_mut().roles.extend(roles);
+        self
+    }
+
+    /// Adds a scope (RFC 6749 section 3.3).
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl AsRef<str>) -> Self {
+        self.facts_mut().scopes.push(scope.as_ref());
+        self
+    }
+
+    /// Adds several scopes.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.facts_mut().scopes.extend(scopes);
+        self
+    }
+
+    /// Sets the issuer within which the subject is unique.
+    ///
+    /// Without one, the realm of the scheme or layer takes its place.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
+        self.facts_mut().issuer = Some(issuer.into());
+        self
+    }
+
+    /// Sets when the credentials end; whole seconds count.
+    #[must_use]
+    pub fn with_expiry(mut self, expires_at: SystemTime) -> Self {
+        self.facts_mut().expires_at = Some(clock::seconds(expires_at));
+        self
+    }
+
+    /// Sets when the user was last authenticated (`auth_time`); whole seconds count.
+    #[must_use]
+    pub fn with_authenticated_at(mut self, authenticated_at: SystemTime) -> Self {
+        self.facts_mut().authenticated_at = Some(clock::seconds(authenticated_at));
+        self
+    }
+
+    /// Sets the identifier of the credentials themselves: a `jti`, the id of an API key.
+    #[must_use]
+    pub fn with_token_id(mut self, token_id: impl Into<Box<str>>) -> Self {
+        self.facts_mut().token_id = Some(token_id.into());
+        self
+    }
+
+    /// Attaches what the verifier has read, such as the row of a database; see
+    /// [`data`](Self::data).
+    #[must_use]
+    pub fn with_data<T: Send + Sync + 'static>(mut self, data: T) -> Self {
+        self.facts_mut().data = Some(Arc::new(data));
+        self
+    }
+
+    #[allow(dead_code, reason = "only token verifiers have claims")]
+    pub(crate) fn with_claims(mut self, claims: Object) -> Self {
+        self.facts_mut().claims = Some(claims);
+        self
+    }
+
+    #[allow(dead_code, reason = "only token verifiers have claims")]
+    pub(crate) fn with_typed_claims(mut self, typed: Arc<dyn Any + Send + Sync>) -> Self {
+        self.facts_mut().typed = Some(typed);
+        self
+    }
+
+    /// Who it is, within [`issuer`](Self::issuer).
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.facts.subject
+    }
+
+    /// Within what the subject is unique: the token's issuer (`iss`), or the realm.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.facts.issuer.as_deref().or(self.realm.as_deref())
+    }
+
+    /// The roles that the credentials carry, without those they imply.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.facts.roles.iter()
+    }
+
+    /// The scopes that the credentials carry, without those they imply.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.facts.scopes.iter()
+    }
+
+    /// Whether the identity has this role, by itself or because one of its roles implies it
+    /// ([`AuthLayer::role_hierarchy`](crate::AuthLayer::role_hierarchy)).
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        let implied = self.implied.as_deref().map(|implied| &implied.roles);
+        has(self.roles(), implied, role)
+    }
+
+    /// Whether the identity has this scope, by itself or because one of its scopes implies it
+    /// ([`AuthLayer::scope_hierarchy`](crate::AuthLayer::scope_hierarchy)).
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        let implied = self.implied.as_deref().map(|implied| &implied.scopes);
+        has(self.scopes(), implied, scope)
+    }
+
+    /// When the credentials end, to the second; `None` if they do not.
+    ///
+    /// A WebSocket or gRPC stream may outlive the token that opened it: check
+    /// [`expired`](Self::expired) on the way, or end the stream at this time.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.facts.expires_at.map(clock::at)
+    }
+
+    /// Whether the credentials have ended since, by the system's clock and without leeway.
+    #[must_use]
+    pub fn expired(&self) -> bool {
+        self.expires_at()
+            .is_some_and(|end| SystemTime::now() >= end)
+    }
+
+    /// When the user was last authenticated (`auth_time`), if the credentials say so.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<SystemTime> {
+        self.facts.authenticated_at.map(clock::at)
+    }
+
+    /// The identifier of the credentials themselves: a token's `jti`, the id of an API key.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.facts.token_id.as_deref()
+    }
+
+    /// One claim of the token, parsed on demand.
+    ///
+    /// The path is one top-level name, or a list of names that nest. `None` if the credentials
+    /// carry no claims, the claim is absent, or it is not a `T`.
+    ///
+    /// ```
+    /// # let identity = tower_auth::Identity::new("42");
+    /// let email: Option<String> = identity.claim("email");
+    /// let roles: Option<Vec<String>> = identity.claim(["realm_access", "roles"]);
+    /// ```
+    #[must_use]
+    pub fn claim<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
+        self.facts.claims.as_ref()?.at(&path.into())?.to()
+    }
+
+    /// All claims of the token as one type, parsed on demand.
+    ///
+    /// `None` if the credentials carry no claims or they are not a `T`. Where every request
+    /// needs them, let the verifier parse them once: see [`typed_claims`](Self::typed_claims).
+    #[must_use]
+    pub fn claims<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(self.facts.claims.as_ref()?.as_bytes()).ok()
+    }
+
+    /// The claims as the type that the verifier parsed them into, once per token.
+    #[must_use]
+    pub fn typed_claims<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.facts.typed.clone()?.downcast().ok()
+    }
+
+    /// What the verifier attached with [`with_data`](Self::with_data), if it is a `T`.
+    #[must_use]
+    pub fn data<T: 'static>(&self) -> Option<&T> {
+        self.facts.data.as_deref()?.downcast_ref()
+    }
+
+    /// The name of the scheme that authenticated the request; empty before one has.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// Where in the request the credentials lay.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// Who is calling, out of a request's extensions; `Ok(None)` for a visitor.
+    ///
+    /// # Errors
+    ///
+    /// A rejection with status 500 if no [`AuthLayer`](crate::AuthLayer) is in front: nobody
+    /// knows who is calling, so nobody may pass for a visitor.
+    pub fn from_extensions(extensions: &Extensions) -> Result<Option<&Self>, Rejection> {
+        match extensions.get::<Self>() {
+            Some(identity) => Ok(Some(identity)),
+            None if extensions.get::<Anonymous>().is_some() => Ok(None),
+            None => Err(Rejection::no_auth_layer()),
+        }
+    }
+
+    /// Completes the verifier's answer by what the scheme and the layer know.
+    pub(crate) fn established(
+        mut self,
+        scheme: &'static str,
+        place: Place,
+        realm: Option<&Arc<str>>,
+        implied: Option<&Arc<Implied>>,
+    ) -> Self {
+        self.scheme = scheme;
+        self.place = Some(place);
+        self.realm = realm.cloned();
+        self.implied = implied.cloned();
+        self
+    }
+}
+
+fn has<'a>(
+    mut own: impl Iterator<Item = &'a str>,
+    hierarchy: Option<&Hierarchy>,
+    wanted: &str,
+) -> bool {
+    own.any(|name| name == wanted || hierarchy.is_some_and(|h| h.implies(name, wanted)))
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Claims and data stay out: they are the application's, and may be private.
+        f.debug_struct("Identity")
+            .field("subject", &self.subject())
+            .field("issuer", &self.issuer())
+            .field("roles", &self.facts.roles)
+            .field("scopes", &self.facts.scopes)
+            .field("scheme", &self.scheme)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,120 @@
+//! The cross-site check: did another site make the browser send this?
+//!
+//! 1. `GET` and `HEAD` pass: they change nothing, and the same-origin policy hides the answer.
+//!    A WebSocket upgrade does not pass so, since that policy does not apply to it.
+//! 2. With `Sec-Fetch-Site` (Fetch Metadata, section 2.3): `same-origin` and `none` pass.
+//! 3. Without it, a request without `Origin` passes (no browser of the last years sends it), and
+//!    so does one whose `Origin` is the host that the request is for.
+//! 4. Otherwise the `Origin` has to be trusted.
+
+use crate::Rejection;
+use http::{HeaderName, Method, header, request::Parts, uri::Authority};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The cross-site check and the origins it trusts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CrossSite {
+    trusted: Vec<String>,
+    off: bool,
+}
+
+impl CrossSite {
+    /// # Panics
+    ///
+    /// If this is no serialised origin (`https://app.example.com`, RFC 6454 section 6.2).
+    #[track_caller]
+    pub(crate) fn trust(&mut self, origin: &str) {
+        let origin = origin.to_ascii_lowercase();
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        assert!(
+            authority.is_some_and(|authority| authority
+                .parse::<Authority>()
+                .is_ok_and(|parsed| { parsed.as_str() == authority && !authority.contains('@') })),
+            "{origin:?} is not an origin such as \"https://app.example.com\""
+        );
+        self.trusted.push(origin);
+    }
+
+    pub(crate) fn turn_off(&mut self) {
+        self.off = true;
+    }
+
+    pub(crate) fn check(&self, head: &Parts) -> Result<(), Rejection> {
+        if self.off || is_harmless(head) || self.is_same_site(head) {
+            return Ok(());
+        }
+        Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"))
+    }
+
+    fn is_same_site(&self, head: &Parts) -> bool {
+        let mut sites = head.headers.get_all(SEC_FETCH_SITE).iter().peekable();
+        let mut origins = head.headers.get_all(header::ORIGIN).iter();
+        let origin = origins.next();
+        if origins.next().is_some() {
+            return false;
+        }
+        let own = if sites.peek().is_some() {
+            sites.all(|site| site == "same-origin" || site == "none")
+        } else {
+            match origin {
+                None => true,
+                Some(origin) => origin.to_str().is_ok_and(|origin| is_own(origin, head)),
+            }
+        };
+        own || origin
+            .and_then(|origin| origin.to_str().ok())
+            .is_some_and(|origin| {
+                self.trusted
+                    .iter()
+                    .any(|trusted| trusted.eq_ignore_ascii_case(origin))
+            })
+    }
+}
+
+fn is_harmless(head: &Parts) -> bool {
+    let upgrades = || {
+        let values = head.headers.get_all(header::UPGRADE).iter();
+        let mut protocols = values.flat_map(|value| value.as_bytes().split(|&b| b == b','));
+        protocols.any(|protocol| {
+            // `websocket`, or with a version (RFC 9110 section 7.8).
+            let name = protocol.split(|&b| b == b'/').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"websocket")
+        })
+    };
+    matches!(head.method, Method::GET | Method::HEAD) && !upgrades()
+}
+
+/// Whether the origin is the host that the request is for. The server cannot see its own scheme
+/// behind a proxy, so `http://` and `https://` of one host count as one site.
+fn is_own(origin: &str, head: &Parts) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return false;
+    };
+    let host = match head.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => {
+            let mut hosts = head.headers.get_all(header::HOST).iter();
+            match (
+                hosts.next().and_then(|host| host.to_str().ok()),
+                hosts.next(),
+            ) {
+                (Some(host), None) => host,
+                _ => return false,
+            }
+        }
+    };
+    // A serialised origin leaves its scheme's default port out; `Host` need not.
+    let default_port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    let bare = |host: &str| {
+        let host = host.to_ascii_lowercase();
+        host.strip_suffix(default_port)
+            .map(str::to_owned)
+            .unwrap_or(host)
+    };
+    !authority.is_empty() && bare(authority) == bare(host)
+}

@@ -1,0 +1,303 @@
+//! One configured location, and several in order.
+
+use super::{Credential, Found, Place, cookie, query, websocket};
+use crate::{Rejection, rejection::is_token};
+use http::{HeaderName, HeaderValue, header, request::Parts};
+use std::{borrow::Cow, fmt, ops::Range};
+
+/// One location where a scheme looks for its credentials: what OpenAPI calls `in` and `name`.
+///
+/// ```
+/// use tower_auth::Location;
+///
+/// let locations = [
+///     Location::header("x-api-key"),
+///     Location::query("api_key"),
+///     Location::cookie("__Host-api_key"),
+/// ];
+/// # let _ = locations;
+/// ```
+///
+/// # Panics
+///
+/// Every constructor panics on a name that cannot be one; names are constants of a program.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Location(Kind);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
+    /// The name of the scheme, in lower case.
+    Authorization(Box<str>),
+    Header(HeaderName),
+    Query(Box<str>),
+    Cookie(Box<str>),
+    WebSocketProtocol(Box<str>),
+    Connection,
+}
+
+impl Location {
+    /// `Authorization: SCHEME credentials`; the scheme's name is case-insensitive
+    /// (RFC 9110 section 11.1).
+    #[track_caller]
+    #[must_use]
+    pub fn authorization(scheme: &str) -> Self {
+        assert!(is_token(scheme), "scheme name {scheme:?} is not a token");
+        Self(Kind::Authorization(scheme.to_ascii_lowercase().into()))
+    }
+
+    /// A header field of its own, which holds nothing but the credential.
+    #[track_caller]
+    #[must_use]
+    pub fn header(name: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .unwrap_or_else(|_| panic!("{name:?} is not the name of a header field"));
+        assert!(
+            !matches!(
+                name,
+                header::AUTHORIZATION | header::COOKIE | header::SEC_WEBSOCKET_PROTOCOL
+            ),
+            "{name} has a location of its own"
+        );
+        Self(Kind::Header(name))
+    }
+
+    /// A parameter of the query, percent-decoded.
+    ///
+    /// The layer strips it from the URI passed inward. Proxies, browsers and the server's own
+    /// access log in front have seen it by then: prefer a header (RFC 6750 section 2.3).
+    #[track_caller]
+    #[must_use]
+    pub fn query(name: &str) -> Self {
+        assert!(!name.is_empty(), "a query parameter has a name");
+        Self(Kind::Query(name.into()))
+    }
+
+    /// A cookie. Its requests pass the cross-site check; prefer a `__Host-` name.
+    #[track_caller]
+    #[must_use]
+    pub fn cookie(name: &str) -> Self {
+        assert!(is_token(name), "{name:?} is not the name of a cookie");
+        Self(Kind::Cookie(name.into()))
+    }
+
+    /// An element of `Sec-WebSocket-Protocol` with this prefix: all that a browser's
+    /// `new WebSocket(url, ["chat", "bearer." + token])` lets a page add to the handshake.
+    ///
+    /// The element is stripped from what is passed inward. A browser insists that the server
+    /// chooses one of the protocols it offered, so a page offers a second one, as above.
+    #[track_caller]
+    #[must_use]
+    pub fn websocket_protocol(prefix: &str) -> Self {
+        assert!(is_token(prefix), "{prefix:?} cannot begin a subprotocol");
+        Self(Kind::WebSocketProtocol(prefix.into()))
+    }
+
+    /// The connection itself, for schemes that judge a client certificate.
+    #[must_use]
+    pub fn connection() -> Self {
+        Self(Kind::Connection)
+    }
+
+    /// What kind of place this is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self.0 {
+            Kind::Authorization(_) => Place::Authorization,
+            Kind::Header(_) => Place::Header,
+            Kind::Query(_) => Place::Query,
+            Kind::Cookie(_) => Place::Cookie,
+            Kind::WebSocketProtocol(_) => Place::WebSocketProtocol,
+            Kind::Connection => Place::Connection,
+        }
+    }
+
+    /// The name of the scheme, field, parameter or cookie, or the prefix of the subprotocol.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Kind::Header(name) => name.as_str(),
+            Kind::Authorization(name)
+            | Kind::Query(name)
+            | Kind::Cookie(name)
+            | Kind::WebSocketProtocol(name) => name,
+            Kind::Connection => "",
+        }
+    }
+
+    /// The header field that this location is part of, for `Vary`.
+    pub(crate) fn field(&self) -> Option<HeaderName> {
+        match &self.0 {
+            Kind::Authorization(_) => Some(header::AUTHORIZATION),
+            Kind::Header(name) => Some(name.clone()),
+            Kind::Cookie(_) => Some(header::COOKIE),
+            Kind::WebSocketProtocol(_) => Some(header::SEC_WEBSOCKET_PROTOCOL),
+            Kind::Query(_) | Kind::Connection => None,
+        }
+    }
+
+    /// What lies here.
+    pub(super) fn look<'a>(&self, head: &'a Parts) -> Look<'a> {
+        let headers = &head.headers;
+        match &self.0 {
+            Kind::Authorization(scheme) => {
+                let mut look = Look::Nothing;
+                for value in headers.get_all(header::AUTHORIZATION) {
+                    if let Some(range) = after_scheme(value.as_bytes(), scheme) {
+                        look = look.and(Raw::Field(value, range));
+                    }
+                }
+                look
+            }
+            Kind::Header(name) => {
+                let mut look = Look::Nothing;
+                for value in headers.get_all(name) {
+                    look = look.and(Raw::Field(value, 0..value.len()));
+                }
+                look
+            }
+            Kind::Query(name) => query::look(head.uri.query(), name),
+            Kind::Cookie(name) => cookie::look(headers, name),
+            Kind::WebSocketProtocol(prefix) => websocket::look(headers, prefix),
+            Kind::Connection => Look::Nothing,
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.place().as_str(), self.name())
+    }
+}
+
+/// What lies in one location.
+pub(super) enum Look<'a> {
+    Nothing,
+    One(Raw<'a>),
+    Several,
+}
+
+/// The raw credential.
+pub(super) enum Raw<'a> {
+    Field(&'a HeaderValue, Range<usize>),
+    /// Of the query, still percent-encoded.
+    Query(&'a str),
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn and(self, raw: Raw<'a>) -> Self {
+        match self {
+            Self::Nothing => Self::One(raw),
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
+
+    fn found(&self, place: Place) -> Found {
+        match self {
+            Self::Nothing => Found::nothing(),
+            Self::One(_) => Found::at(place),
+            Self::Several => Found::ambiguous(place),
+        }
+    }
+}
+
+impl Raw<'_> {
+    fn credential(self) -> Result<Credential, Rejection> {
+        match self {
+            Self::Field(value, range) => Ok(Credential::of_field(value, range)),
+            Self::Query(text) => query::decode(text.as_bytes())
+                .map(Cow::into_owned)
+                .map(Credential::new)
+                .ok_or_else(Rejection::malformed),
+        }
+    }
+}
+
+/// The range behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is this one
+/// (`credentials` of RFC 9110 section 11.4).
+fn after_scheme(value: &[u8], scheme: &str) -> Option<Range<usize>> {
+    let (name, rest) = value.split_at_checked(scheme.len())?;
+    if !name.eq_ignore_ascii_case(scheme.as_bytes()) {
+        return None;
+    }
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    if spaces == 0 && !rest.is_empty() {
+        return None;
+    }
+    Some(scheme.len() + spaces..value.len())
+}
+
+/// The locations of one scheme, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Locations(Vec<Location>);
+
+#[allow(
+    dead_code,
+    reason = "which schemes have several locations depends on the features"
+)]
+impl Locations {
+    #[track_caller]
+    pub(crate) fn new(locations: impl IntoIterator<Item = Location>) -> Self {
+        let locations: Vec<_> = locations.into_iter().collect();
+        assert!(
+            !locations.is_empty(),
+            "a scheme looks for its credentials in at least one location"
+        );
+        Self(locations)
+    }
+
+    pub(crate) fn all(&self) -> &[Location] {
+        &self.0
+    }
+
+    /// How many credentials there are, and where.
+    pub(crate) fn find(&self, head: &Parts) -> Found {
+        self.0.iter().fold(Found::nothing(), |found, location| {
+            found.and(location.look(head).found(location.place()))
+        })
+    }
+
+    /// The one credential that counts.
+    ///
+    /// # Errors
+    ///
+    /// Malformed, if there are several, or if it is broken on the level of its place.
+    pub(crate) fn take(&self, head: &Parts) -> Option<(Place, Result<Credential, Rejection>)> {
+        let mut found = Found::nothing();
+        let mut taken = Look::Nothing;
+        for location in &self.0 {
+            let look = location.look(head);
+            let both = found.and(look.found(location.place()));
+            if both != found {
+                taken = look;
+            }
+            found = both;
+        }
+        let place = found.anywhere()?;
+        match taken {
+            Look::One(raw) if !found.is_ambiguous() => Some((place, raw.credential())),
+            _ => Some((place, Err(Rejection::malformed()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_ends_at_its_spaces() {
+        let after = |value: &str| {
+            after_scheme(value.as_bytes(), "basic").map(|range| value[range].to_owned())
+        };
+        assert_eq!(after("Basic abc"), Some("abc".into()));
+        assert_eq!(after("bASIC   abc"), Some("abc".into()));
+        assert_eq!(after("Basic"), Some(String::new()));
+        assert_eq!(after("Basic "), Some(String::new()));
+        assert_eq!(after("Basic  a b "), Some("a b ".into()));
+        assert_eq!(after("Basic=abc"), None);
+        assert_eq!(after("Basic\tabc"), None);
+        assert_eq!(after("Basicabc"), None);
+        assert_eq!(after("Bas"), None);
+        assert_eq!(after(""), None);
+    }
+}

@@ -1,0 +1,250 @@
+//! Why a request was refused, and how that is told to clients.
+//!
+//! A [`Rejection`] is one of eight [`RejectionKind`]s, each with its own status. It is rendered
+//! once, by the layer or extractor that found it, as `application/problem+json` (RFC 9457) or,
+//! behind a layer built with `.grpc()`, as a trailers-only gRPC reply. The outermost
+//! [`AuthLayer`](crate::AuthLayer) that sees it adds the challenges.
+//!
+//! Clients get fixed texts only: the type of every text sent is `&'static str`. The cause goes
+//! to [`Rejection::source`](std::error::Error::source) and from there to logs.
+
+mod challenge;
+mod kind;
+mod render;
+
+pub(crate) use challenge::is_token;
+pub use challenge::{Challenge, Challenges};
+pub use kind::RejectionKind;
+pub use render::Format;
+pub(crate) use render::{Responder, render};
+
+use crate::Scope;
+use http::StatusCode;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+/// A request that was refused: why, and what may be told about it.
+///
+/// A verifier, loader or policy returns one; a handler may too. Cloning is cheap.
+///
+/// ```
+/// use tower_auth::{Rejection, RejectionKind};
+///
+/// let rejection = Rejection::unavailable(std::io::Error::other("database is down"));
+/// assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+/// assert_eq!(rejection.status(), 503);
+/// assert!(rejection.retry_after().is_some());
+/// ```
+#[derive(Clone)]
+#[must_use = "a rejection that is not returned refuses nothing"]
+pub struct Rejection {
+    kind: RejectionKind,
+    /// The scheme that judged; only its challenge carries an error code.
+    scheme: Option<&'static str>,
+    detail: &'static str,
+    retry_after: Option<Duration>,
+    extra: Option<Arc<Extra>>,
+    stage: Stage,
+}
+
+/// The rare parts, behind one pointer so that a `Result` stays small.
+#[derive(Clone, Default)]
+struct Extra {
+    source: Option<Arc<dyn Error + Send + Sync>>,
+    scopes: Vec<Scope>,
+}
+
+/// How far a rejection has got on its way to the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not rendered by this crate: a handler put it on a response of its own.
+    Bare,
+    /// This crate made the response; a layer outside may render it anew.
+    Rendered,
+    /// An `AuthLayer` has added its challenges: final.
+    Challenged,
+}
+
+impl Rejection {
+    fn of(kind: RejectionKind) -> Self {
+        Self {
+            kind,
+            scheme: None,
+            detail: kind.detail(),
+            retry_after: None,
+            extra: None,
+            stage: Stage::Bare,
+        }
+    }
+
+    /// No credentials were sent: 401, without an error code (RFC 6750 section 3.1).
+    pub fn missing() -> Self {
+        Self::of(RejectionKind::Missing)
+    }
+
+    /// The credentials are not of the scheme's form, or there are several: 400.
+    pub fn malformed() -> Self {
+        Self::of(RejectionKind::Malformed)
+    }
+
+    /// Wrong, unknown, expired or revoked credentials: 401.
+    pub fn invalid() -> Self {
+        Self::of(RejectionKind::Invalid)
+    }
+
+    /// The identity was authenticated too weakly or too long ago: 401 (RFC 9470).
+    pub fn insufficient_authentication() -> Self {
+        Self::of(RejectionKind::InsufficientAuthentication)
+    }
+
+    /// The identity is known and not allowed: 403.
+    pub fn forbidden() -> Self {
+        Self::of(RejectionKind::Forbidden)
+    }
+
+    /// The identity is known and lacks scopes: 403, and the challenge names those needed
+    /// (RFC 6750 section 3.1, `insufficient_scope`).
+    pub fn insufficient_scope(needed: impl IntoIterator<Item = Scope>) -> Self {
+        Self::forbidden().with_scopes(needed)
+    }
+
+    /// Too many attempts: 429, to be tried again after `retry_after` (sent in whole seconds,
+    /// rounded up, at least one).
+    pub fn too_many(retry_after: Duration) -> Self {
+        Self::of(RejectionKind::TooMany).with_retry_after(retry_after)
+    }
+
+    /// Nobody can tell now: a store or key set cannot be reached. 503, to be tried again after
+    /// one second.
+    ///
+    /// Made to be used as `.map_err(Rejection::unavailable)`. The source reaches logs, never
+    /// the client.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::of(RejectionKind::Unavailable)
+            .with_retry_after(Duration::from_secs(1))
+            .with_source(source)
+    }
+
+    /// No [`AuthLayer`](crate::AuthLayer) is in front, so nobody knows who is calling: 500.
+    pub fn no_auth_layer() -> Self {
+        Self::of(RejectionKind::NoAuthLayer)
+    }
+
+    /// Says more to the client, in a text that is the same for every request.
+    pub fn with_detail(mut self, detail: &'static str) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// Keeps the cause for logs; clients never see it.
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.extra_mut().source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// Sets `Retry-After`, sent in whole seconds, rounded up, at least one.
+    pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    pub(crate) fn with_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.extra_mut().scopes = scopes.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn with_scheme(mut self, scheme: &'static str) -> Self {
+        self.scheme = Some(scheme);
+        self
+    }
+
+    fn extra_mut(&mut self) -> &mut Extra {
+        Arc::make_mut(self.extra.get_or_insert_default())
+    }
+
+    /// What kind of refusal this is.
+    #[must_use]
+    pub fn kind(&self) -> RejectionKind {
+        self.kind
+    }
+
+    /// The HTTP status that goes with the kind.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// The name of the scheme that judged, if one did.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.scheme
+    }
+
+    /// The text sent to the client.
+    #[must_use]
+    pub fn detail(&self) -> &'static str {
+        self.detail
+    }
+
+    /// After how long a client may try again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The scopes that the request would have needed, as far as they are known.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        self.extra.as_deref().map_or(&[], |extra| &extra.scopes)
+    }
+
+    /// Whether an outer layer may still add challenges.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage != Stage::Challenged
+    }
+
+    /// Whether the response around it is this crate's own rendering.
+    pub(crate) fn is_rendered(&self) -> bool {
+        self.stage == Stage::Rendered
+    }
+
+    pub(crate) fn rendered(mut self) -> Self {
+        self.stage = Stage::Rendered;
+        self
+    }
+
+    pub(crate) fn challenged(mut self) -> Self {
+        self.stage = Stage::Challenged;
+        self
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail)
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Rejection");
+        debug
+            .field("kind", &self.kind)
+            .field("detail", &self.detail);
+        if let Some(scheme) = self.scheme {
+            debug.field("scheme", &scheme);
+        }
+        if let Some(source) = self.source() {
+            debug.field("source", &format_args!("{source}"));
+        }
+        debug.finish()
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self.extra.as_deref()?.source.as_deref() {
+            Some(source) => Some(source),
+            None => None,
+        }
+    }
+}

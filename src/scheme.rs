@@ -1,0 +1,221 @@
+//! [`Scheme`]: finds its credentials in a request and judges them.
+
+use crate::{Challenges, Found, Identity, Location, Place, Rejection, Verdict};
+use http::{request, response};
+use std::{fmt, sync::Arc};
+
+/// An authentication scheme: finds its credentials in the request head and judges them.
+///
+/// An [`AuthLayer`](crate::AuthLayer) asks in this order: [`find`](Self::find), and only where
+/// exactly one credential counts, [`authenticate`](Self::authenticate); and
+/// [`challenge`](Self::challenge) where the answer is 401 (or 400, or 403 for want of scopes).
+///
+/// Implement it for a scheme that this crate does not know. What is below a scheme (users,
+/// keys, tokens) is a [`Verify`](crate::Verify) and needs no scheme of its own.
+///
+/// ```
+/// use http::request::Parts;
+/// use tower_auth::{Attempt, Challenge, Challenges, Found, Identity, Location, Place};
+/// use tower_auth::{Rejection, Scheme, Verdict};
+///
+/// /// Trusts a header that a proxy in front sets and strips from what clients send.
+/// struct Proxied;
+///
+/// impl Scheme for Proxied {
+///     fn locations(&self) -> Vec<Location> {
+///         vec![Location::header("x-remote-user")]
+///     }
+///
+///     fn find(&self, head: &Parts) -> Found {
+///         match head.headers.get_all("x-remote-user").iter().count() {
+///             0 => Found::nothing(),
+///             1 => Found::at(Place::Header),
+///             _ => Found::ambiguous(Place::Header),
+///         }
+///     }
+///
+///     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
+///         let user = head.headers.get("x-remote-user")?;
+///         let identity = user.to_str().map(Identity::new).map_err(|_| Rejection::malformed());
+///         Some(Attempt::new("Proxied", Place::Header, Verdict::ready(identity)))
+///     }
+///
+///     fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {
+///         let realm = challenges.realm();
+///         challenges.push(Challenge::new("Proxied").param("realm", realm));
+///     }
+/// }
+/// ```
+pub trait Scheme: Send + Sync + 'static {
+    /// Every location that the scheme reads, asked once at start-up.
+    ///
+    /// Two schemes of one layer must not share any. What lies there is hidden from inner
+    /// services, and responses `Vary` by it.
+    fn locations(&self) -> Vec<Location>;
+
+    /// How many credentials of this scheme the request carries, and where.
+    ///
+    /// Pure and cheap: asked of every scheme before any of them judges.
+    fn find(&self, head: &request::Parts) -> Found;
+
+    /// Judges the credentials; `None` if the request carries none of this scheme.
+    fn authenticate(&self, head: &request::Parts) -> Option<Attempt>;
+
+    /// Adds what a client is told of this scheme when a request is refused.
+    ///
+    /// An error code belongs only there if the scheme itself judged:
+    /// [`Rejection::scheme`] is then its name. Every scheme adds a challenge to a 401.
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>);
+
+    /// This scheme or another one: whichever the request carries credentials of.
+    ///
+    /// A bad credential of one is never offered to the other.
+    fn or(self, other: impl Scheme) -> AnyOf
+    where
+        Self: Sized,
+    {
+        AnyOf(vec![Box::new(self)]).or(other)
+    }
+}
+
+impl<T: Scheme + ?Sized> Scheme for Arc<T> {
+    fn locations(&self) -> Vec<Location> {
+        (**self).locations()
+    }
+
+    fn find(&self, head: &request::Parts) -> Found {
+        (**self).find(head)
+    }
+
+    fn authenticate(&self, head: &request::Parts) -> Option<Attempt> {
+        (**self).authenticate(head)
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        (**self).challenge(rejection, challenges);
+    }
+}
+
+impl<T: Scheme + ?Sized> Scheme for Box<T> {
+    fn locations(&self) -> Vec<Location> {
+        (**self).locations()
+    }
+
+    fn find(&self, head: &request::Parts) -> Found {
+        (**self).find(head)
+    }
+
+    fn authenticate(&self, head: &request::Parts) -> Option<Attempt> {
+        (**self).authenticate(head)
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        (**self).challenge(rejection, challenges);
+    }
+}
+
+/// Several schemes, of which a request uses one; made by [`Scheme::or`].
+pub struct AnyOf(Vec<Box<dyn Scheme>>);
+
+impl AnyOf {
+    /// One scheme more.
+    #[must_use]
+    pub fn or(mut self, other: impl Scheme) -> Self {
+        self.0.push(Box::new(other));
+        self
+    }
+}
+
+impl Scheme for AnyOf {
+    fn locations(&self) -> Vec<Location> {
+        self.0
+            .iter()
+            .flat_map(|scheme| scheme.locations())
+            .collect()
+    }
+
+    fn find(&self, head: &request::Parts) -> Found {
+        self.0.iter().fold(Found::nothing(), |found, scheme| {
+            found.and(scheme.find(head))
+        })
+    }
+
+    fn authenticate(&self, head: &request::Parts) -> Option<Attempt> {
+        let mut found = Found::nothing();
+        let mut chosen = None;
+        for scheme in &self.0 {
+            let both = found.and(scheme.find(head));
+            if both != found {
+                chosen = Some(scheme);
+            }
+            found = both;
+        }
+        let place = found.anywhere()?;
+        if found.is_ambiguous() {
+            return Some(Attempt::new("", place, Err(Rejection::malformed())));
+        }
+        chosen?.authenticate(head)
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        for scheme in &self.0 {
+            scheme.challenge(rejection, challenges);
+        }
+    }
+}
+
+impl fmt::Debug for AnyOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.locations()).finish()
+    }
+}
+
+type OnResponse = dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send;
+
+/// One try to authenticate a request: by which scheme, from where, with which verdict.
+#[must_use]
+pub struct Attempt {
+    pub(crate) scheme: &'static str,
+    pub(crate) place: Place,
+    pub(crate) realm: Option<Arc<str>>,
+    pub(crate) verdict: Verdict<Identity>,
+    pub(crate) on_response: Option<Box<OnResponse>>,
+}
+
+impl Attempt {
+    /// A try of the scheme with this name.
+    pub fn new(scheme: &'static str, place: Place, verdict: impl Into<Verdict<Identity>>) -> Self {
+        Self {
+            scheme,
+            place,
+            realm: None,
+            verdict: verdict.into(),
+            on_response: None,
+        }
+    }
+
+    /// The realm within which subjects are unique, for identities without an issuer.
+    pub fn with_realm(mut self, realm: Arc<str>) -> Self {
+        self.realm = Some(realm);
+        self
+    }
+
+    /// What the scheme adds to the response, whatever becomes of the request.
+    pub fn on_response(
+        mut self,
+        f: impl FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send + 'static,
+    ) -> Self {
+        self.on_response = Some(Box::new(f));
+        self
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("scheme", &self.scheme)
+            .field("place", &self.place)
+            .field("verdict", &self.verdict)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! [`Verify`]: what an application plugs in below a scheme.
+
+use crate::{Identity, IntoVerdict, Verdict};
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+/// Judges the credentials that a scheme found: users, keys, tokens.
+///
+/// A verifier never sees a request, only small owned credentials, so it can be tested without
+/// one and shared between schemes. The answers mean different things and must be told apart:
+///
+/// | the credentials are | answer |
+/// |---|---|
+/// | good | `Ok(identity)` |
+/// | wrong, expired, revoked, unknown | `Err(Rejection::invalid())`: 401 |
+/// | impossible to judge now (database down) | `Err(Rejection::unavailable(error))`: 503 |
+///
+/// Most applications write a closure: [`verify_fn`].
+pub trait Verify<C>: Send + Sync + 'static {
+    /// Judges one set of credentials.
+    fn verify(&self, credentials: C) -> Verdict<Identity>;
+}
+
+impl<C, V: Verify<C> + ?Sized> Verify<C> for Arc<V> {
+    fn verify(&self, credentials: C) -> Verdict<Identity> {
+        (**self).verify(credentials)
+    }
+}
+
+impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
+    fn verify(&self, credentials: C) -> Verdict<Identity> {
+        (**self).verify(credentials)
+    }
+}
+
+/// A verifier from a closure, plain or async.
+///
+/// The type of the closure's argument says which credentials it judges: an API key, a bearer
+/// token, a user and password, or an application's own.
+///
+/// ```
+/// use tower_auth::{Identity, Rejection, verify_fn};
+///
+/// struct Ticket(u64);
+///
+/// # async fn owner_of(_: u64) -> Result<Option<String>, std::io::Error> { Ok(None) }
+/// let tickets = verify_fn(|ticket: Ticket| async move {
+///     let owner = owner_of(ticket.0)
+///         .await
+///         .map_err(Rejection::unavailable)? // an outage is never a denial
+///         .ok_or_else(Rejection::invalid)?;
+///     Ok(Identity::new(owner))
+/// });
+/// # let _ = tickets;
+/// ```
+pub fn verify_fn<C, F, R, M>(f: F) -> VerifyFn<F, (C, M)>
+where
+    F: Fn(C) -> R + Send + Sync + 'static,
+    R: IntoVerdict<Identity, M>,
+{
+    VerifyFn(f, PhantomData)
+}
+
+/// A closure that judges credentials; made by [`verify_fn`].
+pub struct VerifyFn<F, M>(F, PhantomData<fn() -> M>);
+
+impl<C, F, R, M> Verify<C> for VerifyFn<F, (C, M)>
+where
+    C: 'static,
+    F: Fn(C) -> R + Send + Sync + 'static,
+    R: IntoVerdict<Identity, M>,
+    M: 'static,
+{
+    fn verify(&self, credentials: C) -> Verdict<Identity> {
+        (self.0)(credentials).into_verdict()
+    }
+}
+
+impl<F: Clone, M> Clone for VerifyFn<F, M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<F, M> fmt::Debug for VerifyFn<F, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifyFn")
+    }
+}

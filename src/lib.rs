@@ -9,18 +9,23 @@
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
         clippy::string_slice,
         clippy::unreachable
     )
 )]
 
+mod auth;
 mod clock;
 mod error;
+mod event;
+mod gate;
+mod glue;
 mod identity;
 mod json;
 mod place;
+mod policy;
 mod rejection;
+mod require;
 mod scheme;
 mod verdict;
 mod verify;
@@ -36,11 +41,22 @@ pub mod jwt;
 #[cfg(feature = "basic")]
 pub mod password;
 
+pub use auth::{Auth, AuthLayer};
 pub use clock::{Clock, SystemClock};
 pub use error::ConfigError;
+pub use gate::{ResponseBody, ResponseFuture};
+#[cfg(feature = "axum")]
+pub use glue::axum::Claims;
+#[cfg(feature = "tonic")]
+pub use glue::tonic::RequestExt;
 pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity, Scope};
 pub use place::{Credential, Found, Location, Place};
+pub use policy::{Policy, PolicyFn, policy_fn};
 pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind};
+pub use require::{
+    AccessRules, All, Any, Authenticated, Claim, Endpoint, Not, Require, RequireLayer, Roles,
+    Scopes, Subject, all, all_scopes, any, any_role, authenticated, claim, role, scope, subject,
+};
 pub use scheme::{AnyOf, Attempt, Scheme};
 pub use verdict::{IntoVerdict, Later, Now, Verdict};
 pub use verify::{Verify, VerifyFn, verify_fn};

@@ -59,6 +59,8 @@ pub trait Scheme: Send + Sync + 'static {
     fn find(&self, head: &request::Parts) -> Found;
 
     /// Judges the credentials; `None` if the request carries none of this scheme.
+    ///
+    /// Credentials that are ambiguous are malformed, and nothing is verified.
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt>;
 
     /// Adds what a client is told of this scheme when a request is refused.
@@ -128,10 +130,7 @@ impl AnyOf {
 
 impl Scheme for AnyOf {
     fn locations(&self) -> Vec<Location> {
-        self.0
-            .iter()
-            .flat_map(|scheme| scheme.locations())
-            .collect()
+        self.0.iter().flat_map(Scheme::locations).collect()
     }
 
     fn find(&self, head: &request::Parts) -> Found {
@@ -143,16 +142,23 @@ impl Scheme for AnyOf {
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt> {
         let mut found = Found::nothing();
         let mut chosen = None;
+        let mut explicit = 0;
         for scheme in &self.0 {
-            let both = found.and(scheme.find(head));
+            let own = scheme.find(head);
+            explicit += u32::from(own.is_explicit());
+            let both = found.and(own);
             if both != found {
                 chosen = Some(scheme);
             }
             found = both;
         }
-        let place = found.anywhere()?;
-        if found.is_ambiguous() {
-            return Some(Attempt::new("", place, Err(Rejection::malformed())));
+        if explicit > 1 {
+            // No scheme can judge for the others.
+            return Some(Attempt::new(
+                "",
+                found.anywhere()?,
+                Err(Rejection::malformed()),
+            ));
         }
         chosen?.authenticate(head)
     }

@@ -5,7 +5,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// The answer of anything that judges: now, or after I/O.
@@ -56,6 +56,17 @@ impl<T> Verdict<T> {
         match self.now() {
             Ok(result) => Verdict::ready(result.map(f)),
             Err(pending) => Verdict::pending(async move { pending.await.map(f) }),
+        }
+    }
+}
+
+impl<T> Verdict<T> {
+    /// The answer, waiting for it only if there is a context to wait with.
+    pub(crate) fn poll_if(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Result<T, Rejection>> {
+        match (cx, &self.0) {
+            (None, State::Pending(_)) => Poll::Pending,
+            (Some(cx), _) => Pin::new(self).poll(cx),
+            (None, _) => Pin::new(self).poll(&mut Context::from_waker(Waker::noop())),
         }
     }
 }

@@ -273,6 +273,11 @@ impl Identity {
         self.facts.typed.clone()?.downcast().ok()
     }
 
+    #[allow(dead_code, reason = "only extractors ask")]
+    pub(crate) fn has_claims(&self) -> bool {
+        self.facts.claims.is_some()
+    }
+
     /// What the verifier attached with [`with_data`](Self::with_data), if it is a `T`.
     #[must_use]
     pub fn data<T: 'static>(&self) -> Option<&T> {

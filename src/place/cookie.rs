@@ -13,26 +13,15 @@ pub(super) fn look<'a>(headers: &'a HeaderMap, name: &str) -> Look<'a> {
         let mut start = 0;
         for pair in bytes.split(|&byte| byte == b';') {
             let end = start + pair.len();
-            let trimmed = start + leading_spaces(pair);
-            if let Some(value) = value_at(&bytes[trimmed..end], name) {
-                look = look.and(Raw::Field(field, trimmed + value..end));
+            let value = pair
+                .trim_ascii_start()
+                .strip_prefix(name.as_bytes())
+                .and_then(|rest| rest.strip_prefix(b"="));
+            if let Some(value) = value {
+                look = look.and(Raw::Field(field, end - value.len()..end));
             }
             start = end + 1;
         }
     }
     look
-}
-
-fn leading_spaces(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .take_while(|&&byte| matches!(byte, b' ' | b'\t'))
-        .count()
-}
-
-/// Where the value begins, if the pair is of this name. White space before the `=` would be
-/// trimmed by user agents, so it is not part of any name they send.
-fn value_at(pair: &[u8], name: &str) -> Option<usize> {
-    let rest = pair.strip_prefix(name.as_bytes())?;
-    (rest.first() == Some(&b'=')).then_some(name.len() + 1)
 }

@@ -98,6 +98,11 @@ impl Found {
         self.by_browser
     }
 
+    /// Whether a place is filled that is not ambient.
+    pub(crate) fn is_explicit(self) -> bool {
+        self.anywhere().is_some_and(|place| !place.is_ambient())
+    }
+
     /// A place that is filled, whether or not it counts.
     pub(crate) fn anywhere(self) -> Option<Place> {
         match self.count {

@@ -59,10 +59,10 @@ impl Strip {
                     .for_each(|value| value.set_sensitive(true));
             }
         }
-        if !self.parameters.is_empty() {
-            if let Some(uri) = self.without_parameters(&head.uri) {
-                head.uri = uri;
-            }
+        if !self.parameters.is_empty()
+            && let Some(uri) = self.without_parameters(&head.uri)
+        {
+            head.uri = uri;
         }
         if !self.protocols.is_empty() {
             self.strip_protocols(&mut head.headers);

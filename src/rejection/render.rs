@@ -3,8 +3,9 @@
 use super::{Rejection, RejectionKind};
 use bytes::Bytes;
 use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    response,
 };
 use std::time::Duration;
 
@@ -24,43 +25,40 @@ pub(crate) type Responder = dyn Fn(&Rejection, Format) -> Response<Bytes> + Send
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Renders a rejection and leaves it in the response's extensions.
-///
-/// `headers` and `extensions` come from the request that was refused: what they hold is
-/// dropped, the memory they sit in serves again.
+/// Renders a rejection into the head of a response, leaves it in the extensions there, and
+/// gives the body. Fields of other names stay.
 pub(crate) fn render(
     rejection: Rejection,
     format: Format,
     responder: Option<&Responder>,
-    mut headers: HeaderMap,
-    mut extensions: Extensions,
-) -> Response<Bytes> {
-    headers.clear();
-    extensions.clear();
-    let mut body = Bytes::new();
-    match responder {
-        Some(responder) => {
-            let (parts, custom) = responder(&rejection, format).into_parts();
-            headers = parts.headers;
-            extensions = parts.extensions;
-            body = custom;
+    head: &mut response::Parts,
+) -> Bytes {
+    let headers = &mut head.headers;
+    // Whatever the old body was, it goes.
+    headers.remove(CONTENT_LENGTH);
+    let mut body = match (responder, format) {
+        (Some(responder), format) => {
+            let (custom, body) = responder(&rejection, format).into_parts();
             // A responder renders; what the rejection means is not for it to decide.
-            headers.remove(WWW_AUTHENTICATE);
-            headers.remove(RETRY_AFTER);
+            for (name, value) in &custom.headers {
+                if !matches!(*name, WWW_AUTHENTICATE | RETRY_AFTER | CONTENT_LENGTH) {
+                    headers.insert(name, value.clone());
+                }
+            }
+            body
         }
-        None if format == Format::Http => {
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/problem+json"),
-            );
-            body = problem(&rejection);
+        (None, Format::Http) => {
+            let json = HeaderValue::from_static("application/problem+json");
+            headers.insert(CONTENT_TYPE, json);
+            problem(&rejection)
         }
-        None => {}
-    }
-    let mut status = rejection.status();
+        (None, Format::Grpc) => Bytes::new(),
+    };
+    head.status = rejection.status();
     if format == Format::Grpc {
-        status = StatusCode::OK;
+        // The body of a reply that is all trailers is empty.
         body = Bytes::new();
+        head.status = StatusCode::OK;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(
             GRPC_STATUS,
@@ -74,12 +72,8 @@ pub(crate) fn render(
     if let Some(after) = rejection.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
     }
-    extensions.insert(rejection.rendered());
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    *response.extensions_mut() = extensions;
-    response
+    head.extensions.insert(rejection.rendered());
+    body
 }
 
 /// Rounded up, at least one (RFC 9110 section 10.2.3 knows whole seconds only).

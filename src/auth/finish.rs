@@ -1,0 +1,139 @@
+//! What an `AuthLayer` does to responses: challenges, and marks for caches.
+
+use super::layer::Config;
+use crate::{
+    Challenges, Format, Identity, Rejection,
+    gate::{Finish, ResponseBody},
+    rejection::render,
+};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Response,
+    header::{CACHE_CONTROL, VARY},
+    response,
+};
+use std::sync::Arc;
+
+type OnResponse = Box<dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send>;
+
+/// What is left to do once the inner service has answered.
+#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
+pub struct AuthFinish {
+    pub(super) config: Arc<Config>,
+    pub(super) grpc: bool,
+    pub(super) private: bool,
+    pub(super) hook: Option<(OnResponse, Identity)>,
+}
+
+impl Finish for AuthFinish {
+    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>> {
+        let (mut parts, body) = response.into_parts();
+        if let Some((on_response, identity)) = self.hook {
+            on_response(Ok(&identity), &mut parts);
+        }
+        if self.private && !self.grpc {
+            keep_private(&mut parts.headers, self.config.vary.as_ref());
+        }
+        // A layer inside that has its own schemes has challenged already; a status that a
+        // handler has changed is the handler's own answer.
+        let status = parts.status;
+        let open = parts.extensions.get::<Rejection>();
+        let Some(rejection) = open
+            .filter(|r| r.is_open() && r.status() == status)
+            .cloned()
+        else {
+            return Response::from_parts(parts, ResponseBody::inner(body));
+        };
+        if rejection.is_rendered() && (self.grpc || self.config.responder.is_some()) {
+            let body = complete(&self.config, rejection, self.grpc, &mut parts);
+            return Response::from_parts(parts, ResponseBody::rejection(body));
+        }
+        challenge(&self.config, rejection, &mut parts);
+        parts
+            .headers
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Response::from_parts(parts, ResponseBody::inner(body))
+    }
+}
+
+/// The whole response of a rejection: rendered, and challenged where that is in HTTP.
+pub(super) fn complete(
+    config: &Config,
+    rejection: Rejection,
+    grpc: bool,
+    parts: &mut response::Parts,
+) -> Bytes {
+    let format = if grpc { Format::Grpc } else { Format::Http };
+    let body = render(
+        rejection.clone(),
+        format,
+        config.responder.as_deref(),
+        parts,
+    );
+    if grpc {
+        parts.extensions.insert(rejection.challenged());
+    } else {
+        challenge(config, rejection, parts);
+    }
+    body
+}
+
+/// Adds every scheme's challenge, once.
+fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts) {
+    let mut challenges = Challenges::new(&config.realm, &mut parts.headers);
+    config.scheme.challenge(&rejection, &mut challenges);
+    parts.extensions.insert(rejection.challenged());
+}
+
+/// Keeps shared caches from giving one caller's response to another (RFC 9111 sections 4.1
+/// and 5.2.2.7).
+fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
+    let directives = |headers: &HeaderMap| -> Vec<String> {
+        let values = headers
+            .get_all(CACHE_CONTROL)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .map(|d| d.trim().to_owned())
+            .collect()
+    };
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    } else {
+        let mut kept = directives(headers);
+        let is = |directive: &str, name: &str| {
+            let found = directive.split('=').next().unwrap_or_default();
+            found.trim().eq_ignore_ascii_case(name)
+        };
+        // `private="field"` leaves the rest of the response to shared caches.
+        let strict = |d: &String| is(d, "no-store") || d.eq_ignore_ascii_case("private");
+        if !kept.iter().any(strict) {
+            kept.retain(|d| !d.is_empty() && !is(d, "public") && !is(d, "s-maxage"));
+            kept.insert(0, "private".to_owned());
+            let value = HeaderValue::try_from(kept.join(", "));
+            headers.insert(
+                CACHE_CONTROL,
+                value.unwrap_or_else(|_| HeaderValue::from_static("private")),
+            );
+        }
+    }
+    if let Some(vary) = vary.filter(|vary| !varies(headers, vary)) {
+        headers.append(VARY, vary.clone());
+    }
+}
+
+/// Whether the response varies by all of these fields already.
+fn varies(headers: &HeaderMap, fields: &HeaderValue) -> bool {
+    if !headers.contains_key(VARY) {
+        return false;
+    }
+    let list = |value: &HeaderValue| -> Vec<String> {
+        let text = value.to_str().unwrap_or_default();
+        text.split(',')
+            .map(|field| field.trim().to_ascii_lowercase())
+            .collect()
+    };
+    let known: Vec<_> = headers.get_all(VARY).iter().flat_map(list).collect();
+    known.iter().any(|field| field == "*") || list(fields).iter().all(|f| known.contains(f))
+}

@@ -1,0 +1,294 @@
+//! The layer: what it is built from, and the service it makes.
+
+use super::{
+    judge::AuthJudge,
+    load::{Load, LoadFn},
+};
+use crate::{
+    AccessRules, Format, Hierarchy, Identity, IntoVerdict, Rejection, Scheme,
+    gate::{self, ResponseBody, ResponseFuture},
+    identity::Implied,
+    place::{CrossSite, Strip},
+    rejection::Responder,
+};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Says who is calling, to everything behind it.
+///
+/// Behind it, exactly one of [`Identity`] and [`Anonymous`](crate::Anonymous) is in the
+/// request's extensions; whoever may not pass is refused, see [`Rejection`].
+///
+/// ```
+/// # #[cfg(feature = "bearer")] {
+/// use tower_auth::{AuthLayer, Identity, Rejection, bearer::{Bearer, Token}, verify_fn};
+///
+/// let tokens = verify_fn(|token: Token| match token.as_bytes() {
+///     b"open-sesame" => Ok(Identity::new("ali")), // a real one hashes, and compares in constant time
+///     _ => Err(Rejection::invalid()),
+/// });
+/// let layer = AuthLayer::new(Bearer::new(tokens)).realm("cave");
+/// # let _ = layer;
+/// # }
+/// ```
+///
+/// # Cross-site requests
+///
+/// Browsers send cookies, client certificates and Basic credentials by themselves, also with a
+/// request that another site made them send. Such a request passes only if it is a `GET` or
+/// `HEAD` that opens no WebSocket, if `Sec-Fetch-Site` is `same-origin` or `none`, if it has
+/// neither that field nor `Origin`, if its `Origin` is the host it is for, or if its `Origin` is
+/// [trusted](Self::trust_origin); else it is refused with 403. A `GET` that changes something is
+/// not protected.
+#[derive(Clone)]
+#[must_use]
+pub struct AuthLayer {
+    config: Arc<Config>,
+}
+
+/// Everything a layer was built from, shared by its services.
+#[derive(Clone)]
+pub(super) struct Config {
+    pub(super) scheme: Arc<dyn Scheme>,
+    pub(super) optional: bool,
+    pub(super) load: Option<Arc<dyn Load>>,
+    pub(super) rules: Option<Arc<AccessRules>>,
+    pub(super) grpc: bool,
+    pub(super) preflight: bool,
+    pub(super) responder: Option<Arc<Responder>>,
+    pub(super) realm: Arc<str>,
+    pub(super) cross_site: CrossSite,
+    pub(super) implied: Option<Arc<Implied>>,
+    pub(super) strip: Arc<Strip>,
+    /// The header fields that credentials are read from.
+    pub(super) vary: Option<HeaderValue>,
+}
+
+impl AuthLayer {
+    /// A layer that requires credentials of this scheme; several schemes are one by
+    /// [`or`](Scheme::or).
+    ///
+    /// # Panics
+    ///
+    /// If two schemes read the same location: it would depend on their order who judges.
+    #[track_caller]
+    pub fn new(scheme: impl Scheme) -> Self {
+        let locations = scheme.locations();
+        let mut rest = locations.as_slice();
+        while let Some((location, others)) = rest.split_first() {
+            assert!(!others.contains(location), "two schemes read {location:?}");
+            rest = others;
+        }
+        let strip = Strip::new(&locations);
+        let fields: Vec<_> = strip
+            .fields()
+            .iter()
+            .map(http::HeaderName::as_str)
+            .collect();
+        Self {
+            config: Arc::new(Config {
+                scheme: Arc::new(scheme),
+                optional: false,
+                load: None,
+                rules: None,
+                grpc: false,
+                preflight: false,
+                responder: None,
+                realm: "api".into(),
+                cross_site: CrossSite::default(),
+                implied: None,
+                vary: HeaderValue::try_from(fields.join(", "))
+                    .ok()
+                    .filter(|v| !v.is_empty()),
+                strip: Arc::new(strip),
+            }),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+
+    /// Lets visitors without credentials in, as [`Anonymous`](crate::Anonymous).
+    ///
+    /// A bad credential is refused all the same, and so is an `Authorization` of a scheme that
+    /// this layer does not know.
+    pub fn optional(self) -> Self {
+        self.with(|config| config.optional = true)
+    }
+
+    /// Loads the application's own user by the identity and puts it into the request's
+    /// extensions, as a `U`.
+    ///
+    /// No user (`Ok(None)`) is 401, an error is answered as it says, such as 503 for
+    /// [`Rejection::unavailable`]. Skipped for visitors. Rules are applied afterwards.
+    ///
+    /// ```
+    /// # use tower_auth::{AuthLayer, Identity, Rejection, Scheme};
+    /// # #[derive(Clone)] struct User;
+    /// # async fn user(_: &str) -> Result<Option<User>, std::io::Error> { Ok(Some(User)) }
+    /// # fn layer(scheme: impl Scheme) -> AuthLayer {
+    /// AuthLayer::new(scheme).load(|identity: Identity| async move {
+    ///     user(identity.subject()).await.map_err(Rejection::unavailable)
+    /// })
+    /// # }
+    /// ```
+    pub fn load<F, R, U, M>(self, f: F) -> Self
+    where
+        F: Fn(Identity) -> R + Send + Sync + 'static,
+        R: IntoVerdict<Option<U>, M>,
+        U: Clone + Send + Sync + 'static,
+        M: 'static,
+    {
+        self.with(|config| config.load = Some(Arc::new(LoadFn::new(f))))
+    }
+
+    /// Applies rules over paths and methods, deny by default.
+    ///
+    /// What the rules open is reachable for visitors; everything else takes an identity, with or
+    /// without [`optional`](Self::optional).
+    pub fn rules(self, rules: AccessRules) -> Self {
+        self.with(|config| config.rules = Some(Arc::new(rules)))
+    }
+
+    /// Refuses gRPC requests in gRPC: HTTP 200 with `grpc-status` and no body.
+    ///
+    /// A gRPC request is a `POST` with `Content-Type: application/grpc`, alone or followed by
+    /// `+` or `;`. All others are refused in HTTP, as without this.
+    pub fn grpc(self) -> Self {
+        self.with(|config| config.grpc = true)
+    }
+
+    /// Renders refusals in the application's own way.
+    ///
+    /// The status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` are set by the layer,
+    /// whatever the response says. For [`Format::Grpc`] the body is dropped and the headers are
+    /// metadata.
+    pub fn responder<F>(self, f: F) -> Self
+    where
+        F: Fn(&Rejection, Format) -> Response<Bytes> + Send + Sync + 'static,
+    {
+        self.with(|config| config.responder = Some(Arc::new(f)))
+    }
+
+    /// Names the realm in the challenges of schemes that have none of their own; default `api`.
+    ///
+    /// It is also the issuer of identities that have no other.
+    pub fn realm(self, realm: impl Into<Arc<str>>) -> Self {
+        let realm = realm.into();
+        self.with(|config| config.realm = realm)
+    }
+
+    /// Lets CORS preflights (Fetch standard, section 3.2.2: `OPTIONS` with `Origin` and
+    /// `Access-Control-Request-Method`) go inward as [`Anonymous`](crate::Anonymous), without
+    /// rules.
+    ///
+    /// Only for applications that answer them inside of this layer; better put the CORS layer
+    /// outside, where preflights never get here.
+    pub fn allow_preflight(self) -> Self {
+        self.with(|config| config.preflight = true)
+    }
+
+    /// Which roles come with others, wherever an identity's roles are asked for.
+    pub fn role_hierarchy(self, hierarchy: Hierarchy) -> Self {
+        self.with(|config| Arc::make_mut(config.implied.get_or_insert_default()).roles = hierarchy)
+    }
+
+    /// Which scopes come with others, wherever an identity's scopes are asked for.
+    pub fn scope_hierarchy(self, hierarchy: Hierarchy) -> Self {
+        self.with(|config| Arc::make_mut(config.implied.get_or_insert_default()).scopes = hierarchy)
+    }
+
+    /// Trusts this origin, such as `https://app.example.com`, with the credentials that browsers
+    /// send by themselves; see [cross-site requests](Self#cross-site-requests).
+    ///
+    /// # Panics
+    ///
+    /// If it is no origin.
+    #[track_caller]
+    pub fn trust_origin(mut self, origin: impl AsRef<str>) -> Self {
+        Arc::make_mut(&mut self.config)
+            .cross_site
+            .trust(origin.as_ref());
+        self
+    }
+
+    /// Turns the [cross-site check](Self#cross-site-requests) off.
+    ///
+    /// Any web page can then make its visitors' browsers act on their behalf, unless the
+    /// application prevents that in another way.
+    pub fn dangerous_allow_cross_site_requests(self) -> Self {
+        self.with(|config| config.cross_site.turn_off())
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Auth<S>;
+
+    fn layer(&self, inner: S) -> Auth<S> {
+        Auth {
+            inner,
+            config: self.config.clone(),
+        }
+    }
+}
+
+/// A service that knows who is calling; made by [`AuthLayer`].
+#[derive(Clone)]
+pub struct Auth<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S, B, R> Service<Request<B>> for Auth<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, AuthJudge>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        gate::call(
+            &mut self.inner,
+            AuthJudge::new(self.config.clone(), head),
+            body,
+        )
+    }
+}
+
+impl fmt::Debug for AuthLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+impl<S> fmt::Debug for Auth<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer")
+            .field("locations", &self.scheme.locations())
+            .field("optional", &self.optional)
+            .field("rules", &self.rules)
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! The future of a guarded call.
+
+use super::{Finish, Judge, ResponseBody};
+use bytes::Bytes;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use tower_service::Service;
+
+pin_project! {
+    /// The response of a guarded service, or that of a rejection.
+    pub struct ResponseFuture<S, B, J>
+    where
+        S: Service<Request<B>>,
+        J: Judge,
+    {
+        #[pin]
+        state: State<S, B, J, S::Future, J::After>,
+    }
+}
+
+pin_project! {
+    #[project = StateProject]
+    enum State<S, B, J, F, A> {
+        /// Waits for a verdict, holding no permit of the inner service.
+        Judging { waiting: Option<(J, B, S)> },
+        /// Admitted after waiting; waits for the inner service.
+        Readying { waiting: Option<(S, Request<B>, A)> },
+        Calling { #[pin] future: F, after: Option<A> },
+        Refused { response: Option<Response<Bytes>> },
+        Done,
+    }
+}
+
+impl<S, B, J> ResponseFuture<S, B, J>
+where
+    S: Service<Request<B>>,
+    J: Judge,
+{
+    pub(super) fn judging(judge: J, body: B, service: S) -> Self {
+        Self {
+            state: State::Judging {
+                waiting: Some((judge, body, service)),
+            },
+        }
+    }
+
+    pub(super) fn calling(future: S::Future, after: J::After) -> Self {
+        Self {
+            state: State::Calling {
+                future,
+                after: Some(after),
+            },
+        }
+    }
+
+    pub(super) fn refused(response: Response<Bytes>) -> Self {
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
+    }
+}
+
+impl<S, B, J, R> Future for ResponseFuture<S, B, J>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    J: Judge,
+{
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProject::Judging { waiting } => {
+                    let decision = match waiting {
+                        Some((judge, ..)) => ready!(judge.decide(Some(cx))),
+                        None => return Poll::Pending,
+                    };
+                    match (waiting.take(), decision) {
+                        (Some((judge, body, service)), Ok(())) => {
+                            let (head, after) = judge.admit();
+                            let request = Request::from_parts(head, body);
+                            State::Readying {
+                                waiting: Some((service, request, after)),
+                            }
+                        }
+                        (Some((judge, ..)), Err(rejection)) => State::Refused {
+                            response: Some(judge.refuse(rejection)),
+                        },
+                        (None, _) => State::Done,
+                    }
+                }
+                StateProject::Readying { waiting } => {
+                    if let Some((service, ..)) = waiting {
+                        ready!(service.poll_ready(cx))?;
+                    }
+                    match waiting.take() {
+                        Some((mut service, request, after)) => State::Calling {
+                            future: service.call(request),
+                            after: Some(after),
+                        },
+                        None => State::Done,
+                    }
+                }
+                StateProject::Calling { future, after } => {
+                    let response = ready!(future.poll(cx))?;
+                    if let Some(after) = after.take() {
+                        return Poll::Ready(Ok(after.finish(response)));
+                    }
+                    State::Done
+                }
+                StateProject::Refused { response } => {
+                    if let Some(response) = response.take() {
+                        return Poll::Ready(Ok(response.map(ResponseBody::rejection)));
+                    }
+                    State::Done
+                }
+                // Polled after completion: never a second answer.
+                StateProject::Done => return Poll::Pending,
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B, J> fmt::Debug for ResponseFuture<S, B, J>
+where
+    S: Service<Request<B>>,
+    J: Judge,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture")
+    }
+}

@@ -1,0 +1,76 @@
+//! How a layer stands in front of a service: tower's contract, kept in one place.
+//!
+//! [`AuthLayer`](crate::AuthLayer) and [`RequireLayer`](crate::RequireLayer) decide; this
+//! module passes requests on or refuses them:
+//!
+//! 1. A request that is admitted at once goes to the very service that was polled ready.
+//! 2. A refused request gives back what that readiness reserved: the ready service is dropped
+//!    and a clone takes its place.
+//! 3. A request that has to wait for its verdict holds nothing either. Once admitted, a clone
+//!    is polled ready and called.
+
+mod body;
+mod future;
+
+pub use body::ResponseBody;
+pub use future::ResponseFuture;
+
+use crate::Rejection;
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
+use std::{
+    mem,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// Decides about one request and sees its response.
+// Public only in a private module: it stands in the type of a public future.
+#[allow(unreachable_pub)]
+pub trait Judge {
+    /// What is left to do once the inner service has answered.
+    type After: Finish;
+
+    /// Comes to a decision; without a context only as far as no waiting is needed.
+    fn decide(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Result<(), Rejection>>;
+
+    /// The head to pass inward.
+    fn admit(self) -> (Parts, Self::After);
+
+    /// The response instead.
+    fn refuse(self, rejection: Rejection) -> Response<Bytes>;
+}
+
+/// Completes the inner service's response.
+#[allow(unreachable_pub)]
+pub trait Finish {
+    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>>;
+}
+
+/// Decides as far as possible now, and calls the ready service if that is a pass.
+pub(crate) fn call<S, B, J>(service: &mut S, mut judge: J, body: B) -> ResponseFuture<S, B, J>
+where
+    S: Service<Request<B>> + Clone,
+    J: Judge,
+{
+    match judge.decide(None) {
+        Poll::Ready(Ok(())) => {
+            let (head, after) = judge.admit();
+            ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
+        }
+        Poll::Ready(Err(rejection)) => {
+            release(service);
+            ResponseFuture::refused(judge.refuse(rejection))
+        }
+        Poll::Pending => {
+            release(service);
+            ResponseFuture::judging(judge, body, service.clone())
+        }
+    }
+}
+
+/// Gives back what a ready service holds. Clones are not ready, by tower's contract.
+fn release<S: Clone>(service: &mut S) {
+    let fresh = service.clone();
+    drop(mem::replace(service, fresh));
+}

@@ -1,0 +1,125 @@
+//! Extractors for axum handlers, and rejections as axum responses.
+
+use crate::{
+    Identity, Rejection,
+    event::{self, Decision, Outcome},
+    require::refusal,
+};
+use axum_core::{
+    body::Body,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::{Extensions, HeaderMap, request::Parts};
+use serde::de::DeserializeOwned;
+use std::{ops::Deref, sync::Arc};
+
+/// Who is calling, or 401 for a visitor, or 500 where there is no `AuthLayer`.
+impl<S: Send + Sync> FromRequestParts<S> for Identity {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        required(parts).cloned()
+    }
+}
+
+/// Who is calling, `None` for a visitor, or 500 where there is no `AuthLayer`.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts).map(Option::<&Self>::cloned)
+    }
+}
+
+/// The claims of the caller's token, as one type.
+///
+/// Where the verifier parses them into this type (`typed_claims`), they are parsed once per
+/// token; otherwise here, for every request.
+///
+/// ```
+/// use serde::Deserialize;
+/// use tower_auth::Claims;
+///
+/// #[derive(Deserialize)]
+/// struct Profile {
+///     email: String,
+/// }
+///
+/// async fn handler(claims: Claims<Profile>) -> String {
+///     format!("hello {}", claims.email)
+/// }
+/// # let _ = handler;
+/// ```
+///
+/// A visitor is refused with 401, an identity without claims (Basic, an API key) with 403, and a
+/// token whose claims are not a `T` with 401.
+#[derive(Debug)]
+pub struct Claims<T>(pub Arc<T>);
+
+impl<T> Clone for Claims<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Deref for Claims<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T, S> FromRequestParts<S> for Claims<T>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+    S: Send + Sync,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let identity = required(parts)?;
+        claims(identity).map_err(|rejection| logged(rejection, Some(identity)))
+    }
+}
+
+fn claims<T>(identity: &Identity) -> Result<Claims<T>, Rejection>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    if let Some(typed) = identity.typed_claims() {
+        return Ok(Claims(typed));
+    }
+    if !identity.has_claims() {
+        let rejection = Rejection::forbidden().with_scheme(identity.scheme());
+        return Err(rejection.with_detail("the credentials carry no claims"));
+    }
+    let claims = identity.claims().map(Arc::new).map(Claims);
+    claims.ok_or_else(|| Rejection::invalid().with_scheme(identity.scheme()))
+}
+
+fn optional(parts: &Parts) -> Result<Option<&Identity>, Rejection> {
+    Identity::from_extensions(&parts.extensions).map_err(|rejection| logged(rejection, None))
+}
+
+fn required(parts: &Parts) -> Result<&Identity, Rejection> {
+    optional(parts)?.ok_or_else(|| logged(Rejection::missing(), None))
+}
+
+fn logged(rejection: Rejection, identity: Option<&Identity>) -> Rejection {
+    event::emit(&Decision {
+        scheme: identity.map(Identity::scheme),
+        place: identity.and_then(Identity::place),
+        outcome: Outcome::Rejected(&rejection, identity),
+        policy: None,
+    });
+    rejection
+}
+
+/// `application/problem+json`, which the `AuthLayer` outside completes by its challenges.
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        refusal(self, HeaderMap::new(), Extensions::new()).map(Body::from)
+    }
+}

@@ -1,0 +1,54 @@
+//! The identity in tonic's requests, and rejections as tonic's statuses.
+
+use crate::{Identity, Rejection};
+use tonic::{Code, Request, Status};
+
+/// Who is calling, from a tonic request.
+///
+/// ```
+/// use tonic::{Request, Response, Status};
+/// use tower_auth::RequestExt;
+///
+/// async fn delete(request: Request<()>) -> Result<Response<()>, Status> {
+///     let caller = request.identity()?;
+///     println!("{} deletes", caller.subject());
+///     Ok(Response::new(()))
+/// }
+/// # let _ = delete;
+/// ```
+pub trait RequestExt {
+    /// Who is calling.
+    ///
+    /// # Errors
+    ///
+    /// `UNAUTHENTICATED` for a visitor, `INTERNAL` where there is no `AuthLayer`.
+    fn identity(&self) -> Result<&Identity, Status>;
+
+    /// Who is calling; `None` for a visitor.
+    ///
+    /// # Errors
+    ///
+    /// `INTERNAL` where there is no `AuthLayer`.
+    fn optional_identity(&self) -> Result<Option<&Identity>, Status>;
+}
+
+impl<T> RequestExt for Request<T> {
+    fn identity(&self) -> Result<&Identity, Status> {
+        self.optional_identity()?
+            .ok_or_else(|| Rejection::missing().into())
+    }
+
+    fn optional_identity(&self) -> Result<Option<&Identity>, Status> {
+        Ok(Identity::from_extensions(self.extensions())?)
+    }
+}
+
+/// The kind's code and fixed text; the rejection itself is the status's source.
+impl From<Rejection> for Status {
+    fn from(rejection: Rejection) -> Self {
+        let code = Code::from_i32(rejection.kind().grpc_code().into());
+        let mut status = Self::new(code, rejection.detail());
+        status.set_source(std::sync::Arc::new(rejection));
+        status
+    }
+}

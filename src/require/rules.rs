@@ -1,0 +1,231 @@
+//! [`AccessRules`]: a table of paths and methods, deny by default.
+
+use super::path;
+use crate::{Policy, Rejection};
+use http::Method;
+use std::{collections::HashMap, fmt, sync::Arc};
+
+/// Who may call what: rules over paths and methods, deny by default.
+///
+/// Used inside an [`AuthLayer`](crate::AuthLayer::rules), where open paths are reachable
+/// without credentials and challenges name the scopes that a path takes, or as a
+/// [`RequireLayer`](crate::RequireLayer::rules) of its own. It is the way for tonic, whose
+/// methods cannot carry a layer, and for whoever wants the whole table in one place.
+///
+/// ```
+/// use http::Method;
+/// use tower_auth::{AccessRules, authenticated, role, scope};
+///
+/// let rules = AccessRules::new()
+///     .allow("/health")
+///     .require((Method::GET, "/orders/{id}"), scope("orders:read"))
+///     .require((Method::DELETE, "/orders/{id}"), role("admin"))
+///     .require("/admin/{*rest}", role("admin"))
+///     .otherwise(authenticated());
+/// # let _ = rules;
+/// ```
+///
+/// - `{name}` matches one segment, `{*name}` at the end the rest of a path, at least one
+///   character: `/admin/{*rest}` does not match `/admin` or `/admin/`.
+/// - The most specific pattern wins, whatever the order. A method that is not listed for it gets
+///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`.
+/// - Without `otherwise`, what no rule names is denied: 401 for a visitor, else 403.
+/// - A path that servers read differently (`/a/../b`, `/a//b`, `/a%2fb`, `\`, and an escape such
+///   as `/%61dmin` that would meet another rule) is malformed: 400.
+/// - Paths are matched as the layer sees them: under axum's `nest` without the prefix.
+#[derive(Clone, Default)]
+pub struct AccessRules {
+    router: matchit::Router<usize>,
+    patterns: HashMap<String, usize>,
+    endpoints: Vec<Rules>,
+    otherwise: Rule,
+}
+
+/// The rules of one pattern.
+#[derive(Clone, Default)]
+struct Rules {
+    every_method: Option<Rule>,
+    methods: Vec<(Method, Rule)>,
+}
+
+/// What one rule says.
+#[derive(Clone, Default)]
+pub(crate) enum Rule {
+    Allow,
+    Require(Arc<dyn Policy>),
+    #[default]
+    Deny,
+}
+
+/// A path pattern, with methods or for all of them; made from `"/path"`,
+/// `(Method::GET, "/path")` or `([Method::GET, Method::PUT], "/path")`.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pattern: String,
+    methods: Vec<Method>,
+}
+
+impl From<&str> for Endpoint {
+    fn from(pattern: &str) -> Self {
+        Self {
+            pattern: pattern.to_owned(),
+            methods: Vec::new(),
+        }
+    }
+}
+
+impl From<(Method, &str)> for Endpoint {
+    fn from((method, pattern): (Method, &str)) -> Self {
+        Self {
+            pattern: pattern.to_owned(),
+            methods: vec![method],
+        }
+    }
+}
+
+impl<const N: usize> From<([Method; N], &str)> for Endpoint {
+    /// # Panics
+    ///
+    /// If there are no methods: the rule would never apply.
+    #[track_caller]
+    fn from((methods, pattern): ([Method; N], &str)) -> Self {
+        assert!(N > 0, "a rule for no methods never applies");
+        Self {
+            pattern: pattern.to_owned(),
+            methods: methods.to_vec(),
+        }
+    }
+}
+
+impl AccessRules {
+    /// Rules that deny everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens an endpoint to visitors. Credentials that are sent all the same must be good.
+    ///
+    /// # Panics
+    ///
+    /// If the pattern is not valid, conflicts with another one, or has a rule already.
+    #[track_caller]
+    #[must_use]
+    pub fn allow(self, endpoint: impl Into<Endpoint>) -> Self {
+        self.rule(endpoint.into(), Rule::Allow)
+    }
+
+    /// Requires a policy of whoever calls this endpoint.
+    ///
+    /// # Panics
+    ///
+    /// If the pattern is not valid, conflicts with another one, or has a rule already.
+    #[track_caller]
+    #[must_use]
+    pub fn require(self, endpoint: impl Into<Endpoint>, policy: impl Policy) -> Self {
+        self.rule(endpoint.into(), Rule::Require(Arc::new(policy)))
+    }
+
+    /// Requires a policy of whoever calls anything that no rule names.
+    #[must_use]
+    pub fn otherwise(mut self, policy: impl Policy) -> Self {
+        self.otherwise = Rule::Require(Arc::new(policy));
+        self
+    }
+
+    #[track_caller]
+    fn rule(mut self, endpoint: Endpoint, rule: Rule) -> Self {
+        let Endpoint { pattern, methods } = endpoint;
+        assert!(
+            pattern.starts_with('/'),
+            "path pattern {pattern:?} does not begin with '/'"
+        );
+        let index = match self.patterns.get(&pattern) {
+            Some(&index) => index,
+            None => {
+                let index = self.endpoints.len();
+                if let Err(error) = self.router.insert(&pattern, index) {
+                    panic!("path pattern {pattern:?}: {error}");
+                }
+                self.endpoints.push(Rules::default());
+                self.patterns.insert(pattern.clone(), index);
+                index
+            }
+        };
+        let Some(rules) = self.endpoints.get_mut(index) else {
+            return self;
+        };
+        if methods.is_empty() {
+            assert!(
+                rules.every_method.is_none(),
+                "{pattern:?} has a rule already"
+            );
+            rules.every_method = Some(rule);
+            return self;
+        }
+        for method in methods {
+            let taken = rules.methods.iter().any(|(known, _)| *known == method);
+            assert!(!taken, "{method} {pattern:?} has a rule already");
+            rules.methods.push((method, rule.clone()));
+        }
+        self
+    }
+
+    /// The rule for a request.
+    ///
+    /// # Errors
+    ///
+    /// Malformed, if the path may be read in more than one way.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<&Rule, Rejection> {
+        let ambiguous = || Err(Rejection::malformed().with_detail("the path is ambiguous"));
+        if !path::is_unambiguous(path) {
+            return ambiguous();
+        }
+        let rule = self.matching(method, path);
+        let plain = path::normalized(path);
+        let same = |plain: &str| {
+            path::is_unambiguous(plain) && std::ptr::eq(rule, self.matching(method, plain))
+        };
+        if plain.is_some_and(|plain| !same(&plain)) {
+            return ambiguous();
+        }
+        Ok(rule)
+    }
+
+    fn matching(&self, method: &Method, path: &str) -> &Rule {
+        let matched = self
+            .router
+            .at(path)
+            .ok()
+            .and_then(|found| self.endpoints.get(*found.value));
+        matched
+            .and_then(|rules| rules.of(method))
+            .unwrap_or(&self.otherwise)
+    }
+}
+
+impl Rules {
+    fn of(&self, method: &Method) -> Option<&Rule> {
+        let listed = |wanted: &Method| {
+            self.methods
+                .iter()
+                .find(|(method, _)| method == wanted)
+                .map(|(_, rule)| rule)
+        };
+        listed(method)
+            .or_else(|| {
+                if *method == Method::HEAD {
+                    listed(&Method::GET)
+                } else {
+                    None
+                }
+            })
+            .or(self.every_method.as_ref())
+    }
+}
+
+impl fmt::Debug for AccessRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.patterns.keys()).finish()
+    }
+}

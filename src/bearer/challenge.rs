@@ -1,0 +1,157 @@
+//! What a refused client is told (RFC 6750 section 3, RFC 9470 section 3).
+
+use crate::{Challenge, Rejection, RejectionKind, Scope};
+
+/// The challenge for a rejection, if there is one to make.
+pub(super) fn challenge(
+    name: &'static str,
+    realm: &str,
+    rejection: &Rejection,
+) -> Option<Challenge> {
+    let judged = rejection.scheme() == Some(name);
+    let kind = rejection.kind();
+    let scopes = rejection.scopes();
+    let (error, with_scopes) = match kind {
+        RejectionKind::Missing => (None, true),
+        RejectionKind::Invalid | RejectionKind::InsufficientAuthentication => {
+            (kind.bearer_error().filter(|_| judged), false)
+        }
+        RejectionKind::Malformed if judged => (kind.bearer_error(), false),
+        // A policy belongs to no scheme; what another scheme refused is none of ours.
+        RejectionKind::Forbidden
+            if !scopes.is_empty() && (judged || rejection.scheme().is_none()) =>
+        {
+            (Some("insufficient_scope"), true)
+        }
+        RejectionKind::Malformed
+        | RejectionKind::Forbidden
+        | RejectionKind::TooMany
+        | RejectionKind::Unavailable
+        | RejectionKind::NoAuthLayer => return None,
+    };
+    let mut challenge = Challenge::new(name).param("realm", realm);
+    if let Some(error) = error {
+        challenge = challenge.param("error", error);
+        if judged {
+            challenge = challenge.param("error_description", &description(rejection.detail()));
+        }
+    }
+    if with_scopes && !scopes.is_empty() {
+        challenge = challenge.param("scope", &list(scopes));
+    }
+    Some(challenge)
+}
+
+/// `scope` is one string, its values separated by a space (RFC 6749 section 3.3).
+fn list(scopes: &[Scope]) -> String {
+    let names: Vec<_> = scopes.iter().map(Scope::as_str).collect();
+    names.join(" ")
+}
+
+/// The text in the characters that `error_description` may hold: %x20-21 / %x23-5B / %x5D-7E.
+fn description(detail: &str) -> String {
+    detail
+        .chars()
+        .map(|c| match c {
+            '"' => '\'',
+            ' '..='!' | '#'..='[' | ']'..='~' => c,
+            _ => ' ',
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(rejection: &Rejection, expected: Option<&str>) {
+        let challenge = challenge("Bearer", "api", rejection);
+        let text = challenge.map(Challenge::into_value);
+        assert_eq!(text.as_ref().map(|text| text.to_str().unwrap()), expected);
+    }
+
+    fn scopes() -> [Scope; 2] {
+        [
+            Scope::new("read").unwrap(),
+            Scope::new("write:all").unwrap(),
+        ]
+    }
+
+    #[test]
+    fn without_a_token_there_is_no_error_code() {
+        check(&Rejection::missing(), Some(r#"Bearer realm="api""#));
+        check(
+            &Rejection::missing().with_scopes(scopes()),
+            Some(r#"Bearer realm="api", scope="read write:all""#),
+        );
+    }
+
+    #[test]
+    fn a_refused_token_is_told_why() {
+        check(
+            &Rejection::invalid()
+                .with_detail("the token has expired")
+                .with_scheme("Bearer"),
+            Some(
+                r#"Bearer realm="api", error="invalid_token", error_description="the token has expired""#,
+            ),
+        );
+        check(
+            &Rejection::insufficient_authentication().with_scheme("Bearer"),
+            Some(
+                r#"Bearer realm="api", error="insufficient_user_authentication", error_description="a stronger or more recent login is required""#,
+            ),
+        );
+        check(
+            &Rejection::malformed().with_scheme("Bearer"),
+            Some(
+                r#"Bearer realm="api", error="invalid_request", error_description="the credentials are malformed or ambiguous""#,
+            ),
+        );
+    }
+
+    #[test]
+    fn what_another_scheme_refused_has_no_error_code() {
+        for scheme in ["Basic", "", "bearer"] {
+            check(
+                &Rejection::invalid().with_scheme(scheme),
+                Some(r#"Bearer realm="api""#),
+            );
+            check(&Rejection::malformed().with_scheme(scheme), None);
+            check(
+                &Rejection::insufficient_scope(scopes()).with_scheme(scheme),
+                None,
+            );
+        }
+        check(&Rejection::malformed(), None);
+    }
+
+    #[test]
+    fn missing_scopes_are_named() {
+        let expected = r#"Bearer realm="api", error="insufficient_scope", scope="read write:all""#;
+        check(&Rejection::insufficient_scope(scopes()), Some(expected));
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_anything_but_scopes_has_no_challenge() {
+        check(&Rejection::forbidden(), None);
+        check(&Rejection::forbidden().with_scheme("Bearer"), None);
+    }
+
+    #[test]
+    fn what_is_not_about_credentials_has_no_challenge() {
+        for rejection in [
+            Rejection::too_many(std::time::Duration::from_secs(1)),
+            Rejection::unavailable("down"),
+            Rejection::no_auth_layer(),
+        ] {
+            check(&rejection.with_scheme("Bearer"), None);
+        }
+    }
+
+    #[test]
+    fn a_description_keeps_to_its_characters() {
+        assert_eq!(description("a \"b\" \\ c\té~"), "a 'b'   c  ~");
+    }
+}

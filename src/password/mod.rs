@@ -1,1 +1,59 @@
-//! password
+//! Passwords: hashed at rest with Argon2id (RFC 9106), and checked where they stall nobody.
+//!
+//! Checking a password is slow on purpose: some 15 ms and 19 MiB at the recommended cost. So it
+//! has rules of its own, and [`HashPool`] is where they are kept:
+//!
+//! 1. It never runs on a runtime's thread. The pool has its own, at most one per core, started
+//!    when they are needed and ended when they are idle. It works in any runtime, and without.
+//! 2. A thread is busy for as long as its hash takes. That the request was dropped frees nothing.
+//! 3. At most 64 attempts wait for a thread, and none for longer than a second. One more, or one
+//!    second more, is [`Unavailable`](crate::RejectionKind::Unavailable): 503, never a denial.
+//! 4. An attempt whose request is gone before its turn is skipped.
+//! 5. The same attempt made twice at once is computed once.
+//! 6. An unknown user costs as much as a wrong password, or response times would tell who exists.
+//!
+//! [`basic::Users`](crate::basic::Users) does all this by itself. An application whose users are
+//! in its own database does it in a closure:
+//!
+//! ```
+//! use tower_auth::basic::{Basic, Credentials};
+//! use tower_auth::password::{HashPool, PasswordHash};
+//! use tower_auth::{Identity, Rejection, verify_fn};
+//!
+//! # struct Row { id: u64, password_hash: String }
+//! # async fn row_of(_: &str) -> Result<Option<Row>, std::io::Error> { Ok(None) }
+//! let pool = HashPool::new()?;
+//! let users = verify_fn(move |credentials: Credentials| {
+//!     let pool = pool.clone();
+//!     async move {
+//!         let row = row_of(credentials.user()).await.map_err(Rejection::unavailable)?;
+//!         let stored = row
+//!             .as_ref()
+//!             .map(|row| PasswordHash::parse(&row.password_hash))
+//!             .transpose()
+//!             .map_err(Rejection::unavailable)?;
+//!         // Asked for an unknown user too: that costs the same.
+//!         let right = pool
+//!             .verify(credentials.user(), credentials.password(), stored.as_ref())
+//!             .await?;
+//!         match row {
+//!             Some(row) if right => Ok(Identity::new(row.id.to_string())),
+//!             _ => Err(Rejection::invalid()),
+//!         }
+//!     }
+//! });
+//! let basic = Basic::new("internal", users);
+//! # let _ = basic;
+//! # Ok::<(), tower_auth::ConfigError>(())
+//! ```
+
+mod cost;
+mod hash;
+mod keyed;
+mod pool;
+mod queue;
+
+pub(crate) use cost::Cost;
+pub use hash::PasswordHash;
+pub(crate) use keyed::{Digest, Keyed};
+pub use pool::HashPool;

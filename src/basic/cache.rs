@@ -1,0 +1,223 @@
+//! Credentials that were right a moment ago.
+
+use crate::{
+    ConfigError,
+    password::{Digest, Keyed, PasswordHash},
+};
+use constant_time_eq::constant_time_eq_32;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// A bounded set of credentials that were verified recently, each with the hash they matched.
+///
+/// It holds no password: credentials are known by a digest under a key of its own. Only what was
+/// right gets in, so that nobody can crowd it out without being a user. A hit says no more than
+/// "this hash was matched"; that it still is the user's is for the caller to see.
+pub(super) struct Cache {
+    keyed: Keyed,
+    time_to_live: Duration,
+    capacity: usize,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    /// By the first bytes of the digest, which an attacker cannot choose.
+    by_digest: HashMap<u64, Entry>,
+    /// All of the above, the oldest first.
+    order: VecDeque<(u64, Instant)>,
+}
+
+struct Entry {
+    digest: Digest,
+    hash: PasswordHash,
+    since: Instant,
+}
+
+impl Cache {
+    pub(super) fn new(time_to_live: Duration, capacity: usize) -> Result<Self, ConfigError> {
+        Ok(Self {
+            keyed: Keyed::new()?,
+            time_to_live,
+            capacity,
+            entries: Mutex::default(),
+        })
+    }
+
+    /// An empty one that remembers for this long.
+    pub(super) fn with_time_to_live(&self, time_to_live: Duration) -> Self {
+        Self {
+            keyed: self.keyed.clone(),
+            time_to_live,
+            capacity: self.capacity,
+            entries: Mutex::default(),
+        }
+    }
+
+    /// An empty one that remembers so many.
+    pub(super) fn with_capacity(&self, capacity: usize) -> Self {
+        Self {
+            keyed: self.keyed.clone(),
+            time_to_live: self.time_to_live,
+            capacity,
+            entries: Mutex::default(),
+        }
+    }
+
+    pub(super) fn digest(&self, user: &str, password: &str) -> Digest {
+        self.keyed.digest([user.as_bytes(), password.as_bytes()])
+    }
+
+    /// Whether these credentials matched this hash a moment ago.
+    pub(super) fn knows(&self, digest: &Digest, hash: &PasswordHash, now: Instant) -> bool {
+        self.lock().knows(digest, hash, now, self.time_to_live)
+    }
+
+    /// These credentials have just matched this hash.
+    pub(super) fn insert(&self, digest: Digest, hash: PasswordHash, now: Instant) {
+        let mut entries = self.lock();
+        // Many requests with the same new credentials at once take one place, not many.
+        if self.capacity == 0 || entries.knows(&digest, &hash, now, self.time_to_live) {
+            return;
+        }
+        while entries.order.len() >= self.capacity || entries.has_stale(now, self.time_to_live) {
+            entries.drop_oldest();
+        }
+        let slot = slot(&digest);
+        entries.order.push_back((slot, now));
+        entries.by_digest.insert(
+            slot,
+            Entry {
+                digest,
+                hash,
+                since: now,
+            },
+        );
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let entries = self.lock();
+        assert!(entries.order.len() <= self.capacity);
+        entries.by_digest.len()
+    }
+}
+
+impl Entries {
+    fn knows(
+        &self,
+        digest: &Digest,
+        hash: &PasswordHash,
+        now: Instant,
+        time_to_live: Duration,
+    ) -> bool {
+        self.by_digest.get(&slot(digest)).is_some_and(|entry| {
+            constant_time_eq_32(&entry.digest, digest)
+                && now.saturating_duration_since(entry.since) < time_to_live
+                && entry.hash.is(hash)
+        })
+    }
+
+    fn has_stale(&self, now: Instant, time_to_live: Duration) -> bool {
+        self.order
+            .front()
+            .is_some_and(|(_, since)| now.saturating_duration_since(*since) >= time_to_live)
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((slot, since)) = self.order.pop_front() else {
+            return;
+        };
+        // Unless the credentials have been verified again since.
+        if self
+            .by_digest
+            .get(&slot)
+            .is_some_and(|entry| entry.since == since)
+        {
+            self.by_digest.remove(&slot);
+        }
+    }
+}
+
+fn slot(digest: &Digest) -> u64 {
+    digest
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_matched_is_known_for_its_time_and_for_its_hash_only() {
+        let cache = Cache::new(Duration::from_secs(60), 4).unwrap();
+        let (hash, other) = (PasswordHash::cheap("p"), PasswordHash::cheap("p"));
+        let start = Instant::now();
+        let digest = cache.digest("u", "p");
+        assert!(!cache.knows(&digest, &hash, start));
+        cache.insert(digest, hash.clone(), start);
+        assert!(cache.knows(&digest, &hash, start));
+        assert!(cache.knows(&digest, &hash, start + Duration::from_millis(59_999)));
+        assert!(!cache.knows(&digest, &hash, start + Duration::from_secs(60)));
+        assert!(!cache.knows(&digest, &other, start));
+        assert!(!cache.knows(&cache.digest("u", "q"), &hash, start));
+        assert!(!cache.knows(&cache.digest("up", ""), &hash, start));
+        // The same hash, read again from where it is stored.
+        let read = PasswordHash::new("p").unwrap();
+        cache.insert(digest, read.clone(), start);
+        let again = PasswordHash::parse(read.as_str()).unwrap();
+        assert!(cache.knows(&digest, &again, start));
+    }
+
+    #[test]
+    fn the_oldest_goes_when_it_is_full() {
+        let cache = Cache::new(Duration::from_secs(60), 3).unwrap();
+        let hash = PasswordHash::cheap("p");
+        let now = Instant::now();
+        let digests: Vec<_> = (0..10).map(|n| cache.digest(&n.to_string(), "p")).collect();
+        for (n, digest) in digests.iter().enumerate() {
+            cache.insert(*digest, hash.clone(), now + Duration::from_secs(n as u64));
+            assert_eq!(cache.len(), (n + 1).min(3));
+        }
+        let known: Vec<_> = digests
+            .iter()
+            .map(|digest| cache.knows(digest, &hash, now))
+            .collect();
+        assert_eq!(known[..7], [false; 7]);
+        assert_eq!(known[7..], [true; 3]);
+    }
+
+    #[test]
+    fn the_same_credentials_again_do_not_crowd_out_the_fresh_entry() {
+        let cache = Cache::new(Duration::from_secs(1), 2).unwrap();
+        let hash = PasswordHash::cheap("p");
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let digest = cache.digest("u", "p");
+        for seconds in 0..10 {
+            cache.insert(digest, hash.clone(), at(seconds));
+            assert_eq!(cache.len(), 1);
+            assert!(cache.knows(&digest, &hash, at(seconds)));
+        }
+    }
+
+    #[test]
+    fn no_room_and_no_time_mean_no_cache() {
+        let hash = PasswordHash::cheap("p");
+        let now = Instant::now();
+        for (time_to_live, capacity) in [(60, 0), (0, 8)] {
+            let cache = Cache::new(Duration::from_secs(time_to_live), capacity).unwrap();
+            let digest = cache.digest("u", "p");
+            cache.insert(digest, hash.clone(), now);
+            assert!(!cache.knows(&digest, &hash, now));
+        }
+    }
+}

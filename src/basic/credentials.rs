@@ -1,0 +1,157 @@
+//! [`Credentials`]: a user name and a password.
+
+use super::parse;
+use crate::{ConfigError, Rejection};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::HeaderValue;
+use std::{fmt, str};
+use zeroize::{Zeroize, Zeroizing};
+
+/// A user name and a password, as a client sent them.
+///
+/// Wiped on drop; `Debug` shows the user only. Neither holds control characters, and the user
+/// holds no colon (RFC 7617 section 2); both may be empty.
+///
+/// ```
+/// use tower_auth::basic::Credentials;
+///
+/// let credentials = Credentials::parse(b"QWxhZGRpbjpvcGVuIHNlc2FtZQ==")?;
+/// assert_eq!(credentials.user(), "Aladdin");
+/// assert_eq!(credentials.password(), "open sesame");
+/// # Ok::<(), tower_auth::Rejection>(())
+/// ```
+pub struct Credentials {
+    text: Text,
+    /// Where the colon between the two is.
+    colon: usize,
+}
+
+impl Credentials {
+    /// What a client sends for this user and password, for tests and tools.
+    ///
+    /// # Errors
+    ///
+    /// If the user's name has a colon, either has a control character, or both together are
+    /// longer than 3071 bytes: no server would accept that.
+    pub fn new(user: &str, password: &str) -> Result<Self, ConfigError> {
+        if user.contains(':') {
+            return Err(ConfigError::new("a user's name cannot have a colon"));
+        }
+        let mut text = Text::zeroed(user.len().saturating_add(password.len()).saturating_add(1));
+        let parts = user.bytes().chain([b':']).chain(password.bytes());
+        for (to, from) in text.as_mut().iter_mut().zip(parts) {
+            *to = from;
+        }
+        parse::check(text).map_err(|_| {
+            ConfigError::new(
+                "a user's name and password have no control characters and at most 3071 bytes",
+            )
+        })
+    }
+
+    /// Reads what follows `Basic` and its spaces in an `Authorization` field.
+    ///
+    /// Canonical base64 of the standard alphabet, padding included (RFC 4648 sections 3.2, 3.5
+    /// and 4), at most 4096 bytes of it; UTF-8 inside; up to the first colon the user, behind it
+    /// the password; no control characters.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`](crate::RejectionKind::Malformed) for everything else.
+    pub fn parse(token68: &[u8]) -> Result<Self, Rejection> {
+        parse::parse(token68)
+    }
+
+    /// `text` is UTF-8 and has a colon at `colon`.
+    pub(super) fn of(text: Text, colon: usize) -> Self {
+        Self { text, colon }
+    }
+
+    /// The user's name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        let user = self.text.as_ref().get(..self.colon);
+        str::from_utf8(user.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The password.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        let password = self.text.as_ref().get(self.colon.saturating_add(1)..);
+        str::from_utf8(password.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The value of an `Authorization` field for these credentials, marked as sensitive.
+    #[must_use]
+    pub fn to_header_value(&self) -> HeaderValue {
+        let mut text = Zeroizing::new(String::from("Basic "));
+        STANDARD.encode_string(self.text.as_ref(), &mut text);
+        // Base64 always makes a header value; were it not to, `Basic` alone is no credential.
+        let mut value = HeaderValue::from_bytes(text.as_bytes())
+            .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("user", &self.user())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes that need no allocation while they are few, and are wiped on drop.
+pub(super) enum Text {
+    Inline([u8; INLINE], usize),
+    Heap(Vec<u8>),
+}
+
+impl Text {
+    pub(super) fn zeroed(len: usize) -> Self {
+        if len <= INLINE {
+            Self::Inline([0; INLINE], len)
+        } else {
+            Self::Heap(vec![0; len])
+        }
+    }
+
+    /// Cuts what is behind `len`.
+    pub(super) fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Inline(_, old) => *old = len.min(*old),
+            Self::Heap(bytes) => bytes.truncate(len),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes, len) => bytes.get(..*len).unwrap_or_default(),
+            Self::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl AsMut<[u8]> for Text {
+    fn as_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Inline(bytes, len) => bytes.get_mut(..*len).unwrap_or_default(),
+            Self::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        match self {
+            Self::Inline(bytes, _) => bytes.zeroize(),
+            Self::Heap(bytes) => bytes.zeroize(),
+        }
+    }
+}
+
+/// Bytes; user, colon and password of nearly everybody fit.
+const INLINE: usize = 144;

@@ -1,0 +1,54 @@
+//! Names for secrets: HMAC-SHA-256 under a key that this process alone knows.
+
+use crate::ConfigError;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// What stands for credentials where they must not be kept.
+pub(crate) type Digest = [u8; 32];
+
+/// Digests under a random key, prepared once (RFC 2104 section 4).
+#[derive(Clone)]
+pub(crate) struct Keyed(Hmac<Sha256>);
+
+impl Keyed {
+    /// # Errors
+    ///
+    /// If the operating system has no random bytes.
+    pub(crate) fn new() -> Result<Self, ConfigError> {
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).map_err(|error| {
+            ConfigError::new("the operating system has no random bytes").with_source(error)
+        })?;
+        Hmac::new_from_slice(&*key)
+            .map(Self)
+            .map_err(|error| ConfigError::new("the key was refused").with_source(error))
+    }
+
+    /// The digest of these parts; each goes with its length, so that none runs into the next.
+    pub(crate) fn digest<const N: usize>(&self, parts: [&[u8]; N]) -> Digest {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let keyed = Keyed::new().unwrap();
+        let digest = keyed.digest([b"ab", b"c"]);
+        assert_eq!(digest, keyed.digest([b"ab", b"c"]));
+        assert_ne!(digest, keyed.digest([b"a", b"bc"]));
+        assert_ne!(digest, keyed.digest([b"abc", b""]));
+        assert_ne!(digest, keyed.digest([b"abc"]));
+        assert_ne!(digest, Keyed::new().unwrap().digest([b"ab", b"c"]));
+    }
+}

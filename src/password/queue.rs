@@ -1,0 +1,273 @@
+//! Slow work on few threads of its own: bounded, first come first served, none twice.
+
+use super::{Digest, PasswordHash};
+use crate::Rejection;
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+/// How much may go on at once.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) threads: usize,
+    pub(super) waiting: usize,
+    pub(super) patience: Duration,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    Known(bool),
+    /// The hash could not be computed.
+    Failed,
+    /// Its turn did not come in time.
+    Late,
+}
+
+/// Where the answer of an attempt will be. Dropping it tells that nobody waits any more.
+pub(super) type Awaited = watch::Receiver<Option<Answer>>;
+
+/// Compares a password with a hash, slowly; `None` if that was impossible.
+pub(super) type Compare = dyn Fn(&[u8], &PasswordHash) -> Option<bool> + Send + Sync;
+
+pub(super) struct Queue {
+    limits: Limits,
+    compare: Arc<Compare>,
+    state: Mutex<State>,
+    /// There may be a job for an idle thread.
+    work: Condvar,
+    /// There may be a job to watch the time for.
+    waiting: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Those whose turn has not come, the oldest first.
+    queue: VecDeque<Arc<Job>>,
+    /// Those in the queue and those being computed.
+    jobs: HashMap<Digest, Arc<Job>>,
+    /// Threads, and how many of them are computing.
+    threads: usize,
+    busy: usize,
+    /// Whether a thread watches the time.
+    timed: bool,
+}
+
+struct Job {
+    key: Digest,
+    password: Zeroizing<Vec<u8>>,
+    stored: PasswordHash,
+    since: Instant,
+    answer: watch::Sender<Option<Answer>>,
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits, compare: Arc<Compare>) -> Self {
+        Self {
+            limits,
+            compare,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            waiting: Condvar::new(),
+        }
+    }
+
+    /// The same with other limits, before it is used.
+    pub(super) fn with_limits(&self, change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = self.limits;
+        change(&mut limits);
+        Self::new(limits, Arc::clone(&self.compare))
+    }
+
+    /// Lines an attempt up, or joins the same one that is already there.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, if the queue is full or no thread can be had.
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        key: Digest,
+        password: Zeroizing<Vec<u8>>,
+        stored: PasswordHash,
+    ) -> Result<Awaited, Rejection> {
+        let mut state = self.lock();
+        if let Some(job) = state.jobs.get(&key) {
+            return Ok(job.answer.subscribe());
+        }
+        let free = self.limits.threads.saturating_sub(state.busy);
+        let room = free.saturating_add(self.limits.waiting);
+        if state.queue.len() >= room {
+            state.forget_abandoned();
+        }
+        if state.queue.len() >= room {
+            return Err(Rejection::unavailable(
+                "too many passwords are being checked",
+            ));
+        }
+        let (answer, awaited) = watch::channel(None);
+        let job = Arc::new(Job {
+            key,
+            password,
+            stored,
+            since: Instant::now(),
+            answer,
+        });
+        state.jobs.insert(key, Arc::clone(&job));
+        state.queue.push_back(job);
+        self.provide_threads(&mut state, free)
+            .inspect_err(|_| {
+                state.queue.pop_back();
+                state.jobs.remove(&key);
+            })
+            .map_err(Rejection::unavailable)?;
+        Ok(awaited)
+    }
+
+    /// Sees to it that somebody works off the queue, of which `free` need not wait.
+    fn provide_threads(self: &Arc<Self>, state: &mut State, free: usize) -> io::Result<()> {
+        let wanted = state.busy.saturating_add(state.queue.len());
+        if state.threads < wanted.min(self.limits.threads) {
+            match self.spawn(Self::compute) {
+                Ok(()) => state.threads = state.threads.saturating_add(1),
+                Err(error) if state.threads == 0 => return Err(error),
+                // Those that are there will get to it.
+                Err(_) => {}
+            }
+        }
+        self.work.notify_one();
+        if state.queue.len() > free {
+            if !state.timed {
+                // Without it lateness is noticed when a thread becomes free.
+                state.timed = self.spawn(Self::keep_time).is_ok();
+            }
+            self.waiting.notify_one();
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Self>, work: fn(&Self)) -> io::Result<()> {
+        let queue = Arc::clone(self);
+        thread::Builder::new()
+            .name("tower-auth-password".into())
+            .spawn(move || work(&queue))
+            .map(drop)
+    }
+
+    /// The life of a thread that computes.
+    fn compute(&self) {
+        let mut state = self.lock();
+        loop {
+            while let Some(job) = state.queue.pop_front() {
+                if job.is_abandoned() {
+                    state.jobs.remove(&job.key);
+                    continue;
+                }
+                let answer = if job.patience_left(self.limits).is_none() {
+                    Answer::Late
+                } else {
+                    state.busy = state.busy.saturating_add(1);
+                    drop(state);
+                    let answer = self.answer(&job);
+                    state = self.lock();
+                    state.busy = state.busy.saturating_sub(1);
+                    answer
+                };
+                state.finish(&job, answer);
+            }
+            let (again, timeout) = self
+                .work
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = again;
+            if timeout.timed_out() && state.queue.is_empty() {
+                state.threads = state.threads.saturating_sub(1);
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, job: &Job) -> Answer {
+        // A panic in there must not cost the pool a thread.
+        match catch_unwind(AssertUnwindSafe(|| {
+            (self.compare)(&job.password, &job.stored)
+        })) {
+            Ok(Some(matches)) => Answer::Known(matches),
+            Ok(None) | Err(_) => Answer::Failed,
+        }
+    }
+
+    /// The life of the thread that tells those who have waited too long.
+    fn keep_time(&self) {
+        let mut state = self.lock();
+        loop {
+            let oldest = state.queue.front().cloned();
+            let wait = match &oldest {
+                None => IDLE,
+                Some(job) => match job.patience_left(self.limits) {
+                    Some(left) => left,
+                    None => {
+                        state.queue.pop_front();
+                        state.finish(job, Answer::Late);
+                        continue;
+                    }
+                },
+            };
+            let (again, timeout) = self
+                .waiting
+                .wait_timeout(state, wait)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = again;
+            if oldest.is_none() && timeout.timed_out() && state.queue.is_empty() {
+                state.timed = false;
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Once out of `jobs` nobody joins any more, so the answer reaches all who ever did.
+    fn finish(&mut self, job: &Job, answer: Answer) {
+        self.jobs.remove(&job.key);
+        job.answer.send_replace(Some(answer));
+    }
+
+    fn forget_abandoned(&mut self) {
+        let jobs = &mut self.jobs;
+        self.queue.retain(|job| {
+            let keep = !job.is_abandoned();
+            if !keep {
+                jobs.remove(&job.key);
+            }
+            keep
+        });
+    }
+}
+
+impl Job {
+    /// Whether everybody who waited is gone. Asked under the lock: nobody joins meanwhile.
+    fn is_abandoned(&self) -> bool {
+        self.answer.receiver_count() == 0
+    }
+
+    fn patience_left(&self, limits: Limits) -> Option<Duration> {
+        limits
+            .patience
+            .checked_sub(self.since.elapsed())
+            .filter(|left| !left.is_zero())
+    }
+}
+
+/// For how long a thread stays without work.
+const IDLE: Duration = Duration::from_secs(5);

@@ -1,6 +1,10 @@
 //! One value, as it stands in a text that has been scanned.
 
-use super::{scan::Scanner, text};
+use super::{
+    JsonError,
+    scan::{self, Scanner},
+    text,
+};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
@@ -9,6 +13,12 @@ use std::borrow::Cow;
 pub(crate) struct Value<'a>(&'a str);
 
 impl<'a> Value<'a> {
+    /// A text that is one object.
+    pub(crate) fn object(text: &'a str) -> Result<Self, JsonError> {
+        scan::object(text, &mut Vec::new())?;
+        Ok(Self(text.trim_matches([' ', '\t', '\n', '\r'])))
+    }
+
     /// Of a value that the scanner has seen.
     pub(super) fn new(text: &'a str) -> Self {
         Self(text)
@@ -31,6 +41,10 @@ impl<'a> Value<'a> {
 
     fn raw_str(self) -> Option<&'a str> {
         self.0.strip_prefix('"')?.strip_suffix('"')
+    }
+
+    pub(crate) fn is_string(self) -> bool {
+        self.0.starts_with('"')
     }
 
     pub(crate) fn is_true(self) -> bool {

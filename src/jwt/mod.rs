@@ -1,1 +1,62 @@
-//! jwt
+//! JSON Web Tokens as bearer tokens: signature and claims, verified without I/O.
+//!
+//! [`Jwt`] is the verifier. A token passes in this order, and fails at the first step that it
+//! does not pass:
+//!
+//! 1. It is no longer than [`JwtBuilder::max_token_bytes`], and has the compact form: three
+//!    parts of base64url without padding and without stray bits (RFC 7515 section 7.1).
+//! 2. Its header is a JSON object with a known `alg`, a string as `kid`, an accepted `typ`, no
+//!    `crit`, and no `b64` other than `true`. Keys that a header brings along or points to
+//!    (`jwk`, `jku`, `x5c`, `x5u`) are ignored, and nothing is ever fetched.
+//! 3. A key of the [`KeySet`] is chosen by `kid`. Every [`Key`] is bound to one [`Algorithm`];
+//!    the token's `alg` has to be that one, and cannot choose another (RFC 8725 section 3.1).
+//! 4. The signature is verified. Only then is the payload read.
+//! 5. The payload is a JSON object in which no name occurs twice, as in the header.
+//! 6. It is no other kind of token: neither bound to a key (`cnf`) nor an event (`events`).
+//! 7. `iss` is the configured issuer, and `aud` is or holds a configured audience.
+//! 8. `exp` is there and has not passed; `nbf` and `iat` have, where present; all within
+//!    [`JwtBuilder::leeway`].
+//! 9. The subject is a non-empty string; every other claim that is read is of its right type.
+//! 10. With [`JwtBuilder::access_token_profile`], everything that RFC 9068 requires is there.
+//!
+//! Whatever is wrong with a token, the answer is [`Rejection::invalid`](crate::Rejection::invalid)
+//! (401, `invalid_token`); which step it was is its source, a [`TokenError`], for logs.
+//!
+//! ```
+//! use tower_auth::{Verify, bearer, jwt::{Algorithm, Jwt, Key}};
+//!
+//! # let secret = [7; 32];
+//! let jwt = Jwt::issuer("https://login.example.com/")
+//!     .audience("https://api.example.com")
+//!     .keys(Key::from_secret(Algorithm::HS256, secret)?)
+//!     .roles_at(["realm_access", "roles"])
+//!     .build()?;
+//!
+//! let verdict = jwt.verify(bearer::Token::new("not.a.token"));
+//! assert!(matches!(verdict.now(), Ok(Err(_))));
+//! # Ok::<(), tower_auth::ConfigError>(())
+//! ```
+
+mod algorithm;
+mod backend;
+mod builder;
+mod claims;
+mod compact;
+mod date;
+mod error;
+mod header;
+mod key;
+mod key_set;
+mod log;
+mod verifier;
+
+#[cfg(test)]
+mod signature_tests;
+
+pub use algorithm::Algorithm;
+pub use backend::Backend;
+pub use builder::JwtBuilder;
+pub use error::TokenError;
+pub use key::Key;
+pub use key_set::{KeySet, LeftOut};
+pub use verifier::Jwt;

@@ -1,0 +1,128 @@
+//! A strict, one-pass reader of JSON objects: claims, headers, keys.
+//!
+//! 1. The text is UTF-8 without a byte order mark, and exactly one object by the grammar of
+//!    RFC 8259: no trailing bytes, no raw control characters, no lone surrogates.
+//! 2. No member name occurs twice in any object, compared after unescaping. RFC 7515 section 4
+//!    and RFC 7519 section 4 leave "refuse" or "the last counts"; two readers that differ on it
+//!    read two different tokens, so it is refused.
+//! 3. Nothing nests deeper than [`MAX_DEPTH`].
+//! 4. What is kept is where the members of the outermost object lie. Numbers stay text, so that
+//!    one that nobody reads may be of any size.
+#![cfg_attr(
+    not(feature = "jwt"),
+    allow(dead_code, reason = "only token verifiers read JSON")
+)]
+
+mod duplicates;
+mod scan;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use scan::{MAX_DEPTH, Member};
+pub(crate) use value::Value;
+
+use crate::ClaimPath;
+use std::{borrow::Cow, fmt, str};
+
+/// Why a text was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonError {
+    /// Not UTF-8, or not the grammar of RFC 8259, or no object.
+    Syntax,
+    /// A member name occurs twice in one object.
+    Duplicate,
+    /// Deeper than [`MAX_DEPTH`].
+    Depth,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax => f.write_str("not a JSON object"),
+            Self::Duplicate => f.write_str("a member name occurs twice"),
+            Self::Depth => write!(f, "nested more than {MAX_DEPTH} levels deep"),
+        }
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// A JSON object that owns its text.
+#[derive(Clone)]
+pub(crate) struct Object {
+    text: String,
+    members: Vec<Member>,
+}
+
+impl Object {
+    /// Reads an object, using memory that may have served before.
+    pub(crate) fn parse(text: Vec<u8>, mut members: Vec<Member>) -> Result<Self, JsonError> {
+        let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
+        scan::object(&text, &mut members)?;
+        Ok(Self { text, members })
+    }
+
+    /// The members in the order of the text.
+    pub(crate) fn members(&self) -> Members<'_> {
+        Members {
+            text: &self.text,
+            spans: &self.members,
+        }
+    }
+
+    /// What lies at the path.
+    pub(crate) fn at(&self, path: &ClaimPath) -> Option<Value<'_>> {
+        let mut names = path.names();
+        let first = self.members().named(names.next()?)?;
+        names.try_fold(first, |value, name| value.named(name))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it holds may be private.
+        write!(f, "Object({} bytes)", self.text.len())
+    }
+}
+
+/// The members of an object whose text lies elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Members<'a> {
+    text: &'a str,
+    spans: &'a [Member],
+}
+
+impl<'a> Members<'a> {
+    /// Reads an object; `spans` is memory that may have served before.
+    pub(crate) fn read(text: &'a [u8], spans: &'a mut Vec<Member>) -> Result<Self, JsonError> {
+        let text = str::from_utf8(text).map_err(|_| JsonError::Syntax)?;
+        scan::object(text, spans)?;
+        Ok(Self { text, spans })
+    }
+
+    /// Names and values in the order of the text.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> + use<'a> {
+        let text = self.text;
+        self.spans
+            .iter()
+            .map(move |span| (text::unescape(span.name(text)), span.value(text)))
+    }
+
+    /// The value of the member with this name.
+    pub(crate) fn named(&self, name: &str) -> Option<Value<'a>> {
+        let mut spans = self.spans.iter();
+        let span = spans.find(|span| text::is(span.name(self.text), name))?;
+        Some(span.value(self.text))
+    }
+}

@@ -1,0 +1,304 @@
+//! The grammar of RFC 8259.
+
+use super::{JsonError, Value, duplicates};
+
+/// How many arrays and objects may lie within one another (RFC 8259 section 9 lets a parser
+/// set a limit). It bounds the recursion below.
+pub(crate) const MAX_DEPTH: u8 = 32;
+
+/// Where one member of an object lies in the text.
+#[derive(Clone, Copy)]
+pub(crate) struct Member {
+    /// Without the quotes.
+    name: Span,
+    value: Span,
+}
+
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn of<'a>(&self, text: &'a str) -> &'a str {
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+impl Member {
+    /// The name, still escaped.
+    pub(super) fn name<'a>(&self, text: &'a str) -> &'a str {
+        self.name.of(text)
+    }
+
+    pub(super) fn value<'a>(&self, text: &'a str) -> Value<'a> {
+        Value::new(self.value.of(text))
+    }
+}
+
+/// Scans a text that is one object; `members` are then those of that object.
+pub(super) fn object(text: &str, members: &mut Vec<Member>) -> Result<(), JsonError> {
+    members.clear();
+    if u32::try_from(text.len()).is_err() {
+        return Err(JsonError::Syntax);
+    }
+    let mut scanner = Scanner::new(text);
+    scanner.blanks();
+    scanner.object(MAX_DEPTH, members)?;
+    scanner.blanks();
+    match scanner.peek() {
+        None => Ok(()),
+        Some(_) => Err(JsonError::Syntax),
+    }
+}
+
+/// A position in a text.
+#[derive(Clone)]
+pub(super) struct Scanner<'a> {
+    text: &'a str,
+    /// Never beyond the text's length, so that adding one cannot overflow.
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    /// Steps over this byte, if it is the next one.
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        if found {
+            self.skip();
+        }
+        found
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+        self.eat(byte).then_some(()).ok_or(JsonError::Syntax)
+    }
+
+    pub(super) fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.skip();
+        }
+    }
+
+    fn here(&self) -> u32 {
+        u32::try_from(self.at).unwrap_or(u32::MAX)
+    }
+
+    /// Scans a value and gives its text.
+    pub(super) fn spanned(&mut self) -> Result<Value<'a>, JsonError> {
+        let start = self.at;
+        self.value(MAX_DEPTH, &mut Vec::new())?;
+        Ok(Value::new(
+            self.text.get(start..self.at).unwrap_or_default(),
+        ))
+    }
+
+    fn value(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            Some(b'[') => self.array(depth, members),
+            Some(b'{') => {
+                let outer = members.len();
+                self.object(depth, members)?;
+                members.truncate(outer);
+                Ok(())
+            }
+            _ => Err(JsonError::Syntax),
+        }
+    }
+
+    fn array(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
+        let deeper = depth.checked_sub(1).ok_or(JsonError::Depth)?;
+        self.expect(b'[')?;
+        self.blanks();
+        if self.eat(b']') {
+            return Ok(());
+        }
+        loop {
+            self.blanks();
+            self.value(deeper, members)?;
+            self.blanks();
+            if !self.eat(b',') {
+                return self.expect(b']');
+            }
+        }
+    }
+
+    /// Scans an object and leaves its members behind those that are there.
+    fn object(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
+        let deeper = depth.checked_sub(1).ok_or(JsonError::Depth)?;
+        self.expect(b'{')?;
+        self.blanks();
+        if self.eat(b'}') {
+            return Ok(());
+        }
+        let first = members.len();
+        loop {
+            self.blanks();
+            let name = self.name()?;
+            self.blanks();
+            self.expect(b':')?;
+            self.blanks();
+            let this = members.len();
+            let mut value = Span {
+                start: self.here(),
+                end: 0,
+            };
+            members.push(Member { name, value });
+            self.value(deeper, members)?;
+            value.end = self.here();
+            if let Some(member) = members.get_mut(this) {
+                member.value = value;
+            }
+            self.blanks();
+            if !self.eat(b',') {
+                break;
+            }
+        }
+        self.expect(b'}')?;
+        duplicates::refuse(self.text, members.get(first..).unwrap_or_default())
+    }
+
+    fn name(&mut self) -> Result<Span, JsonError> {
+        let quote = self.here();
+        self.string()?;
+        Ok(Span {
+            start: quote.saturating_add(1),
+            end: self.here().saturating_sub(1),
+        })
+    }
+
+    fn string(&mut self) -> Result<(), JsonError> {
+        self.expect(b'"')?;
+        loop {
+            self.plain();
+            match self.peek() {
+                Some(b'"') => {
+                    self.skip();
+                    return Ok(());
+                }
+                Some(b'\\') => self.escape()?,
+                // The end, or a control character.
+                _ => return Err(JsonError::Syntax),
+            }
+        }
+    }
+
+    /// Steps to the next quote, backslash or control character, eight bytes at a time.
+    fn plain(&mut self) {
+        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
+            let special = special_bytes(u64::from_le_bytes(*eight));
+            if special != 0 {
+                let plain = special.trailing_zeros() as usize / 8;
+                self.at = self.at.saturating_add(plain);
+                return;
+            }
+            self.at = self.at.saturating_add(8);
+            rest = behind;
+        }
+        let plain = rest
+            .iter()
+            .take_while(|&&byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+        self.at = self.at.saturating_add(plain.count());
+    }
+
+    fn escape(&mut self) -> Result<(), JsonError> {
+        self.expect(b'\\')?;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.skip();
+                Ok(())
+            }
+            Some(b'u') => match self.code_unit()? {
+                0xD800..=0xDBFF => {
+                    self.expect(b'\\')?;
+                    match self.code_unit()? {
+                        0xDC00..=0xDFFF => Ok(()),
+                        _ => Err(JsonError::Syntax),
+                    }
+                }
+                0xDC00..=0xDFFF => Err(JsonError::Syntax),
+                _ => Ok(()),
+            },
+            _ => Err(JsonError::Syntax),
+        }
+    }
+
+    /// The `uXXXX` of an escape.
+    fn code_unit(&mut self) -> Result<u32, JsonError> {
+        self.expect(b'u')?;
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            unit = unit << 4 | digit.ok_or(JsonError::Syntax)?;
+            self.skip();
+        }
+        Ok(unit)
+    }
+
+    fn number(&mut self) -> Result<(), JsonError> {
+        self.eat(b'-');
+        if !self.eat(b'0') {
+            self.digits()?;
+        }
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _sign = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// At least one.
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.skip();
+        }
+        (self.at > start).then_some(()).ok_or(JsonError::Syntax)
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), JsonError> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(JsonError::Syntax);
+        }
+        self.at = self.at.saturating_add(word.len());
+        Ok(())
+    }
+}
+
+/// Sets the high bit of each byte that is a quote, a backslash or a control character.
+///
+/// A borrow may set bits above the lowest one that is right, so only that one counts.
+fn special_bytes(word: u64) -> u64 {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    let zeros = |word: u64| word.wrapping_sub(LOW) & !word;
+    let controls = word.wrapping_sub(SPACES) & !word;
+    (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls) & HIGH
+}

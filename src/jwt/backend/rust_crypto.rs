@@ -1,0 +1,112 @@
+//! Signatures by the crates of the RustCrypto project.
+
+use super::{Algorithm, Material, Prepared, Unprepared};
+use ::hmac::{Hmac, KeyInit, Mac};
+use rsa::{
+    BigUint, RsaPublicKey, pkcs1v15, pss,
+    sha2::{Sha256 as RsaSha256, Sha384 as RsaSha384, Sha512 as RsaSha512},
+};
+use sha2::{Sha256, Sha384, Sha512};
+
+pub(super) const COMPILED: bool = true;
+
+pub(super) fn prepare(
+    algorithm: Algorithm,
+    material: &Material,
+) -> Result<Box<dyn Prepared>, Unprepared> {
+    use Algorithm as A;
+    Ok(match (algorithm, material) {
+        (A::HS256, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha256>>(secret)?)),
+        (A::HS384, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha384>>(secret)?)),
+        (A::HS512, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha512>>(secret)?)),
+        (_, Material::Rsa { n, e, .. }) => {
+            let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
+            // The size has been checked; by itself the crate stops at 4096 bits.
+            let key = RsaPublicKey::new_with_max_size(n, e, super::super::key::MAX_RSA_BITS)
+                .map_err(|_| Unprepared::BadKey)?;
+            match algorithm {
+                A::RS256 => Box::new(pkcs1v15::VerifyingKey::<RsaSha256>::new(key)),
+                A::RS384 => Box::new(pkcs1v15::VerifyingKey::<RsaSha384>::new(key)),
+                A::RS512 => Box::new(pkcs1v15::VerifyingKey::<RsaSha512>::new(key)),
+                // The salt is as long as the hash (RFC 7518 section 3.5), which is the default.
+                A::PS256 => Box::new(pss::VerifyingKey::<RsaSha256>::new(key)),
+                A::PS384 => Box::new(pss::VerifyingKey::<RsaSha384>::new(key)),
+                A::PS512 => Box::new(pss::VerifyingKey::<RsaSha512>::new(key)),
+                _ => return Err(Unprepared::BadKey),
+            }
+        }
+        (A::ES256, Material::Point(point)) => Box::new(
+            p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| Unprepared::BadKey)?,
+        ),
+        (A::ES384, Material::Point(point)) => Box::new(
+            p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| Unprepared::BadKey)?,
+        ),
+        (A::EdDSA, Material::Ed25519(key)) => {
+            Box::new(ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| Unprepared::BadKey)?)
+        }
+        _ => return Err(Unprepared::BadKey),
+    })
+}
+
+fn mac<M: KeyInit>(secret: &[u8]) -> Result<M, Unprepared> {
+    M::new_from_slice(secret).map_err(|_| Unprepared::BadKey)
+}
+
+/// A keyed state that every verification starts from.
+struct Secret<M>(M);
+
+impl<M: Mac + Clone + Send + Sync> Prepared for Secret<M> {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        // Compares in constant time.
+        self.0
+            .clone()
+            .chain_update(message)
+            .verify_slice(signature)
+            .is_ok()
+    }
+}
+
+impl<D> Prepared for pkcs1v15::VerifyingKey<D>
+where
+    D: rsa::sha2::Digest + Send + Sync,
+{
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        pkcs1v15::Signature::try_from(signature).is_ok_and(|signature| {
+            rsa::signature::Verifier::verify(self, message, &signature).is_ok()
+        })
+    }
+}
+
+impl<D> Prepared for pss::VerifyingKey<D>
+where
+    D: rsa::sha2::Digest + rsa::sha2::digest::FixedOutputReset + Send + Sync,
+{
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        pss::Signature::try_from(signature).is_ok_and(|signature| {
+            rsa::signature::Verifier::verify(self, message, &signature).is_ok()
+        })
+    }
+}
+
+impl Prepared for p256::ecdsa::VerifyingKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        p256::ecdsa::Signature::from_slice(signature).is_ok_and(|signature| {
+            p256::ecdsa::signature::Verifier::verify(self, message, &signature).is_ok()
+        })
+    }
+}
+
+impl Prepared for p384::ecdsa::VerifyingKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        p384::ecdsa::Signature::from_slice(signature).is_ok_and(|signature| {
+            p384::ecdsa::signature::Verifier::verify(self, message, &signature).is_ok()
+        })
+    }
+}
+
+impl Prepared for ed25519_dalek::VerifyingKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        ed25519_dalek::Signature::from_slice(signature)
+            .is_ok_and(|signature| self.verify_strict(message, &signature).is_ok())
+    }
+}

@@ -1,0 +1,236 @@
+//! [`JwtBuilder`]: what a token has to be.
+
+use super::{
+    Backend, Jwt, KeySet,
+    claims::{ParseTyped, Rules},
+    header::Types,
+    verifier::Verifier,
+};
+use crate::{ClaimPath, Clock, ConfigError, SystemClock};
+use serde::de::DeserializeOwned;
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Beyond this a leeway is a mistake: it lengthens the life of every token.
+const MAX_LEEWAY: Duration = Duration::from_secs(3600);
+
+/// Builds a [`Jwt`]; made by [`Jwt::issuer`].
+///
+/// Keys and an audience have to be configured, or building fails.
+#[must_use = "a builder verifies nothing"]
+pub struct JwtBuilder {
+    issuer: Option<Arc<str>>,
+    audiences: Vec<Box<str>>,
+    any_audience: bool,
+    keys: Option<KeySet>,
+    backend: Option<Backend>,
+    subject: Option<ClaimPath>,
+    roles: Option<ClaimPath>,
+    scopes: Option<ClaimPath>,
+    leeway: Duration,
+    allow_missing_expiry: bool,
+    access_token_profile: bool,
+    typed: Option<ParseTyped>,
+    max_token_bytes: usize,
+    clock: Box<dyn Clock>,
+}
+
+impl JwtBuilder {
+    pub(super) fn new(issuer: Option<Arc<str>>) -> Self {
+        Self {
+            issuer,
+            audiences: Vec::new(),
+            any_audience: false,
+            keys: None,
+            backend: None,
+            subject: None,
+            roles: None,
+            scopes: None,
+            leeway: Duration::from_secs(60),
+            allow_missing_expiry: false,
+            access_token_profile: false,
+            typed: None,
+            max_token_bytes: 16 * 1024,
+            clock: Box::new(SystemClock),
+        }
+    }
+
+    /// A name of this service that tokens are made for (`aud`). Call it again for another name;
+    /// a token needs one of them.
+    pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Accepts tokens that were made for anybody.
+    ///
+    /// Then whatever service a user logs in to can take the token it gets, and come here with it
+    /// in the user's name (RFC 8725 section 3.9).
+    pub fn dangerous_any_audience(mut self) -> Self {
+        self.any_audience = true;
+        self
+    }
+
+    /// The keys that tokens are signed with: one [`Key`](super::Key), or a [`KeySet`].
+    pub fn keys(mut self, keys: impl Into<KeySet>) -> Self {
+        self.keys = Some(keys.into());
+        self
+    }
+
+    /// Who does the cryptography. Default: [`Backend::AwsLcRs`] where it is compiled in,
+    /// [`Backend::RustCrypto`] otherwise.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Accepts access tokens by RFC 9068 only: `typ` is `at+jwt` or `application/at+jwt`, and
+    /// `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are there.
+    ///
+    /// Without it `typ` may also be `JWT` or missing.
+    pub fn access_token_profile(mut self) -> Self {
+        self.access_token_profile = true;
+        self
+    }
+
+    /// The claim that is the subject, a non-empty string. Default: `sub`.
+    ///
+    /// It has to be one that the issuer never gives to another, unlike an e-mail address.
+    pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.subject = Some(path.into());
+        self
+    }
+
+    /// The claim that holds the roles: an array of strings, or one string that is one role.
+    /// Default: none, so that nobody has any.
+    ///
+    /// A token without the claim has no roles; one in which it is anything else is refused.
+    pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.roles = Some(path.into());
+        self
+    }
+
+    /// The claim that holds the scopes: a string, separated by spaces, or an array of strings.
+    /// Default: `scope`.
+    ///
+    /// A token without the claim has no scopes; one in which it is anything else is refused.
+    pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.scopes = Some(path.into());
+        self
+    }
+
+    /// By how much the issuer's clock may differ. Default: 60 seconds; at most an hour. Whole
+    /// seconds count.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Tells the time. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The longest token that is looked at, in bytes. Default: 16 KiB.
+    pub fn max_token_bytes(mut self, bytes: usize) -> Self {
+        self.max_token_bytes = bytes;
+        self
+    }
+
+    /// Parses the claims of every token as this type, once, for
+    /// [`Identity::typed_claims`](crate::Identity::typed_claims). A token whose claims are not
+    /// of this type is refused.
+    pub fn typed_claims<T: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
+        self.typed = Some(|claims| Some(Arc::new(serde_json::from_str::<T>(claims).ok()?)));
+        self
+    }
+
+    /// Accepts tokens without `exp`, which stay valid for as long as their key does.
+    pub fn dangerous_allow_missing_expiry(mut self) -> Self {
+        self.allow_missing_expiry = true;
+        self
+    }
+
+    /// Builds the verifier.
+    ///
+    /// # Errors
+    ///
+    /// If there are no keys; if there is neither an audience nor
+    /// [`dangerous_any_audience`](Self::dangerous_any_audience), or both; if an issuer, audience
+    /// or claim path is empty; if the leeway is over an hour; if the backend is not compiled in
+    /// or does not take a key; if the profile is asked for without what it requires.
+    pub fn build(self) -> Result<Jwt, ConfigError> {
+        self.check()?;
+        let keys = self.keys.ok_or_else(|| {
+            ConfigError::new("a JWT verifier needs the issuer's keys: call `keys`")
+        })?;
+        let backend = self.backend.or_else(Backend::compiled).ok_or_else(|| {
+            ConfigError::new(
+                "verifying signatures needs the feature \"aws-lc-rs\" or \"rust-crypto\" of tower-auth",
+            )
+        })?;
+        let types = match self.access_token_profile {
+            true => Types::AccessToken,
+            false => Types::Usual,
+        };
+        Ok(Jwt::new(Verifier {
+            keys: keys.on(backend)?,
+            types,
+            rules: Rules {
+                issuer: self.issuer,
+                audiences: self.audiences,
+                subject: self.subject,
+                roles: self.roles,
+                scopes: self.scopes,
+                leeway: self.leeway.as_secs(),
+                expiry_is_required: !self.allow_missing_expiry,
+                access_token_profile: self.access_token_profile,
+                typed: self.typed,
+            },
+            max_token_bytes: self.max_token_bytes,
+            clock: self.clock,
+        }))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |message: &'static str| Err(ConfigError::new(message));
+        if self.issuer.as_deref() == Some("") {
+            return refuse("an issuer is not empty");
+        }
+        if self.audiences.iter().any(|audience| audience.is_empty()) {
+            return refuse("an audience is not empty");
+        }
+        match (self.audiences.is_empty(), self.any_audience) {
+            (true, false) => {
+                return refuse(
+                    "a JWT verifier needs the name that tokens are made for: call `audience`",
+                );
+            }
+            (false, true) => return refuse("either an audience or any audience"),
+            _ => {}
+        }
+        let mut paths = [&self.subject, &self.roles, &self.scopes]
+            .into_iter()
+            .flatten();
+        if paths.any(|path| path.names().next().is_none()) {
+            return refuse("the path of a claim has at least one name");
+        }
+        if self.leeway > MAX_LEEWAY {
+            return refuse("a leeway is at most an hour");
+        }
+        if self.access_token_profile && self.allow_missing_expiry {
+            return refuse("RFC 9068 requires an expiry");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for JwtBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtBuilder")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}

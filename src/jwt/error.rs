@@ -1,0 +1,90 @@
+//! Why a token was refused.
+
+use crate::Rejection;
+use std::{error::Error, fmt};
+
+/// Why a token was refused: the source of the [`Rejection`], for logs and metrics.
+///
+/// Clients are told no more than that the token is invalid, expired or not valid yet. Nothing
+/// here holds any part of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Longer than [`JwtBuilder::max_token_bytes`](super::JwtBuilder::max_token_bytes).
+    TooLong,
+    /// Not three parts of base64url; an opaque token, for one.
+    Form,
+    /// The header is no JSON object, or a parameter in it is of the wrong type.
+    Header,
+    /// `alg` is missing, `none`, or one that this crate does not know.
+    Algorithm,
+    /// `typ` names another kind of token.
+    Type,
+    /// `crit` or `b64` asks for an extension.
+    Extension,
+    /// No key is called `kid`, or none can be chosen without one.
+    UnknownKey,
+    /// The key called `kid` is not for the token's `alg`.
+    KeyAlgorithm,
+    /// The signature does not verify.
+    Signature,
+    /// The payload is no JSON object, or a name occurs twice in it.
+    Payload,
+    /// A required claim is missing.
+    MissingClaim,
+    /// A claim is of the wrong type.
+    ClaimType,
+    /// `iss` is another issuer.
+    Issuer,
+    /// `aud` does not hold the configured audience.
+    Audience,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` or `iat` lies in the future.
+    NotYetValid,
+    /// The token is bound to a key (`cnf`), so that bearing it is not enough.
+    Bound,
+    /// The token is an event or a logout (`events`), not an access token.
+    Event,
+    /// The claims do not fit [`JwtBuilder::typed_claims`](super::JwtBuilder::typed_claims).
+    TypedClaims,
+}
+
+impl TokenError {
+    pub(super) fn into_rejection(self) -> Rejection {
+        let rejection = Rejection::invalid().with_source(self);
+        match self {
+            Self::Expired => rejection.with_detail("the token has expired"),
+            Self::NotYetValid => rejection.with_detail("the token is not valid yet"),
+            _ => rejection,
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "the token is too long",
+            Self::Form => "the token is not a compact JWS",
+            Self::Header => "the header is malformed",
+            Self::Algorithm => "the algorithm is unknown",
+            Self::Type => "the token is of another type",
+            Self::Extension => "the header asks for an extension",
+            Self::UnknownKey => "no key can be chosen",
+            Self::KeyAlgorithm => "the key is for another algorithm",
+            Self::Signature => "the signature does not verify",
+            Self::Payload => "the payload is not a JSON object of distinct names",
+            Self::MissingClaim => "a required claim is missing",
+            Self::ClaimType => "a claim is of the wrong type",
+            Self::Issuer => "the issuer is another",
+            Self::Audience => "the audience is another",
+            Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::Bound => "the token is bound to a key",
+            Self::Event => "the token is an event",
+            Self::TypedClaims => "the claims are not of the application's type",
+        })
+    }
+}
+
+impl Error for TokenError {}

@@ -1,0 +1,148 @@
+//! One JSON Web Key (RFC 7517, RFC 7518 section 6, RFC 8037 section 2).
+
+use super::{Algorithm, Key, checks, der};
+use crate::{ConfigError, json::Value, jwt::algorithm::Family};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::borrow::Cow;
+use zeroize::Zeroizing;
+
+/// An object that ought to be a key.
+pub(in crate::jwt) struct Jwk<'a>(Value<'a>);
+
+impl<'a> Jwk<'a> {
+    pub(in crate::jwt) fn new(value: Value<'a>) -> Self {
+        Self(value)
+    }
+
+    /// The `kid`, if it is a string.
+    pub(in crate::jwt) fn id(&self) -> Option<Cow<'a, str>> {
+        self.0.named("kid")?.as_str()
+    }
+
+    /// The key, if it is one that can verify signatures.
+    pub(in crate::jwt) fn key(&self) -> Result<Key, ConfigError> {
+        let kind = self
+            .text("kty")?
+            .ok_or_else(|| ConfigError::new("\"kty\" is missing"))?;
+        self.verifies()?;
+        let named = self.text("alg")?;
+        let named = named.as_deref().map(|name| {
+            Algorithm::named(name)
+                .ok_or_else(|| ConfigError::new(format!("the algorithm {name:?} is not supported")))
+        });
+        let named = named.transpose()?;
+        let material = match &*kind {
+            "oct" => {
+                let algorithm = named.ok_or_else(|| {
+                    ConfigError::new("\"alg\" is missing, and a secret has no algorithm of its own")
+                })?;
+                let secret = self.bytes("k")?;
+                return self.named(algorithm, checks::secret(algorithm, &secret)?);
+            }
+            "RSA" => {
+                self.is_public()?;
+                let algorithm = named.unwrap_or(Algorithm::RS256);
+                (
+                    algorithm,
+                    checks::rsa(algorithm, &self.bytes("n")?, &self.bytes("e")?)?,
+                )
+            }
+            "EC" => {
+                self.is_public()?;
+                let (curve, natural) = match self.text("crv")?.as_deref() {
+                    Some("P-256") => (Family::P256, Algorithm::ES256),
+                    Some("P-384") => (Family::P384, Algorithm::ES384),
+                    _ => return Err(ConfigError::new("the curve is neither P-256 nor P-384")),
+                };
+                let algorithm = named.unwrap_or(natural);
+                (
+                    algorithm,
+                    checks::point(algorithm, curve, &self.point(curve)?)?,
+                )
+            }
+            "OKP" => {
+                self.is_public()?;
+                if self.text("crv")?.as_deref() != Some("Ed25519") {
+                    return Err(ConfigError::new("the curve is not Ed25519"));
+                }
+                let algorithm = named.unwrap_or(Algorithm::EdDSA);
+                (algorithm, checks::ed25519(algorithm, &self.bytes("x")?)?)
+            }
+            _ => return Err(ConfigError::new("\"kty\" is none of oct, RSA, EC and OKP")),
+        };
+        self.named(material.0, material.1)
+    }
+
+    fn named(&self, algorithm: Algorithm, material: super::Material) -> Result<Key, ConfigError> {
+        let key = Key::new(algorithm, material)?;
+        Ok(match self.text("kid")? {
+            Some(id) => key.with_kid(&*id),
+            None => key,
+        })
+    }
+
+    /// Refuses a key for another purpose (RFC 7517 sections 4.2 and 4.3).
+    fn verifies(&self) -> Result<(), ConfigError> {
+        if self.text("use")?.is_some_and(|purpose| purpose != "sig") {
+            return Err(ConfigError::new("\"use\" is not \"sig\""));
+        }
+        if let Some(operations) = self.0.named("key_ops") {
+            let mut operations = operations
+                .elements()
+                .ok_or_else(|| ConfigError::new("\"key_ops\" is not an array"))?;
+            if !operations.any(|operation| operation.is_str("verify")) {
+                return Err(ConfigError::new("\"key_ops\" does not hold \"verify\""));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses the private half: where verifiers get it, everybody may have it.
+    fn is_public(&self) -> Result<(), ConfigError> {
+        let private = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+        match private.iter().any(|name| self.0.named(name).is_some()) {
+            true => Err(der::private()),
+            false => Ok(()),
+        }
+    }
+
+    /// Both coordinates, in their full size (RFC 7518 section 6.2.1.2), as SEC 1 writes them.
+    fn point(&self, curve: Family) -> Result<Vec<u8>, ConfigError> {
+        let size = match curve {
+            Family::P384 => 48,
+            _ => 32,
+        };
+        let mut point = vec![4];
+        for name in ["x", "y"] {
+            let coordinate = self.bytes(name)?;
+            if coordinate.len() != size {
+                return Err(ConfigError::new(format!("{name:?} has {size} bytes")));
+            }
+            point.extend_from_slice(&coordinate);
+        }
+        Ok(point)
+    }
+
+    /// A string, or nothing.
+    fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, ConfigError> {
+        match self.0.named(name) {
+            None => Ok(None),
+            Some(value) => value
+                .as_str()
+                .map(Some)
+                .ok_or_else(|| ConfigError::new(format!("{name:?} is not a string"))),
+        }
+    }
+
+    /// Bytes in base64url, which may be a secret.
+    fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+        let text = self
+            .text(name)?
+            .ok_or_else(|| ConfigError::new(format!("{name:?} is missing")))?;
+        // The cause would quote a byte of it.
+        URL_SAFE_NO_PAD
+            .decode(text.as_bytes())
+            .map(Zeroizing::new)
+            .map_err(|_| ConfigError::new(format!("{name:?} is not base64url without padding")))
+    }
+}

@@ -1,0 +1,173 @@
+//! [`Key`]: verifies signatures of one algorithm.
+
+mod checks;
+mod der;
+mod jwk;
+
+pub(super) use checks::MAX_RSA_BITS;
+pub(super) use jwk::Jwk;
+
+use super::{Algorithm, Backend, backend::Prepared};
+use crate::{ConfigError, json::Value};
+use std::{fmt, sync::Arc};
+use zeroize::Zeroizing;
+
+/// A key that verifies signatures of one algorithm, parsed once. Cloning is cheap.
+///
+/// The algorithm is the key's, not the token's: a token that names another one is refused. What
+/// is too weak for its algorithm, or no key at all, fails here, at start-up:
+///
+/// - a secret shorter than the hash (32, 48 or 64 bytes; RFC 7518 section 3.2),
+/// - an RSA modulus under 2048 bits (RFC 7518 section 3.3) or over 8192, an exponent that is
+///   even, 1, or over 33 bits,
+/// - a point that is not on the algorithm's curve, an Ed25519 key of small order,
+/// - a private key where a public one belongs.
+#[derive(Clone)]
+pub struct Key {
+    id: Option<Arc<str>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    algorithm: Algorithm,
+    material: Material,
+    /// The backend that has made it ready; none is compiled in otherwise.
+    prepared: Option<(Backend, Box<dyn Prepared>)>,
+}
+
+/// What a key consists of, checked as far as it can be without a backend.
+#[derive(Clone)]
+pub(super) enum Material {
+    Secret(Zeroizing<Vec<u8>>),
+    /// Modulus and exponent, big-endian without leading zeros, and `RSAPublicKey` around them.
+    Rsa {
+        n: Box<[u8]>,
+        e: Box<[u8]>,
+        pkcs1: Box<[u8]>,
+    },
+    /// A point in the uncompressed form of SEC 1 section 2.3.3.
+    Point(Box<[u8]>),
+    Ed25519([u8; 32]),
+}
+
+impl Key {
+    /// A shared secret, as bytes: decode it first if it is configured as text in base64 or hex.
+    ///
+    /// # Errors
+    ///
+    /// If the algorithm takes another kind of key, or the secret is shorter than the hash.
+    pub fn from_secret(
+        algorithm: Algorithm,
+        secret: impl AsRef<[u8]>,
+    ) -> Result<Self, ConfigError> {
+        Self::new(algorithm, checks::secret(algorithm, secret.as_ref())?)
+    }
+
+    /// A public key in PEM: `PUBLIC KEY`, or `RSA PUBLIC KEY` for RSA.
+    ///
+    /// # Errors
+    ///
+    /// If it is none (a private key, a certificate), or one that the algorithm does not take.
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::new(algorithm, der::from_pem(algorithm, pem.as_ref())?)
+    }
+
+    /// A public key in DER: `SubjectPublicKeyInfo` (RFC 5280 section 4.1), or `RSAPublicKey`
+    /// (RFC 8017 appendix A.1.1) for RSA.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, or one that the algorithm does not take.
+    pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::new(algorithm, der::from_der(algorithm, der.as_ref())?)
+    }
+
+    /// A JSON Web Key (RFC 7517), with its `kid`.
+    ///
+    /// The algorithm is its `alg`. Without one it is `RS256` for RSA, and that of the curve for
+    /// EC and OKP; a secret has to say.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, is too weak, is not meant for signatures (`use`, `key_ops`), is of an
+    /// unknown kind, or holds the private half.
+    pub fn from_jwk(jwk: &str) -> Result<Self, ConfigError> {
+        let jwk = Value::object(jwk)
+            .map_err(|error| ConfigError::new("this is not a JSON Web Key").with_source(error))?;
+        Jwk::new(jwk).key()
+    }
+
+    /// The same key under this name, which tokens call it by (`kid`).
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<Arc<str>>) -> Self {
+        self.id = Some(kid.into());
+        self
+    }
+
+    /// What tokens call the key.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The one algorithm that the key is for.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.shared.algorithm
+    }
+
+    fn new(algorithm: Algorithm, material: Material) -> Result<Self, ConfigError> {
+        let prepared = match Backend::compiled() {
+            Some(backend) => Some((backend, backend.prepare(algorithm, &material)?)),
+            None => None,
+        };
+        let shared = Shared {
+            algorithm,
+            material,
+            prepared,
+        };
+        Ok(Self {
+            id: None,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The same key, made ready by this backend.
+    pub(super) fn on(self, backend: Backend) -> Result<Self, ConfigError> {
+        if matches!(self.shared.prepared, Some((ready, _)) if ready == backend) {
+            return Ok(self);
+        }
+        let algorithm = self.shared.algorithm;
+        let prepared = backend.prepare(algorithm, &self.shared.material)?;
+        let shared = Shared {
+            algorithm,
+            material: self.shared.material.clone(),
+            prepared: Some((backend, prepared)),
+        };
+        Ok(Self {
+            id: self.id,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Whether the signature is this key's for this message.
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.shared.prepared {
+            Some((_, prepared)) => prepared.verify(message, signature),
+            None => false,
+        }
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.shared.material, Material::Secret(_))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("kid", &self.id)
+            .field("algorithm", &self.shared.algorithm)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,191 @@
+//! [`KeySet`]: the keys of an issuer, and which of them a token is verified with.
+
+use super::{Algorithm, Backend, Key, TokenError, header::Header, key::Jwk, log};
+use crate::{ConfigError, json::Value};
+use std::{fs, path::Path};
+
+/// The keys of one issuer.
+///
+/// A token is verified with one key, or refused:
+///
+/// 1. A token with a `kid` takes the key of that name and of its `alg`. If no key has that name,
+///    it takes the one key of its `alg` that has no name.
+/// 2. A token without a `kid` takes the one key of its `alg`; where there are several, it is
+///    refused.
+#[derive(Clone, Debug)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    left_out: Vec<LeftOut>,
+}
+
+/// A key of a JWK Set that cannot be used, see [`KeySet::left_out`].
+#[derive(Clone, Debug)]
+pub struct LeftOut {
+    kid: Option<Box<str>>,
+    reason: Box<str>,
+}
+
+impl LeftOut {
+    /// What the set calls the key.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Why it cannot be used.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+impl KeySet {
+    /// A set of keys.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, or if a token could not tell two of them apart: same `kid` (or both
+    /// without), same algorithm.
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, ConfigError> {
+        let keys: Vec<Key> = keys.into_iter().collect();
+        Self::checked(keys, Vec::new())
+    }
+
+    /// The keys of a JWK Set (RFC 7517 section 5).
+    ///
+    /// A key that cannot be used is left out and the others serve: one that is too weak, of an
+    /// unknown kind (section 5: "ignore"), for another purpose than signatures, or private where
+    /// it should be public. See [`left_out`](Self::left_out); each is logged as a warning, too.
+    /// Which algorithm a key is for is said at [`Key::from_jwk`]; a secret without `alg` is left
+    /// out.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no JWK Set, if no key of it can be used, if two cannot be told apart, or
+    /// if it mixes secrets with public keys: who publishes the latter publishes the former.
+    pub fn from_jwks(jwks: &str) -> Result<Self, ConfigError> {
+        let set = Value::object(jwks)
+            .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))?;
+        let entries = set
+            .named("keys")
+            .and_then(Value::elements)
+            .ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))?;
+        let mut keys = Vec::new();
+        let mut left_out = Vec::new();
+        for entry in entries {
+            let jwk = Jwk::new(entry);
+            match jwk.key() {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    let kid = jwk.id();
+                    let reason = error.to_string();
+                    log::key_left_out(kid.as_deref(), &reason);
+                    left_out.push(LeftOut {
+                        kid: kid.as_deref().map(Into::into),
+                        reason: reason.into(),
+                    });
+                }
+            }
+        }
+        if keys.iter().any(Key::is_secret) && !keys.iter().all(Key::is_secret) {
+            return Err(ConfigError::new(
+                "a JWK Set holds either secrets or public keys",
+            ));
+        }
+        Self::checked(keys, left_out)
+    }
+
+    /// The keys of a JWK Set in a file, read once, now; see [`from_jwks`](Self::from_jwks).
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, and for what `from_jwks` refuses.
+    pub fn from_jwks_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let text = fs::read_to_string(path).map_err(|error| {
+            ConfigError::new(format!("cannot read the JWK Set {}", path.display()))
+                .with_source(error)
+        })?;
+        Self::from_jwks(&zeroize::Zeroizing::new(text))
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter()
+    }
+
+    /// The keys of a JWK Set that cannot be used, and why.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    fn checked(keys: Vec<Key>, left_out: Vec<LeftOut>) -> Result<Self, ConfigError> {
+        if keys.is_empty() {
+            return Err(match left_out.first() {
+                None => ConfigError::new("a key set holds at least one key"),
+                Some(first) => ConfigError::new(format!(
+                    "no key of this set can be used; the first: {}",
+                    first.reason
+                )),
+            });
+        }
+        let mut rest = keys.as_slice();
+        while let Some((key, others)) = rest.split_first() {
+            let same = |other: &Key| key.kid() == other.kid() && key.is_for(other.algorithm());
+            if others.iter().any(same) {
+                return Err(ConfigError::new(match key.kid() {
+                    Some(kid) => format!("two keys for {} are called {kid:?}", key.algorithm()),
+                    None => format!("two keys for {} have no \"kid\"", key.algorithm()),
+                }));
+            }
+            rest = others;
+        }
+        Ok(Self { keys, left_out })
+    }
+
+    /// The same set, its keys made ready by this backend.
+    pub(super) fn on(self, backend: Backend) -> Result<Self, ConfigError> {
+        let keys = self.keys.into_iter().map(|key| key.on(backend));
+        Ok(Self {
+            keys: keys.collect::<Result<_, _>>()?,
+            left_out: self.left_out,
+        })
+    }
+
+    /// The one key that a token with this header is verified with.
+    pub(super) fn select(&self, header: &Header<'_>) -> Result<&Key, TokenError> {
+        let fitting = self.keys.iter().filter(|key| key.is_for(header.algorithm));
+        let Some(kid) = header.key_id.as_deref() else {
+            return only(fitting);
+        };
+        let named = |key: &&Key| key.kid() == Some(kid);
+        match fitting.clone().find(named) {
+            Some(key) => Ok(key),
+            None if self.keys.iter().any(|key| named(&key)) => Err(TokenError::KeyAlgorithm),
+            None => only(fitting.filter(|key| key.kid().is_none())),
+        }
+    }
+}
+
+fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenError> {
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Ok(key),
+        _ => Err(TokenError::UnknownKey),
+    }
+}
+
+impl Key {
+    fn is_for(&self, algorithm: Algorithm) -> bool {
+        self.algorithm() == algorithm
+    }
+}
+
+impl From<Key> for KeySet {
+    fn from(key: Key) -> Self {
+        Self {
+            keys: vec![key],
+            left_out: Vec::new(),
+        }
+    }
+}

@@ -138,7 +138,7 @@ fn guarded(path: &str, scheme: impl Scheme) -> Router {
 }
 
 fn guarded_by(path: &str, requirement: RequireLayer) -> Router {
-    Router::new().route(path, any(whoami).route_layer(requirement))
+    Router::new().route(path, any(whoami).layer(requirement))
 }
 
 async fn whoami(identity: Option<Identity>) -> Json<Value> {

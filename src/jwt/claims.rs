@@ -98,6 +98,11 @@ impl Rules {
         if subject.is_empty() {
             return Err(TokenError::MissingClaim);
         }
+        // JSON may hold them, and what is behind may cut the name short at a NUL, or a log line
+        // at a line break.
+        if subject.contains(char::is_control) {
+            return Err(TokenError::ClaimType);
+        }
         let mut identity = Identity::new(subject);
         if let Some(issuer) = &self.issuer {
             identity = identity.with_issuer(Arc::clone(issuer));

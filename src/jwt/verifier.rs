@@ -20,7 +20,7 @@ const USUAL_MEMBERS: usize = 16;
 /// Made by [`Jwt::issuer`] and the [`JwtBuilder`] that it returns. See the [module](super) for
 /// what is checked, in which order.
 #[derive(Clone)]
-pub struct Jwt(Arc<Verifier>);
+pub struct Jwt(pub(super) Arc<Verifier>);
 
 pub(super) struct Verifier {
     pub(super) keys: KeySet,
@@ -70,7 +70,7 @@ impl Verifier {
             .identity(payload, clock::seconds(self.clock.now()))
     }
 
-    fn check_signature(
+    pub(super) fn check_signature(
         &self,
         token: &Compact<'_>,
         text: &mut Vec<u8>,

@@ -18,7 +18,10 @@ use zeroize::Zeroizing;
 pub(super) struct Limits {
     pub(super) threads: usize,
     pub(super) waiting: usize,
+    /// How long an attempt may wait for its turn.
     pub(super) patience: Duration,
+    /// How long a thread may wait for work.
+    pub(super) idle: Duration,
 }
 
 /// What became of an attempt.
@@ -183,7 +186,7 @@ impl Queue {
             }
             let (again, timeout) = self
                 .work
-                .wait_timeout(state, IDLE)
+                .wait_timeout(state, self.limits.idle)
                 .unwrap_or_else(PoisonError::into_inner);
             state = again;
             if timeout.timed_out() && state.queue.is_empty() {
@@ -209,7 +212,7 @@ impl Queue {
         loop {
             let oldest = state.queue.front().cloned();
             let wait = match &oldest {
-                None => IDLE,
+                None => self.limits.idle,
                 Some(job) => match job.patience_left(self.limits) {
                     Some(left) => left,
                     None => {
@@ -269,5 +272,11 @@ impl Job {
     }
 }
 
-/// For how long a thread stays without work.
-const IDLE: Duration = Duration::from_secs(5);
+#[cfg(test)]
+impl Queue {
+    /// How many threads there are, with the one that watches the time.
+    pub(super) fn threads(&self) -> usize {
+        let state = self.lock();
+        state.threads + usize::from(state.timed)
+    }
+}

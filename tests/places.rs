@@ -80,8 +80,10 @@ fn every_location() -> Vec<Location> {
     ]
 }
 
+type Fields = Vec<(&'static str, &'static str)>;
+
 /// Requests that fill one place each.
-fn filled() -> [(Place, &'static str, Vec<(&'static str, &'static str)>); 5] {
+fn filled() -> [(Place, &'static str, Fields); 5] {
     [
         (
             Place::Authorization,

@@ -128,6 +128,16 @@ fn two_explicit_places_are_ambiguous_and_a_cookie_yields() {
 }
 
 #[test]
+fn a_cookie_yields_wherever_it_stands_in_the_order() {
+    let cookie = Location::cookie("api_key");
+    let header = Location::header("x-api-key");
+    let head = head("/", &[("cookie", "api_key=C"), ("x-api-key", "H")]);
+    for locations in [[cookie.clone(), header.clone()], [header, cookie]] {
+        assert_eq!(read(locations, &head), one(Place::Header, "H"));
+    }
+}
+
+#[test]
 fn a_bad_explicit_credential_does_not_fall_back_to_a_cookie() {
     let fields = [("x-api-key", ""), ("cookie", "api_key=K")];
     let reading = read(every_location(), &head("/", &fields));

@@ -111,3 +111,82 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every value there is.
+    fn all() -> Vec<Found> {
+        let places = [
+            Place::Authorization,
+            Place::Header,
+            Place::Query,
+            Place::Cookie,
+            Place::WebSocketProtocol,
+            Place::Connection,
+        ];
+        let one = places.into_iter().map(Found::at);
+        let several = places.into_iter().map(Found::ambiguous);
+        let mut all: Vec<_> = one.chain(several).collect();
+        all.extend(all.clone().into_iter().map(Found::sent_by_browsers));
+        all.push(Found::nothing());
+        all
+    }
+
+    #[test]
+    fn it_does_not_matter_how_finds_are_grouped() {
+        for a in all() {
+            for b in all() {
+                for c in all() {
+                    assert_eq!(a.and(b).and(c), a.and(b.and(c)), "{a:?} {b:?} {c:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_adds_nothing() {
+        for found in all() {
+            assert_eq!(found.and(Found::nothing()), found);
+            assert_eq!(Found::nothing().and(found), found);
+        }
+    }
+
+    #[test]
+    fn two_explicit_places_are_ambiguous_in_either_order() {
+        let explicit = |found: &Found| found.anywhere().is_some_and(|place| !place.is_ambient());
+        for a in all().into_iter().filter(explicit) {
+            for b in all().into_iter().filter(explicit) {
+                assert!(a.and(b).is_ambiguous(), "{a:?} {b:?}");
+                assert_eq!(a.and(b).place(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn an_ambient_place_yields_to_an_explicit_one_in_either_order() {
+        let ambient = |found: &Found| found.anywhere().is_some_and(Place::is_ambient);
+        let explicit = |found: &Found| !found.is_nothing() && !ambient(found);
+        for a in all().into_iter().filter(ambient) {
+            for b in all().into_iter().filter(explicit) {
+                assert_eq!(a.and(b), b);
+                assert_eq!(b.and(a), b);
+            }
+            for b in all().into_iter().filter(ambient) {
+                assert_eq!(a.and(b), a, "the first in order counts");
+            }
+        }
+    }
+
+    #[test]
+    fn what_browsers_send_by_themselves_may_be_cross_site() {
+        assert!(Found::at(Place::Cookie).may_be_cross_site());
+        assert!(Found::ambiguous(Place::Connection).may_be_cross_site());
+        assert!(!Found::at(Place::Authorization).may_be_cross_site());
+        let basic = Found::at(Place::Authorization).sent_by_browsers();
+        assert!(basic.may_be_cross_site());
+        assert!(Found::at(Place::Cookie).and(basic).may_be_cross_site());
+        assert!(!Found::nothing().may_be_cross_site());
+    }
+}

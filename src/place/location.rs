@@ -49,8 +49,9 @@ impl Location {
     #[track_caller]
     #[must_use]
     pub fn header(name: &str) -> Self {
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .unwrap_or_else(|_| panic!("{name:?} is not the name of a header field"));
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+            panic!("{name:?} is not the name of a header field");
+        };
         assert!(
             !matches!(
                 name,
@@ -146,7 +147,12 @@ impl Location {
                         look = look.and(Raw::Field(value, range));
                     }
                 }
-                look
+                // A repeated field is ambiguous even if only one of them is of this scheme.
+                let mut values = headers.get_all(header::AUTHORIZATION).iter();
+                match look {
+                    Look::One(_) if values.nth(1).is_some() => Look::Several,
+                    look => look,
+                }
             }
             Kind::Header(name) => {
                 let mut look = Look::Nothing;
@@ -212,6 +218,16 @@ impl Raw<'_> {
     }
 }
 
+/// The elements of a list in a field, each with its end in the field.
+pub(super) fn elements(field: &HeaderValue, separator: u8) -> impl Iterator<Item = (&[u8], usize)> {
+    let split = field.as_bytes().split(move |&byte| byte == separator);
+    split.scan(0usize, |start, element| {
+        let end = start.saturating_add(element.len());
+        *start = end.saturating_add(1);
+        Some((element, end))
+    })
+}
+
 /// The range behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is this one
 /// (`credentials` of RFC 9110 section 11.4).
 fn after_scheme(value: &[u8], scheme: &str) -> Option<Range<usize>> {
@@ -223,7 +239,7 @@ fn after_scheme(value: &[u8], scheme: &str) -> Option<Range<usize>> {
     if spaces == 0 && !rest.is_empty() {
         return None;
     }
-    Some(scheme.len() + spaces..value.len())
+    Some(scheme.len().saturating_add(spaces)..value.len())
 }
 
 /// The locations of one scheme, in order.
@@ -242,6 +258,11 @@ impl Locations {
             !locations.is_empty(),
             "a scheme looks for its credentials in at least one location"
         );
+        for (i, location) in locations.iter().enumerate() {
+            // Every credential there would be found twice, and refused.
+            let is_again = locations.iter().take(i).any(|other| other == location);
+            assert!(!is_again, "{location:?} is configured twice");
+        }
         Self(locations)
     }
 

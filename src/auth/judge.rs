@@ -3,7 +3,7 @@
 use super::{
     finish::{AuthFinish, complete},
     layer::Config,
-    load::Put,
+    load::{Loaded, Put},
 };
 use crate::{
     Anonymous, Attempt, Identity, Policy, Rejection, Verdict,
@@ -63,6 +63,9 @@ impl AuthJudge {
         let head = &mut self.head;
         head.extensions.remove::<Identity>();
         head.extensions.remove::<Anonymous>();
+        if let Some(Loaded(forget)) = head.extensions.remove() {
+            forget(&mut head.extensions);
+        }
         if self.config.preflight && is_preflight(head) {
             head.extensions.insert(Anonymous(()));
             return Ok(Step::Done);

@@ -129,7 +129,8 @@ impl AuthLayer {
     /// extensions, as a `U`.
     ///
     /// No user (`Ok(None)`) is 401, an error is answered as it says, such as 503 for
-    /// [`Rejection::unavailable`]. Skipped for visitors. Rules are applied afterwards.
+    /// [`Rejection::unavailable`]. Skipped for visitors. Rules are applied afterwards. A
+    /// layer further inside that decides anew removes the user with the identity.
     ///
     /// ```
     /// # use tower_auth::{AuthLayer, Identity, Rejection, Scheme};

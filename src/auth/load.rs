@@ -39,10 +39,17 @@ where
     }
 }
 
+/// How a layer further inside takes back what was loaded: the user of another identity.
+#[derive(Clone, Copy)]
+pub(super) struct Loaded(pub(super) fn(&mut Extensions));
+
 /// Credentials without a user behind them are wrong credentials: 401.
 fn put<U: Clone + Send + Sync + 'static>(user: Option<U>) -> Result<Put, Rejection> {
     let user = user.ok_or_else(Rejection::invalid)?;
     Ok(Box::new(move |extensions| {
         extensions.insert(user);
+        extensions.insert(Loaded(|extensions| {
+            extensions.remove::<U>();
+        }));
     }))
 }

@@ -4,7 +4,10 @@ use super::{Rejection, RejectionKind};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER,
+        WWW_AUTHENTICATE,
+    },
     response,
 };
 use std::time::Duration;
@@ -34,17 +37,19 @@ pub(crate) fn render(
     head: &mut response::Parts,
 ) -> Bytes {
     let headers = &mut head.headers;
-    // Whatever the old body was, it goes.
-    headers.remove(CONTENT_LENGTH);
+    // Whatever the old body was, it goes, and what describes it.
+    for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
+        headers.remove(name);
+    }
     let mut body = match (responder, format) {
         (Some(responder), format) => {
-            let (custom, body) = responder(&rejection, format).into_parts();
+            let (mut custom, body) = responder(&rejection, format).into_parts();
             // A responder renders; what the rejection means is not for it to decide.
-            for (name, value) in &custom.headers {
-                if !matches!(*name, WWW_AUTHENTICATE | RETRY_AFTER | CONTENT_LENGTH) {
-                    headers.insert(name, value.clone());
-                }
+            for name in [WWW_AUTHENTICATE, RETRY_AFTER, CONTENT_LENGTH] {
+                custom.headers.remove(name);
             }
+            // Replaces fields of the same name, and keeps all lines of one, as of `Set-Cookie`.
+            headers.extend(custom.headers);
             body
         }
         (None, Format::Http) => {

@@ -6,6 +6,9 @@
 //! rounds of its time less the bare service's in the same round. Allocations are counted for one
 //! request and are exact.
 //!
+//! Words after `--` select cases (`cargo bench --bench layers -- "API key, 10"`), and `ROUNDS`
+//! sets how many rounds there are.
+//!
 //! The bare service answers with a `Content-Type`, as real ones do. Header values are shared
 //! memory, as hyper's are.
 
@@ -31,7 +34,6 @@ use tower_auth::{
     password::PasswordHash,
 };
 
-const ROUNDS: usize = 60;
 const KEYS: usize = 1_000_000;
 
 type Check = Box<dyn Fn(&[u8], &[u8]) -> bool>;
@@ -170,7 +172,20 @@ fn main() {
     basic(&mut cases);
     tokens(&mut cases);
     refusals(&mut cases);
-    for _ in 0..ROUNDS {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let is_wanted =
+        |name: &str| name.starts_with("bare") || wanted.iter().any(|w| name.contains(w));
+    if !wanted.is_empty() {
+        cases.retain(|case| is_wanted(case.name));
+    }
+    let rounds = std::env::var("ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(60);
+    for _ in 0..rounds {
         for case in &mut cases {
             case.round();
         }

@@ -77,7 +77,7 @@ impl Object {
     pub(crate) fn at(&self, path: &ClaimPath) -> Option<Value<'_>> {
         let mut names = path.names();
         let first = self.members().named(names.next()?)?;
-        names.try_fold(first, |value, name| value.named(name))
+        names.try_fold(first, Value::named)
     }
 
     pub(crate) fn as_str(&self) -> &str {

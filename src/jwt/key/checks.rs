@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 const MIN_RSA_BITS: usize = 2048;
 
 /// What both backends verify, and in bounded time.
-pub(in crate::jwt) const MAX_RSA_BITS: usize = 8192;
+const MAX_RSA_BITS: usize = 8192;
 
 /// What both backends take.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
@@ -72,11 +72,7 @@ pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Material, 
             key.to_der()
         })
         .map_err(|error| ConfigError::new("this is not an RSA key").with_source(error))?;
-    Ok(Material::Rsa {
-        n: n.into(),
-        e: e.into(),
-        pkcs1: pkcs1.into(),
-    })
+    Ok(Material::Rsa(pkcs1.into()))
 }
 
 /// A point in the uncompressed form of SEC 1; the backend checks that it is on the curve.

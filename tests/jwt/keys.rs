@@ -70,6 +70,10 @@ fn weak_and_wrong_keys_are_refused_at_start_up() {
         Key::from_secret(Algorithm::RS256, SECRET),
         "RS256 takes an RSA key",
     );
+    misconfigured(
+        Key::from_secret(Algorithm::HS256, pem("rsa.public.pem")),
+        "this secret is a PEM file",
+    );
     let from = |algorithm, name: &str| Key::from_pem(algorithm, pem(name));
     misconfigured(
         from(Algorithm::RS256, "rsa1024.public.pem"),

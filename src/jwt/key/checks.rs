@@ -35,6 +35,12 @@ pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Material, Co
             secret.len()
         )));
     }
+    // Whoever configures this means a key pair, and its public half is no secret.
+    if secret.starts_with(b"-----BEGIN ") {
+        return Err(ConfigError::new(
+            "this secret is a PEM file; a public key belongs into `Key::from_pem`",
+        ));
+    }
     Ok(Material::Secret(Zeroizing::new(secret.to_vec())))
 }
 

@@ -51,7 +51,8 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// If the algorithm takes another kind of key, or the secret is shorter than the hash.
+    /// If the algorithm takes another kind of key, if the secret is shorter than the hash, or if
+    /// it is a key in PEM by mistake.
     pub fn from_secret(
         algorithm: Algorithm,
         secret: impl AsRef<[u8]>,

@@ -45,7 +45,7 @@ fn public(
     material: &Material,
 ) -> Result<Box<dyn Prepared>, Unprepared> {
     let bytes: &[u8] = match material {
-        Material::Rsa { pkcs1, .. } => pkcs1,
+        Material::Rsa(pkcs1) => pkcs1,
         Material::Point(point) => point,
         Material::Ed25519(key) => key,
         Material::Secret(_) => return Err(Unprepared::BadKey),

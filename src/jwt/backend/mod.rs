@@ -35,9 +35,9 @@ pub(super) trait Prepared: Send + Sync {
 }
 
 /// Why a key could not be made ready.
+#[allow(dead_code, reason = "which of them can happen depends on the features")]
 pub(super) enum Unprepared {
     /// The backend is not compiled in.
-    #[allow(dead_code, reason = "never so with both backends")]
     NoBackend,
     /// The backend refuses the key.
     BadKey,

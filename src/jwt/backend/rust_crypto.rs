@@ -2,10 +2,12 @@
 
 use super::{Algorithm, Material, Prepared, Unprepared};
 use ::hmac::{Hmac, KeyInit, Mac};
-use rsa::{
+use ::rsa::{
     BigUint, RsaPublicKey, pkcs1v15, pss,
     sha2::{Sha256 as RsaSha256, Sha384 as RsaSha384, Sha512 as RsaSha512},
 };
+use der::Decode;
+use pkcs1::RsaPublicKeyRef;
 use sha2::{Sha256, Sha384, Sha512};
 
 pub(super) const COMPILED: bool = true;
@@ -19,11 +21,8 @@ pub(super) fn prepare(
         (A::HS256, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha256>>(secret)?)),
         (A::HS384, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha384>>(secret)?)),
         (A::HS512, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha512>>(secret)?)),
-        (_, Material::Rsa { n, e, .. }) => {
-            let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
-            // The size has been checked; by itself the crate stops at 4096 bits.
-            let key = RsaPublicKey::new_with_max_size(n, e, super::super::key::MAX_RSA_BITS)
-                .map_err(|_| Unprepared::BadKey)?;
+        (_, Material::Rsa(pkcs1)) => {
+            let key = rsa(pkcs1)?;
             match algorithm {
                 A::RS256 => Box::new(pkcs1v15::VerifyingKey::<RsaSha256>::new(key)),
                 A::RS384 => Box::new(pkcs1v15::VerifyingKey::<RsaSha384>::new(key)),
@@ -48,6 +47,15 @@ pub(super) fn prepare(
     })
 }
 
+fn rsa(pkcs1: &[u8]) -> Result<RsaPublicKey, Unprepared> {
+    let key = RsaPublicKeyRef::from_der(pkcs1).map_err(|_| Unprepared::BadKey)?;
+    let n = BigUint::from_bytes_be(key.modulus.as_bytes());
+    let e = BigUint::from_bytes_be(key.public_exponent.as_bytes());
+    // By itself the crate stops at 4096 bits; what is too large has been refused before.
+    let bits = n.bits();
+    RsaPublicKey::new_with_max_size(n, e, bits).map_err(|_| Unprepared::BadKey)
+}
+
 fn mac<M: KeyInit>(secret: &[u8]) -> Result<M, Unprepared> {
     M::new_from_slice(secret).map_err(|_| Unprepared::BadKey)
 }
@@ -68,22 +76,22 @@ impl<M: Mac + Clone + Send + Sync> Prepared for Secret<M> {
 
 impl<D> Prepared for pkcs1v15::VerifyingKey<D>
 where
-    D: rsa::sha2::Digest + Send + Sync,
+    D: ::rsa::sha2::Digest + Send + Sync,
 {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         pkcs1v15::Signature::try_from(signature).is_ok_and(|signature| {
-            rsa::signature::Verifier::verify(self, message, &signature).is_ok()
+            ::rsa::signature::Verifier::verify(self, message, &signature).is_ok()
         })
     }
 }
 
 impl<D> Prepared for pss::VerifyingKey<D>
 where
-    D: rsa::sha2::Digest + rsa::sha2::digest::FixedOutputReset + Send + Sync,
+    D: ::rsa::sha2::Digest + ::rsa::sha2::digest::FixedOutputReset + Send + Sync,
 {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         pss::Signature::try_from(signature).is_ok_and(|signature| {
-            rsa::signature::Verifier::verify(self, message, &signature).is_ok()
+            ::rsa::signature::Verifier::verify(self, message, &signature).is_ok()
         })
     }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 const MIN_RSA_BITS: usize = 2048;
 
 /// What both backends verify, and in bounded time.
-pub(in crate::jwt) const MAX_RSA_BITS: usize = 8192;
+const MAX_RSA_BITS: usize = 8192;
 
 /// What both backends take.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
@@ -34,6 +34,12 @@ pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Material, Co
             "a secret for {algorithm} has at least {least} bytes (RFC 7518 section 3.2), and this one has {}",
             secret.len()
         )));
+    }
+    // Whoever configures this means a key pair, and its public half is no secret.
+    if secret.starts_with(b"-----BEGIN ") {
+        return Err(ConfigError::new(
+            "this secret is a PEM file; a public key belongs into `Key::from_pem`",
+        ));
     }
     Ok(Material::Secret(Zeroizing::new(secret.to_vec())))
 }
@@ -72,11 +78,7 @@ pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Material, 
             key.to_der()
         })
         .map_err(|error| ConfigError::new("this is not an RSA key").with_source(error))?;
-    Ok(Material::Rsa {
-        n: n.into(),
-        e: e.into(),
-        pkcs1: pkcs1.into(),
-    })
+    Ok(Material::Rsa(pkcs1.into()))
 }
 
 /// A point in the uncompressed form of SEC 1; the backend checks that it is on the curve.

@@ -4,7 +4,6 @@ mod checks;
 mod der;
 mod jwk;
 
-pub(super) use checks::MAX_RSA_BITS;
 pub(super) use jwk::Jwk;
 
 use super::{Algorithm, Backend, backend::Prepared};
@@ -37,14 +36,11 @@ struct Shared {
 
 /// What a key consists of, checked as far as it can be without a backend.
 #[derive(Clone)]
+#[allow(dead_code, reason = "read by backends, of which there may be none")]
 pub(super) enum Material {
     Secret(Zeroizing<Vec<u8>>),
-    /// Modulus and exponent, big-endian without leading zeros, and `RSAPublicKey` around them.
-    Rsa {
-        n: Box<[u8]>,
-        e: Box<[u8]>,
-        pkcs1: Box<[u8]>,
-    },
+    /// `RSAPublicKey` (RFC 8017 appendix A.1.1) in DER.
+    Rsa(Box<[u8]>),
     /// A point in the uncompressed form of SEC 1 section 2.3.3.
     Point(Box<[u8]>),
     Ed25519([u8; 32]),
@@ -55,7 +51,8 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// If the algorithm takes another kind of key, or the secret is shorter than the hash.
+    /// If the algorithm takes another kind of key, if the secret is shorter than the hash, or if
+    /// it is a key in PEM by mistake.
     pub fn from_secret(
         algorithm: Algorithm,
         secret: impl AsRef<[u8]>,

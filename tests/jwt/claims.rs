@@ -1,0 +1,231 @@
+//! Which claims let a token pass.
+
+use crate::support::*;
+
+#[test]
+fn a_token_of_another_issuer_is_refused() {
+    for other in [
+        "https://as.example/",
+        "https://AS.example",
+        "http://as.example",
+        "",
+    ] {
+        refused(usual(), &hs256(&with("iss", other)), TokenError::Issuer);
+    }
+    refused(
+        usual(),
+        &hs256(&with("iss", Value::Null)),
+        TokenError::MissingClaim,
+    );
+    for wrong in [json!(1), json!([ISSUER]), json!({})] {
+        refused(usual(), &hs256(&with("iss", wrong)), TokenError::ClaimType);
+    }
+}
+
+#[test]
+fn any_issuer_has_to_be_asked_for_by_name() {
+    let builder = || {
+        let builder = Jwt::dangerous_any_issuer().audience(AUDIENCE);
+        builder.keys(key(Algorithm::HS256)).clock(now)
+    };
+    let other = accepted(builder(), &hs256(&with("iss", "https://other.example")));
+    assert_eq!(other.issuer(), Some("https://other.example"));
+    assert_eq!(
+        accepted(builder(), &hs256(&with("iss", Value::Null))).issuer(),
+        None
+    );
+    refused(builder(), &hs256(&with("iss", 1)), TokenError::ClaimType);
+}
+
+#[test]
+fn a_token_for_another_audience_is_refused() {
+    let both = || usual().audience("api");
+    accepted(both(), &hs256(&claims()));
+    accepted(both(), &hs256(&with("aud", "api")));
+    accepted(both(), &hs256(&with("aud", json!(["other", "api"]))));
+    for other in [
+        json!("other"),
+        json!(["other"]),
+        json!([]),
+        json!("https://rs.example/"),
+        json!("API"),
+    ] {
+        refused(both(), &hs256(&with("aud", other)), TokenError::Audience);
+    }
+    refused(
+        both(),
+        &hs256(&with("aud", Value::Null)),
+        TokenError::MissingClaim,
+    );
+    for wrong in [
+        json!(1),
+        json!(["api", 1]),
+        json!([1, "api"]),
+        json!([["api"]]),
+        json!({"api": 1}),
+    ] {
+        refused(both(), &hs256(&with("aud", wrong)), TokenError::ClaimType);
+    }
+    let any = || {
+        let builder = Jwt::issuer(ISSUER).dangerous_any_audience();
+        builder.keys(key(Algorithm::HS256)).clock(now)
+    };
+    accepted(any(), &hs256(&with("aud", "other")));
+    accepted(any(), &hs256(&with("aud", Value::Null)));
+    refused(any(), &hs256(&with("aud", 1)), TokenError::ClaimType);
+}
+
+#[test]
+fn a_token_without_exp_is_refused() {
+    refused(
+        usual(),
+        &hs256(&with("exp", Value::Null)),
+        TokenError::MissingClaim,
+    );
+    let waived = || usual().dangerous_allow_missing_expiry();
+    assert_eq!(
+        accepted(waived(), &hs256(&with("exp", Value::Null))).expires_at(),
+        None
+    );
+    refused(
+        waived(),
+        &hs256(&with("exp", NOW - 60)),
+        TokenError::Expired,
+    );
+}
+
+#[test]
+fn the_leeway_is_sixty_seconds_to_the_second() {
+    accepted(usual(), &hs256(&with("exp", NOW - 59)));
+    let detail = refused(usual(), &hs256(&with("exp", NOW - 60)), TokenError::Expired);
+    assert_eq!(detail, "the token has expired");
+    for start in ["nbf", "iat"] {
+        accepted(usual(), &hs256(&with(start, NOW + 60)));
+        let detail = refused(
+            usual(),
+            &hs256(&with(start, NOW + 61)),
+            TokenError::NotYetValid,
+        );
+        assert_eq!(detail, "the token is not valid yet");
+    }
+    let strict = || usual().leeway(Duration::ZERO);
+    accepted(strict(), &hs256(&with("exp", NOW + 1)));
+    refused(strict(), &hs256(&with("exp", NOW)), TokenError::Expired);
+    accepted(strict(), &hs256(&with("nbf", NOW)));
+    refused(
+        strict(),
+        &hs256(&with("nbf", NOW as f64 + 0.5)),
+        TokenError::NotYetValid,
+    );
+}
+
+#[test]
+fn a_date_is_a_number() {
+    for name in ["exp", "nbf", "iat", "auth_time"] {
+        for wrong in [
+            json!((NOW + 60).to_string()),
+            json!(true),
+            json!([NOW]),
+            json!(1e20),
+            json!(NOW * 1000),
+        ] {
+            refused(usual(), &hs256(&with(name, wrong)), TokenError::ClaimType);
+        }
+        let mut null = claims();
+        null[name] = Value::Null;
+        refused(usual(), &hs256(&null), TokenError::ClaimType);
+    }
+}
+
+#[test]
+fn a_token_without_a_subject_is_refused() {
+    refused(
+        usual(),
+        &hs256(&with("sub", Value::Null)),
+        TokenError::MissingClaim,
+    );
+    refused(usual(), &hs256(&with("sub", "")), TokenError::MissingClaim);
+    for wrong in [
+        json!(1),
+        json!(["alice"]),
+        json!({}),
+        json!("alice\0"),
+        json!("alice\n"),
+    ] {
+        refused(usual(), &hs256(&with("sub", wrong)), TokenError::ClaimType);
+    }
+}
+
+#[test]
+fn a_token_id_is_a_string() {
+    refused(usual(), &hs256(&with("jti", 1)), TokenError::ClaimType);
+    assert_eq!(
+        accepted(usual(), &hs256(&with("jti", Value::Null))).token_id(),
+        None
+    );
+}
+
+#[test]
+fn another_kind_of_token_is_refused() {
+    refused(
+        usual(),
+        &hs256(&with("cnf", json!({"jkt": "x"}))),
+        TokenError::Bound,
+    );
+    refused(
+        usual(),
+        &hs256(&with("events", json!({}))),
+        TokenError::Event,
+    );
+}
+
+#[test]
+fn a_payload_is_one_object_without_duplicates() {
+    let token = |payload: &str| sign(Algorithm::HS256, r#"{"alg":"HS256"}"#, payload);
+    let twice = claims()
+        .to_string()
+        .replacen('{', r#"{"sub":"mallory","#, 1);
+    let deep = claims().to_string().replacen(
+        '{',
+        &format!("{{\"x\":{}{},", "[".repeat(5000), "]".repeat(5000)),
+        1,
+    );
+    for payload in ["", "null", "[]", "\"a\"", "{", "{}x", &twice, &deep] {
+        refused(usual(), &token(payload), TokenError::Payload);
+    }
+}
+
+#[test]
+fn the_access_token_profile_requires_what_rfc_9068_does() {
+    let profile = || usual().access_token_profile();
+    let token = |claims: &Value| {
+        sign(
+            Algorithm::HS256,
+            r#"{"alg":"HS256","typ":"at+JWT"}"#,
+            &claims.to_string(),
+        )
+    };
+    accepted(profile(), &token(&claims()));
+    for name in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
+        refused(
+            profile(),
+            &token(&with(name, Value::Null)),
+            TokenError::MissingClaim,
+        );
+    }
+    refused(
+        profile(),
+        &token(&with("client_id", 1)),
+        TokenError::ClaimType,
+    );
+    let typed = |typ: &str| {
+        sign(
+            Algorithm::HS256,
+            &format!(r#"{{"alg":"HS256","typ":{typ}}}"#),
+            &claims().to_string(),
+        )
+    };
+    accepted(profile(), &typed(r#""application/at+jwt""#));
+    refused(profile(), &typed(r#""JWT""#), TokenError::Type);
+    refused(profile(), &hs256(&claims()), TokenError::Type);
+}

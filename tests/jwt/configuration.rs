@@ -1,0 +1,83 @@
+//! What has to be configured, and the bounds of a token.
+
+use crate::support::*;
+
+#[test]
+fn a_verifier_needs_issuer_audience_and_keys() {
+    let keys = || key(Algorithm::HS256);
+    misconfigured(Jwt::issuer(ISSUER).keys(keys()).build(), "call `audience`");
+    misconfigured(
+        Jwt::issuer(ISSUER).audience(AUDIENCE).build(),
+        "call `keys`",
+    );
+    misconfigured(
+        Jwt::issuer("").audience(AUDIENCE).keys(keys()).build(),
+        "issuer is not empty",
+    );
+    misconfigured(usual().audience("").build(), "audience is not empty");
+    misconfigured(
+        usual().dangerous_any_audience().build(),
+        "either an audience",
+    );
+    misconfigured(
+        usual().roles_at(Vec::<String>::new()).build(),
+        "at least one name",
+    );
+    misconfigured(
+        usual().leeway(Duration::from_secs(3601)).build(),
+        "at most an hour",
+    );
+    misconfigured(
+        usual()
+            .access_token_profile()
+            .dangerous_allow_missing_expiry()
+            .build(),
+        "RFC 9068 requires",
+    );
+    assert!(usual().leeway(Duration::from_secs(3600)).build().is_ok());
+}
+
+#[test]
+fn a_token_is_bounded_before_it_is_decoded() {
+    let token = hs256(&claims());
+    accepted(usual().max_token_bytes(token.len()), &token);
+    refused(
+        usual().max_token_bytes(token.len() - 1),
+        &token,
+        TokenError::TooLong,
+    );
+    let long = hs256(&with("x", "x".repeat(16 * 1024)));
+    refused(usual(), &long, TokenError::TooLong);
+    let header = format!(r#"{{"alg":"HS256","x":"{}"}}"#, "x".repeat(4096));
+    let token = sign(Algorithm::HS256, &header, &claims().to_string());
+    refused(usual(), &token, TokenError::TooLong);
+}
+
+#[test]
+fn only_the_compact_form_is_a_token() {
+    let token = hs256(&claims());
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    for form in [
+        "",
+        ".",
+        "..",
+        "...",
+        "opaque",
+        signed,
+        &format!("{token}."),
+        &format!(".{token}"),
+        &format!("{token}.{signature}"),
+        &format!(" {token}"),
+        &format!("{token} "),
+        &format!("{token}="),
+        &format!("{token}\n"),
+        &token.replace('.', ".."),
+        &token.replacen('e', "+", 1),
+        "é.é.é",
+    ] {
+        let rejection = verify(&usual().build().unwrap(), form).expect_err(form);
+        assert_eq!(rejection.kind(), RejectionKind::Invalid);
+        assert_eq!(rejection.detail(), "the credentials are not valid");
+    }
+    refused(usual(), &format!("{signed}."), TokenError::Signature);
+}

@@ -9,7 +9,7 @@ use crate::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response,
-    header::{CACHE_CONTROL, VARY},
+    header::{CACHE_CONTROL, Entry, VARY},
     response,
 };
 use std::sync::Arc;
@@ -98,8 +98,8 @@ fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
             .map(|d| d.trim().to_owned())
             .collect()
     };
-    if !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    if let Entry::Vacant(vacant) = headers.entry(CACHE_CONTROL) {
+        vacant.insert(HeaderValue::from_static("private"));
     } else {
         let mut kept = directives(headers);
         let is = |directive: &str, name: &str| {
@@ -118,16 +118,16 @@ fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
             );
         }
     }
-    if let Some(vary) = vary.filter(|vary| !varies(headers, vary)) {
+    let Some(vary) = vary else { return };
+    if let Entry::Vacant(vacant) = headers.entry(VARY) {
+        vacant.insert(vary.clone());
+    } else if !varies(headers, vary) {
         headers.append(VARY, vary.clone());
     }
 }
 
 /// Whether the response varies by all of these fields already.
 fn varies(headers: &HeaderMap, fields: &HeaderValue) -> bool {
-    if !headers.contains_key(VARY) {
-        return false;
-    }
     let list = |value: &HeaderValue| -> Vec<String> {
         let text = value.to_str().unwrap_or_default();
         text.split(',')

@@ -27,10 +27,11 @@ pin_project! {
 pin_project! {
     #[project = StateProject]
     enum State<S, B, J, F, A> {
-        /// Waits for a verdict, holding no permit of the inner service.
-        Judging { waiting: Option<(J, B, S)> },
+        /// Waits for a verdict, holding no permit of the inner service. Boxed, so that requests
+        /// that need not wait do not move that much memory around.
+        Judging { waiting: Option<Box<(J, B, S)>> },
         /// Admitted after waiting; waits for the inner service.
-        Readying { waiting: Option<(S, Request<B>, A)> },
+        Readying { waiting: Option<Box<(S, Request<B>, A)>> },
         Calling { #[pin] future: F, after: Option<A> },
         Refused { response: Option<Response<Bytes>> },
         Done,
@@ -45,7 +46,7 @@ where
     pub(super) fn judging(judge: J, body: B, service: S) -> Self {
         Self {
             state: State::Judging {
-                waiting: Some((judge, body, service)),
+                waiting: Some(Box::new((judge, body, service))),
             },
         }
     }
@@ -81,15 +82,15 @@ where
             let next = match state.as_mut().project() {
                 StateProject::Judging { waiting } => {
                     let decision = match waiting {
-                        Some((judge, ..)) => ready!(judge.decide(Some(cx))),
+                        Some(waiting) => ready!(waiting.0.decide(Some(cx))),
                         None => return Poll::Pending,
                     };
-                    match (waiting.take(), decision) {
+                    match (waiting.take().map(|waiting| *waiting), decision) {
                         (Some((judge, body, service)), Ok(())) => {
                             let (head, after) = judge.admit();
                             let request = Request::from_parts(head, body);
                             State::Readying {
-                                waiting: Some((service, request, after)),
+                                waiting: Some(Box::new((service, request, after))),
                             }
                         }
                         (Some((judge, ..)), Err(rejection)) => State::Refused {
@@ -99,10 +100,10 @@ where
                     }
                 }
                 StateProject::Readying { waiting } => {
-                    if let Some((service, ..)) = waiting {
-                        ready!(service.poll_ready(cx))?;
+                    if let Some(waiting) = waiting {
+                        ready!(waiting.0.poll_ready(cx))?;
                     }
-                    match waiting.take() {
+                    match waiting.take().map(|waiting| *waiting) {
                         Some((mut service, request, after)) => State::Calling {
                             future: service.call(request),
                             after: Some(after),

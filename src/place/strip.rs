@@ -3,7 +3,7 @@
 use super::{Location, Place, query};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
-    header::{Entry, SEC_WEBSOCKET_PROTOCOL},
+    header::{COOKIE, Entry, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
     uri::PathAndQuery,
 };
@@ -46,20 +46,19 @@ impl Strip {
     /// credentials from the query and from the offered subprotocols.
     pub(crate) fn apply(&self, head: &mut Parts) {
         for field in &self.fields {
-            if let Some(value) = head.headers.get_mut(field) {
-                value.set_sensitive(true);
-            } else {
-                continue;
-            }
-            // Only cookies may rightly come in several fields.
-            if let Entry::Occupied(mut entry) = head.headers.entry(field) {
-                entry
+            if !matches!(*field, COOKIE | SEC_WEBSOCKET_PROTOCOL) {
+                // More than one would have been refused.
+                if let Some(value) = head.headers.get_mut(field) {
+                    value.set_sensitive(true);
+                }
+            } else if let Entry::Occupied(mut fields) = head.headers.entry(field) {
+                fields
                     .iter_mut()
-                    .skip(1)
                     .for_each(|value| value.set_sensitive(true));
             }
         }
-        if let Some(query) = head.uri.query()
+        if !self.parameters.is_empty()
+            && let Some(query) = head.uri.query()
             && query.split('&').any(|pair| self.is_parameter(pair))
             && let Some(uri) = self.without_parameters(&head.uri, query)
         {

@@ -45,6 +45,7 @@ enum Step {
 }
 
 impl AuthJudge {
+    #[inline]
     pub(super) fn new(config: Arc<Config>, head: Parts) -> Self {
         let grpc = config.grpc && is_grpc(&head);
         Self {
@@ -203,6 +204,7 @@ impl Judge for AuthJudge {
         }
     }
 
+    #[inline]
     fn admit(mut self) -> (Parts, AuthFinish) {
         self.emit(None);
         self.config.strip.apply(&mut self.head);

@@ -48,6 +48,7 @@ pub trait Finish {
 }
 
 /// Decides as far as possible now, and calls the ready service if that is a pass.
+#[inline]
 pub(crate) fn call<S, B, J>(service: &mut S, mut judge: J, body: B) -> ResponseFuture<S, B, J>
 where
     S: Service<Request<B>> + Clone,

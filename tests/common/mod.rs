@@ -191,7 +191,10 @@ impl Scheme for Toy {
             }
             RejectionKind::Invalid | RejectionKind::InsufficientAuthentication => None,
             RejectionKind::Malformed if judged => Some("invalid_request"),
-            RejectionKind::Forbidden if judged && !rejection.scopes().is_empty() => {
+            // A policy belongs to no scheme.
+            RejectionKind::Forbidden
+                if !rejection.scopes().is_empty() && (judged || rejection.scheme().is_none()) =>
+            {
                 Some("insufficient_scope")
             }
             _ => return,

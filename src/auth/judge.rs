@@ -107,7 +107,11 @@ impl AuthJudge {
             Some(rule) => {
                 let (policy, verdict) = rule.judge(None, &self.head);
                 self.policy = policy;
-                Step::Rule(verdict)
+                // Its refusal names the scopes needed, also beside a strange `Authorization`.
+                match verdict.now() {
+                    Ok(answer) => answer.map(|()| Step::Done)?,
+                    Err(pending) => Step::Rule(pending),
+                }
             }
             None if self.config.optional => Step::Done,
             None => return Err(Rejection::missing()),

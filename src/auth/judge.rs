@@ -161,7 +161,10 @@ impl AuthJudge {
         let identity = self.head.extensions.get::<Identity>();
         let attempt = self.attempt.as_ref();
         event::emit(&Decision {
-            scheme: attempt.map(|attempt| attempt.scheme),
+            // Several schemes at once have no name.
+            scheme: attempt
+                .map(|attempt| attempt.scheme)
+                .filter(|scheme| !scheme.is_empty()),
             place: attempt.map(|attempt| attempt.place),
             outcome: match (rejection, identity) {
                 (Some(rejection), identity) => Outcome::Rejected(rejection, identity),

@@ -106,8 +106,11 @@ fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
             let found = directive.split('=').next().unwrap_or_default();
             found.trim().eq_ignore_ascii_case(name)
         };
-        // `private="field"` leaves the rest of the response to shared caches.
-        let strict = |d: &String| is(d, "no-store") || d.eq_ignore_ascii_case("private");
+        // `private="field"` leaves the rest of the response to shared caches, and those that
+        // know the status code ignore a `no-store` beside `must-understand` (section 5.2.2.3).
+        let is_stored = kept.iter().any(|d| is(d, "must-understand"));
+        let strict =
+            |d: &String| (is(d, "no-store") && !is_stored) || d.eq_ignore_ascii_case("private");
         if !kept.iter().any(strict) {
             kept.retain(|d| !d.is_empty() && !is(d, "public") && !is(d, "s-maxage"));
             kept.insert(0, "private".to_owned());

@@ -108,7 +108,11 @@ impl AuthJudge {
             Some(rule) => {
                 let (policy, verdict) = rule.judge(None, &self.head);
                 self.policy = policy;
-                Step::Rule(verdict)
+                // Its refusal names the scopes needed, also beside a strange `Authorization`.
+                match verdict.now() {
+                    Ok(answer) => answer.map(|()| Step::Done)?,
+                    Err(pending) => Step::Rule(pending),
+                }
             }
             None if self.config.optional => Step::Done,
             None => return Err(Rejection::missing()),
@@ -158,7 +162,10 @@ impl AuthJudge {
         let identity = self.head.extensions.get::<Identity>();
         let attempt = self.attempt.as_ref();
         event::emit(&Decision {
-            scheme: attempt.map(|attempt| attempt.scheme),
+            // Several schemes at once have no name.
+            scheme: attempt
+                .map(|attempt| attempt.scheme)
+                .filter(|scheme| !scheme.is_empty()),
             place: attempt.map(|attempt| attempt.place),
             outcome: match (rejection, identity) {
                 (Some(rejection), identity) => Outcome::Rejected(rejection, identity),

@@ -100,21 +100,29 @@ where
                     }
                 }
                 StateProject::Readying { waiting } => {
-                    if let Some(waiting) = waiting {
-                        ready!(waiting.0.poll_ready(cx))?;
-                    }
-                    match waiting.take().map(|waiting| *waiting) {
-                        Some((mut service, request, after)) => State::Calling {
+                    let readiness = match waiting {
+                        Some(waiting) => ready!(waiting.0.poll_ready(cx)),
+                        None => return Poll::Pending,
+                    };
+                    match (waiting.take().map(|waiting| *waiting), readiness) {
+                        (Some((mut service, request, after)), Ok(())) => State::Calling {
                             future: service.call(request),
                             after: Some(after),
                         },
-                        None => State::Done,
+                        (_, Err(error)) => {
+                            state.set(State::Done);
+                            return Poll::Ready(Err(error));
+                        }
+                        (None, Ok(())) => State::Done,
                     }
                 }
                 StateProject::Calling { future, after } => {
-                    let response = ready!(future.poll(cx))?;
-                    if let Some(after) = after.take() {
-                        return Poll::Ready(Ok(after.finish(response)));
+                    let response = ready!(future.poll(cx));
+                    let after = after.take();
+                    // Whoever keeps this future keeps nothing of the inner service with it.
+                    state.set(State::Done);
+                    if let Some(after) = after {
+                        return Poll::Ready(response.map(|response| after.finish(response)));
                     }
                     State::Done
                 }

@@ -94,13 +94,12 @@ fn problem(rejection: &Rejection) -> Bytes {
         return Bytes::from_static(plain_problem(kind));
     }
     let status = kind.status();
-    let problem = serde_json::json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or_default(),
-        "status": status.as_u16(),
-        "detail": rejection.detail(),
-    });
-    Bytes::from(problem.to_string())
+    let title = status.canonical_reason().unwrap_or_default();
+    let detail = serde_json::Value::from(rejection.detail());
+    let status = status.as_u16();
+    Bytes::from(format!(
+        r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":{detail}}}"#
+    ))
 }
 
 fn plain_problem(kind: RejectionKind) -> &'static [u8] {

@@ -4,8 +4,6 @@
 //! would be judged by the wrong rule, so it is refused: dot segments (RFC 3986 section 5.2.4),
 //! also encoded; empty segments; encoded slashes, backslashes and NUL; backslashes.
 
-use std::borrow::Cow;
-
 /// Whether every server reads this path alike.
 pub(crate) fn is_unambiguous(path: &str) -> bool {
     let bytes = path.as_bytes();
@@ -37,34 +35,60 @@ fn is_dot_segment(segment: &str) -> bool {
         )
 }
 
-/// The path with the escapes that mean nothing undone: those of unreserved characters
-/// (RFC 3986 section 6.2.2.2). `None` if there are none.
-pub(crate) fn normalized(path: &str) -> Option<Cow<'_, str>> {
-    if !path.contains('%') {
+/// The path in its one normal spelling: what may stand in a path stands there plain
+/// (`pchar` of RFC 3986 section 3.3), everything else is an escape in upper case. That is how a
+/// server reads it that decodes before it routes. `None` if it is spelled so already.
+pub(crate) fn normalized(path: &str) -> Option<String> {
+    if path.bytes().all(|byte| byte == b'/' || is_pchar(byte)) {
         return None;
     }
-    let mut out = String::with_capacity(path.len());
-    let mut rest = path;
-    let mut changed = false;
-    while let Some((before, after)) = rest.split_once('%') {
-        out.push_str(before);
-        let decoded = after
-            .get(..2)
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match decoded.map(char::from) {
-            Some(c) if c.is_ascii_alphanumeric() || "-._~".contains(c) => {
-                out.push(c);
-                rest = after.get(2..).unwrap_or_default();
-                changed = true;
+    let mut out = String::with_capacity(path.len().saturating_add(8));
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let mut escaped = || Some(hex(ahead.next()?)? << 4 | hex(ahead.next()?)?);
+        let meant = match (byte == b'%').then(&mut escaped).flatten() {
+            Some(meant) => {
+                bytes = ahead;
+                meant
             }
-            _ => {
-                out.push('%');
-                rest = after;
-            }
+            None => byte,
+        };
+        // A slash that was escaped never gets here.
+        if meant == b'/' || is_pchar(meant) {
+            out.push(char::from(meant));
+        } else {
+            out.push_str(&format!("%{meant:02X}"));
         }
     }
-    out.push_str(rest);
-    changed.then_some(Cow::Owned(out))
+    (out != path).then_some(out)
+}
+
+/// The same for a pattern, whose parameters stay as they are.
+pub(crate) fn normalized_pattern(pattern: &str) -> String {
+    // Doubled braces are meant as such.
+    let pattern = pattern.replace("{{", "%7B").replace("}}", "%7D");
+    let mut out = String::with_capacity(pattern.len());
+    let mut in_name = false;
+    for piece in pattern.split_inclusive(['{', '}']) {
+        let text = piece.trim_end_matches(['{', '}']);
+        match normalized(text).filter(|_| !in_name) {
+            Some(plain) => out.push_str(&plain),
+            None => out.push_str(text),
+        }
+        in_name = piece.ends_with('{');
+        out.extend(piece.chars().last().filter(|c| matches!(c, '{' | '}')));
+    }
+    out
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let digit = char::from(digit).to_digit(16)?;
+    u8::try_from(digit).ok()
+}
+
+fn is_pchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte)
 }
 
 #[cfg(test)]
@@ -110,11 +134,32 @@ mod tests {
     }
 
     #[test]
-    fn only_escapes_that_mean_nothing_are_undone() {
-        assert_eq!(normalized("/admin"), None);
-        assert_eq!(normalized("/a%20b"), None);
-        assert_eq!(normalized("/%61dm%69n%20%").as_deref(), Some("/admin%20%"));
-        assert_eq!(normalized("/%7euser%").as_deref(), Some("/~user%"));
-        assert_eq!(normalized("/%é"), None);
+    fn a_path_has_one_normal_spelling() {
+        for path in ["/admin", "/a%20b", "/caf%C3%A9", "/%2561", "/a;b=c:d@e"] {
+            assert_eq!(normalized(path), None, "{path}");
+        }
+        for (path, plain) in [
+            ("/%61dm%69n%20%", "/admin%20%25"),
+            ("/%7euser%", "/~user%25"),
+            ("/%3a", "/:"),
+            ("/é%c3%a9", "/%C3%A9%C3%A9"),
+            ("/%%36%31", "/%2561"),
+            ("/%é", "/%25%C3%A9"),
+            ("/a b{c}", "/a%20b%7Bc%7D"),
+        ] {
+            assert_eq!(normalized(path).as_deref(), Some(plain), "{path}");
+            assert_eq!(normalized(plain), None, "{plain}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_keeps_its_parameters() {
+        for (pattern, plain) in [
+            ("/a b/{na me}/é", "/a%20b/{na me}/%C3%A9"),
+            ("/x-{%61}.%61/{*rést}", "/x-{%61}.a/{*rést}"),
+            ("/{{%61}}", "/%7Ba%7D"),
+        ] {
+            assert_eq!(normalized_pattern(pattern), plain);
+        }
     }
 }

@@ -30,8 +30,9 @@ use std::{collections::HashMap, fmt, sync::Arc};
 /// - The most specific pattern wins, whatever the order. A method that is not listed for it gets
 ///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`.
 /// - Without `otherwise`, what no rule names is denied: 401 for a visitor, else 403.
-/// - A path that servers read differently (`/a/../b`, `/a//b`, `/a%2fb`, `\`, and an escape such
-///   as `/%61dmin` that would meet another rule) is malformed: 400.
+/// - A path that servers read differently is malformed: 400. That is `/a/../b`, `/a//b`, `/a%2fb`,
+///   `\`, and any spelling that would meet another rule than the normal one (`/%61dmin`,
+///   `/items%3Apurge`, `/caf%c3%a9`). Patterns may be spelled either way.
 /// - Paths are matched as the layer sees them: under axum's `nest` without the prefix.
 #[derive(Clone, Default)]
 pub struct AccessRules {
@@ -144,8 +145,17 @@ impl AccessRules {
             Some(&index) => index,
             None => {
                 let index = self.endpoints.len();
-                if let Err(error) = self.router.insert(&pattern, index) {
-                    panic!("path pattern {pattern:?}: {error}");
+                let plain = path::normalized_pattern(&pattern);
+                assert!(
+                    path::is_unambiguous(&pattern) && path::is_unambiguous(&plain),
+                    "path pattern {pattern:?} is ambiguous, as no request's path may be"
+                );
+                // As it is written, and as clients and decoding servers spell it.
+                let spellings = [Some(&pattern), Some(&plain).filter(|_| plain != pattern)];
+                for spelling in spellings.into_iter().flatten() {
+                    if let Err(error) = self.router.insert(spelling, index) {
+                        panic!("path pattern {pattern:?}: {error}");
+                    }
                 }
                 self.endpoints.push(Rules::default());
                 self.patterns.insert(pattern.clone(), index);

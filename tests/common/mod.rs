@@ -32,6 +32,7 @@ pub struct Toy {
     later: bool,
     realm: Option<Arc<str>>,
     by_browser: bool,
+    judge: fn(&str) -> Result<Identity, Rejection>,
     judged: Arc<AtomicUsize>,
 }
 
@@ -47,6 +48,7 @@ impl Toy {
             later: false,
             realm: None,
             by_browser: false,
+            judge,
             judged: Arc::default(),
         }
     }
@@ -75,6 +77,12 @@ impl Toy {
     /// Answers after the task has been woken once.
     pub fn later(mut self, later: bool) -> Self {
         self.later = later;
+        self
+    }
+
+    /// Judges in another way than [`judge`].
+    pub fn judging(mut self, judge: fn(&str) -> Result<Identity, Rejection>) -> Self {
+        self.judge = judge;
         self
     }
 
@@ -155,9 +163,9 @@ impl Scheme for Toy {
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
         let found = self.find(head);
         let Some(place) = found.place() else {
-            return found
-                .is_ambiguous()
-                .then(|| Attempt::new(self.name, Place::Header, Err(Rejection::malformed())));
+            let filled = |l: &&Location| !self.credentials(head, l).is_empty();
+            let place = self.locations.iter().find(filled)?.place();
+            return Some(Attempt::new(self.name, place, Err(Rejection::malformed())));
         };
         let location = self
             .locations
@@ -165,6 +173,7 @@ impl Scheme for Toy {
             .find(|location| location.place() == place)?;
         let credential = self.credentials(head, location).pop()?;
         self.judged.fetch_add(1, Ordering::SeqCst);
+        let judge = self.judge;
         let verdict = if self.later {
             Verdict::pending(async move {
                 tokio::task::yield_now().await;
@@ -191,7 +200,10 @@ impl Scheme for Toy {
             }
             RejectionKind::Invalid | RejectionKind::InsufficientAuthentication => None,
             RejectionKind::Malformed if judged => Some("invalid_request"),
-            RejectionKind::Forbidden if judged && !rejection.scopes().is_empty() => {
+            // A policy belongs to no scheme.
+            RejectionKind::Forbidden
+                if !rejection.scopes().is_empty() && (judged || rejection.scheme().is_none()) =>
+            {
                 Some("insufficient_scope")
             }
             _ => return,

@@ -1,0 +1,240 @@
+//! What the types can be used for: sent, shared, moved, cloned, and with bodies of any kind.
+
+mod common;
+
+use bytes::Bytes;
+use common::{Probe, Toy};
+use http::{Request, Response};
+use http_body_util::Full;
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    marker::PhantomData,
+    rc::Rc,
+    task::{Context, Poll},
+};
+use tower::{Layer, Service, ServiceExt};
+use tower_auth::{
+    AccessRules, All, Anonymous, Any, AnyOf, Attempt, Auth, AuthLayer, Authenticated, Challenge,
+    Claim, ClaimPath, Claims, ConfigError, Credential, Endpoint, Format, Found, Hierarchy,
+    Identity, Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, Require,
+    RequireLayer, ResponseBody, Roles, Scheme, Scope, Scopes, Subject, SystemClock, Verdict,
+    Verify, VerifyFn, authenticated, role,
+};
+
+/// Whether a type has an auto trait, as a value.
+struct Is<T: ?Sized>(PhantomData<T>);
+
+trait Isnt {
+    const SEND: bool = false;
+    const SYNC: bool = false;
+}
+
+impl<T: ?Sized> Isnt for Is<T> {}
+
+impl<T: Send + ?Sized> Is<T> {
+    const SEND: bool = true;
+}
+
+impl<T: Sync + ?Sized> Is<T> {
+    const SYNC: bool = true;
+}
+
+fn shared<T: Send + Sync + Unpin + 'static>() {}
+fn sent<T: Send + Unpin + 'static>() {}
+fn cloned<T: Clone + Send + Sync + Unpin + 'static>() {}
+fn debugged<T: std::fmt::Debug>() {}
+fn errors<T: std::error::Error + Send + Sync + 'static>() {}
+fn defaulted<T: Default>() {}
+
+#[test]
+fn what_applications_configure_is_cloned_and_shared() {
+    cloned::<AuthLayer>();
+    cloned::<Auth<Probe>>();
+    cloned::<RequireLayer>();
+    cloned::<Require<Probe>>();
+    cloned::<AccessRules>();
+    cloned::<Endpoint>();
+    cloned::<Hierarchy>();
+    cloned::<Location>();
+    cloned::<SystemClock>();
+    cloned::<Challenge>();
+    shared::<AnyOf>();
+    shared::<Box<dyn Scheme>>();
+    shared::<Box<dyn Policy>>();
+    shared::<Box<dyn Verify<Credential>>>();
+    shared::<Box<dyn tower_auth::Clock>>();
+    shared::<VerifyFn<fn(), ()>>();
+    shared::<PolicyFn<fn(), ()>>();
+    defaulted::<AccessRules>();
+}
+
+#[test]
+fn a_marker_of_a_closure_binds_nothing() {
+    // Neither the credentials nor what tells plain and async closures apart is ever held.
+    shared::<VerifyFn<fn(), Rc<()>>>();
+    shared::<PolicyFn<fn(), Rc<()>>>();
+    cloned::<Claims<String>>();
+}
+
+#[test]
+fn what_requests_carry_is_cloned_and_shared() {
+    cloned::<Identity>();
+    cloned::<Anonymous>();
+    cloned::<Credential>();
+    cloned::<ClaimPath>();
+    cloned::<Scope>();
+    cloned::<Found>();
+    cloned::<Place>();
+    cloned::<Format>();
+    cloned::<RejectionKind>();
+    cloned::<Rejection>();
+    errors::<Rejection>();
+    errors::<ConfigError>();
+}
+
+#[test]
+fn policies_are_shared() {
+    shared::<All>();
+    shared::<Any>();
+    shared::<Not<Authenticated>>();
+    cloned::<Authenticated>();
+    cloned::<Roles>();
+    cloned::<Scopes>();
+    cloned::<Subject>();
+    cloned::<Claim>();
+}
+
+#[test]
+fn verdicts_are_sent_and_a_body_is_what_its_inner_one_is() {
+    sent::<Verdict<Identity>>();
+    sent::<Attempt>();
+    shared::<ResponseBody<Bytes>>();
+    const { assert!(!Is::<ResponseBody<Rc<()>>>::SEND) };
+    const { assert!(!Is::<ResponseBody<std::cell::Cell<u8>>>::SYNC) };
+}
+
+#[test]
+fn everything_can_be_debugged() {
+    debugged::<AuthLayer>();
+    debugged::<Auth<()>>();
+    debugged::<RequireLayer>();
+    debugged::<Require<()>>();
+    debugged::<AccessRules>();
+    debugged::<AnyOf>();
+    debugged::<Attempt>();
+    debugged::<All>();
+    debugged::<Any>();
+    debugged::<Not<Authenticated>>();
+    debugged::<Verdict<Rc<()>>>();
+    debugged::<VerifyFn<fn(), ()>>();
+    debugged::<PolicyFn<fn(), ()>>();
+    debugged::<ResponseBody<Bytes>>();
+    debugged::<Identity>();
+    debugged::<Claims<String>>();
+}
+
+/// A request body that is neither `Send` nor `Default` nor a body, and no more is a response's.
+struct Local(Rc<str>);
+
+/// Answers with the request's body.
+#[derive(Clone)]
+struct Echo;
+
+impl Service<Request<Local>> for Echo {
+    type Response = Response<Local>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Local>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Local>) -> Self::Future {
+        ready(Ok(Response::new(request.into_body())))
+    }
+}
+
+#[tokio::test]
+async fn no_bound_falls_on_the_bodies_of_the_inner_service() {
+    for (later, role, status) in [
+        (false, "admin", 200),
+        (true, "admin", 200),
+        (false, "user", 403),
+        (true, "user", 403),
+    ] {
+        let layer = (
+            AuthLayer::new(Toy::authorization("Toy").later(later)),
+            RequireLayer::new(tower_auth::role("admin")),
+        );
+        let request = Request::builder()
+            .header("authorization", format!("Toy ann:{role}"))
+            .body(Local("body".into()))
+            .unwrap();
+        let kept = request.body().0.clone();
+        let response = layer.layer(Echo).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        drop(response);
+        // Passed on or refused, nobody keeps the body.
+        assert_eq!(Rc::strong_count(&kept), 1);
+    }
+}
+
+/// An inner service whose errors and futures are of any kind.
+struct Inner<F>(PhantomData<fn() -> F>);
+
+impl<F> Clone for Inner<F> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<F, B> Service<Request<B>> for Inner<F>
+where
+    F: Future<Output = Result<Response<Full<Bytes>>, Rc<()>>>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Rc<()>;
+    type Future = F;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rc<()>>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> F {
+        unreachable!("only its types are asked for")
+    }
+}
+
+type Answer = Result<Response<Full<Bytes>>, Rc<()>>;
+type SendFuture = std::pin::Pin<Box<dyn Future<Output = Answer> + Send>>;
+type LocalFuture = std::pin::Pin<Box<dyn Future<Output = Answer>>>;
+type Called<S, B> = <S as Service<Request<B>>>::Future;
+
+#[test]
+fn a_future_is_send_exactly_when_what_it_holds_is() {
+    // `Inner` holds a marker only: what counts is its future, and the request's body.
+    const {
+        assert!(Is::<Called<Auth<Probe>, Bytes>>::SEND);
+        assert!(Is::<Called<Require<Probe>, Bytes>>::SEND);
+        assert!(Is::<Called<Auth<Require<Auth<Probe>>>, Bytes>>::SEND);
+        assert!(!Is::<Called<Auth<Probe>, Rc<()>>>::SEND);
+        assert!(!Is::<Called<Require<Probe>, Rc<()>>>::SEND);
+        assert!(Is::<Called<Auth<Inner<SendFuture>>, Bytes>>::SEND);
+        assert!(!Is::<Called<Auth<Inner<LocalFuture>>, Bytes>>::SEND);
+        assert!(!Is::<Called<Require<Inner<LocalFuture>>, Bytes>>::SEND);
+        // Verdicts are sent between threads, not shared.
+        assert!(!Is::<Verdict<()>>::SYNC);
+    }
+}
+
+#[test]
+fn layers_can_be_built_from_shared_and_boxed_parts() {
+    let scheme: std::sync::Arc<dyn Scheme> = std::sync::Arc::new(Toy::authorization("Toy"));
+    let _ = AuthLayer::new(scheme.clone());
+    let boxed: Box<dyn Scheme> = Box::new(scheme.or(Toy::cookie("Session", "sid")));
+    let _ = AuthLayer::new(boxed).layer(Probe::new());
+    let policy: std::sync::Arc<dyn Policy> = std::sync::Arc::new(role("admin"));
+    let _ = RequireLayer::new(policy.clone().or(authenticated()));
+    let _ = AccessRules::new().require("/", policy);
+}

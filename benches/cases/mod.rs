@@ -48,6 +48,7 @@ pub(crate) struct Case {
     pub(crate) runs: u32,
     run: Box<dyn FnMut()>,
     /// The same requests through the bare service.
+    #[allow(dead_code, reason = "a test has no use for it")]
     bare: Option<Box<dyn FnMut()>>,
 }
 

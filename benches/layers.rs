@@ -1,9 +1,9 @@
 //! What a layer costs per request, against the bare service in the same run.
 //!
 //! `cargo bench --bench layers`. One thread, no sockets: a template request is cloned and sent
-//! through the service, thousands of times a round. The cases take turns, round after round, so
-//! that a slow moment of the machine hits all of them; a case's figure is the median over the
-//! rounds of its time less the bare service's in the same round. How often a request allocates
+//! through the service, thousands of times a round, and the same requests through the bare
+//! service right behind. The cases take turns, round after round, so that a slow moment of the
+//! machine hits all of them; a figure is the median over the rounds. How often a request allocates
 //! is counted by `cargo bench --bench allocations`: counting takes time.
 //!
 //! Words after `--` select cases (`cargo bench --bench layers -- "API key, 10"`), and `ROUNDS`
@@ -27,6 +27,7 @@ fn main() {
         .map(|case| Timed {
             case,
             nanos: Vec::new(),
+            bare: Vec::new(),
         })
         .collect();
     let rounds = std::env::var("ROUNDS")
@@ -34,7 +35,10 @@ fn main() {
         .and_then(|rounds| rounds.parse().ok())
         .unwrap_or(60);
     for _ in 0..rounds {
-        timed.iter_mut().for_each(Timed::round);
+        for each in &mut timed {
+            each.round();
+            each.bare_round();
+        }
     }
     print(&timed);
 }
@@ -42,56 +46,60 @@ fn main() {
 struct Timed {
     case: Case,
     nanos: Vec<f64>,
+    bare: Vec<f64>,
 }
 
 impl Timed {
     #[inline(never)]
     fn round(&mut self) {
-        let start = Instant::now();
-        for _ in 0..self.case.runs {
-            self.case.run();
-        }
-        self.nanos
-            .push(start.elapsed().as_nanos() as f64 / f64::from(self.case.runs));
+        self.nanos.push(time(self.case.runs, || self.case.run()));
     }
 
-    /// The median, less that of another case in the same rounds.
-    fn median(&self, bare: Option<&Self>) -> f64 {
-        let mut nanos: Vec<f64> = match bare {
-            Some(bare) => self
-                .nanos
-                .iter()
-                .zip(&bare.nanos)
-                .map(|(a, b)| a - b)
-                .collect(),
-            None => self.nanos.clone(),
-        };
-        nanos.sort_by(f64::total_cmp);
-        nanos[nanos.len() / 2]
+    #[inline(never)]
+    fn bare_round(&mut self) {
+        self.bare
+            .push(time(self.case.runs, || self.case.run_bare()));
     }
 }
 
+fn time(runs: u32, mut run: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..runs {
+        run();
+    }
+    start.elapsed().as_nanos() as f64 / f64::from(runs)
+}
+
+fn median(mut nanos: Vec<f64>) -> f64 {
+    nanos.sort_by(f64::total_cmp);
+    nanos[nanos.len() / 2]
+}
+
 fn print(timed: &[Timed]) {
-    let of = |name: &str| timed.iter().find(|timed| timed.case.name == name).unwrap();
     println!(
-        "{:<38} {:>9} {:>10} {:>8} {:>7}",
-        "case", "ns", "over bare", "x bare", "x raw"
+        "{:<38} {:>9} {:>9} {:>10} {:>7}",
+        "case", "ns", "bare", "over bare", "x raw"
     );
     for each in timed {
         let name = each.case.name;
-        let bare = match name {
-            "API key, 1,000,000, at random" => of("bare service, 20,000 requests"),
-            _ => of("bare service"),
-        };
-        let nanos = each.median(None);
+        let nanos = median(each.nanos.clone());
+        if !each.case.has_bare() {
+            println!("{name:<38} {nanos:>9.0}");
+            continue;
+        }
+        let over = each
+            .nanos
+            .iter()
+            .zip(&each.bare)
+            .map(|(nanos, bare)| nanos - bare);
         let raw = timed
             .iter()
             .find(|raw| raw.case.name == format!("{name}, raw check"));
-        let to_raw = raw.map(|raw| format!("{:.3}", nanos / raw.median(None)));
+        let to_raw = raw.map(|raw| format!("{:.3}", nanos / median(raw.nanos.clone())));
         println!(
-            "{name:<38} {nanos:>9.0} {:>10.0} {:>8.2} {:>7}",
-            each.median(Some(bare)),
-            nanos / bare.median(None),
+            "{name:<38} {nanos:>9.0} {:>9.0} {:>10.0} {:>7}",
+            median(each.bare.clone()),
+            median(over.collect()),
             to_raw.unwrap_or_default(),
         );
     }

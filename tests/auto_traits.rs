@@ -37,6 +37,7 @@ impl<T: Send + ?Sized> Is<T> {
 }
 
 impl<T: Sync + ?Sized> Is<T> {
+    #[allow(dead_code, reason = "asked for only where it is false")]
     const SYNC: bool = true;
 }
 

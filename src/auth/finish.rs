@@ -64,12 +64,7 @@ pub(super) fn complete(
     parts: &mut response::Parts,
 ) -> Bytes {
     let format = if grpc { Format::Grpc } else { Format::Http };
-    let body = render(
-        rejection.clone(),
-        format,
-        config.responder.as_deref(),
-        parts,
-    );
+    let body = render(&rejection, format, config.responder.as_deref(), parts);
     if grpc {
         parts.extensions.insert(rejection.challenged());
     } else {

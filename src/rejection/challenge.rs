@@ -1,6 +1,7 @@
 //! `WWW-Authenticate` challenges (RFC 9110 sections 11.2, 11.3 and 11.6.1).
 
 use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
+use smallvec::SmallVec;
 
 /// Collects the challenges of one response, a field line each.
 ///
@@ -40,7 +41,8 @@ impl<'a> Challenges<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Challenge {
-    text: String,
+    /// On the stack while it is short, so that the value is the one allocation.
+    text: SmallVec<[u8; 160]>,
     bare: bool,
 }
 
@@ -54,9 +56,10 @@ impl Challenge {
     #[must_use]
     pub fn new(scheme: &'static str) -> Self {
         assert!(is_token(scheme), "scheme name {scheme:?} is not a token");
-        let mut text = String::with_capacity(96);
-        text.push_str(scheme);
-        Self { text, bare: true }
+        Self {
+            text: SmallVec::from_slice(scheme.as_bytes()),
+            bare: true,
+        }
     }
 
     /// Adds a parameter as a quoted string.
@@ -71,18 +74,25 @@ impl Challenge {
     #[must_use]
     pub fn param(mut self, name: &'static str, value: &str) -> Self {
         assert!(is_token(name), "parameter name {name:?} is not a token");
-        self.text.push_str(if self.bare { " " } else { ", " });
-        self.bare = false;
-        self.text.push_str(name);
-        self.text.push_str("=\"");
-        for c in value.chars() {
-            match c {
-                '"' | '\\' => self.text.extend(['\\', c]),
-                c if c.is_control() => self.text.push(' '),
-                c => self.text.push(c),
+        let mut push = |bytes: &[u8]| self.text.extend_from_slice(bytes);
+        push(if self.bare { b" " } else { b", " });
+        push(name.as_bytes());
+        push(b"=\"");
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\');
+        if value.bytes().all(is_plain) {
+            push(value.as_bytes());
+        } else {
+            let mut utf8 = [0; 4];
+            for c in value.chars() {
+                if matches!(c, '"' | '\\') {
+                    push(b"\\");
+                }
+                let c = if c.is_control() { ' ' } else { c };
+                push(c.encode_utf8(&mut utf8).as_bytes());
             }
         }
-        self.text.push('"');
+        push(b"\"");
+        self.bare = false;
         self
     }
 
@@ -91,8 +101,7 @@ impl Challenge {
     pub fn into_value(self) -> HeaderValue {
         // Control characters are gone, so this cannot fail; were it to, a bare `Bearer`-like
         // challenge is still an honest one.
-        HeaderValue::from_bytes(self.text.as_bytes())
-            .unwrap_or_else(|_| HeaderValue::from_static("Unknown"))
+        HeaderValue::from_bytes(&self.text).unwrap_or_else(|_| HeaderValue::from_static("Unknown"))
     }
 }
 

@@ -28,10 +28,10 @@ pub(crate) type Responder = dyn Fn(&Rejection, Format) -> Response<Bytes> + Send
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Renders a rejection into the head of a response, leaves it in the extensions there, and
-/// gives the body. Fields of other names stay.
+/// Renders a rejection into the head of a response and gives the body. Fields of other names
+/// stay. To leave the rejection in the extensions is the caller's part.
 pub(crate) fn render(
-    rejection: Rejection,
+    rejection: &Rejection,
     format: Format,
     responder: Option<&Responder>,
     head: &mut response::Parts,
@@ -43,7 +43,7 @@ pub(crate) fn render(
     }
     let mut body = match (responder, format) {
         (Some(responder), format) => {
-            let (mut custom, body) = responder(&rejection, format).into_parts();
+            let (mut custom, body) = responder(rejection, format).into_parts();
             // A responder renders; what the rejection means is not for it to decide.
             for name in [WWW_AUTHENTICATE, RETRY_AFTER, CONTENT_LENGTH] {
                 custom.headers.remove(name);
@@ -55,7 +55,7 @@ pub(crate) fn render(
         (None, Format::Http) => {
             let json = HeaderValue::from_static("application/problem+json");
             headers.insert(CONTENT_TYPE, json);
-            problem(&rejection)
+            problem(rejection)
         }
         (None, Format::Grpc) => Bytes::new(),
     };
@@ -77,7 +77,6 @@ pub(crate) fn render(
     if let Some(after) = rejection.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
     }
-    head.extensions.insert(rejection.rendered());
     body
 }
 

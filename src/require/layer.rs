@@ -203,7 +203,8 @@ pub(crate) fn refusal(
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.headers = headers;
     parts.extensions = extensions;
-    let body = render(rejection, Format::Http, None, &mut parts);
+    let body = render(&rejection, Format::Http, None, &mut parts);
+    parts.extensions.insert(rejection.rendered());
     Response::from_parts(parts, body)
 }
 

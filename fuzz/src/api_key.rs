@@ -68,7 +68,7 @@ fn checksum(text: &[u8]) -> [u8; 6] {
     for byte in text {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = crc >> 1 ^ (crc & 1) * 0xEDB8_8320;
+            crc = (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320);
         }
     }
     crc = !crc;

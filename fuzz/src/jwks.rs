@@ -82,7 +82,7 @@ fn is_for(entry: &Value, key: &Key) -> bool {
         && (entry.kty == "oct" || entry.d.is_none())
 }
 
-/// Returns whether the good keys outlast this entry among them.
+/// Returns whether the entry is a key beside the good ones, which outlast it if it is none.
 fn check_entry(text: &str) -> bool {
     if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
         return false;
@@ -99,7 +99,7 @@ fn check_entry(text: &str) -> bool {
             assert!(kept.contains(&"a") && kept.contains(&"b"), "{kept:?}");
             assert_eq!(set.keys().count() + set.left_out().len(), 3);
             assert_eq!(set.keys().count() == 3, alone.is_ok());
-            return true;
+            return alone.is_ok();
         }
         (true, Err(error)) => {
             // A key that cannot be told apart, or a secret.

@@ -45,7 +45,7 @@ pub fn check(input: &[u8]) -> bool {
         return false;
     };
     check_header(serde_json::from_slice(header).unwrap());
-    check_claims(serde_json::from_slice(claims).unwrap(), &identity);
+    check_claims(&serde_json::from_slice(claims).unwrap(), &identity);
     if let Ok(Starts { nbf, iat }) = serde_json::from_slice(claims) {
         let starts = [nbf, iat].into_iter().flatten();
         assert!(starts.into_iter().all(|start| start <= NOW as f64 + LEEWAY));
@@ -106,7 +106,7 @@ struct Starts {
     iat: Option<f64>,
 }
 
-fn check_claims(claims: Claims, identity: &Identity) {
+fn check_claims(claims: &Claims, identity: &Identity) {
     assert_eq!(claims.iss, ISSUER);
     assert_eq!(identity.issuer(), Some(ISSUER));
     assert!(!claims.sub.is_empty());

@@ -1,7 +1,7 @@
 //! Wherever credentials lie, at most one is judged, and none goes on in the query.
 
 use super::through::{note, percent_decode, request, through};
-use http::{Uri, header};
+use http::{HeaderValue, Uri, header};
 use std::sync::LazyLock;
 use tower_auth::{
     AuthLayer, Identity, Location, Rejection,
@@ -66,7 +66,7 @@ pub fn check(input: &[u8]) -> bool {
         "x-api-key".parse().unwrap(),
     ] {
         let mut values = inner.headers.get_all(name).iter();
-        assert!(values.all(|value| value.is_sensitive()));
+        assert!(values.all(HeaderValue::is_sensitive));
     }
     let protocols = inner.headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
     let mut protocols = protocols

@@ -92,6 +92,9 @@ fn check_entry(text: &str) -> bool {
     let strict = KeySet::from_jwks(&format!(r#"{{"keys":[{a}],"x":[{text}]}}"#)).is_ok();
     let with = KeySet::from_jwks(&format!(r#"{{"keys":[{a},{text},{b}]}}"#));
     let alone = Key::from_jwk(text);
+    if let (Ok(key), Ok(entry)) = (&alone, serde_json::from_str(text)) {
+        assert!(is_for(&entry, key), "{key:?}");
+    }
     match (strict, with) {
         (false, with) => assert!(with.is_err()),
         (true, Ok(set)) => {

@@ -33,7 +33,9 @@ pub fn check(input: &[u8]) -> bool {
     request.headers_mut().clear();
     let path = normal(request.uri().path().as_bytes());
     let is_admin = path == b"/admin" || path.starts_with(b"/admin/");
-    let is_delete = request.method() == Method::DELETE && path.starts_with(b"/orders/");
+    let order = path.strip_prefix(b"/orders/").unwrap_or_default();
+    let is_order = !order.is_empty() && !order.contains(&b'/');
+    let is_delete = request.method() == Method::DELETE && is_order;
     let reads = [Method::GET, Method::HEAD].contains(request.method());
     let is_open = path == b"/"
         || path == b"/health"

@@ -4,6 +4,12 @@
 //! crate runs the same files over `seeds/`, so that seeds are regression tests on stable Rust.
 //! `check` says whether the input got through to what the property is about, so that the tests
 //! can tell seeds that reach it from those that do not.
+//!
+//! ```text
+//! cargo +nightly fuzz run --fuzz-dir fuzz TARGET fuzz/corpus/TARGET fuzz/seeds/TARGET
+//! ```
+//!
+//! A finding goes to `seeds/`, and what it found is fixed.
 
 pub mod api_key;
 pub mod authorization;

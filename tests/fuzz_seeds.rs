@@ -1,0 +1,201 @@
+//! The properties of the fuzz targets over their seeds, without a fuzzer and its toolchain.
+//!
+//! A finding becomes a seed, and with that a regression test. The target `challenge` is missing:
+//! its oracle is no dependency of the tests.
+
+#![allow(unreachable_pub, reason = "the fuzz crate exports them")]
+
+#[path = "../fuzz/src/api_key.rs"]
+mod api_key;
+#[path = "../fuzz/src/authorization.rs"]
+mod authorization;
+#[path = "../fuzz/src/basic.rs"]
+mod basic;
+#[path = "../fuzz/src/jwks.rs"]
+mod jwks;
+#[path = "../fuzz/src/jwt.rs"]
+mod jwt;
+#[path = "../fuzz/src/places.rs"]
+mod places;
+#[path = "../fuzz/src/rules.rs"]
+mod rules;
+#[path = "../fuzz/src/through.rs"]
+mod through;
+
+use std::{fs, path::Path};
+
+/// Checks every seed of a target; `through` are those, in order of their names, that get through
+/// to what the property is about.
+#[track_caller]
+fn replay(target: &str, check: fn(&[u8]) -> bool, through: &[&str]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(target);
+    let files = fs::read_dir(&folder).expect("the seeds are part of the repository");
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let passed: Vec<_> = paths
+        .iter()
+        .inspect(|path| println!("{}", path.display()))
+        .filter(|path| check(&fs::read(path).unwrap()))
+        .map(|path| name(path))
+        .collect();
+    assert_eq!(passed, through);
+}
+
+#[test]
+fn nobody_gets_in_by_an_authorization_that_no_verifier_has_accepted() {
+    replay(
+        "authorization",
+        authorization::check,
+        &[
+            "api_key",
+            "api_key_lower_spaces",
+            "basic_rfc7617_example",
+            "bearer_good",
+            "bearer_rfc6750_token",
+            "bearer_upper",
+        ],
+    );
+}
+
+#[test]
+fn basic_credentials_that_parse_have_one_spelling() {
+    replay(
+        "basic",
+        basic::check,
+        &[
+            "colon",
+            "decoded",
+            "decoded_chinese",
+            "decoded_colons",
+            "longest",
+            "rfc7617",
+            "rfc7617_utf8",
+        ],
+    );
+}
+
+#[test]
+fn a_token_passes_if_it_was_signed_and_another_reader_agrees() {
+    replay(
+        "jwt",
+        jwt::check,
+        &[
+            "claims_aud_array",
+            "claims_blanks",
+            "claims_deep",
+            "claims_escaped",
+            "claims_far",
+            "claims_good",
+            "claims_huge_numbers",
+            "claims_leeway",
+            "claims_many",
+            "claims_nested",
+            "header_at_jwt",
+            "header_escaped",
+            "header_good",
+            "header_jwk",
+        ],
+    );
+}
+
+#[test]
+fn keys_of_a_set_are_used_as_they_say_and_broken_ones_do_no_harm() {
+    replay(
+        "jwks",
+        jwks::check,
+        &[
+            "key_ec",
+            "key_ed",
+            "key_ed_alg",
+            "key_rsa",
+            "key_rsa_ps384",
+            "set_left_out",
+            "set_other_algorithms",
+            "set_other_members",
+            "set_rfc",
+            "set_secrets",
+            "set_shared",
+        ],
+    );
+}
+
+#[test]
+fn a_generated_key_is_right_in_every_character_or_it_is_none() {
+    replay(
+        "api_key",
+        api_key::check,
+        &[
+            "double_underscore",
+            "generated",
+            "longest_prefix",
+            "one_letter",
+            "zeros",
+        ],
+    );
+}
+
+#[test]
+fn at_most_one_credential_is_judged_and_none_goes_on_in_the_query() {
+    replay(
+        "places",
+        places::check,
+        &[
+            "absolute",
+            "absolute_path",
+            "authority",
+            "authorization",
+            "cookie",
+            "cookie_fields",
+            "cookie_same_origin",
+            "cookies_both",
+            "double_slash",
+            "header",
+            "header_and_cookie",
+            "old_cookie_and_header",
+            "protocol",
+            "protocol_only",
+            "query",
+            "query_among",
+            "query_and_cookie",
+            "query_encoded",
+        ],
+    );
+}
+
+#[test]
+fn no_spelling_of_a_path_gets_around_its_rule() {
+    replay(
+        "rules",
+        rules::check,
+        &[
+            "braces",
+            "connect",
+            "dots_name",
+            "double_escaped",
+            "get_order",
+            "head",
+            "health",
+            "logo",
+            "lower_method",
+            "options",
+            "overlong",
+            "percent_end",
+            "plus",
+            "post_public",
+            "public",
+            "public_empty",
+            "purge",
+            "query",
+            "root",
+            "semicolon",
+            "semicolon_dots",
+            "split_escape",
+            "upper",
+            "utf8",
+            "well_known",
+        ],
+    );
+}

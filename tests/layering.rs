@@ -173,7 +173,7 @@ async fn challenges_are_added_once_by_the_innermost_layer() {
     assert_eq!(reply.challenges(), [r#"Toy realm="api""#]);
 }
 
-fn inside(answer: impl Fn() -> http::Response<Full<Bytes>> + Send + Sync + 'static) -> Probe {
+fn inside(answer: impl Fn() -> Response<Full<Bytes>> + Send + Sync + 'static) -> Probe {
     Probe::answering(move |_| answer())
 }
 
@@ -181,7 +181,7 @@ fn inside(answer: impl Fn() -> http::Response<Full<Bytes>> + Send + Sync + 'stat
 async fn a_handlers_own_refusal_passes_untouched() {
     for status in [400, 401, 403, 429, 500, 503] {
         let inner = inside(move || {
-            http::Response::builder()
+            Response::builder()
                 .status(status)
                 .header("www-authenticate", "Mine")
                 .header("x-mine", "1")
@@ -200,7 +200,7 @@ async fn a_handlers_own_refusal_passes_untouched() {
 #[tokio::test]
 async fn a_rejection_on_a_response_of_another_status_is_left_alone() {
     let inner = inside(|| {
-        let mut response = http::Response::new(Full::from("moved"));
+        let mut response = Response::new(Full::from("moved"));
         *response.status_mut() = StatusCode::FOUND;
         response.extensions_mut().insert(Rejection::missing());
         response
@@ -219,7 +219,7 @@ async fn a_rejection_on_a_response_of_another_status_is_left_alone() {
 #[tokio::test]
 async fn a_handlers_rejection_on_its_own_response_is_challenged_and_keeps_its_body() {
     let inner = inside(|| {
-        let mut response = http::Response::new(Full::from("please log in"));
+        let mut response = Response::new(Full::from("please log in"));
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         response.extensions_mut().insert(Rejection::missing());
         response
@@ -267,7 +267,7 @@ async fn a_handler_may_answer_with_a_rejection() {
 
 // axum
 
-async fn who(extensions: axum::http::Extensions) -> String {
+async fn who(extensions: http::Extensions) -> String {
     let mut request = http::Request::new(());
     *request.extensions_mut() = extensions;
     caller(&request.into_parts().0)

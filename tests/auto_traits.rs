@@ -216,6 +216,7 @@ type Called<S, B> = <S as Service<Request<B>>>::Future;
 fn a_future_is_send_exactly_when_what_it_holds_is() {
     // `Inner` holds a marker only: what counts is its future, and the request's body.
     const {
+        assert!(Is::<Auth<Probe>>::SYNC);
         assert!(Is::<Called<Auth<Probe>, Bytes>>::SEND);
         assert!(Is::<Called<Require<Probe>, Bytes>>::SEND);
         assert!(Is::<Called<Auth<Require<Auth<Probe>>>, Bytes>>::SEND);

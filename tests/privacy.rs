@@ -230,7 +230,8 @@ fn every_decision_is_one_event() {
     let optional = AuthLayer::new(toy()).optional();
     let ruled = AuthLayer::new(toy()).rules(rules);
     let by_policy = format!("{ALLOWED} policy=role(admin)");
-    let table: [(&AuthLayer, &str, &[(&str, &str)], &str); 11] = [
+    type Row<'a> = (&'a AuthLayer, &'a str, &'a [(&'a str, &'a str)], &'a str);
+    let table: [Row<'_>; 11] = [
         (&optional, "/", &[("authorization", "Toy ann")], ALLOWED),
         (&optional, "/", &[], "DEBUG tower_auth outcome=anonymous"),
         (

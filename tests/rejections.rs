@@ -437,7 +437,8 @@ async fn a_realm_is_quoted_in_challenges() {
 
 #[tokio::test]
 async fn the_whole_table_holds_for_a_policys_answers_too() {
-    let answers: [(fn() -> Rejection, u16, u8); 8] = [
+    type Row = (fn() -> Rejection, u16, u8);
+    let answers: [Row; 8] = [
         (Rejection::missing, 401, 16),
         (Rejection::malformed, 400, 3),
         (Rejection::invalid, 401, 16),

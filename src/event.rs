@@ -10,27 +10,37 @@ use crate::{Identity, Place, Rejection};
 pub(crate) struct Decision<'a> {
     pub(crate) scheme: Option<&'static str>,
     pub(crate) place: Option<Place>,
-    pub(crate) outcome: Outcome<'a>,
+    /// Whoever it is; of a refused request, if it had got so far.
+    pub(crate) identity: Option<&'a Identity>,
     /// The policy that was asked last; named only if somebody listens.
     pub(crate) policy: Option<&'a dyn crate::Policy>,
 }
 
-#[allow(dead_code, reason = "read only with the feature `tracing`")]
-#[derive(Clone, Copy)]
-pub(crate) enum Outcome<'a> {
-    Allowed(&'a Identity),
-    /// A visitor was let in.
-    Anonymous,
-    /// Refused; with the identity, if it had got so far.
-    Rejected(&'a Rejection, Option<&'a Identity>),
+impl<'a> Decision<'a> {
+    /// A decision about an established identity, or about a visitor.
+    pub(crate) fn about(
+        identity: Option<&'a Identity>,
+        policy: Option<&'a dyn crate::Policy>,
+    ) -> Self {
+        Self {
+            scheme: identity.map(Identity::scheme),
+            place: identity.and_then(Identity::place),
+            identity,
+            policy,
+        }
+    }
 }
 
 /// Without the feature, deciding is all there is.
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn emit(_: &Decision<'_>) {}
+#[inline]
+pub(crate) fn emit<'a>(_: Option<&Rejection>, _: impl FnOnce() -> Decision<'a>) {}
 
+/// Tells that a request has passed, or why it has not. `decision` is asked for only if somebody
+/// listens.
 #[cfg(feature = "tracing")]
-pub(crate) fn emit(decision: &Decision<'_>) {
+#[inline]
+pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'a>) {
     use crate::RejectionKind::{NoAuthLayer, Unavailable};
     use std::error::Error as _;
     use tracing::{Level, enabled, event};
@@ -38,21 +48,20 @@ pub(crate) fn emit(decision: &Decision<'_>) {
     macro_rules! at {
         ($level:expr) => {
             if enabled!(target: "tower_auth", $level) {
-                let (outcome, rejection, identity) = match decision.outcome {
-                    Outcome::Allowed(identity) => ("allowed", None, Some(identity)),
-                    Outcome::Anonymous => ("anonymous", None, None),
-                    Outcome::Rejected(rejection, identity) => {
-                        ("rejected", Some(rejection), identity)
-                    }
+                let Decision { scheme, place, identity, policy } = decision();
+                let outcome = match (rejection, identity) {
+                    (Some(_), _) => "rejected",
+                    (None, Some(_)) => "allowed",
+                    (None, None) => "anonymous",
                 };
                 let error = rejection.and_then(|rejection| rejection.source());
-                let policy = decision.policy.map(crate::Policy::name);
+                let policy = policy.map(crate::Policy::name);
                 event!(
                     target: "tower_auth",
                     $level,
                     outcome,
-                    scheme = decision.scheme,
-                    place = decision.place.map(Place::as_str),
+                    scheme,
+                    place = place.map(Place::as_str),
                     kind = rejection.map(|rejection| rejection.kind().as_str()),
                     detail = rejection.map(Rejection::detail),
                     issuer = identity.and_then(Identity::issuer),
@@ -63,13 +72,9 @@ pub(crate) fn emit(decision: &Decision<'_>) {
             }
         };
     }
-    match decision.outcome {
-        Outcome::Allowed(_) | Outcome::Anonymous => at!(Level::DEBUG),
-        Outcome::Rejected(rejection, _)
-            if matches!(rejection.kind(), Unavailable | NoAuthLayer) =>
-        {
-            at!(Level::ERROR);
-        }
-        Outcome::Rejected(..) => at!(Level::INFO),
+    match rejection.map(Rejection::kind) {
+        None => at!(Level::DEBUG),
+        Some(Unavailable | NoAuthLayer) => at!(Level::ERROR),
+        Some(_) => at!(Level::INFO),
     }
 }

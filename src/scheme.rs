@@ -176,7 +176,7 @@ impl fmt::Debug for AnyOf {
     }
 }
 
-type OnResponse = dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send;
+pub(crate) type OnResponse = dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send;
 
 /// One try to authenticate a request: by which scheme, from where, with which verdict.
 #[must_use]

@@ -5,6 +5,7 @@ use crate::{
     Challenges, Format, Identity, Rejection,
     gate::{Finish, ResponseBody},
     rejection::render,
+    scheme::OnResponse,
 };
 use bytes::Bytes;
 use http::{
@@ -14,15 +15,13 @@ use http::{
 };
 use std::sync::Arc;
 
-type OnResponse = Box<dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send>;
-
 /// What is left to do once the inner service has answered.
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
 pub struct AuthFinish {
     pub(super) config: Arc<Config>,
     pub(super) grpc: bool,
     pub(super) private: bool,
-    pub(super) hook: Option<(OnResponse, Identity)>,
+    pub(super) hook: Option<(Box<OnResponse>, Identity)>,
 }
 
 impl Finish for AuthFinish {

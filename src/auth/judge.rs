@@ -6,10 +6,11 @@ use super::{
     load::{Loaded, Put},
 };
 use crate::{
-    Anonymous, Attempt, Identity, Policy, Rejection, Verdict,
-    event::{self, Decision, Outcome},
+    Anonymous, Attempt, Identity, Place, Policy, Rejection, Verdict,
+    event::{self, Decision},
     gate::Judge,
     require::Rule,
+    scheme::OnResponse,
 };
 use bytes::Bytes;
 use http::{
@@ -27,13 +28,19 @@ use std::{
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
 pub struct AuthJudge {
     config: Arc<Config>,
-    head: Parts,
     grpc: bool,
     rule: Option<Rule>,
     policy: Option<Arc<dyn Policy>>,
-    /// The attempt whose verdict is awaited or known; its own verdict is moved out.
-    attempt: Option<Attempt>,
+    by: Option<By>,
     step: Step,
+}
+
+/// Who judges: an attempt without its verdict.
+struct By {
+    scheme: &'static str,
+    place: Place,
+    realm: Option<Arc<str>>,
+    on_response: Option<Box<OnResponse>>,
 }
 
 enum Step {
@@ -46,22 +53,20 @@ enum Step {
 
 impl AuthJudge {
     #[inline]
-    pub(super) fn new(config: Arc<Config>, head: Parts) -> Self {
-        let grpc = config.grpc && is_grpc(&head);
+    pub(super) fn new(config: Arc<Config>, head: &Parts) -> Self {
+        let grpc = config.grpc && is_grpc(head);
         Self {
             config,
-            head,
             grpc,
             rule: None,
             policy: None,
-            attempt: None,
+            by: None,
             step: Step::Begin,
         }
     }
 
     /// Steps 1 to 7, up to what may have to be waited for.
-    fn begin(&mut self) -> Result<Step, Rejection> {
-        let head = &mut self.head;
+    fn begin(&mut self, head: &mut Parts) -> Result<Step, Rejection> {
         head.extensions.remove::<Identity>();
         head.extensions.remove::<Anonymous>();
         if let Some(Loaded(forget)) = head.extensions.remove() {
@@ -81,32 +86,44 @@ impl AuthJudge {
         }
         let found = self.config.scheme.find(head);
         if found.is_nothing() {
-            return self.visitor(is_authorized);
+            return self.visitor(head, is_authorized);
         }
         if found.may_be_cross_site() {
             self.config.cross_site.check(head)?;
         }
-        // A scheme that finds credentials and then does not judge them must not let anyone pass.
-        let mut attempt = self
-            .config
-            .scheme
-            .authenticate(head)
-            .ok_or_else(Rejection::missing)?;
-        let taken = Verdict::ready(Err(Rejection::missing()));
-        let verdict = mem::replace(&mut attempt.verdict, taken);
-        self.attempt = Some(attempt);
+        let Some(Attempt {
+            scheme,
+            place,
+            realm,
+            verdict,
+            on_response,
+        }) = self.config.scheme.authenticate(head)
+        else {
+            // A scheme that finds credentials and does not judge them must let nobody pass.
+            return Err(Rejection::missing());
+        };
+        self.by = Some(By {
+            scheme,
+            place,
+            realm,
+            on_response,
+        });
         if found.is_ambiguous() {
             // Whatever a scheme says: nobody can tell which credential is meant.
             return Err(self.judged(Rejection::malformed()));
         }
-        Ok(Step::Verify(verdict))
+        match verdict.now() {
+            Ok(Ok(identity)) => Ok(self.verified(head, identity)),
+            Ok(Err(rejection)) => Err(self.judged(rejection)),
+            Err(pending) => Ok(Step::Verify(pending)),
+        }
     }
 
     /// Step 5: nobody has sent credentials that any scheme knows.
-    fn visitor(&mut self, is_authorized: bool) -> Result<Step, Rejection> {
+    fn visitor(&mut self, head: &mut Parts, is_authorized: bool) -> Result<Step, Rejection> {
         let step = match self.rule.take() {
             Some(rule) => {
-                let (policy, verdict) = rule.judge(None, &self.head);
+                let (policy, verdict) = rule.judge(None, head);
                 self.policy = policy;
                 // Its refusal names the scopes needed, also beside a strange `Authorization`.
                 match verdict.now() {
@@ -120,58 +137,59 @@ impl AuthJudge {
         if is_authorized {
             return Err(Rejection::missing());
         }
-        self.head.extensions.insert(Anonymous(()));
+        head.extensions.insert(Anonymous(()));
         Ok(step)
     }
 
     /// Step 8.
-    fn verified(&mut self, identity: Identity) -> Step {
-        let Some(attempt) = &self.attempt else {
+    fn verified(&mut self, head: &mut Parts, identity: Identity) -> Step {
+        let Some(by) = &self.by else {
             return Step::Rule(Verdict::ready(Err(Rejection::missing())));
         };
-        let identity = identity.established(
-            attempt.scheme,
-            attempt.place,
-            Some(attempt.realm.as_ref().unwrap_or(&self.config.realm)),
-            self.config.implied.as_ref(),
-        );
+        let realm = by.realm.as_ref().unwrap_or(&self.config.realm);
+        let implied = self.config.implied.as_ref();
+        let identity = identity.established(by.scheme, by.place, realm, implied);
         match &self.config.load {
             Some(load) => {
-                self.head.extensions.insert(identity.clone());
+                head.extensions.insert(identity.clone());
                 Step::Load(load.load(identity))
             }
-            None => self.identified(identity),
+            None => self.identified(head, identity),
         }
     }
 
     /// Step 9.
-    fn identified(&mut self, identity: Identity) -> Step {
+    fn identified(&mut self, head: &mut Parts, identity: Identity) -> Step {
         let step = match self.rule.take() {
             Some(rule) => {
-                let (policy, verdict) = rule.judge(Some(&identity), &self.head);
+                let (policy, verdict) = rule.judge(Some(&identity), head);
                 self.policy = policy;
                 Step::Rule(verdict)
             }
             None => Step::Done,
         };
-        self.head.extensions.insert(identity);
+        head.extensions.insert(identity);
         step
     }
 
-    fn emit(&self, rejection: Option<&Rejection>) {
-        let identity = self.head.extensions.get::<Identity>();
-        let attempt = self.attempt.as_ref();
-        event::emit(&Decision {
+    /// A rejection by the scheme that judged.
+    fn judged(&self, rejection: Rejection) -> Rejection {
+        match &self.by {
+            Some(by) if !by.scheme.is_empty() => rejection.with_scheme(by.scheme),
+            _ => rejection,
+        }
+    }
+
+    fn emit(&self, head: &Parts, rejection: Option<&Rejection>) {
+        event::emit(rejection, || Decision {
             // Several schemes at once have no name.
-            scheme: attempt
-                .map(|attempt| attempt.scheme)
+            scheme: self
+                .by
+                .as_ref()
+                .map(|by| by.scheme)
                 .filter(|scheme| !scheme.is_empty()),
-            place: attempt.map(|attempt| attempt.place),
-            outcome: match (rejection, identity) {
-                (Some(rejection), identity) => Outcome::Rejected(rejection, identity),
-                (None, Some(identity)) => Outcome::Allowed(identity),
-                (None, None) => Outcome::Anonymous,
-            },
+            place: self.by.as_ref().map(|by| by.place),
+            identity: head.extensions.get(),
             policy: self.policy.as_deref(),
         });
     }
@@ -180,23 +198,24 @@ impl AuthJudge {
 impl Judge for AuthJudge {
     type After = AuthFinish;
 
-    fn decide(&mut self, mut cx: Option<&mut Context<'_>>) -> Poll<Result<(), Rejection>> {
+    fn decide(
+        &mut self,
+        head: &mut Parts,
+        mut cx: Option<&mut Context<'_>>,
+    ) -> Poll<Result<(), Rejection>> {
         loop {
             let cx = cx.as_deref_mut();
             self.step = match &mut self.step {
-                Step::Begin => match self.begin() {
-                    Ok(step) => step,
-                    Err(rejection) => return Poll::Ready(Err(rejection)),
-                },
+                Step::Begin => self.begin(head)?,
                 Step::Verify(verdict) => match ready!(verdict.poll_if(cx)) {
-                    Ok(identity) => self.verified(identity),
+                    Ok(identity) => self.verified(head, identity),
                     Err(rejection) => return Poll::Ready(Err(self.judged(rejection))),
                 },
                 Step::Load(verdict) => match ready!(verdict.poll_if(cx)) {
                     Ok(put) => {
-                        put(&mut self.head.extensions);
-                        match self.head.extensions.get::<Identity>().cloned() {
-                            Some(identity) => self.identified(identity),
+                        put(&mut head.extensions);
+                        match head.extensions.get::<Identity>().cloned() {
+                            Some(identity) => self.identified(head, identity),
                             None => return Poll::Ready(Err(Rejection::missing())),
                         }
                     }
@@ -211,55 +230,40 @@ impl Judge for AuthJudge {
         }
     }
 
-    #[inline]
-    fn admit(mut self) -> (Parts, AuthFinish) {
-        self.emit(None);
-        self.config.strip.apply(&mut self.head);
-        let hook = self.attempt.as_mut().and_then(|attempt| {
-            let on_response = attempt.on_response.take()?;
-            let identity = self.head.extensions.get::<Identity>()?.clone();
-            Some((on_response, identity))
-        });
-        let after = AuthFinish {
-            // A shared cache keeps responses to `Authorization` apart by itself
-            // (RFC 9111 section 3.5); no other credential, and no visitor.
-            private: self.config.optional
-                || self.config.rules.is_some()
-                || self
-                    .attempt
-                    .as_ref()
-                    .is_some_and(|a| a.place != crate::Place::Authorization),
-            config: self.config,
+    fn admit(self, head: &mut Parts) -> AuthFinish {
+        self.emit(head, None);
+        self.config.strip.apply(head);
+        // A shared cache keeps responses to `Authorization` apart by itself (RFC 9111
+        // section 3.5); no other credential, and no visitor.
+        let elsewhere = |by: &By| by.place != Place::Authorization;
+        let private = self.config.optional
+            || self.config.rules.is_some()
+            || self.by.as_ref().is_some_and(elsewhere);
+        let on_response = self.by.and_then(|by| by.on_response);
+        AuthFinish {
+            private,
             grpc: self.grpc,
-            hook,
-        };
-        (self.head, after)
+            hook: on_response.and_then(|on_response| {
+                let identity = head.extensions.get::<Identity>()?.clone();
+                Some((on_response, identity))
+            }),
+            config: self.config,
+        }
     }
 
-    fn refuse(mut self, rejection: Rejection) -> Response<Bytes> {
-        self.emit(Some(&rejection));
+    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+        self.emit(&head, Some(&rejection));
         // The request is over: its memory serves the response.
         let (mut parts, ()) = Response::new(()).into_parts();
-        parts.headers = mem::take(&mut self.head.headers);
+        parts.headers = mem::take(&mut head.headers);
         parts.headers.clear();
-        parts.extensions = mem::take(&mut self.head.extensions);
+        parts.extensions = mem::take(&mut head.extensions);
         parts.extensions.clear();
-        let hook = self.attempt.and_then(|attempt| attempt.on_response);
-        if let Some(on_response) = hook {
+        if let Some(on_response) = self.by.and_then(|by| by.on_response) {
             on_response(Err(&rejection), &mut parts);
         }
         let body = complete(&self.config, rejection, self.grpc, &mut parts);
         Response::from_parts(parts, body)
-    }
-}
-
-impl AuthJudge {
-    /// A rejection by the scheme that judged.
-    fn judged(&self, rejection: Rejection) -> Rejection {
-        match &self.attempt {
-            Some(attempt) if !attempt.scheme.is_empty() => rejection.with_scheme(attempt.scheme),
-            _ => rejection,
-        }
     }
 }
 

@@ -263,11 +263,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
-        gate::call(
-            &mut self.inner,
-            AuthJudge::new(self.config.clone(), head),
-            body,
-        )
+        let judge = AuthJudge::new(self.config.clone(), &head);
+        gate::call(&mut self.inner, judge, head, body)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Finish, Judge, ResponseBody};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -29,7 +29,7 @@ pin_project! {
     enum State<S, B, J, F, A> {
         /// Waits for a verdict, holding no permit of the inner service. Boxed, so that requests
         /// that need not wait do not move that much memory around.
-        Judging { waiting: Option<Box<(J, B, S)>> },
+        Judging { waiting: Option<Box<(J, Parts, B, S)>> },
         /// Admitted after waiting; waits for the inner service.
         Readying { waiting: Option<Box<(S, Request<B>, A)>> },
         Calling { #[pin] future: F, after: Option<A> },
@@ -43,10 +43,10 @@ where
     S: Service<Request<B>>,
     J: Judge,
 {
-    pub(super) fn judging(judge: J, body: B, service: S) -> Self {
+    pub(super) fn judging(judge: J, head: Parts, body: B, service: S) -> Self {
         Self {
             state: State::Judging {
-                waiting: Some(Box::new((judge, body, service))),
+                waiting: Some(Box::new((judge, head, body, service))),
             },
         }
     }
@@ -82,19 +82,22 @@ where
             let next = match state.as_mut().project() {
                 StateProject::Judging { waiting } => {
                     let decision = match waiting {
-                        Some(waiting) => ready!(waiting.0.decide(Some(cx))),
+                        Some(waiting) => {
+                            let (judge, head, ..) = &mut **waiting;
+                            ready!(judge.decide(head, Some(cx)))
+                        }
                         None => return Poll::Pending,
                     };
                     match (waiting.take().map(|waiting| *waiting), decision) {
-                        (Some((judge, body, service)), Ok(())) => {
-                            let (head, after) = judge.admit();
+                        (Some((judge, mut head, body, service)), Ok(())) => {
+                            let after = judge.admit(&mut head);
                             let request = Request::from_parts(head, body);
                             State::Readying {
                                 waiting: Some(Box::new((service, request, after))),
                             }
                         }
-                        (Some((judge, ..)), Err(rejection)) => State::Refused {
-                            response: Some(judge.refuse(rejection)),
+                        (Some((judge, head, ..)), Err(rejection)) => State::Refused {
+                            response: Some(judge.refuse(head, rejection)),
                         },
                         (None, _) => State::Done,
                     }

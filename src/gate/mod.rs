@@ -32,13 +32,17 @@ pub trait Judge {
     type After: Finish;
 
     /// Comes to a decision; without a context only as far as no waiting is needed.
-    fn decide(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Result<(), Rejection>>;
+    fn decide(
+        &mut self,
+        head: &mut Parts,
+        cx: Option<&mut Context<'_>>,
+    ) -> Poll<Result<(), Rejection>>;
 
-    /// The head to pass inward.
-    fn admit(self) -> (Parts, Self::After);
+    /// Makes the head ready to be passed inward.
+    fn admit(self, head: &mut Parts) -> Self::After;
 
     /// The response instead.
-    fn refuse(self, rejection: Rejection) -> Response<Bytes>;
+    fn refuse(self, head: Parts, rejection: Rejection) -> Response<Bytes>;
 }
 
 /// Completes the inner service's response.
@@ -49,23 +53,28 @@ pub trait Finish {
 
 /// Decides as far as possible now, and calls the ready service if that is a pass.
 #[inline]
-pub(crate) fn call<S, B, J>(service: &mut S, mut judge: J, body: B) -> ResponseFuture<S, B, J>
+pub(crate) fn call<S, B, J>(
+    service: &mut S,
+    mut judge: J,
+    mut head: Parts,
+    body: B,
+) -> ResponseFuture<S, B, J>
 where
     S: Service<Request<B>> + Clone,
     J: Judge,
 {
-    match judge.decide(None) {
+    match judge.decide(&mut head, None) {
         Poll::Ready(Ok(())) => {
-            let (head, after) = judge.admit();
+            let after = judge.admit(&mut head);
             ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
         }
         Poll::Ready(Err(rejection)) => {
             release(service);
-            ResponseFuture::refused(judge.refuse(rejection))
+            ResponseFuture::refused(judge.refuse(head, rejection))
         }
         Poll::Pending => {
             release(service);
-            ResponseFuture::judging(judge, body, service.clone())
+            ResponseFuture::judging(judge, head, body, service.clone())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Identity, Rejection,
-    event::{self, Decision, Outcome},
+    event::{self, Decision},
     require::refusal,
 };
 use axum_core::{
@@ -108,12 +108,7 @@ fn required(parts: &Parts) -> Result<&Identity, Rejection> {
 }
 
 fn logged(rejection: Rejection, identity: Option<&Identity>) -> Rejection {
-    event::emit(&Decision {
-        scheme: identity.map(Identity::scheme),
-        place: identity.and_then(Identity::place),
-        outcome: Outcome::Rejected(&rejection, identity),
-        policy: None,
-    });
+    event::emit(Some(&rejection), || Decision::about(identity, None));
     rejection
 }
 

@@ -315,12 +315,13 @@ impl Identity {
         mut self,
         scheme: &'static str,
         place: Place,
-        realm: Option<&Arc<str>>,
+        realm: &Arc<str>,
         implied: Option<&Arc<Implied>>,
     ) -> Self {
         self.scheme = scheme;
         self.place = Some(place);
-        self.realm = realm.cloned();
+        // An issuer is the stronger name; most tokens have one.
+        self.realm = self.facts.issuer.is_none().then(|| Arc::clone(realm));
         self.implied = implied.cloned();
         self
     }

@@ -3,7 +3,7 @@
 use super::{AccessRules, Rule};
 use crate::{
     Identity, Policy, Rejection, Verdict,
-    event::{self, Decision, Outcome},
+    event::{self, Decision},
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     policy::{enforce, missing},
     rejection::{Format, render},
@@ -100,24 +100,20 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
-        gate::call(
-            &mut self.inner,
-            RequireJudge::new(&self.requirement, head),
-            body,
-        )
+        let judge = RequireJudge::new(&self.requirement, &head);
+        gate::call(&mut self.inner, judge, head, body)
     }
 }
 
 /// One request in front of a requirement.
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
 pub struct RequireJudge {
-    head: Parts,
     policy: Option<Arc<dyn Policy>>,
     verdict: Verdict<()>,
 }
 
 impl RequireJudge {
-    fn new(requirement: &Requirement, head: Parts) -> Self {
+    fn new(requirement: &Requirement, head: &Parts) -> Self {
         let rule = match requirement {
             Requirement::Policy(policy) => Ok(Rule::Require(policy.clone())),
             Requirement::Rules(rules) => rules.find(&head.method, head.uri.path()).cloned(),
@@ -125,26 +121,14 @@ impl RequireJudge {
         let caller = Identity::from_extensions(&head.extensions);
         let (policy, verdict) = match (caller, rule) {
             (Err(rejection), _) | (_, Err(rejection)) => (None, Verdict::ready(Err(rejection))),
-            (Ok(caller), Ok(rule)) => rule.judge(caller, &head),
+            (Ok(caller), Ok(rule)) => rule.judge(caller, head),
         };
-        Self {
-            head,
-            policy,
-            verdict,
-        }
+        Self { policy, verdict }
     }
 
-    fn emit(&self, rejection: Option<&Rejection>) {
-        let identity = self.head.extensions.get::<Identity>();
-        event::emit(&Decision {
-            scheme: identity.map(Identity::scheme),
-            place: identity.and_then(Identity::place),
-            outcome: match (rejection, identity) {
-                (Some(rejection), identity) => Outcome::Rejected(rejection, identity),
-                (None, Some(identity)) => Outcome::Allowed(identity),
-                (None, None) => Outcome::Anonymous,
-            },
-            policy: self.policy.as_deref(),
+    fn emit(&self, head: &Parts, rejection: Option<&Rejection>) {
+        event::emit(rejection, || {
+            Decision::about(head.extensions.get(), self.policy.as_deref())
         });
     }
 }
@@ -175,19 +159,23 @@ impl Rule {
 impl Judge for RequireJudge {
     type After = Untouched;
 
-    fn decide(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Result<(), Rejection>> {
+    fn decide(
+        &mut self,
+        _: &mut Parts,
+        cx: Option<&mut Context<'_>>,
+    ) -> Poll<Result<(), Rejection>> {
         self.verdict.poll_if(cx)
     }
 
-    fn admit(self) -> (Parts, Untouched) {
-        self.emit(None);
-        (self.head, Untouched(()))
+    fn admit(self, head: &mut Parts) -> Untouched {
+        self.emit(head, None);
+        Untouched(())
     }
 
-    fn refuse(mut self, rejection: Rejection) -> Response<Bytes> {
-        self.emit(Some(&rejection));
-        let headers = mem::take(&mut self.head.headers);
-        let extensions = mem::take(&mut self.head.extensions);
+    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+        self.emit(&head, Some(&rejection));
+        let headers = mem::take(&mut head.headers);
+        let extensions = mem::take(&mut head.extensions);
         refusal(rejection, headers, extensions)
     }
 }

@@ -217,6 +217,14 @@ async fn a_path_that_servers_read_differently_is_refused() {
         "/x\\..\\admin",
         "/admin%00",
         "/x%00/y",
+        // Broken escapes, which some servers read as they are and others refuse.
+        "/x/%",
+        "/x/%zz",
+        "/x/%+1",
+        "/admin%",
+        // Dots with parameters, as servlets have them.
+        "/x/..;/admin",
+        "/x/%2e.;a=b/admin",
         // Escapes that mean nothing, of another rule's path.
         "/%61dmin",
         "/admi%6E",
@@ -250,10 +258,6 @@ async fn a_path_that_servers_read_differently_is_refused() {
         ("/x/a%20b", OPEN),
         ("/x/%E2%82%AC", OPEN),
         ("/x/%e2%82%ac", OPEN),
-        ("/x/%", OPEN),
-        ("/x/%zz", OPEN),
-        ("/x/%+1", OPEN),
-        ("/admin%", OPEN),
         ("/admin%20", OPEN),
         ("/admin;x=1", OPEN),
         ("/x?path=/../%2f", OPEN),
@@ -573,6 +577,11 @@ fn readings(path: &str) -> Vec<String> {
     vec![path.to_owned(), decoded, plain]
 }
 
+fn has_broken_escape(path: &str) -> bool {
+    let digits = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count();
+    path.split('%').skip(1).any(|rest| digits(rest) < 2)
+}
+
 fn any_pattern() -> impl Strategy<Value = Pattern> {
     let segment = prop_oneof![
         4 => prop::sample::select(vec!["a", "b", "admin", ":c"]).prop_map(Segment::Static),
@@ -670,7 +679,7 @@ proptest! {
             for need in &needs {
                 prop_assert!(satisfies(*need, caller), "{needs:?}");
             }
-        } else if readings(&path).iter().all(|reading| *reading == path) {
+        } else if readings(&path).iter().all(|reading| *reading == path) && !has_broken_escape(&path) {
             // Nothing ambiguous about it: the answer is exact.
             let expected = match (needs[0], caller) {
                 (Need::Nothing, _) => 200,

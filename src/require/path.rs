@@ -2,7 +2,8 @@
 //!
 //! Rules match the path as it was sent. A path that a server behind could read as another one
 //! would be judged by the wrong rule, so it is refused: dot segments (RFC 3986 section 5.2.4),
-//! also encoded; empty segments; encoded slashes, backslashes and NUL; backslashes.
+//! also encoded; empty segments; encoded slashes, backslashes and NUL; backslashes; a `%` that
+//! begins no escape (section 2.1).
 
 /// Whether every server reads this path alike.
 pub(crate) fn is_unambiguous(path: &str) -> bool {
@@ -10,22 +11,24 @@ pub(crate) fn is_unambiguous(path: &str) -> bool {
     if bytes.contains(&b'\\') || bytes.windows(2).any(|pair| pair == b"//") {
         return false;
     }
-    let forbidden = [*b"2f", *b"5c", *b"00"];
-    if escapes(bytes).any(|hex| forbidden.contains(&hex)) {
-        return false;
-    }
-    !path.split('/').any(is_dot_segment)
+    let mut escapes = path.split('%').skip(1);
+    escapes.all(is_plain_escape) && !path.split('/').any(is_dot_segment)
 }
 
-/// The two digits of every escape, in lower case. A `%` without two digits gives what follows it.
-fn escapes(bytes: &[u8]) -> impl Iterator<Item = [u8; 2]> {
-    bytes.windows(3).filter_map(|window| match window {
-        [b'%', high, low] => Some([high.to_ascii_lowercase(), low.to_ascii_lowercase()]),
-        _ => None,
-    })
+/// Whether what follows a `%` is an escape, and of nothing that separates or ends paths.
+fn is_plain_escape(rest: &str) -> bool {
+    match rest.as_bytes() {
+        [high, low, ..] => match (hex(*high), hex(*low)) {
+            (Some(high), Some(low)) => !matches!(high << 4 | low, b'/' | b'\\' | 0),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn is_dot_segment(segment: &str) -> bool {
+    // Some servers take what follows a semicolon for parameters (RFC 3986 section 3.3).
+    let segment = segment.split(';').next().unwrap_or_default();
     // A dot is three characters at most, so that nothing long is ever decoded here.
     segment.len() <= 6
         && (segment.starts_with('.') || segment.starts_with('%'))
@@ -100,6 +103,12 @@ mod tests {
         for path in [
             "/.",
             "/..",
+            "/a/..;/b",
+            "/a/%2e%2e;x=y/b",
+            "/a%",
+            "/a%2",
+            "/%zz/b",
+            "/%2%65",
             "/a/../b",
             "/a/./b",
             "/a/..",

@@ -31,7 +31,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 ///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`.
 /// - Without `otherwise`, what no rule names is denied: 401 for a visitor, else 403.
 /// - A path that servers read differently is malformed: 400. That is `/a/../b`, `/a//b`, `/a%2fb`,
-///   `\`, and any spelling that would meet another rule than the normal one (`/%61dmin`,
+///   `\`, `%zz`, `..;x`, and any spelling that would meet another rule than the normal one (`/%61dmin`,
 ///   `/items%3Apurge`, `/caf%c3%a9`). Patterns may be spelled either way.
 /// - Paths are matched as the layer sees them: under axum's `nest` without the prefix.
 #[derive(Clone, Default)]

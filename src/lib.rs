@@ -1,4 +1,86 @@
-//! Who is calling? Composable tower layers that answer it for axum, tonic and hyper servers.
+//! Who is calling? Composable [tower](https://docs.rs/tower) layers that answer it for axum,
+//! tonic and hyper servers.
+//!
+//! An [`AuthLayer`] in front of a service finds credentials in a request, has them judged, and
+//! puts one [`Identity`] into the request's extensions; a [`RequireLayer`] or [`AccessRules`]
+//! say what it takes. Whatever does not pass is a [`Rejection`].
+//!
+#![cfg_attr(all(feature = "axum", feature = "api-key"), doc = "```")]
+#![cfg_attr(not(all(feature = "axum", feature = "api-key")), doc = "```ignore")]
+//! use axum::{Router, routing::get};
+//! use tower_auth::{AuthLayer, Identity, RequireLayer, scope};
+//! use tower_auth::api_key::{ApiKey, ApiKeys};
+//!
+//! let keys = ApiKeys::new();
+//! let key = keys.create("shop", Identity::new("ci").with_scope("reports:read"))?;
+//! println!("shown once: {}", key.expose());
+//!
+//! let app: Router = Router::new()
+//!     .route("/me", get(|identity: Identity| async move { identity.subject().to_owned() }))
+//!     .route(
+//!         "/reports",
+//!         get(|| async { "…" }).route_layer(RequireLayer::new(scope("reports:read"))),
+//!     )
+//!     .layer(AuthLayer::new(ApiKey::header("x-api-key", keys)));
+//! # let _ = app;
+//! # Ok::<(), tower_auth::ConfigError>(())
+//! ```
+//!
+//! # The words
+//!
+//! They are the field's own (RFC 9110 section 11, OAuth, OpenAPI).
+//!
+//! | | |
+//! |---|---|
+//! | [`Scheme`] | finds its credentials in the head of a request and has them judged; several are one by [`or`](Scheme::or) |
+//! | [`Location`], [`Place`] | where credentials are looked for, and where they were found |
+//! | [`Verify`] | judges credentials: users, keys, tokens; usually a closure, [`verify_fn`] |
+//! | [`Verdict`] | its answer, now or after I/O |
+//! | [`Identity`], [`Anonymous`] | who is calling; exactly one of the two is behind an `AuthLayer` |
+//! | [`Policy`] | a requirement on an identity: [`role`], [`scope`], [`claim`], [`subject`], [`policy_fn`] |
+//! | [`AccessRules`] | policies over paths and methods, deny by default |
+//! | [`Rejection`] | why a request was refused, and what the client is told |
+//!
+//! # The rooms
+//!
+//! | module | what |
+//! |---|---|
+#![cfg_attr(
+    feature = "basic",
+    doc = "| [`basic`] | the Basic scheme, and users in memory |"
+)]
+#![cfg_attr(
+    feature = "basic",
+    doc = "| [`password`] | Argon2id hashes, and the bounded pool that checks them |"
+)]
+#![cfg_attr(feature = "bearer", doc = "| [`bearer`] | bearer tokens |")]
+#![cfg_attr(
+    feature = "jwt",
+    doc = "| [`jwt`] | JSON Web Tokens as bearer tokens |"
+)]
+#![cfg_attr(
+    feature = "api-key",
+    doc = "| [`api_key`] | API keys: the scheme, generated keys, and keys in memory |"
+)]
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `basic`, `bearer`, `api-key`, `jwt` | yes | the schemes |
+//! | `aws-lc-rs` | yes | verifies signatures of JWTs |
+//! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
+//! | `axum` | yes | extractors, and [`Rejection`] as a response |
+//! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
+//! | `tracing` | yes | one event per decision, target `tower_auth` |
+//! | `full` | no | everything |
+//!
+//! # Events
+//!
+//! Every decision is one event: passes are `DEBUG`, refusals `INFO`, and what somebody has to
+//! repair (a store that cannot be reached, a missing `AuthLayer`) `ERROR`. Fields: `outcome`
+//! (`allowed`, `anonymous`, `rejected`), `scheme`, `place`, `kind`, `detail`, `issuer`,
+//! `subject`, `policy`, `error`; never a secret.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -60,3 +142,15 @@ pub use require::{
 pub use scheme::{AnyOf, Attempt, Scheme};
 pub use verdict::{IntoVerdict, Later, Now, Verdict};
 pub use verify::{Verify, VerifyFn, verify_fn};
+
+/// Compiles every snippet of the README.
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "basic",
+    feature = "jwt",
+    feature = "api-key",
+    feature = "tonic"
+))]
+#[doc = include_str!("../README.md")]
+struct Readme;

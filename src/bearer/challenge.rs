@@ -14,9 +14,9 @@ pub(super) fn challenge(
     let (error, with_scopes) = match kind {
         RejectionKind::Missing => (None, true),
         RejectionKind::Invalid | RejectionKind::InsufficientAuthentication => {
-            (kind.bearer_error().filter(|_| judged), false)
+            (error_code(kind).filter(|_| judged), false)
         }
-        RejectionKind::Malformed if judged => (kind.bearer_error(), false),
+        RejectionKind::Malformed if judged => (error_code(kind), false),
         // A policy belongs to no scheme; what another scheme refused is none of ours.
         RejectionKind::Forbidden
             if !scopes.is_empty() && (judged || rejection.scheme().is_none()) =>
@@ -40,6 +40,16 @@ pub(super) fn challenge(
         challenge = challenge.param("scope", &list(scopes));
     }
     Some(challenge)
+}
+
+/// The error code of a kind that has one by itself (RFC 6750 section 3.1, RFC 9470 section 3).
+fn error_code(kind: RejectionKind) -> Option<&'static str> {
+    match kind {
+        RejectionKind::Malformed => Some("invalid_request"),
+        RejectionKind::Invalid => Some("invalid_token"),
+        RejectionKind::InsufficientAuthentication => Some("insufficient_user_authentication"),
+        _ => None,
+    }
 }
 
 /// `scope` is one string, its values separated by a space (RFC 6749 section 3.3).

@@ -27,6 +27,7 @@ pub use credential::Credential;
 pub(crate) use cross_site::CrossSite;
 pub use found::Found;
 pub use location::Location;
+#[allow(unused_imports, reason = "every scheme of this crate can be left out")]
 pub(crate) use location::Locations;
 pub(crate) use strip::Strip;
 

@@ -91,16 +91,4 @@ impl RejectionKind {
             Self::NoAuthLayer => "the server is misconfigured",
         }
     }
-
-    /// The standard error code of OAuth bearer challenges (RFC 6750 section 3.1, RFC 9470
-    /// section 3), where the kind has one by itself.
-    #[must_use]
-    pub(crate) fn bearer_error(self) -> Option<&'static str> {
-        match self {
-            Self::Malformed => Some("invalid_request"),
-            Self::Invalid => Some("invalid_token"),
-            Self::InsufficientAuthentication => Some("insufficient_user_authentication"),
-            _ => None,
-        }
-    }
 }

@@ -135,7 +135,7 @@ impl ApiKeys {
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
         let info = |record: &Record| KeyInfo {
-            identity: record.identity.clone(),
+            identity: record.identity.identity(),
             revoked: record.ends == Ends::REVOKED,
         };
         self.read().records().map(info).collect()
@@ -149,7 +149,7 @@ impl ApiKeys {
             ends: identity
                 .expires_at()
                 .map_or(Ends::NEVER, |end| Ends::at(clock::seconds(end))),
-            identity: identity.with_token_id(id),
+            identity: identity.with_token_id(id).into(),
         };
         if self.write().insert(id, digest, record) {
             Ok(())
@@ -169,7 +169,7 @@ impl ApiKeys {
         let found = self
             .read()
             .get(digest)
-            .map(|record| (record.identity.clone(), record.ends));
+            .map(|record| (record.identity.identity(), record.ends));
         match found {
             Some((identity, ends)) if !ends.is_over(|| clock::seconds(self.clock.now())) => {
                 Ok(identity)

@@ -1,6 +1,6 @@
 //! The keys of a store, found by digest and by id.
 
-use crate::Identity;
+use crate::identity::Prepared;
 use constant_time_eq::constant_time_eq_32;
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -15,7 +15,7 @@ pub(super) struct Table {
 }
 
 pub(super) struct Record {
-    pub(super) identity: Identity,
+    pub(super) identity: Prepared,
     pub(super) ends: Ends,
 }
 
@@ -122,10 +122,11 @@ impl Hasher for Prefix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Identity;
 
     fn record(subject: &str) -> Record {
         Record {
-            identity: Identity::new(subject),
+            identity: Identity::new(subject).into(),
             ends: Ends::NEVER,
         }
     }
@@ -140,7 +141,10 @@ mod tests {
         }
         let mut digest = [7; 32];
         digest[31] = 42;
-        assert_eq!(table.get(digest).unwrap().identity.subject(), "42");
+        assert_eq!(
+            table.get(digest).unwrap().identity.identity().subject(),
+            "42"
+        );
         digest[31] = 100;
         assert!(table.get(digest).is_none());
     }

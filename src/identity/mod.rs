@@ -42,6 +42,37 @@ pub struct Identity {
     implied: Option<Arc<Implied>>,
 }
 
+/// An identity that waits for requests, in a table of many: one pointer.
+#[allow(dead_code, reason = "only some features keep identities")]
+#[derive(Clone)]
+pub(crate) struct Prepared(Arc<Facts>);
+
+#[allow(dead_code, reason = "only some features keep identities")]
+impl Prepared {
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::from(Arc::clone(&self.0))
+    }
+}
+
+impl From<Identity> for Prepared {
+    /// What schemes and layers added is of one request, and is left out.
+    fn from(identity: Identity) -> Self {
+        Self(identity.facts)
+    }
+}
+
+impl From<Arc<Facts>> for Identity {
+    fn from(facts: Arc<Facts>) -> Self {
+        Self {
+            facts,
+            scheme: "",
+            place: None,
+            realm: None,
+            implied: None,
+        }
+    }
+}
+
 /// What a verifier said; shared by all requests with the same token or key.
 #[derive(Clone)]
 struct Facts {
@@ -74,24 +105,18 @@ pub struct Anonymous(pub(crate) ());
 impl Identity {
     /// An identity with this subject, unique within its issuer or realm.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
-        Self {
-            facts: Arc::new(Facts {
-                issuer: None,
-                subject: subject.into(),
-                roles: Names::default(),
-                scopes: Names::default(),
-                expires_at: None,
-                authenticated_at: None,
-                token_id: None,
-                claims: None,
-                typed: None,
-                data: None,
-            }),
-            scheme: "",
-            place: None,
-            realm: None,
-            implied: None,
-        }
+        Self::from(Arc::new(Facts {
+            issuer: None,
+            subject: subject.into(),
+            roles: Names::default(),
+            scopes: Names::default(),
+            expires_at: None,
+            authenticated_at: None,
+            token_id: None,
+            claims: None,
+            typed: None,
+            data: None,
+        }))
     }
 
     // Verifiers build an identity before they share it, so that this clones nothing.

@@ -377,6 +377,10 @@ async fn requirements_without_an_auth_layer_are_the_servers_fault() {
         assert_eq!(reply.challenges(), [""; 0]);
         assert_eq!(probe.calls(), 0);
     }
+    // Before anything is said of the path.
+    let ruled = RequireLayer::rules(open()).layer(Probe::new());
+    let reply = send(&ruled, get("/a/../b", &[])).await;
+    assert_eq!(reply.line(), "500 no_auth_layer");
     // Around the AuthLayer is as bad as without.
     let wrong = (RequireLayer::new(authenticated()), AuthLayer::new(toy()));
     let reply = ask(&wrong.layer(Probe::new()), Some("ann")).await;

@@ -68,8 +68,15 @@ where
     S: Service<Ask, Response = Response<R>>,
     S::Error: std::fmt::Debug,
 {
-    let response = ready(service).await.call(request).await.unwrap();
-    response.status().as_u16()
+    let answer = async {
+        let response = ready(service).await.call(request).await.unwrap();
+        response.status().as_u16()
+    };
+    // A permit that somebody kept would never come back.
+    let stuck = std::time::Duration::from_secs(5);
+    tokio::time::timeout(stuck, answer)
+        .await
+        .expect("the inner service never got ready")
 }
 
 /// What every layer of this crate must keep, whether it decides now or later.

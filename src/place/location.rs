@@ -66,6 +66,8 @@ impl Location {
     ///
     /// The layer strips it from the URI passed inward. Proxies, browsers and the server's own
     /// access log in front have seen it by then: prefer a header (RFC 6750 section 2.3).
+    /// Inside of `Router::layer` axum's `OriginalUri` still holds it: a router fills that in
+    /// before its layers run.
     #[track_caller]
     #[must_use]
     pub fn query(name: &str) -> Self {

@@ -63,6 +63,33 @@ pub trait Scheme: Send + Sync + 'static {
     /// Credentials that are ambiguous are malformed, and nothing is verified.
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt>;
 
+    /// Both at once, as a layer asks: `admit` hears what was found before anything is judged.
+    ///
+    /// Only this crate's schemes have their own, which look once.
+    ///
+    /// # Errors
+    ///
+    /// What `admit` says.
+    #[doc(hidden)]
+    fn attempt(
+        &self,
+        head: &request::Parts,
+        admit: Admit<'_>,
+    ) -> Result<Option<Attempt>, Rejection> {
+        let found = self.find(head);
+        if found.is_nothing() {
+            return Ok(None);
+        }
+        admit(found)?;
+        // A scheme that finds credentials and does not judge them must let nobody pass.
+        let mut attempt = self.authenticate(head).ok_or_else(Rejection::missing)?;
+        if found.is_ambiguous() {
+            // Whatever a scheme says: nobody can tell which credential is meant.
+            attempt.verdict = Verdict::ready(Err(Rejection::malformed()));
+        }
+        Ok(Some(attempt))
+    }
+
     /// Adds what a client is told of this scheme when a request is refused.
     ///
     /// An error code belongs only there if the scheme itself judged:
@@ -93,6 +120,14 @@ impl<T: Scheme + ?Sized> Scheme for Arc<T> {
         (**self).authenticate(head)
     }
 
+    fn attempt(
+        &self,
+        head: &request::Parts,
+        admit: Admit<'_>,
+    ) -> Result<Option<Attempt>, Rejection> {
+        (**self).attempt(head, admit)
+    }
+
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         (**self).challenge(rejection, challenges);
     }
@@ -109,6 +144,14 @@ impl<T: Scheme + ?Sized> Scheme for Box<T> {
 
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt> {
         (**self).authenticate(head)
+    }
+
+    fn attempt(
+        &self,
+        head: &request::Parts,
+        admit: Admit<'_>,
+    ) -> Result<Option<Attempt>, Rejection> {
+        (**self).attempt(head, admit)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
@@ -175,6 +218,9 @@ impl fmt::Debug for AnyOf {
         f.debug_list().entries(self.locations()).finish()
     }
 }
+
+/// Says whether what was found may be judged at all.
+pub(crate) type Admit<'a> = &'a dyn Fn(Found) -> Result<(), Rejection>;
 
 pub(crate) type OnResponse = dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send;
 

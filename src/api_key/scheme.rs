@@ -3,7 +3,7 @@
 use super::Key;
 use crate::{
     Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict,
-    Verify, place::Locations,
+    Verify, place::Locations, scheme::Admit,
 };
 use http::{StatusCode, request::Parts};
 use std::{fmt, sync::Arc};
@@ -71,6 +71,20 @@ impl<V: Verify<Key>> ApiKey<V> {
     }
 }
 
+impl<V: Verify<Key>> ApiKey<V> {
+    fn judge(&self, found: Found, credential: Result<Credential, Rejection>) -> Option<Attempt> {
+        let verdict = match credential.and_then(key) {
+            Ok(key) => self.verifier.verify(key),
+            Err(rejection) => Verdict::ready(Err(rejection)),
+        };
+        let attempt = Attempt::new(NAME, found.anywhere()?, verdict);
+        Some(match &self.realm {
+            Some(realm) => attempt.with_realm(realm.clone()),
+            None => attempt,
+        })
+    }
+}
+
 impl<V: Verify<Key>> Scheme for ApiKey<V> {
     fn locations(&self) -> Vec<Location> {
         self.locations.all().to_vec()
@@ -81,16 +95,16 @@ impl<V: Verify<Key>> Scheme for ApiKey<V> {
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let (place, credential) = self.locations.take(head)?;
-        let verdict = match credential.and_then(key) {
-            Ok(key) => self.verifier.verify(key),
-            Err(rejection) => Verdict::ready(Err(rejection)),
+        let (found, credential) = self.locations.take(head)?;
+        self.judge(found, credential)
+    }
+
+    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
+        let Some((found, credential)) = self.locations.take(head) else {
+            return Ok(None);
         };
-        let attempt = Attempt::new(NAME, place, verdict);
-        Some(match &self.realm {
-            Some(realm) => attempt.with_realm(realm.clone()),
-            None => attempt,
-        })
+        admit(found)?;
+        Ok(self.judge(found, credential))
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -6,7 +6,7 @@ use super::{
     load::{Loaded, Put},
 };
 use crate::{
-    Anonymous, Attempt, Identity, Place, Policy, Rejection, Verdict,
+    Anonymous, Attempt, Found, Identity, Place, Policy, Rejection, Verdict,
     event::{self, Decision},
     gate::Judge,
     require::Rule,
@@ -84,34 +84,26 @@ impl AuthJudge {
         if authorization.next().is_some() {
             return Err(Rejection::malformed());
         }
-        let found = self.config.scheme.find(head);
-        if found.is_nothing() {
+        let cross_site = |found: Found| match found.may_be_cross_site() {
+            true => self.config.cross_site.check(head),
+            false => Ok(()),
+        };
+        let Some(attempt) = self.config.scheme.attempt(head, &cross_site)? else {
             return self.visitor(head, is_authorized);
-        }
-        if found.may_be_cross_site() {
-            self.config.cross_site.check(head)?;
-        }
-        let Some(Attempt {
+        };
+        let Attempt {
             scheme,
             place,
             realm,
             verdict,
             on_response,
-        }) = self.config.scheme.authenticate(head)
-        else {
-            // A scheme that finds credentials and does not judge them must let nobody pass.
-            return Err(Rejection::missing());
-        };
+        } = attempt;
         self.by = Some(By {
             scheme,
             place,
             realm,
             on_response,
         });
-        if found.is_ambiguous() {
-            // Whatever a scheme says: nobody can tell which credential is meant.
-            return Err(self.judged(Rejection::malformed()));
-        }
         match verdict.now() {
             Ok(Ok(identity)) => Ok(self.verified(head, identity)),
             Ok(Err(rejection)) => Err(self.judged(rejection)),

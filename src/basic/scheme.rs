@@ -2,8 +2,8 @@
 
 use super::Credentials;
 use crate::{
-    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verdict, Verify,
-    place::Locations,
+    Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict,
+    Verify, place::Locations, scheme::Admit,
 };
 use http::{StatusCode, request::Parts};
 use std::{fmt, sync::Arc};
@@ -32,27 +32,37 @@ impl<V: Verify<Credentials>> Basic<V> {
     }
 }
 
+impl<V: Verify<Credentials>> Basic<V> {
+    fn judge(&self, found: Found, taken: Result<Credential, Rejection>) -> Option<Attempt> {
+        let verdict = match taken.and_then(|raw| Credentials::parse(raw.as_bytes())) {
+            Ok(credentials) => self.verifier.verify(credentials),
+            Err(rejection) => Verdict::ready(Err(rejection)),
+        };
+        let attempt = Attempt::new(NAME, found.anywhere()?, verdict);
+        Some(attempt.with_realm(Arc::clone(&self.realm)))
+    }
+}
+
 impl<V: Verify<Credentials>> Scheme for Basic<V> {
     fn locations(&self) -> Vec<Location> {
         self.locations.all().to_vec()
     }
 
     fn find(&self, head: &Parts) -> Found {
-        let found = self.locations.find(head);
-        if found.is_nothing() {
-            found
-        } else {
-            found.sent_by_browsers()
-        }
+        self.locations.find(head).sent_by_browsers()
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let (place, taken) = self.locations.take(head)?;
-        let verdict = match taken.and_then(|raw| Credentials::parse(raw.as_bytes())) {
-            Ok(credentials) => self.verifier.verify(credentials),
-            Err(rejection) => Verdict::ready(Err(rejection)),
+        let (found, taken) = self.locations.take(head)?;
+        self.judge(found, taken)
+    }
+
+    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
+        let Some((found, taken)) = self.locations.take(head) else {
+            return Ok(None);
         };
-        Some(Attempt::new(NAME, place, verdict).with_realm(Arc::clone(&self.realm)))
+        admit(found.sent_by_browsers())?;
+        Ok(self.judge(found, taken))
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -3,7 +3,7 @@
 use super::{Token, challenge::challenge, syntax};
 use crate::{
     Attempt, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict, Verify,
-    place::Locations,
+    place::Locations, scheme::Admit,
 };
 use http::request::Parts;
 use std::{fmt, sync::Arc};
@@ -86,6 +86,20 @@ impl<V: Verify<Token>> Bearer<V> {
     }
 }
 
+impl<V: Verify<Token>> Bearer<V> {
+    fn judge(&self, found: Found, credential: Result<Credential, Rejection>) -> Option<Attempt> {
+        let verdict = match credential.and_then(|credential| self.token(credential)) {
+            Ok(token) => self.verifier.verify(token),
+            Err(rejection) => Verdict::ready(Err(rejection)),
+        };
+        let attempt = Attempt::new(NAME, found.anywhere()?, verdict);
+        Some(match &self.realm {
+            Some(realm) => attempt.with_realm(realm.clone()),
+            None => attempt,
+        })
+    }
+}
+
 impl<V: Verify<Token>> Scheme for Bearer<V> {
     fn locations(&self) -> Vec<Location> {
         self.locations.all().to_vec()
@@ -96,16 +110,16 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let (place, credential) = self.locations.take(head)?;
-        let verdict = match credential.and_then(|credential| self.token(credential)) {
-            Ok(token) => self.verifier.verify(token),
-            Err(rejection) => Verdict::ready(Err(rejection)),
+        let (found, credential) = self.locations.take(head)?;
+        self.judge(found, credential)
+    }
+
+    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
+        let Some((found, credential)) = self.locations.take(head) else {
+            return Ok(None);
         };
-        let attempt = Attempt::new(NAME, place, verdict);
-        Some(match &self.realm {
-            Some(realm) => attempt.with_realm(realm.clone()),
-            None => attempt,
-        })
+        admit(found)?;
+        Ok(self.judge(found, credential))
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -55,7 +55,7 @@ impl Found {
     /// A browser sends these credentials by itself, as it resends those of Basic; they pass the
     /// cross-site check although their place is explicit.
     pub fn sent_by_browsers(mut self) -> Self {
-        self.by_browser = true;
+        self.by_browser = !self.is_nothing();
         self
     }
 

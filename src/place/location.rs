@@ -284,7 +284,7 @@ impl Locations {
     /// # Errors
     ///
     /// Malformed, if there are several, or if it is broken on the level of its place.
-    pub(crate) fn take(&self, head: &Parts) -> Option<(Place, Result<Credential, Rejection>)> {
+    pub(crate) fn take(&self, head: &Parts) -> Option<(Found, Result<Credential, Rejection>)> {
         let mut found = Found::nothing();
         let mut taken = Look::Nothing;
         for location in &self.0 {
@@ -295,10 +295,10 @@ impl Locations {
             }
             found = both;
         }
-        let place = found.anywhere()?;
         match taken {
-            Look::One(raw) if !found.is_ambiguous() => Some((place, raw.credential())),
-            _ => Some((place, Err(Rejection::malformed()))),
+            _ if found.is_nothing() => None,
+            Look::One(raw) if !found.is_ambiguous() => Some((found, raw.credential())),
+            _ => Some((found, Err(Rejection::malformed()))),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     event::{self, Decision, Outcome},
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     policy::{enforce, missing},
-    rejection::{Format, render},
+    rejection::{Format, is_grpc, render, without_body},
 };
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Request, Response, request::Parts};
@@ -186,9 +186,14 @@ impl Judge for RequireJudge {
 
     fn refuse(mut self, rejection: Rejection) -> Response<Bytes> {
         self.emit(Some(&rejection));
+        let is_grpc = is_grpc(&self.head);
         let headers = mem::take(&mut self.head.headers);
         let extensions = mem::take(&mut self.head.extensions);
-        refusal(rejection, headers, extensions)
+        let response = refusal(rejection, headers, extensions);
+        if is_grpc {
+            return without_body(response);
+        }
+        response
     }
 }
 

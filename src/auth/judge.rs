@@ -9,13 +9,14 @@ use crate::{
     Anonymous, Attempt, Found, Identity, Place, Policy, Rejection, Verdict,
     event::{self, Decision},
     gate::Judge,
+    rejection::{is_grpc, without_body},
     require::Rule,
     scheme::OnResponse,
 };
 use bytes::Bytes;
 use http::{
     HeaderMap, Method, Response,
-    header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ORIGIN},
+    header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
     request::Parts,
 };
 use std::{
@@ -245,6 +246,7 @@ impl Judge for AuthJudge {
 
     fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
         self.emit(&head, Some(&rejection));
+        let is_grpc = is_grpc(&head);
         // The request is over: its memory serves the response.
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.headers = mem::take(&mut head.headers);
@@ -255,19 +257,12 @@ impl Judge for AuthJudge {
             on_response(Err(&rejection), &mut parts);
         }
         let body = complete(&self.config, rejection, self.grpc, &mut parts);
-        Response::from_parts(parts, body)
+        let response = Response::from_parts(parts, body);
+        if is_grpc {
+            return without_body(response);
+        }
+        response
     }
-}
-
-/// A client must not choose how it is refused: only what every gRPC request is counts.
-fn is_grpc(head: &Parts) -> bool {
-    let content_type = head
-        .headers
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], |value| value.as_bytes());
-    let rest = content_type.strip_prefix(b"application/grpc");
-    head.method == Method::POST
-        && rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 fn is_preflight(head: &Parts) -> bool {

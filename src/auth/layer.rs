@@ -156,7 +156,8 @@ impl AuthLayer {
     /// Refuses gRPC requests in gRPC: HTTP 200 with `grpc-status` and no body.
     ///
     /// A gRPC request is a `POST` with `Content-Type: application/grpc`, alone or followed by
-    /// `+` or `;`. All others are refused in HTTP, as without this.
+    /// `+` or `;`. All others are refused in HTTP, as without this. A gRPC request that is refused
+    /// in HTTP gets no body: its client goes by the status.
     pub fn grpc(self) -> Self {
         self.with(|config| config.grpc = true)
     }

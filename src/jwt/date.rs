@@ -11,15 +11,19 @@ pub(super) enum Round {
 
 /// Reads a date as whole seconds since 1970.
 ///
-/// Any JSON number will do, also `1.8e9`. What lies before 1970 is as long past as 1970 itself;
-/// what lies beyond the year 9999 is milliseconds or a mistake, and no date.
+/// Any JSON number will do, also `1.8e9`. What lies before 1970 is a mistake of the issuer's, and
+/// what lies beyond the year 9999 is milliseconds or another one: neither is a date.
 pub(super) fn read(value: Value<'_>, round: Round) -> Option<u64> {
     let text = value.as_number()?;
     let seconds = match text.parse::<u64>() {
         Ok(whole) => whole,
         Err(_) => {
             let number: f64 = text.parse().ok()?;
-            // Saturates: a negative number is 0, one too large is beyond every date.
+            // `-0` is zero all the same.
+            if number < 0.0 {
+                return None;
+            }
+            // Saturates: a number too large is beyond every date.
             match round {
                 Round::Down => number.floor() as u64,
                 Round::Up => number.ceil() as u64,
@@ -35,7 +39,7 @@ mod tests {
     use crate::json::Object;
 
     #[test]
-    fn a_date_is_a_number_of_any_spelling_up_to_the_year_9999() {
+    fn a_date_is_a_number_of_any_spelling_from_1970_to_the_year_9999() {
         let read = |text: &str, round| {
             let object = Object::parse(format!("{{\"d\":{text}}}").into(), Vec::new()).unwrap();
             read(object.at(&"d".into()).unwrap(), round)
@@ -48,10 +52,12 @@ mod tests {
         assert_eq!(down("1800000000.9"), Some(1_800_000_000));
         assert_eq!(read("1800000000.1", Round::Up), Some(1_800_000_001));
         assert_eq!(down("-0"), Some(0));
-        assert_eq!(down("-1"), Some(0));
-        assert_eq!(down("-1e400"), Some(0));
+        assert_eq!(down("-0.0"), Some(0));
         assert_eq!(down("253402300799"), Some(253_402_300_799));
         for none in [
+            "-1",
+            "-0.5",
+            "-1e400",
             "253402300800",
             "1800000000000",
             "18446744073709551615",

@@ -9,11 +9,13 @@
 //! to [`Rejection::source`](std::error::Error::source) and from there to logs.
 
 mod challenge;
+mod grpc;
 mod kind;
 mod render;
 
 pub(crate) use challenge::is_token;
 pub use challenge::{Challenge, Challenges};
+pub(crate) use grpc::{is_grpc, without_body};
 pub use kind::RejectionKind;
 pub use render::Format;
 pub(crate) use render::{Responder, render};

@@ -6,7 +6,7 @@ use crate::{
     event::{self, Decision},
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     policy::{enforce, missing},
-    rejection::{Format, render},
+    rejection::{Format, is_grpc, render, without_body},
 };
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Request, Response, request::Parts};
@@ -174,9 +174,14 @@ impl Judge for RequireJudge {
 
     fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
         self.emit(&head, Some(&rejection));
+        let is_grpc = is_grpc(&head);
         let headers = mem::take(&mut head.headers);
         let extensions = mem::take(&mut head.extensions);
-        refusal(rejection, headers, extensions)
+        let response = refusal(rejection, headers, extensions);
+        if is_grpc {
+            return without_body(response);
+        }
+        response
     }
 }
 

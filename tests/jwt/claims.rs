@@ -126,6 +126,8 @@ fn a_date_is_a_number() {
             json!((NOW + 60).to_string()),
             json!(true),
             json!([NOW]),
+            json!(-1),
+            json!(-0.5),
             json!(1e20),
             json!(NOW * 1000),
         ] {

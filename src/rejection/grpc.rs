@@ -1,0 +1,31 @@
+//! gRPC requests, and what their clients make of a refusal in plain HTTP.
+
+use bytes::Bytes;
+use http::{
+    Method, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    request::Parts,
+};
+
+/// A client must not choose how it is refused: only what every gRPC request is counts.
+pub(crate) fn is_grpc(head: &Parts) -> bool {
+    let content_type = head
+        .headers
+        .get(CONTENT_TYPE)
+        .map_or(&b""[..], |value| value.as_bytes());
+    let rest = content_type.strip_prefix(b"application/grpc");
+    head.method == Method::POST
+        && rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// A refusal as a gRPC client can read it, be it in gRPC or not: without a body.
+///
+/// Clients go by the HTTP status where there is no `grpc-status` (`http-grpc-status-mapping.md`).
+/// tonic's takes a body for messages first, whatever its type, and then reports `INTERNAL`.
+pub(crate) fn without_body(mut response: Response<Bytes>) -> Response<Bytes> {
+    if response.status() != StatusCode::OK {
+        response.headers_mut().remove(CONTENT_TYPE);
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+    response.map(|_| Bytes::new())
+}

@@ -42,7 +42,7 @@ impl<'a> Challenges<'a> {
 #[derive(Clone, Debug)]
 pub struct Challenge {
     /// On the stack while it is short, so that the value is the one allocation.
-    text: SmallVec<[u8; 160]>,
+    text: SmallVec<[u8; 128]>,
     bare: bool,
 }
 

@@ -105,7 +105,16 @@ fn explained(rejection: Rejection, policy: &dyn Policy, scheme: &'static str) ->
     };
     // A client that comes back with one scope more should not fail on the next one.
     if rejection.kind() == RejectionKind::Forbidden && !rejection.scopes().is_empty() {
-        return rejection.with_scopes(policy.scopes().iter().cloned());
+        let mut needed = policy.scopes().to_vec();
+        // A closure names its scopes in its answer only.
+        needed.extend(
+            rejection
+                .scopes()
+                .iter()
+                .filter(|s| !policy.scopes().contains(s))
+                .cloned(),
+        );
+        return rejection.with_scopes(needed);
     }
     rejection
 }

@@ -128,7 +128,9 @@ impl ApiKeys {
 
     /// Forgets the key, and says whether there was one of this id.
     pub fn remove(&self, id: &str) -> bool {
-        self.write().remove(id)
+        // Bound, so that the application's data is dropped when the lock is free again.
+        let gone = self.write().remove(id);
+        gone.is_some()
     }
 
     /// All keys, those that are revoked or expired too, in no particular order.
@@ -151,12 +153,12 @@ impl ApiKeys {
                 .map_or(Ends::NEVER, |end| Ends::at(clock::seconds(end))),
             identity: identity.with_token_id(id).into(),
         };
-        if self.write().insert(id, digest, record) {
-            Ok(())
-        } else {
-            Err(ConfigError::new(
+        let refused = self.write().insert(id, digest, record);
+        match refused {
+            None => Ok(()),
+            Some(_) => Err(ConfigError::new(
                 "this API key, or its id, is there already",
-            ))
+            )),
         }
     }
 

@@ -43,18 +43,17 @@ impl Ends {
 }
 
 impl Table {
-    /// Whether the key is new in both digest and id; otherwise nothing changes.
-    pub(super) fn insert(&mut self, id: &str, digest: [u8; 32], record: Record) -> bool {
+    /// Gives the record back, and changes nothing, if the key is not new in both digest and id.
+    pub(super) fn insert(&mut self, id: &str, digest: [u8; 32], record: Record) -> Option<Record> {
         let digest = Digest(digest);
         if self.keys.contains_key(&digest) {
-            return false;
+            return Some(record);
         }
         let Entry::Vacant(vacant) = self.ids.entry(id.into()) else {
-            return false;
+            return Some(record);
         };
         vacant.insert(digest.clone());
-        self.keys.insert(digest, record);
-        true
+        self.keys.insert(digest, record)
     }
 
     pub(super) fn get(&self, digest: [u8; 32]) -> Option<&Record> {
@@ -65,9 +64,8 @@ impl Table {
         self.keys.get_mut(self.ids.get(id)?)
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> bool {
-        let digest = self.ids.remove(id);
-        digest.is_some_and(|digest| self.keys.remove(&digest).is_some())
+    pub(super) fn remove(&mut self, id: &str) -> Option<Record> {
+        self.keys.remove(&self.ids.remove(id)?)
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
@@ -137,7 +135,8 @@ mod tests {
         for last in 0..100 {
             let mut digest = [7; 32];
             digest[31] = last;
-            assert!(table.insert(&last.to_string(), digest, record(&last.to_string())));
+            let key = last.to_string();
+            assert!(table.insert(&key, digest, record(&key)).is_none());
         }
         let mut digest = [7; 32];
         digest[31] = 42;
@@ -152,21 +151,21 @@ mod tests {
     #[test]
     fn a_taken_digest_or_id_changes_nothing() {
         let mut table = Table::default();
-        assert!(table.insert("a", [1; 32], record("first")));
-        assert!(!table.insert("b", [1; 32], record("second")));
-        assert!(!table.insert("a", [2; 32], record("third")));
+        assert!(table.insert("a", [1; 32], record("first")).is_none());
+        assert!(table.insert("b", [1; 32], record("second")).is_some());
+        assert!(table.insert("a", [2; 32], record("third")).is_some());
         assert_eq!(table.len(), 1);
         assert!(table.by_id("b").is_none());
         assert!(table.get([2; 32]).is_none());
-        assert!(table.insert("b", [2; 32], record("third")));
+        assert!(table.insert("b", [2; 32], record("third")).is_none());
     }
 
     #[test]
     fn a_removed_key_is_gone_from_both_sides() {
         let mut table = Table::default();
         table.insert("a", [1; 32], record("first"));
-        assert!(table.remove("a"));
-        assert!(!table.remove("a"));
+        assert!(table.remove("a").is_some());
+        assert!(table.remove("a").is_none());
         assert!(table.get([1; 32]).is_none());
         assert_eq!((table.len(), table.ids.len()), (0, 0));
     }

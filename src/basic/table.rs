@@ -48,22 +48,22 @@ impl Table {
         &self.nobody
     }
 
-    /// Adds a user, or replaces the one of this name.
-    pub(super) fn insert(&mut self, user: User) {
+    /// Adds a user, or replaces the one of this name and gives it back.
+    pub(super) fn insert(&mut self, user: User) -> Option<User> {
         self.count(user.hash.cost());
-        if let Some(old) = self.users.insert(user.name().into(), user) {
+        let old = self.users.insert(user.name().into(), user);
+        if let Some(old) = &old {
             self.discount(old.hash.cost());
         }
         self.follow();
+        old
     }
 
-    pub(super) fn remove(&mut self, name: &str) -> bool {
-        let Some(old) = self.users.remove(name) else {
-            return false;
-        };
+    pub(super) fn remove(&mut self, name: &str) -> Option<User> {
+        let old = self.users.remove(name)?;
         self.discount(old.hash.cost());
         self.follow();
-        true
+        Some(old)
     }
 
     pub(super) fn set_enabled(&mut self, name: &str, enabled: bool) -> bool {
@@ -134,11 +134,11 @@ mod tests {
         assert_eq!(memory(&table), 16);
         table.insert(user("c", 9));
         assert_eq!(memory(&table), 12);
-        assert!(table.remove("b"));
+        assert!(table.remove("b").is_some());
         assert_eq!(memory(&table), 9);
-        assert!(table.remove("c"));
-        assert!(table.remove("a"));
-        assert!(!table.remove("a"));
+        assert!(table.remove("c").is_some());
+        assert!(table.remove("a").is_some());
+        assert!(table.remove("a").is_none());
         assert_eq!(table.nobody().cost(), Cost::RECOMMENDED);
         assert!(table.costs.is_empty());
         assert_eq!(table.len(), 0);

@@ -110,13 +110,15 @@ impl Users {
     /// If the name has a colon or control characters.
     pub fn insert(&self, user: User) -> Result<(), ConfigError> {
         user.check()?;
-        self.write().insert(user);
+        // Bound, so that the application's data is dropped when the lock is free again.
+        let _replaced = self.write().insert(user);
         Ok(())
     }
 
     /// Removes a user; whether there was one.
     pub fn remove(&self, name: &str) -> bool {
-        self.write().remove(name)
+        let gone = self.write().remove(name);
+        gone.is_some()
     }
 
     /// Lets a user in, or out for the time being; whether there is one.

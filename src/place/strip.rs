@@ -3,7 +3,7 @@
 use super::{Location, Place, query};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
-    header::{COOKIE, Entry, SEC_WEBSOCKET_PROTOCOL},
+    header::{Entry, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
     uri::PathAndQuery,
 };
@@ -45,9 +45,10 @@ impl Strip {
     /// Marks credential headers as sensitive, so that their `Debug` hides them, and strips
     /// credentials from the query and from the offered subprotocols.
     pub(crate) fn apply(&self, head: &mut Parts) {
+        // Seldom: cookies of HTTP/2, and repeated credentials that nobody judged (a preflight's).
+        let is_any_repeated = head.headers.len() != head.headers.keys_len();
         for field in &self.fields {
-            if !matches!(*field, COOKIE | SEC_WEBSOCKET_PROTOCOL) {
-                // More than one would have been refused.
+            if !is_any_repeated {
                 if let Some(value) = head.headers.get_mut(field) {
                     value.set_sensitive(true);
                 }

@@ -36,7 +36,9 @@ pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Material, Co
         )));
     }
     // Whoever configures this means a key pair, and its public half is no secret.
-    if secret.starts_with(b"-----BEGIN ") {
+    // Tools write blank lines, a byte order mark or the bag's attributes before it.
+    let begin = b"-----BEGIN ";
+    if secret.windows(begin.len()).any(|window| window == begin) {
         return Err(ConfigError::new(
             "this secret is a PEM file; a public key belongs into `Key::from_pem`",
         ));

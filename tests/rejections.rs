@@ -365,9 +365,12 @@ async fn a_source_stays_in_the_server() {
                 Rejection::unavailable(Secret(SOURCE)).with_detail("try again in a minute"),
             )
         });
-        let layer = if grpc { layer.grpc() } else { layer };
-        let request = call("/", &[("authorization", "Toy ann")]);
-        let reply = through(&layer, request).await;
+        let fields = [("authorization", "Toy ann")];
+        let reply = if grpc {
+            through(&layer.grpc(), call("/", &fields)).await
+        } else {
+            through(&layer, get("/", &fields)).await
+        };
         let said = format!("{:?} {}", reply.headers, reply.body);
         assert!(!said.contains("10.0.0.7"), "{said}");
         assert!(said.contains("try again in a minute"));

@@ -198,7 +198,8 @@ impl AuthLayer {
     /// rules.
     ///
     /// Only for applications that answer them inside of this layer; better put the CORS layer
-    /// outside, where preflights never get here.
+    /// outside, where preflights never get here. Anybody can send one: a handler for every method
+    /// is then open to `OPTIONS`.
     pub fn allow_preflight(self) -> Self {
         self.with(|config| config.preflight = true)
     }

@@ -35,7 +35,7 @@ impl<F: Fn() -> SystemTime + Send + Sync + 'static> Clock for F {
     }
 }
 
-/// Whole seconds since 1970; a clock before that reads as 0, where nothing is valid yet.
+/// Whole seconds since 1970; what lies before that reads as 0.
 pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

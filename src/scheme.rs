@@ -6,9 +6,9 @@ use std::{fmt, sync::Arc};
 
 /// An authentication scheme: finds its credentials in the request head and judges them.
 ///
-/// An [`AuthLayer`](crate::AuthLayer) asks in this order: [`find`](Self::find), and only where
-/// exactly one credential counts, [`authenticate`](Self::authenticate); and
-/// [`challenge`](Self::challenge) where the answer is 401 (or 400, or 403 for want of scopes).
+/// An [`AuthLayer`](crate::AuthLayer) asks in this order: [`find`](Self::find); where that finds
+/// something, [`authenticate`](Self::authenticate) of the one scheme it is of; and
+/// [`challenge`](Self::challenge) where a request is refused in HTTP, whatever the reason.
 ///
 /// Implement it for a scheme that this crate does not know. What is below a scheme (users,
 /// keys, tokens) is a [`Verify`](crate::Verify) and needs no scheme of its own.
@@ -49,8 +49,8 @@ use std::{fmt, sync::Arc};
 pub trait Scheme: Send + Sync + 'static {
     /// Every location that the scheme reads, asked once at start-up.
     ///
-    /// Two schemes of one layer must not share any. What lies there is hidden from inner
-    /// services, and responses `Vary` by it.
+    /// Two schemes of one layer must not share any. Fields are marked as sensitive, parameters
+    /// and subprotocols stripped from what is passed inward, and responses `Vary` by the fields.
     fn locations(&self) -> Vec<Location>;
 
     /// How many credentials of this scheme the request carries, and where.
@@ -60,7 +60,9 @@ pub trait Scheme: Send + Sync + 'static {
 
     /// Judges the credentials; `None` if the request carries none of this scheme.
     ///
-    /// Credentials that are ambiguous are malformed, and nothing is verified.
+    /// Also asked where `find` says ambiguous, to name the scheme: then answer
+    /// [`malformed`](Rejection::malformed) and verify nothing. The layer refuses such a request
+    /// in any case.
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt>;
 
     /// Both at once, as a layer asks: `admit` hears what was found before anything is judged.

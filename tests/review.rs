@@ -5,14 +5,14 @@ mod common;
 use common::{Probe, Toy, get, request, send, through};
 use http::request::Parts;
 use std::{
-    sync::{Arc, OnceLock, mpsc},
+    sync::{Arc, Mutex, OnceLock, mpsc},
     thread,
     time::Duration,
 };
 use tower::Layer;
 use tower_auth::{
-    Attempt, AuthLayer, Challenges, Found, Identity, Location, Place, Policy, Rejection,
-    RequireLayer, Scheme, Scope,
+    AccessRules, Attempt, AuthLayer, Challenges, Found, Identity, Location, Place, Policy,
+    Rejection, RequireLayer, Scheme, Scope,
     api_key::ApiKeys,
     basic::{User, Users},
     jwt::{Algorithm, Key},
@@ -171,4 +171,34 @@ fn what_is_removed_from_a_store_is_dropped_outside_of_its_lock() {
         users.insert(user()).unwrap();
         assert!(users.remove("a"));
     });
+}
+
+#[tokio::test]
+async fn a_policy_of_the_rules_sees_no_more_of_credentials_than_one_further_inside() {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let policy = || {
+        let seen = seen.clone();
+        policy_fn("looks", move |_, head| {
+            let text = format!("{} {:?}", head.uri, head.headers);
+            seen.lock().unwrap().push(text);
+            Ok(())
+        })
+    };
+    for later in [false, true] {
+        let schemes = Toy::query("Query", "key").or(Toy::authorization("Toy"));
+        let layer = AuthLayer::new(schemes.or(Toy::header("Header", "x-key").later(later)))
+            .rules(AccessRules::new().otherwise(policy()));
+        let service = (layer, RequireLayer::new(policy())).layer(Probe::new());
+        for (uri, fields) in [
+            ("/?key=sesame&a=1", &[][..]),
+            ("/?a=1", &[("x-key", "sesame")]),
+            ("/?a=1", &[("authorization", "Toy sesame")]),
+        ] {
+            assert_eq!(send(&service, get(uri, fields)).await.status, 200);
+            let seen = std::mem::take(&mut *seen.lock().unwrap());
+            assert_eq!(seen.len(), 2);
+            assert_eq!(seen[0], seen[1]);
+            assert!(!seen[0].contains("sesame"), "{}", seen[0]);
+        }
+    }
 }

@@ -11,6 +11,7 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// What can be read from a generated key without knowing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ParsedKey<'a> {
     /// What stands before the id, such as `acme_live`.
     pub prefix: &'a str,

@@ -74,6 +74,7 @@ impl AuthJudge {
             forget(&mut head.extensions);
         }
         if self.config.preflight && is_preflight(head) {
+            self.config.strip.apply(head);
             head.extensions.insert(Anonymous(()));
             return Ok(Step::Done);
         }
@@ -130,6 +131,7 @@ impl AuthJudge {
         if is_authorized {
             return Err(Rejection::missing());
         }
+        self.config.strip.apply(head);
         head.extensions.insert(Anonymous(()));
         Ok(step)
     }
@@ -153,6 +155,8 @@ impl AuthJudge {
 
     /// Step 9.
     fn identified(&mut self, head: &mut Parts, identity: Identity) -> Step {
+        // Policies see the head as those further inside do.
+        self.config.strip.apply(head);
         let step = match self.rule.take() {
             Some(rule) => {
                 let (policy, verdict) = rule.judge(Some(&identity), head);
@@ -225,7 +229,6 @@ impl Judge for AuthJudge {
 
     fn admit(self, head: &mut Parts) -> AuthFinish {
         self.emit(head, None);
-        self.config.strip.apply(head);
         // A shared cache keeps responses to `Authorization` apart by itself (RFC 9111
         // section 3.5); no other credential, and no visitor.
         let elsewhere = |by: &By| by.place != Place::Authorization;

@@ -47,6 +47,11 @@ use tower_service::Service;
 /// neither that field nor `Origin`, if its `Origin` is the host it is for, or if its `Origin` is
 /// [trusted](Self::trust_origin); else it is refused with 403. A `GET` that changes something is
 /// not protected.
+///
+/// The host is `:authority` or `Host`, as it arrives; no `X-Forwarded-Host` is read. Behind a proxy
+/// that changes it, trust the public origin, or what comes without `Sec-Fetch-Site` (browsers send
+/// that over `https` and to `localhost` only) is refused. A proxy that drops the port makes other
+/// ports of the same host look like the own, where that field does not say otherwise.
 #[derive(Clone)]
 #[must_use]
 pub struct AuthLayer {
@@ -187,7 +192,8 @@ impl AuthLayer {
     /// rules.
     ///
     /// Only for applications that answer them inside of this layer; better put the CORS layer
-    /// outside, where preflights never get here.
+    /// outside, where preflights never get here. Anybody can send one: a handler for every method
+    /// is then open to `OPTIONS`.
     pub fn allow_preflight(self) -> Self {
         self.with(|config| config.preflight = true)
     }

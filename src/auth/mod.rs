@@ -3,8 +3,9 @@
 //! For every request, in this order:
 //!
 //! 1. What an outer layer said is removed; the innermost layer decides.
-//! 2. With [rules](AuthLayer::rules): an ambiguous path is refused, and the path's rule found.
-//! 3. A CORS preflight goes inward as [`Anonymous`](crate::Anonymous), where that is allowed.
+//! 2. A CORS preflight goes inward as [`Anonymous`](crate::Anonymous), where that is allowed,
+//!    whatever it carries and whatever the rules say.
+//! 3. With [rules](AuthLayer::rules): an ambiguous path is refused, and the path's rule found.
 //! 4. More than one `Authorization` field, or more than one credential, is 400.
 //! 5. No credentials: a visitor goes inward as `Anonymous` where visitors are welcome, else 401;
 //!    so does an `Authorization` that no scheme claims.

@@ -210,24 +210,24 @@ impl Queue {
     fn keep_time(&self) {
         let mut state = self.lock();
         loop {
-            let oldest = state.queue.front().cloned();
-            let wait = match &oldest {
-                None => self.limits.idle,
-                Some(job) => match job.patience_left(self.limits) {
-                    Some(left) => left,
-                    None => {
-                        state.queue.pop_front();
-                        state.finish(job, Answer::Late);
-                        continue;
-                    }
-                },
+            // The oldest job is not kept while waiting: nor is its password then.
+            let left = match state.queue.front() {
+                None => Some(self.limits.idle),
+                Some(job) => job.patience_left(self.limits),
             };
+            let Some(wait) = left else {
+                if let Some(late) = state.queue.pop_front() {
+                    state.finish(&late, Answer::Late);
+                }
+                continue;
+            };
+            let was_idle = state.queue.is_empty();
             let (again, timeout) = self
                 .waiting
                 .wait_timeout(state, wait)
                 .unwrap_or_else(PoisonError::into_inner);
             state = again;
-            if oldest.is_none() && timeout.timed_out() && state.queue.is_empty() {
+            if was_idle && timeout.timed_out() && state.queue.is_empty() {
                 state.timed = false;
                 return;
             }

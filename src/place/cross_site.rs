@@ -30,11 +30,7 @@ impl CrossSite {
     #[track_caller]
     pub(crate) fn trust(&mut self, origin: &str) {
         let Some((scheme, authority)) = origin.split_once("://").filter(|(scheme, authority)| {
-            let parsed = authority.parse::<Authority>();
-            !scheme.is_empty()
-                && scheme.parse::<Scheme>().is_ok()
-                && parsed.is_ok_and(|parsed| parsed.as_str() == *authority)
-                && !authority.contains('@')
+            !scheme.is_empty() && scheme.parse::<Scheme>().is_ok() && is_host(authority)
         }) else {
             panic!("{origin:?} is not an origin such as \"https://app.example.com\"");
         };
@@ -77,6 +73,18 @@ impl CrossSite {
                     .any(|trusted| trusted.eq_ignore_ascii_case(origin))
             })
     }
+}
+
+/// Whether this is a host, with or without a port, and no pattern of hosts.
+fn is_host(authority: &str) -> bool {
+    let Ok(parsed) = authority.parse::<Authority>() else {
+        return false;
+    };
+    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    let port = authority.strip_prefix(parsed.host());
+    !parsed.host().is_empty()
+        && parsed.host().bytes().all(is_host_byte)
+        && port.is_some_and(|port| port.is_empty() || parsed.port_u16().is_some())
 }
 
 fn is_harmless(head: &Parts) -> bool {
@@ -347,10 +355,12 @@ mod tests {
         cross_site.trust("https://Front.example.com:443");
         cross_site.trust("http://localhost:5173");
         cross_site.trust("capacitor://localhost");
+        cross_site.trust("http://[::1]:3000");
         for (origin, trusted) in [
             ("https://front.example.com", true),
             ("http://localhost:5173", true),
             ("capacitor://localhost", true),
+            ("http://[::1]:3000", true),
             ("http://front.example.com", false),
             ("https://front.example.com:8443", false),
             ("https://front.example.com.evil.example", false),
@@ -380,6 +390,13 @@ mod tests {
             "https://example.com/path",
             "https://user@example.com",
             "https://a.example https://b.example",
+            "https://a.example,https://b.example",
+            // These would be trusted in vain.
+            "https://*.example.com",
+            "https://:443",
+            "https://a.example:",
+            "https://a.example:99999",
+            "https://bücher.example",
         ] {
             let trust = || CrossSite::default().trust(origin);
             assert!(std::panic::catch_unwind(trust).is_err(), "{origin:?}");

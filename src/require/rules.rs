@@ -33,7 +33,9 @@ use std::{collections::HashMap, fmt, sync::Arc};
 /// - A path that servers read differently is malformed: 400. That is `/a/../b`, `/a//b`, `/a%2fb`,
 ///   `\`, `%zz`, `..;x`, and any spelling that would meet another rule than the normal one (`/%61dmin`,
 ///   `/items%3Apurge`, `/caf%c3%a9`). Patterns may be spelled either way.
-/// - Paths are matched as the layer sees them: under axum's `nest` without the prefix.
+/// - Paths are matched as the layer sees them: under axum's `nest` without the prefix, and before
+///   anything further inside changes them. `/admin/` is another path than `/admin`, so a layer that
+///   trims slashes or rewrites paths belongs outside.
 #[derive(Clone, Default)]
 pub struct AccessRules {
     router: matchit::Router<usize>,

@@ -40,6 +40,14 @@ pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
+/// The current time in whole seconds since 1970. A clock before that is broken: it reads as the
+/// end of time, when everything has expired.
+#[allow(dead_code, reason = "only some features check expiries")]
+pub(crate) fn now(clock: &dyn Clock) -> u64 {
+    let since = clock.now().duration_since(UNIX_EPOCH);
+    since.map_or(u64::MAX, |since| since.as_secs())
+}
+
 /// The last second of the year 9999: a date beyond it is a mistake (milliseconds, overflow).
 pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 

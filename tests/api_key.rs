@@ -156,7 +156,7 @@ fn a_mistyped_key_is_invalid() {
 fn a_key_is_good_until_the_second_it_expires_in() {
     let time = Arc::new(AtomicU64::new(1_000));
     let clock = time.clone();
-    let keys = ApiKeys::new().clock(move || at(clock.load(Ordering::Relaxed)));
+    let keys = ApiKeys::new().with_clock(move || at(clock.load(Ordering::Relaxed)));
     let new = keys
         .create("acme", Identity::new("42").with_expiry(at(2_000)))
         .unwrap();
@@ -171,7 +171,7 @@ fn a_key_is_good_until_the_second_it_expires_in() {
 fn the_time_is_asked_for_only_where_a_key_expires() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
-    let keys = ApiKeys::new().clock(move || {
+    let keys = ApiKeys::new().with_clock(move || {
         count.fetch_add(1, Ordering::Relaxed);
         at(1_000)
     });
@@ -312,7 +312,7 @@ fn a_clock_that_panics_does_not_take_the_store_with_it() {
         .unwrap();
     let broken = keys
         .clone()
-        .clock(|| -> SystemTime { panic!("no time today") });
+        .with_clock(|| -> SystemTime { panic!("no time today") });
     let text = new.expose().to_owned();
     std::thread::spawn(move || judge(&broken, &text).is_ok())
         .join()
@@ -362,4 +362,15 @@ proptest! {
         neighbour.replace_range(at..=at, &other);
         prop_assert!(judge(&keys, &neighbour).is_err());
     }
+}
+
+#[test]
+fn before_1970_every_key_that_ends_has_ended() {
+    let before = || SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    let keys = ApiKeys::new().with_clock(before);
+    let in_a_day = SystemTime::now() + Duration::from_secs(86_400);
+    let ending = Identity::new("ci").with_expiry(in_a_day);
+    let key = keys.create("acme", ending).unwrap();
+    let verdict = keys.verify(Key::new(key.expose())).now().unwrap();
+    assert_eq!(verdict.unwrap_err().kind(), RejectionKind::Invalid);
 }

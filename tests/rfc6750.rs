@@ -177,7 +177,7 @@ async fn a_token_is_bounded() {
         let answer = authorized(address, &format!("Bearer {}", "a".repeat(length))).await;
         assert_eq!(answer.status, status, "{length}");
     }
-    let address = serve(AuthLayer::new(bearer().max_token_size(15))).await;
+    let address = serve(AuthLayer::new(bearer().max_token_bytes(15))).await;
     assert_eq!(
         authorized(address, &format!("Bearer {GOOD}")).await.status,
         200

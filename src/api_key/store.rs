@@ -61,7 +61,7 @@ impl ApiKeys {
     /// Sets the clock that decides about expiry, for this handle and the clones made of it; the
     /// system's by default.
     #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
@@ -173,9 +173,7 @@ impl ApiKeys {
             .get(digest)
             .map(|record| (record.identity.identity(), record.ends));
         match found {
-            Some((identity, ends)) if !ends.is_over(|| clock::seconds(self.clock.now())) => {
-                Ok(identity)
-            }
+            Some((identity, ends)) if !ends.is_over(|| clock::now(&*self.clock)) => Ok(identity),
             _ => Err(Rejection::invalid()),
         }
     }

@@ -182,6 +182,10 @@ impl AuthLayer {
     /// Names the realm in the challenges of schemes that have none of their own; default `api`.
     ///
     /// It is also the issuer of identities that have no other.
+    ///
+    /// Schemes without an issuer or realm of their own share it: `subject("api", "42")` then
+    /// means user 42 of each of them. Give each a realm of its own where these are different
+    /// people.
     pub fn realm(self, realm: impl Into<Arc<str>>) -> Self {
         let realm = realm.into();
         self.with(|config| config.realm = realm)

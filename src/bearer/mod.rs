@@ -3,7 +3,7 @@
 //! 1. A token is looked for in `Authorization: Bearer`, or in the configured
 //!    [`locations`](Bearer::locations). Two of them filled at once are 400
 //!    (RFC 6750 section 2), before anything else is done.
-//! 2. It is bounded (16 KiB unless [set otherwise](Bearer::max_token_size)) and has to be a
+//! 2. It is bounded (16 KiB unless [set otherwise](Bearer::max_token_bytes)) and has to be a
 //!    `b64token` (section 2.1); anything else is 400, `error="invalid_request"`.
 //! 3. What it means is for the verifier to say: anything that implements
 //!    [`Verify<Token>`](crate::Verify). A token it does not accept is 401,

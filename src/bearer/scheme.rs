@@ -20,7 +20,7 @@ const MAX_TOKEN_SIZE: usize = 16 * 1024;
 pub struct Bearer<V> {
     locations: Locations,
     realm: Option<Arc<str>>,
-    max_token_size: usize,
+    max_token_bytes: usize,
     verifier: V,
 }
 
@@ -31,7 +31,7 @@ impl<V: Verify<Token>> Bearer<V> {
         Self {
             locations: Locations::new([Location::authorization(NAME)]),
             realm: None,
-            max_token_size: MAX_TOKEN_SIZE,
+            max_token_bytes: MAX_TOKEN_SIZE,
             verifier,
         }
     }
@@ -72,13 +72,13 @@ impl<V: Verify<Token>> Bearer<V> {
 
     /// Sets the size above which a token is refused unread, in bytes; 16 KiB by default.
     #[must_use]
-    pub fn max_token_size(mut self, bytes: usize) -> Self {
-        self.max_token_size = bytes;
+    pub fn max_token_bytes(mut self, bytes: usize) -> Self {
+        self.max_token_bytes = bytes;
         self
     }
 
     fn token(&self, credential: Credential) -> Result<Token, Rejection> {
-        if syntax::is_b64token(credential.as_bytes(), self.max_token_size) {
+        if syntax::is_b64token(credential.as_bytes(), self.max_token_bytes) {
             Ok(Token::from_credential(credential))
         } else {
             Err(Rejection::malformed())
@@ -135,7 +135,7 @@ impl<V> fmt::Debug for Bearer<V> {
         f.debug_struct("Bearer")
             .field("locations", &self.locations)
             .field("realm", &self.realm)
-            .field("max_token_size", &self.max_token_size)
+            .field("max_token_bytes", &self.max_token_bytes)
             .finish_non_exhaustive()
     }
 }
@@ -268,7 +268,7 @@ mod tests {
             RejectionKind::Malformed
         );
         assert_eq!(
-            judge(&bearer.max_token_size(8), &at_most).unwrap_err(),
+            judge(&bearer.max_token_bytes(8), &at_most).unwrap_err(),
             RejectionKind::Malformed
         );
     }

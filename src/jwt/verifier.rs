@@ -66,8 +66,7 @@ impl Verifier {
         self.check_signature(&token, &mut text, &mut members)?;
         token.payload(&mut text)?;
         let payload = Object::parse(text, members).map_err(|_| TokenError::Payload)?;
-        self.rules
-            .identity(payload, clock::seconds(self.clock.now()))
+        self.rules.identity(payload, clock::now(&*self.clock))
     }
 
     pub(super) fn check_signature(

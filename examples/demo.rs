@@ -61,7 +61,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ));
 
     let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = tokio::net::TcpListener::bind(&listen)
+        .await
+        .map_err(|error| format!("{listen}: {error}; set LISTEN to another address"))?;
     let url = format!("http://{}", listener.local_addr()?);
     println!("listening on {url}\n");
     print_commands(&url, &token()?, key.expose());

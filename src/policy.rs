@@ -18,6 +18,10 @@ use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 ///
 /// Most applications use the ready-made ones ([`role`](crate::role), [`scope`](crate::scope),
 /// [`subject`](crate::subject) …) or a closure: [`policy_fn`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a policy",
+    note = "write `role(\"admin\")`, `scope(\"read\")` …, or wrap a closure: `policy_fn(\"name\", |identity, head| …)`"
+)]
 pub trait Policy: Send + Sync + 'static {
     /// Checks one identity for one request.
     fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()>;

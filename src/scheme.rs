@@ -46,6 +46,10 @@ use std::{fmt, sync::Arc};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an authentication scheme",
+    note = "a verifier goes into a scheme: `Bearer::new(jwt)`, `Basic::new(realm, users)`, `ApiKey::header(name, keys)`"
+)]
 pub trait Scheme: Send + Sync + 'static {
     /// Every location that the scheme reads, asked once at start-up.
     ///

@@ -369,7 +369,10 @@ fn the_refusal_of_an_extractor_is_one_event_more() {
     let ours: Vec<_> = events.iter().filter(|e| e.contains("tower_auth")).collect();
     assert_eq!(
         ours,
-        ["ERROR tower_auth outcome=rejected kind=no_auth_layer detail=the server is misconfigured"]
+        ["ERROR tower_auth outcome=rejected kind=no_auth_layer \
+             detail=the server is misconfigured \
+             error=no AuthLayer is outside of this service \
+             (in axum the layer added last is the outermost)"]
     );
 }
 

@@ -584,7 +584,7 @@ fn has_broken_escape(path: &str) -> bool {
 
 fn any_pattern() -> impl Strategy<Value = Pattern> {
     let segment = prop_oneof![
-        4 => prop::sample::select(vec!["a", "b", "admin", ":c"]).prop_map(Segment::Static),
+        4 => prop::sample::select(vec!["a", "b", "admin", "a:c"]).prop_map(Segment::Static),
         2 => Just(Segment::Param),
     ];
     (
@@ -613,8 +613,9 @@ fn any_pattern() -> impl Strategy<Value = Pattern> {
 
 fn any_path() -> impl Strategy<Value = String> {
     let parts = vec![
-        "a", "b", "admin", ":c", "x", "", ".", "..", "%61", "%41", "%2e", "%2E.", "%2f", "%2Fa",
-        "%5c", "\\", "%00", "%2561", "%3ac", "%3Ac", "adm%69n", "admin%00", "a;x", "%", "%6", "é",
+        "a", "b", "admin", "a:c", "x", "", ".", "..", "%61", "%41", "%2e", "%2E.", "%2f", "%2Fa",
+        "%5c", "\\", "%00", "%2561", "a%3ac", "a%3Ac", "adm%69n", "admin%00", "a;x", "%", "%6",
+        "é",
     ];
     let weighted = prop_oneof![
         3 => prop::sample::select(parts[..5].to_vec()),

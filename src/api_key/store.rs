@@ -164,7 +164,7 @@ impl ApiKeys {
 
     fn judge(&self, key: &Key) -> Result<Identity, Rejection> {
         if form::read(key.as_bytes()) == Form::Mistyped {
-            return Err(Rejection::invalid());
+            return Err(Rejection::invalid().with_source("the checksum of the key is wrong"));
         }
         let digest = key.digest();
         // The application's clock is not called under the lock.
@@ -172,10 +172,20 @@ impl ApiKeys {
             .read()
             .get(digest)
             .map(|record| (record.identity.identity(), record.ends));
-        match found {
-            Some((identity, ends)) if !ends.is_over(|| clock::now(&*self.clock)) => Ok(identity),
-            _ => Err(Rejection::invalid()),
+        // The client is told the same each time; who looks after the server is told why.
+        let Some((identity, ends)) = found else {
+            return Err(Rejection::invalid().with_source("there is no such key"));
+        };
+        if !ends.is_over(|| clock::now(&*self.clock)) {
+            return Ok(identity);
         }
+        let id = identity.token_id().unwrap_or_default();
+        let state = if ends == Ends::REVOKED {
+            "revoked"
+        } else {
+            "expired"
+        };
+        Err(Rejection::invalid().with_source(format!("the key {id} is {state}")))
     }
 
     // Nothing that runs under the lock leaves the table half changed, so a panic of another

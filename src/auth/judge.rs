@@ -68,10 +68,12 @@ impl AuthJudge {
 
     /// Steps 1 to 7, up to what may have to be waited for.
     fn begin(&mut self, head: &mut Parts) -> Result<Step, Rejection> {
-        head.extensions.remove::<Identity>();
-        head.extensions.remove::<Anonymous>();
-        if let Some(Loaded(forget)) = head.extensions.remove() {
-            forget(&mut head.extensions);
+        if !head.extensions.is_empty() {
+            head.extensions.remove::<Identity>();
+            head.extensions.remove::<Anonymous>();
+            if let Some(Loaded(forget)) = head.extensions.remove() {
+                forget(&mut head.extensions);
+            }
         }
         if self.config.preflight && is_preflight(head) {
             self.config.strip.apply(head);

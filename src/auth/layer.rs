@@ -39,14 +39,31 @@ use tower_service::Service;
 /// # }
 /// ```
 ///
+/// # Responses
+///
+/// A response to a credential outside `Authorization`, and every one of a layer that lets
+/// visitors in, gets `Cache-Control: private`, unless it is stricter, and `Vary` by the fields
+/// that credentials are read from: a shared cache must not give it to somebody else.
+///
+/// # In axum
+///
+/// A layer covers the routes that were added before it: `.layer(AuthLayer::new(…))` comes last.
+/// `route_layer` on a `MethodRouter` covers the methods added before it: `get(a).post(b)` first,
+/// then `.route_layer(RequireLayer::new(…))`.
+///
 /// # Cross-site requests
 ///
 /// Browsers send cookies, client certificates and Basic credentials by themselves, also with a
-/// request that another site made them send. Such a request passes only if it is a `GET` or
-/// `HEAD` that opens no WebSocket, if `Sec-Fetch-Site` is `same-origin` or `none`, if it has
-/// neither that field nor `Origin`, if its `Origin` is the host it is for, or if its `Origin` is
-/// [trusted](Self::trust_origin); else it is refused with 403. A `GET` that changes something is
-/// not protected.
+/// request that another site made them send. Such a request passes if
+///
+/// 1. it is a `GET` or `HEAD` that opens no WebSocket: one that changes something all the same is
+///    not protected;
+/// 2. its `Origin` is [trusted](Self::trust_origin);
+/// 3. it has `Sec-Fetch-Site`, and that is `same-origin` or `none`: where the field is, it decides;
+/// 4. it has none, and either no `Origin` (no browser) or one that is the host it is for. `http`
+///    and `https` of one host count as one here.
+///
+/// Everything else is refused with 403.
 ///
 /// The host is `:authority` or `Host`, as it arrives; no `X-Forwarded-Host` is read. Behind a proxy
 /// that changes it, trust the public origin, or what comes without `Sec-Fetch-Site` (browsers send

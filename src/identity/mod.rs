@@ -50,7 +50,7 @@ pub(crate) struct Prepared(Arc<Facts>);
 #[allow(dead_code, reason = "only some features keep identities")]
 impl Prepared {
     pub(crate) fn identity(&self) -> Identity {
-        Identity::from(Arc::clone(&self.0))
+        Identity::of(Arc::clone(&self.0))
     }
 }
 
@@ -58,18 +58,6 @@ impl From<Identity> for Prepared {
     /// What schemes and layers added is of one request, and is left out.
     fn from(identity: Identity) -> Self {
         Self(identity.facts)
-    }
-}
-
-impl From<Arc<Facts>> for Identity {
-    fn from(facts: Arc<Facts>) -> Self {
-        Self {
-            facts,
-            scheme: "",
-            place: None,
-            realm: None,
-            implied: None,
-        }
     }
 }
 
@@ -105,7 +93,7 @@ pub struct Anonymous(pub(crate) ());
 impl Identity {
     /// An identity with this subject, unique within its issuer or realm.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
-        Self::from(Arc::new(Facts {
+        Self::of(Arc::new(Facts {
             issuer: None,
             subject: subject.into(),
             roles: Names::default(),
@@ -117,6 +105,16 @@ impl Identity {
             typed: None,
             data: None,
         }))
+    }
+
+    fn of(facts: Arc<Facts>) -> Self {
+        Self {
+            facts,
+            scheme: "",
+            place: None,
+            realm: None,
+            implied: None,
+        }
     }
 
     // Verifiers build an identity before they share it, so that this clones nothing.

@@ -31,8 +31,8 @@ pub(super) struct Verifier {
 }
 
 impl Jwt {
-    /// A verifier of this issuer's tokens: their `iss` is this very string, letter by letter,
-    /// with or without the slash at its end.
+    /// A verifier of this issuer's tokens: their `iss` is this very string, letter by letter. A
+    /// slash at its end counts.
     pub fn issuer(issuer: impl Into<Arc<str>>) -> JwtBuilder {
         JwtBuilder::new(Some(issuer.into()))
     }

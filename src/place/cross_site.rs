@@ -47,7 +47,16 @@ impl CrossSite {
         if self.off || is_harmless(head) || self.is_same_site(head) {
             return Ok(());
         }
-        Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"))
+        let sent = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let cause = format!(
+            "Sec-Fetch-Site {:?}, Origin {:?}, Host {:?}",
+            sent(SEC_FETCH_SITE),
+            sent(header::ORIGIN),
+            sent(header::HOST),
+        );
+        Err(Rejection::forbidden()
+            .with_detail("cross-site requests are not allowed")
+            .with_source(cause))
     }
 
     fn is_same_site(&self, head: &Parts) -> bool {

@@ -57,7 +57,7 @@ impl Location {
                 name,
                 header::AUTHORIZATION | header::COOKIE | header::SEC_WEBSOCKET_PROTOCOL
             ),
-            "{name} has a location of its own"
+            "{name} has a location of its own, such as Location::authorization(\"ApiKey\")"
         );
         Self(Kind::Header(name))
     }

@@ -128,7 +128,9 @@ impl Rejection {
 
     /// No [`AuthLayer`](crate::AuthLayer) is in front, so nobody knows who is calling: 500.
     pub fn no_auth_layer() -> Self {
-        Self::of(RejectionKind::NoAuthLayer)
+        Self::of(RejectionKind::NoAuthLayer).with_source(
+            "no AuthLayer is outside of this service (in axum the layer added last is the outermost)",
+        )
     }
 
     /// Says more to the client, in a text that is the same for every request.

@@ -4,7 +4,7 @@ use crate::{Identity, Policy, Rejection, RejectionKind, Scope, Verdict};
 use http::request::Parts;
 use std::{borrow::Cow, fmt};
 
-/// Requires every one of several policies.
+/// Requires every one of several policies; of two, [`Policy::and`] is shorter.
 ///
 /// # Panics
 ///
@@ -23,7 +23,14 @@ pub fn all(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> All {
     All { policies, scopes }
 }
 
-/// Requires at least one of several policies.
+/// Requires at least one of several policies; of two, [`Policy::or`] is shorter.
+///
+/// ```
+/// use tower_auth::{Policy, any, role, scope};
+///
+/// let policy = any([Box::new(role("admin")) as Box<dyn Policy>, Box::new(scope("write"))]);
+/// # let _ = policy;
+/// ```
 ///
 /// # Panics
 ///

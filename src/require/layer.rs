@@ -142,8 +142,6 @@ impl Rule {
     ) -> (Option<Arc<dyn Policy>>, Verdict<()>) {
         match (self, caller) {
             (Self::Allow, _) => (None, Verdict::ready(Ok(()))),
-            (Self::Deny, Some(_)) => (None, Verdict::ready(Err(Rejection::forbidden()))),
-            (Self::Deny, None) => (None, Verdict::ready(Err(Rejection::missing()))),
             (Self::Require(policy), Some(identity)) => {
                 let verdict = enforce(&policy, identity, head);
                 (Some(policy), verdict)

@@ -85,6 +85,24 @@ pub(crate) fn normalized_pattern(pattern: &str) -> String {
     out
 }
 
+/// Whether a pattern has what other routers take for a wildcard (`/:id`, `/*`), and this one for
+/// the very characters: such a rule would never be met.
+pub(crate) fn has_foreign_wildcard(pattern: &str) -> bool {
+    let mut in_name = false;
+    let mut before = '/';
+    for c in pattern.chars() {
+        match c {
+            '{' => in_name = true,
+            '}' => in_name = false,
+            '*' if !in_name => return true,
+            ':' if !in_name && before == '/' => return true,
+            _ => {}
+        }
+        before = c;
+    }
+    false
+}
+
 fn hex(digit: u8) -> Option<u8> {
     let digit = char::from(digit).to_digit(16)?;
     u8::try_from(digit).ok()
@@ -97,6 +115,24 @@ fn is_pchar(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wildcards_of_other_routers_are_told_from_ours() {
+        for pattern in [
+            "/*", "/a/*", "/a/**", "/a/*rest", "/:id", "/a/:id/b", "/{x}/*",
+        ] {
+            assert!(has_foreign_wildcard(pattern), "{pattern}");
+        }
+        for pattern in [
+            "/{id}",
+            "/{*rest}",
+            "/items:purge",
+            "/{x}:y",
+            "/shop.Orders/{method}",
+        ] {
+            assert!(!has_foreign_wildcard(pattern), "{pattern}");
+        }
+    }
 
     #[test]
     fn ambiguous_paths_are_told_from_plain_ones() {

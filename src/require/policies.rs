@@ -82,15 +82,15 @@ pub fn scope(scope: impl AsRef<str>) -> Scopes {
 /// If there are none, which would allow everybody, or a name is not that of a scope.
 #[track_caller]
 pub fn all_scopes(scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Scopes {
-    let scopes: Vec<Scope> = scopes
-        .into_iter()
-        .map(|scope| Scope::new(scope).unwrap_or_else(|error| panic!("{error}")))
-        .collect();
-    assert!(
-        !scopes.is_empty(),
-        "all_scopes of no scopes allows everybody"
-    );
-    Scopes(scopes)
+    let mut all = Vec::new();
+    for scope in scopes {
+        match Scope::new(scope) {
+            Ok(scope) => all.push(scope),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(!all.is_empty(), "all_scopes of no scopes allows everybody");
+    Scopes(all)
 }
 
 /// All of some scopes; made by [`scope`] and [`all_scopes`].

@@ -1,9 +1,9 @@
 //! [`AccessRules`]: a table of paths and methods, deny by default.
 
 use super::path;
-use crate::{Policy, Rejection};
-use http::Method;
-use std::{collections::HashMap, fmt, sync::Arc};
+use crate::{Identity, Policy, Rejection, Verdict};
+use http::{Method, request::Parts};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 /// Who may call what: rules over paths and methods, deny by default.
 ///
@@ -25,7 +25,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 /// # let _ = rules;
 /// ```
 ///
-/// - `{name}` matches one segment, `{*name}` at the end the rest of a path, at least one
+/// - `{name}` matches one segment (`:name` and `*` do not, and panic), `{*name}` at the end the rest of a path, at least one
 ///   character: `/admin/{*rest}` does not match `/admin` or `/admin/`.
 /// - The most specific pattern wins, whatever the order. A method that is not listed for it gets
 ///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`.
@@ -52,12 +52,29 @@ struct Rules {
 }
 
 /// What one rule says.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) enum Rule {
     Allow,
     Require(Arc<dyn Policy>),
-    #[default]
-    Deny,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self::Require(Arc::new(NoRule))
+    }
+}
+
+/// What no rule names is denied.
+struct NoRule;
+
+impl Policy for NoRule {
+    fn check(&self, _: &Identity, _: &Parts) -> Verdict<()> {
+        Verdict::ready(Err(Rejection::forbidden()))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        "no rule".into()
+    }
 }
 
 /// A path pattern, with methods or for all of them; made from `"/path"`,
@@ -142,6 +159,11 @@ impl AccessRules {
         assert!(
             pattern.starts_with('/'),
             "path pattern {pattern:?} does not begin with '/'"
+        );
+        assert!(
+            !path::has_foreign_wildcard(&pattern),
+            "path pattern {pattern:?} has a wildcard of another syntax: write {{id}} for a segment \
+             and {{*rest}} for the rest of a path"
         );
         let index = match self.patterns.get(&pattern) {
             Some(&index) => index,

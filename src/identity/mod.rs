@@ -62,7 +62,11 @@ impl From<Identity> for Prepared {
 }
 
 /// What a verifier said; shared by all requests with the same token or key.
+///
+/// In this order: every request reads the issuer, which so lies beside the count of references.
+/// Among a million keys each line of memory that is not touched is 100 ns saved.
 #[derive(Clone)]
+#[repr(C)]
 struct Facts {
     issuer: Option<Arc<str>>,
     subject: Box<str>,

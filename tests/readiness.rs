@@ -238,7 +238,9 @@ impl Scheme for Held {
         Some(Attempt::new("Held", Place::Header, verdict))
     }
 
-    fn challenge(&self, _: &Rejection, _: &mut Challenges<'_>) {}
+    fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {
+        challenges.push(tower_auth::Challenge::new("Held"));
+    }
 }
 
 fn held(when: &str) -> Ask {

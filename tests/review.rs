@@ -71,7 +71,9 @@ impl Scheme for Careless {
         ))
     }
 
-    fn challenge(&self, _: &Rejection, _: &mut Challenges<'_>) {}
+    fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {
+        challenges.push(tower_auth::Challenge::new("Careless"));
+    }
 }
 
 #[tokio::test]
@@ -201,4 +203,36 @@ async fn a_policy_of_the_rules_sees_no_more_of_credentials_than_one_further_insi
             assert!(!seen[0].contains("sesame"), "{}", seen[0]);
         }
     }
+}
+
+/// Every 401 carries a challenge (RFC 9110 section 15.5.2).
+#[test]
+fn a_scheme_without_a_challenge_is_refused_at_construction() {
+    struct Silent;
+    impl Scheme for Silent {
+        fn locations(&self) -> Vec<Location> {
+            vec![Location::header("x-user")]
+        }
+        fn find(&self, _: &Parts) -> Found {
+            Found::nothing()
+        }
+        fn authenticate(&self, _: &Parts) -> Option<Attempt> {
+            None
+        }
+        fn challenge(&self, _: &Rejection, _: &mut Challenges<'_>) {}
+    }
+    let message = common::panic_of(|| AuthLayer::new(Silent));
+    assert_eq!(
+        message,
+        "the scheme has no challenge for a request without credentials"
+    );
+}
+
+#[tokio::test]
+async fn an_authorization_that_no_scheme_claims_is_marked_sensitive_too() {
+    let probe = Probe::new();
+    let layer = AuthLayer::new(Careless).layer(probe.clone());
+    let fields = [("x-user", "ann"), ("authorization", "Digest secret")];
+    send(&layer, get("/", &fields)).await;
+    assert!(probe.last().headers["authorization"].is_sensitive());
 }

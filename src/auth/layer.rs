@@ -5,14 +5,14 @@ use super::{
     load::{Load, LoadFn},
 };
 use crate::{
-    AccessRules, Format, Hierarchy, Identity, IntoVerdict, Rejection, Scheme,
+    AccessRules, Challenges, Format, Hierarchy, Identity, IntoVerdict, Rejection, Scheme,
     gate::{self, ResponseBody, ResponseFuture},
     identity::Implied,
     place::{CrossSite, Strip},
     rejection::Responder,
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use std::{
     fmt,
     sync::Arc,
@@ -99,7 +99,9 @@ impl AuthLayer {
     ///
     /// # Panics
     ///
-    /// If two schemes read the same location: it would depend on their order who judges.
+    /// If two schemes read the same location: it would depend on their order who judges. Or if
+    /// no scheme has a challenge for a request without credentials: every 401 carries one
+    /// (RFC 9110 section 15.5.2).
     #[track_caller]
     pub fn new(scheme: impl Scheme) -> Self {
         let locations = scheme.locations();
@@ -108,6 +110,15 @@ impl AuthLayer {
             assert!(!others.contains(location), "two schemes read {location:?}");
             rest = others;
         }
+        let mut challenges = HeaderMap::new();
+        scheme.challenge(
+            &Rejection::missing(),
+            &mut Challenges::new(REALM, &mut challenges),
+        );
+        assert!(
+            !challenges.is_empty(),
+            "the scheme has no challenge for a request without credentials"
+        );
         let strip = Strip::new(&locations);
         Self {
             config: Arc::new(Config {
@@ -118,7 +129,7 @@ impl AuthLayer {
                 grpc: false,
                 preflight: false,
                 responder: None,
-                realm: "api".into(),
+                realm: REALM.into(),
                 cross_site: CrossSite::default(),
                 implied: None,
                 vary: vary(&strip),
@@ -251,6 +262,9 @@ impl AuthLayer {
         self.with(|config| config.cross_site.turn_off())
     }
 }
+
+/// The realm of layers that name none.
+const REALM: &str = "api";
 
 /// The fields that credentials are read from, for `Vary`.
 fn vary(strip: &Strip) -> Option<HeaderValue> {

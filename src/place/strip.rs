@@ -3,7 +3,7 @@
 use super::{Location, Place, query};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
-    header::{Entry, SEC_WEBSOCKET_PROTOCOL},
+    header::{AUTHORIZATION, Entry, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
     uri::PathAndQuery,
 };
@@ -47,7 +47,9 @@ impl Strip {
     pub(crate) fn apply(&self, head: &mut Parts) {
         // Seldom: cookies of HTTP/2, and repeated credentials that nobody judged (a preflight's).
         let is_any_repeated = head.headers.len() != head.headers.keys_len();
-        for field in &self.fields {
+        // Also of schemes that this layer does not know.
+        let unknown = Some(&AUTHORIZATION).filter(|field| !self.fields.contains(field));
+        for field in self.fields.iter().chain(unknown) {
             if !is_any_repeated {
                 if let Some(value) = head.headers.get_mut(field) {
                     value.set_sensitive(true);

@@ -2,7 +2,7 @@
 
 use super::{Location, Place, query};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Uri,
     header::{COOKIE, Entry, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
     uri::PathAndQuery,
@@ -46,8 +46,9 @@ impl Strip {
     /// credentials from the query and from the offered subprotocols.
     pub(crate) fn apply(&self, head: &mut Parts) {
         for field in &self.fields {
-            if !matches!(*field, COOKIE | SEC_WEBSOCKET_PROTOCOL) {
-                // More than one would have been refused.
+            let is_list = matches!(*field, COOKIE | SEC_WEBSOCKET_PROTOCOL);
+            if !is_list && head.method != Method::OPTIONS {
+                // More than one would have been refused, but in a preflight.
                 if let Some(value) = head.headers.get_mut(field) {
                     value.set_sensitive(true);
                 }

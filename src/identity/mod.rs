@@ -74,7 +74,9 @@ struct Facts {
     scopes: Names,
     expires_at: Option<u64>,
     authenticated_at: Option<u64>,
+    issued_at: Option<u64>,
     token_id: Option<Box<str>>,
+    session_id: Option<Box<str>>,
     claims: Option<Object>,
     typed: Option<Arc<dyn Any + Send + Sync>>,
     data: Option<Arc<dyn Any + Send + Sync>>,
@@ -104,7 +106,9 @@ impl Identity {
             scopes: Names::default(),
             expires_at: None,
             authenticated_at: None,
+            issued_at: None,
             token_id: None,
+            session_id: None,
             claims: None,
             typed: None,
             data: None,
@@ -174,6 +178,20 @@ impl Identity {
     #[must_use]
     pub fn with_authenticated_at(mut self, authenticated_at: SystemTime) -> Self {
         self.facts_mut().authenticated_at = Some(clock::seconds(authenticated_at));
+        self
+    }
+
+    /// Sets when the credentials were issued (`iat`); whole seconds count.
+    #[must_use]
+    pub fn with_issued_at(mut self, issued_at: SystemTime) -> Self {
+        self.facts_mut().issued_at = Some(clock::seconds(issued_at));
+        self
+    }
+
+    /// Sets the session that the credentials belong to (`sid`).
+    #[must_use]
+    pub fn with_session_id(mut self, session_id: impl Into<Box<str>>) -> Self {
+        self.facts_mut().session_id = Some(session_id.into());
         self
     }
 
@@ -262,6 +280,19 @@ impl Identity {
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
         self.facts.authenticated_at.map(clock::at)
+    }
+
+    /// When the credentials were issued (`iat`), if they say so.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.facts.issued_at.map(clock::at)
+    }
+
+    /// The session that the credentials belong to (`sid`, as of OpenID Connect Front-Channel
+    /// Logout section 3), if they say so.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.facts.session_id.as_deref()
     }
 
     /// The identifier of the credentials themselves: a token's `jti`, the id of an API key.

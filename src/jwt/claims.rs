@@ -45,6 +45,7 @@ struct Registered<'a> {
     auth_time: Option<Value<'a>>,
     client_id: Option<Value<'a>>,
     scope: Option<Value<'a>>,
+    sid: Option<Value<'a>>,
 }
 
 impl<'a> Registered<'a> {
@@ -62,6 +63,7 @@ impl<'a> Registered<'a> {
                 "auth_time" => &mut claims.auth_time,
                 "client_id" => &mut claims.client_id,
                 "scope" => &mut claims.scope,
+                "sid" => &mut claims.sid,
                 // Whoever bears the token has yet to prove that a key is theirs (RFC 7800
                 // section 3; RFC 8705 section 3 and RFC 9449 section 6 for access tokens).
                 "cnf" => return Err(TokenError::Bound),
@@ -118,6 +120,14 @@ impl Rules {
         if let Some(auth_time) = claims.auth_time {
             let seconds = date::read(auth_time, Round::Down).ok_or(TokenError::ClaimType)?;
             identity = identity.with_authenticated_at(clock::at(seconds));
+        }
+        if let Some(iat) = claims.iat {
+            let seconds = date::read(iat, Round::Down).ok_or(TokenError::ClaimType)?;
+            identity = identity.with_issued_at(clock::at(seconds));
+        }
+        // What cannot be read could not be revoked.
+        if let Some(sid) = claims.sid {
+            identity = identity.with_session_id(text(sid)?);
         }
         let scopes = match &self.scopes {
             None => claims.scope,

@@ -6,6 +6,8 @@ use crate::support::*;
 fn a_good_token_is_an_identity() {
     let mut claims = claims();
     claims["auth_time"] = json!(NOW - 100);
+    claims["iat"] = json!(NOW - 5);
+    claims["sid"] = json!("s1");
     claims["nested"] = json!({ "roles": ["admin", "editor"] });
     let identity = accepted(usual().roles_at(["nested", "roles"]), &hs256(&claims));
     assert_eq!(identity.subject(), "alice");
@@ -20,6 +22,12 @@ fn a_good_token_is_an_identity() {
         identity.authenticated_at(),
         Some(UNIX_EPOCH + Duration::from_secs(NOW - 100))
     );
+    assert_eq!(
+        identity.issued_at(),
+        Some(UNIX_EPOCH + Duration::from_secs(NOW - 5))
+    );
+    assert_eq!(identity.session_id(), Some("s1"));
+    refused(usual(), &hs256(&with("sid", 1)), TokenError::ClaimType);
     assert_eq!(identity.token_id(), Some("t1"));
     assert_eq!(identity.claim::<String>("client_id").unwrap(), "app");
     assert_eq!(identity.claims::<Value>().unwrap(), claims);

@@ -97,6 +97,8 @@
 )]
 
 mod auth;
+#[cfg(any(feature = "bearer", feature = "api-key"))]
+mod carried;
 mod clock;
 mod error;
 mod event;
@@ -106,6 +108,7 @@ mod identity;
 mod json;
 mod place;
 mod policy;
+mod realm;
 mod rejection;
 mod require;
 mod scheme;

@@ -1,6 +1,6 @@
 //! [`Scheme`]: finds its credentials in a request and judges them.
 
-use crate::{Challenges, Found, Identity, Location, Place, Rejection, Verdict};
+use crate::{Challenges, Found, Identity, Location, Place, Rejection, Verdict, realm::Realm};
 use http::{request, response};
 use std::{fmt, sync::Arc};
 
@@ -212,6 +212,37 @@ impl Scheme for AnyOf {
         chosen?.authenticate(head)
     }
 
+    fn attempt(
+        &self,
+        head: &request::Parts,
+        admit: Admit<'_>,
+    ) -> Result<Option<Attempt>, Rejection> {
+        let mut found = Found::nothing();
+        let mut chosen = None;
+        let mut ambiguous = None;
+        for scheme in &self.0 {
+            let own = scheme.find(head);
+            if own.is_explicit() && found.is_explicit() {
+                ambiguous = found.anywhere();
+            }
+            let both = found.and(own);
+            if both != found {
+                chosen = Some(scheme);
+            }
+            found = both;
+        }
+        match (chosen, ambiguous) {
+            (None, _) => Ok(None),
+            (Some(scheme), None) => scheme.attempt(head, admit),
+            // No scheme can judge for the others.
+            (_, Some(place)) => {
+                admit(found)?;
+                let malformed = Verdict::ready(Err(Rejection::malformed()));
+                Ok(Some(Attempt::new("", place, malformed)))
+            }
+        }
+    }
+
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         for scheme in &self.0 {
             scheme.challenge(rejection, challenges);
@@ -235,7 +266,7 @@ pub(crate) type OnResponse = dyn FnOnce(Result<&Identity, &Rejection>, &mut resp
 pub struct Attempt {
     pub(crate) scheme: &'static str,
     pub(crate) place: Place,
-    pub(crate) realm: Option<Arc<str>>,
+    pub(crate) realm: Option<Realm>,
     pub(crate) verdict: Verdict<Identity>,
     pub(crate) on_response: Option<Box<OnResponse>>,
 }
@@ -253,8 +284,11 @@ impl Attempt {
     }
 
     /// The realm within which subjects are unique, for identities without an issuer.
-    pub fn with_realm(mut self, realm: Arc<str>) -> Self {
-        self.realm = Some(realm);
+    ///
+    /// A constant, or [`Identity::with_issuer`] serves better: what comes from a request is no
+    /// realm.
+    pub fn with_realm(mut self, realm: &'static str) -> Self {
+        self.realm = Some(Realm::new(realm));
         self
     }
 

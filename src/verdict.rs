@@ -21,9 +21,12 @@ pub struct Verdict<T>(State<T>);
 
 enum State<T> {
     Ready(Result<T, Rejection>),
-    Pending(Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send>>),
+    Pending(Pending<T>),
     Done,
 }
+
+/// What a verdict that is not there yet waits for.
+pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send>>;
 
 impl<T> Verdict<T> {
     /// An answer that is already known.
@@ -61,6 +64,16 @@ impl<T> Verdict<T> {
 }
 
 impl<T> Verdict<T> {
+    /// The answer, or what it waits for.
+    #[inline]
+    pub(crate) fn split(self) -> Result<Result<T, Rejection>, Pending<T>> {
+        match self.0 {
+            State::Ready(result) => Ok(result),
+            State::Pending(pending) => Err(pending),
+            State::Done => Ok(Err(polled_again())),
+        }
+    }
+
     /// The answer, waiting for it only if there is a context to wait with.
     pub(crate) fn poll_if(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Result<T, Rejection>> {
         match (cx, &self.0) {
@@ -88,10 +101,14 @@ impl<T> Future for Verdict<T> {
                 }
             },
             // A second poll is a bug of the caller. It must neither panic nor pass.
-            State::Done => Err(Rejection::unavailable("verdict polled after completion")),
+            State::Done => Err(polled_again()),
         };
         Poll::Ready(answer)
     }
+}
+
+fn polled_again() -> Rejection {
+    Rejection::unavailable("verdict polled after completion")
 }
 
 impl<T> From<Result<T, Rejection>> for Verdict<T> {

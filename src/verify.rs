@@ -1,6 +1,6 @@
 //! [`Verify`]: what an application plugs in below a scheme.
 
-use crate::{Identity, IntoVerdict, Verdict};
+use crate::{Identity, IntoVerdict, Rejection, Verdict};
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// Judges the credentials that a scheme found: users, keys, tokens.
@@ -18,17 +18,34 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 pub trait Verify<C>: Send + Sync + 'static {
     /// Judges one set of credentials.
     fn verify(&self, credentials: C) -> Verdict<Identity>;
+
+    /// The answer to credentials that are one string of bytes, if it is there without keeping
+    /// them; `None` to be asked by [`verify`](Self::verify), which must answer alike.
+    ///
+    /// Only this crate's verifiers have their own, which save a copy.
+    #[doc(hidden)]
+    fn verify_borrowed(&self, _: &[u8]) -> Option<Result<Identity, Rejection>> {
+        None
+    }
 }
 
 impl<C, V: Verify<C> + ?Sized> Verify<C> for Arc<V> {
     fn verify(&self, credentials: C) -> Verdict<Identity> {
         (**self).verify(credentials)
     }
+
+    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Identity, Rejection>> {
+        (**self).verify_borrowed(bytes)
+    }
 }
 
 impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
     fn verify(&self, credentials: C) -> Verdict<Identity> {
         (**self).verify(credentials)
+    }
+
+    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Identity, Rejection>> {
+        (**self).verify_borrowed(bytes)
     }
 }
 

@@ -15,10 +15,6 @@ impl Key {
         Self(Credential::new(bytes))
     }
 
-    pub(super) fn from_credential(credential: Credential) -> Self {
-        Self(credential)
-    }
-
     /// The key's bytes; [`ApiKey`](super::ApiKey) finds visible ASCII only.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -28,7 +24,7 @@ impl Key {
     /// The SHA-256 digest, by which keys are stored and looked up.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.as_bytes()).into()
+        digest(self.as_bytes())
     }
 
     /// The prefix and the id, if this is a generated key with the right checksum.
@@ -41,6 +37,16 @@ impl Key {
             Form::Generated(parsed) => Some(parsed),
             Form::Mistyped | Form::Other => None,
         }
+    }
+}
+
+pub(super) fn digest(key: &[u8]) -> [u8; 32] {
+    Sha256::digest(key).into()
+}
+
+impl From<Credential> for Key {
+    fn from(credential: Credential) -> Self {
+        Self(credential)
     }
 }
 

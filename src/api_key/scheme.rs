@@ -2,11 +2,11 @@
 
 use super::Key;
 use crate::{
-    Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict,
-    Verify, place::Locations, scheme::Admit,
+    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verify, carried::Carried,
+    realm::Realm, scheme::Admit,
 };
 use http::{StatusCode, request::Parts};
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt};
 
 const NAME: &str = "ApiKey";
 
@@ -16,11 +16,7 @@ pub(super) const MAX_SIZE: usize = 512;
 /// The `ApiKey` authentication scheme: finds a key and asks a verifier about it.
 ///
 /// The rules stand in the [module](super).
-pub struct ApiKey<V> {
-    locations: Locations,
-    realm: Option<Arc<str>>,
-    verifier: V,
-}
+pub struct ApiKey<V>(Carried<V>);
 
 impl<V: Verify<Key>> ApiKey<V> {
     /// API keys in these locations, judged by this verifier.
@@ -44,11 +40,7 @@ impl<V: Verify<Key>> ApiKey<V> {
     #[track_caller]
     #[must_use]
     pub fn new(locations: impl IntoIterator<Item = Location>, verifier: V) -> Self {
-        Self {
-            locations: Locations::new(locations),
-            realm: None,
-            verifier,
-        }
+        Self(Carried::new(NAME, locations, verifier))
     }
 
     /// API keys in the header field of this name.
@@ -64,52 +56,35 @@ impl<V: Verify<Key>> ApiKey<V> {
 
     /// Sets the realm of this scheme: in its challenges, and that within which the subject of
     /// an identity without an issuer is unique. The layer's realm by default.
+    ///
+    /// A name that is made at run time is kept for the life of the process.
     #[must_use]
-    pub fn realm(mut self, realm: impl Into<Arc<str>>) -> Self {
-        self.realm = Some(realm.into());
+    pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
+        self.0.realm = Some(Realm::new(realm));
         self
-    }
-}
-
-impl<V: Verify<Key>> ApiKey<V> {
-    fn judge(&self, found: Found, credential: Result<Credential, Rejection>) -> Option<Attempt> {
-        let verdict = match credential.and_then(key) {
-            Ok(key) => self.verifier.verify(key),
-            Err(rejection) => Verdict::ready(Err(rejection)),
-        };
-        let attempt = Attempt::new(NAME, found.anywhere()?, verdict);
-        Some(match &self.realm {
-            Some(realm) => attempt.with_realm(realm.clone()),
-            None => attempt,
-        })
     }
 }
 
 impl<V: Verify<Key>> Scheme for ApiKey<V> {
     fn locations(&self) -> Vec<Location> {
-        self.locations.all().to_vec()
+        self.0.locations.all().to_vec()
     }
 
     fn find(&self, head: &Parts) -> Found {
-        self.locations.find(head)
+        self.0.locations.find(head)
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let (found, credential) = self.locations.take(head)?;
-        self.judge(found, credential)
+        self.attempt(head, &|_| Ok(())).ok().flatten()
     }
 
     fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
-        let Some((found, credential)) = self.locations.take(head) else {
-            return Ok(None);
-        };
-        admit(found)?;
-        Ok(self.judge(found, credential))
+        self.0.attempt(head, admit, is_key)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         if rejection.status() == StatusCode::UNAUTHORIZED {
-            let realm = self.realm.as_deref().unwrap_or(challenges.realm());
+            let realm = self.0.realm_or(challenges.realm());
             challenges.push(Challenge::new(NAME).param("realm", realm));
         }
     }
@@ -118,17 +93,9 @@ impl<V: Verify<Key>> Scheme for ApiKey<V> {
 impl<V> fmt::Debug for ApiKey<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiKey")
-            .field("locations", &self.locations)
-            .field("realm", &self.realm)
+            .field("locations", &self.0.locations)
+            .field("realm", &self.0.realm)
             .finish_non_exhaustive()
-    }
-}
-
-fn key(credential: Credential) -> Result<Key, Rejection> {
-    if is_key(credential.as_bytes()) {
-        Ok(Key::from_credential(credential))
-    } else {
-        Err(Rejection::malformed())
     }
 }
 
@@ -280,7 +247,7 @@ mod tests {
         let head = head("/", &[("x-api-key", key.as_bytes())]);
         assert!(scheme.authenticate(&head).unwrap().realm.is_none());
         let own = scheme.realm("own").authenticate(&head).unwrap();
-        assert_eq!(own.realm.as_deref(), Some("own"));
+        assert_eq!(own.realm.map(Realm::as_str), Some("own"));
     }
 
     /// What other software says a request means; see the folder's own README.

@@ -3,6 +3,7 @@
 use super::{
     Key, NewKey,
     form::{self, Form},
+    key::digest,
     new_key,
     scheme::{MAX_SIZE, is_key},
     table::{Ends, Record, Table},
@@ -162,11 +163,11 @@ impl ApiKeys {
         }
     }
 
-    fn judge(&self, key: &Key) -> Result<Identity, Rejection> {
-        if form::read(key.as_bytes()) == Form::Mistyped {
+    fn judge(&self, key: &[u8]) -> Result<Identity, Rejection> {
+        if form::read(key) == Form::Mistyped {
             return Err(Rejection::invalid().with_source("the checksum of the key is wrong"));
         }
-        let digest = key.digest();
+        let digest = digest(key);
         // The application's clock is not called under the lock.
         let found = self
             .read()
@@ -207,7 +208,11 @@ impl Default for ApiKeys {
 
 impl Verify<Key> for ApiKeys {
     fn verify(&self, key: Key) -> Verdict<Identity> {
-        Verdict::ready(self.judge(&key))
+        Verdict::ready(self.judge(key.as_bytes()))
+    }
+
+    fn verify_borrowed(&self, key: &[u8]) -> Option<Result<Identity, Rejection>> {
+        Some(self.judge(key))
     }
 }
 

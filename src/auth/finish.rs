@@ -74,7 +74,7 @@ pub(super) fn complete(
 
 /// Adds every scheme's challenge, once.
 fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts) {
-    let mut challenges = Challenges::new(&config.realm, &mut parts.headers);
+    let mut challenges = Challenges::new(config.realm.as_str(), &mut parts.headers);
     config.scheme.challenge(&rejection, &mut challenges);
     parts.extensions.insert(rejection.challenged());
 }
@@ -92,6 +92,13 @@ fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
             .map(|d| d.trim().to_owned())
             .collect()
     };
+    if !headers.contains_key(CACHE_CONTROL) && !headers.contains_key(VARY) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+        if let Some(vary) = vary {
+            headers.insert(VARY, vary.clone());
+        }
+        return;
+    }
     if let Entry::Vacant(vacant) = headers.entry(CACHE_CONTROL) {
         vacant.insert(HeaderValue::from_static("private"));
     } else {

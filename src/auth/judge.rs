@@ -6,12 +6,14 @@ use super::{
     load::{Loaded, Put},
 };
 use crate::{
-    Anonymous, Attempt, Found, Identity, Place, Policy, Rejection, Verdict,
+    Anonymous, Found, Identity, Place, Policy, Rejection,
     event::{self, Decision},
     gate::Judge,
+    realm::Realm,
     rejection::{is_grpc, without_body},
     require::Rule,
     scheme::OnResponse,
+    verdict::Pending,
 };
 use bytes::Bytes;
 use http::{
@@ -32,24 +34,21 @@ pub struct AuthJudge {
     grpc: bool,
     rule: Option<Rule>,
     policy: Option<Arc<dyn Policy>>,
-    by: Option<By>,
-    step: Step,
-}
-
-/// Who judges: an attempt without its verdict.
-struct By {
+    /// Who judges: an attempt without its verdict.
     scheme: &'static str,
-    place: Place,
-    realm: Option<Arc<str>>,
+    place: Option<Place>,
+    realm: Option<Realm>,
     on_response: Option<Box<OnResponse>>,
+    waits: Waits,
 }
 
-enum Step {
-    Begin,
-    Verify(Verdict<Identity>),
-    Load(Verdict<Put>),
-    Rule(Verdict<()>),
-    Done,
+/// What has to be waited for.
+enum Waits {
+    /// Nothing: not begun, or decided.
+    No,
+    Verify(Pending<Identity>),
+    Load(Pending<Put>),
+    Rule(Pending<()>),
 }
 
 impl AuthJudge {
@@ -61,13 +60,16 @@ impl AuthJudge {
             grpc,
             rule: None,
             policy: None,
-            by: None,
-            step: Step::Begin,
+            scheme: "",
+            place: None,
+            realm: None,
+            on_response: None,
+            waits: Waits::No,
         }
     }
 
-    /// Steps 1 to 7, up to what may have to be waited for.
-    fn begin(&mut self, head: &mut Parts) -> Result<Step, Rejection> {
+    /// Steps 1 to 7, up to what has to be waited for.
+    fn begin(&mut self, head: &mut Parts) -> Result<Waits, Rejection> {
         if !head.extensions.is_empty() {
             head.extensions.remove::<Identity>();
             head.extensions.remove::<Anonymous>();
@@ -78,14 +80,15 @@ impl AuthJudge {
         if self.config.preflight && is_preflight(head) {
             self.config.strip.apply(head);
             head.extensions.insert(Anonymous(()));
-            return Ok(Step::Done);
+            return Ok(Waits::No);
         }
         if let Some(rules) = &self.config.rules {
             self.rule = Some(rules.find(&head.method, head.uri.path())?.clone());
         }
-        let mut authorization = head.headers.get_all(AUTHORIZATION).iter();
-        let is_authorized = authorization.next().is_some();
-        if authorization.next().is_some() {
+        // Looked for only where any field is repeated at all.
+        if head.headers.len() != head.headers.keys_len()
+            && head.headers.get_all(AUTHORIZATION).iter().nth(1).is_some()
+        {
             return Err(Rejection::malformed());
         }
         let cross_site = |found: Found| match found.may_be_cross_site() {
@@ -93,101 +96,96 @@ impl AuthJudge {
             false => Ok(()),
         };
         let Some(attempt) = self.config.scheme.attempt(head, &cross_site)? else {
-            return self.visitor(head, is_authorized);
+            return self.visitor(head);
         };
-        let Attempt {
-            scheme,
-            place,
-            realm,
-            verdict,
-            on_response,
-        } = attempt;
-        self.by = Some(By {
-            scheme,
-            place,
-            realm,
-            on_response,
-        });
-        match verdict.now() {
-            Ok(Ok(identity)) => Ok(self.verified(head, identity)),
+        self.scheme = attempt.scheme;
+        self.place = Some(attempt.place);
+        self.realm = attempt.realm;
+        self.on_response = attempt.on_response;
+        match attempt.verdict.split() {
+            Ok(Ok(identity)) => self.verified(head, identity),
             Ok(Err(rejection)) => Err(self.judged(rejection)),
-            Err(pending) => Ok(Step::Verify(pending)),
+            Err(pending) => Ok(Waits::Verify(pending)),
         }
     }
 
     /// Step 5: nobody has sent credentials that any scheme knows.
-    fn visitor(&mut self, head: &mut Parts, is_authorized: bool) -> Result<Step, Rejection> {
-        let step = match self.rule.take() {
-            Some(rule) => {
-                let (policy, verdict) = rule.judge(None, head);
-                self.policy = policy;
-                // Its refusal names the scopes needed, also beside a strange `Authorization`.
-                match verdict.now() {
-                    Ok(answer) => answer.map(|()| Step::Done)?,
-                    Err(pending) => Step::Rule(pending),
-                }
-            }
-            None if self.config.optional => Step::Done,
+    fn visitor(&mut self, head: &mut Parts) -> Result<Waits, Rejection> {
+        let waits = match self.rule.take() {
+            // Its refusal names the scopes needed, also beside a strange `Authorization`.
+            Some(rule) => self.apply(rule, None, head)?,
+            None if self.config.optional => Waits::No,
             None => return Err(Rejection::missing()),
         };
-        if is_authorized {
+        if head.headers.contains_key(AUTHORIZATION) {
             return Err(Rejection::missing());
         }
         self.config.strip.apply(head);
         head.extensions.insert(Anonymous(()));
-        Ok(step)
+        Ok(waits)
     }
 
     /// Step 8.
-    fn verified(&mut self, head: &mut Parts, identity: Identity) -> Step {
-        let Some(by) = &self.by else {
-            return Step::Rule(Verdict::ready(Err(Rejection::missing())));
+    fn verified(&mut self, head: &mut Parts, identity: Identity) -> Result<Waits, Rejection> {
+        let Some(place) = self.place else {
+            return Err(Rejection::missing());
         };
-        let realm = by.realm.as_ref().unwrap_or(&self.config.realm);
+        let realm = self.realm.unwrap_or(self.config.realm);
         let implied = self.config.implied.as_ref();
-        let identity = identity.established(by.scheme, by.place, realm, implied);
-        match &self.config.load {
-            Some(load) => {
-                head.extensions.insert(identity.clone());
-                Step::Load(load.load(identity))
+        let identity = identity.established(self.scheme, place, realm, implied);
+        let Some(load) = &self.config.load else {
+            return self.identified(head, identity);
+        };
+        head.extensions.insert(identity.clone());
+        match load.load(identity.clone()).split() {
+            Ok(Ok(put)) => {
+                put(&mut head.extensions);
+                self.identified(head, identity)
             }
-            None => self.identified(head, identity),
+            Ok(Err(rejection)) => Err(self.judged(rejection)),
+            Err(pending) => Ok(Waits::Load(pending)),
         }
     }
 
-    /// Step 9.
-    fn identified(&mut self, head: &mut Parts, identity: Identity) -> Step {
+    /// Steps 9 and 10.
+    fn identified(&mut self, head: &mut Parts, identity: Identity) -> Result<Waits, Rejection> {
         // Policies see the head as those further inside do.
         self.config.strip.apply(head);
-        let step = match self.rule.take() {
-            Some(rule) => {
-                let (policy, verdict) = rule.judge(Some(&identity), head);
-                self.policy = policy;
-                Step::Rule(verdict)
-            }
-            None => Step::Done,
+        let waits = match self.rule.take() {
+            None => Ok(Waits::No),
+            Some(rule) => self.apply(rule, Some(&identity), head),
         };
         head.extensions.insert(identity);
-        step
+        waits
+    }
+
+    fn apply(
+        &mut self,
+        rule: Rule,
+        identity: Option<&Identity>,
+        head: &Parts,
+    ) -> Result<Waits, Rejection> {
+        let (policy, verdict) = rule.judge(identity, head);
+        self.policy = policy;
+        match verdict.split() {
+            Ok(answer) => answer.map(|()| Waits::No),
+            Err(pending) => Ok(Waits::Rule(pending)),
+        }
     }
 
     /// A rejection by the scheme that judged.
     fn judged(&self, rejection: Rejection) -> Rejection {
-        match &self.by {
-            Some(by) if !by.scheme.is_empty() => rejection.with_scheme(by.scheme),
-            _ => rejection,
+        match self.scheme {
+            "" => rejection,
+            scheme => rejection.with_scheme(scheme),
         }
     }
 
     fn emit(&self, head: &Parts, rejection: Option<&Rejection>) {
         event::emit(rejection, || Decision {
             // Several schemes at once have no name.
-            scheme: self
-                .by
-                .as_ref()
-                .map(|by| by.scheme)
-                .filter(|scheme| !scheme.is_empty()),
-            place: self.by.as_ref().map(|by| by.place),
+            scheme: Some(self.scheme).filter(|scheme| !scheme.is_empty()),
+            place: self.place,
             identity: head.extensions.get(),
             policy: self.policy.as_deref(),
         });
@@ -200,31 +198,36 @@ impl Judge for AuthJudge {
     fn decide(
         &mut self,
         head: &mut Parts,
-        mut cx: Option<&mut Context<'_>>,
+        cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
+        let Some(cx) = cx else {
+            self.waits = self.begin(head)?;
+            return match self.waits {
+                Waits::No => Poll::Ready(Ok(())),
+                _ => Poll::Pending,
+            };
+        };
         loop {
-            let cx = cx.as_deref_mut();
-            self.step = match &mut self.step {
-                Step::Begin => self.begin(head)?,
-                Step::Verify(verdict) => match ready!(verdict.poll_if(cx)) {
-                    Ok(identity) => self.verified(head, identity),
+            self.waits = match &mut self.waits {
+                Waits::No => return Poll::Ready(Ok(())),
+                Waits::Verify(pending) => match ready!(pending.as_mut().poll(cx)) {
+                    Ok(identity) => self.verified(head, identity)?,
                     Err(rejection) => return Poll::Ready(Err(self.judged(rejection))),
                 },
-                Step::Load(verdict) => match ready!(verdict.poll_if(cx)) {
+                Waits::Load(pending) => match ready!(pending.as_mut().poll(cx)) {
                     Ok(put) => {
                         put(&mut head.extensions);
                         match head.extensions.get::<Identity>().cloned() {
-                            Some(identity) => self.identified(head, identity),
+                            Some(identity) => self.identified(head, identity)?,
                             None => return Poll::Ready(Err(Rejection::missing())),
                         }
                     }
                     Err(rejection) => return Poll::Ready(Err(self.judged(rejection))),
                 },
-                Step::Rule(verdict) => match ready!(verdict.poll_if(cx)) {
-                    Ok(()) => Step::Done,
-                    Err(rejection) => return Poll::Ready(Err(rejection)),
-                },
-                Step::Done => return Poll::Ready(Ok(())),
+                Waits::Rule(pending) => {
+                    ready!(pending.as_mut().poll(cx))?;
+                    Waits::No
+                }
             };
         }
     }
@@ -233,15 +236,14 @@ impl Judge for AuthJudge {
         self.emit(head, None);
         // A shared cache keeps responses to `Authorization` apart by itself (RFC 9111
         // section 3.5); no other credential, and no visitor.
-        let elsewhere = |by: &By| by.place != Place::Authorization;
+        let elsewhere = |place| place != Place::Authorization;
         let private = self.config.optional
             || self.config.rules.is_some()
-            || self.by.as_ref().is_some_and(elsewhere);
-        let on_response = self.by.and_then(|by| by.on_response);
+            || self.place.is_some_and(elsewhere);
         AuthFinish {
             private,
             grpc: self.grpc,
-            hook: on_response.and_then(|on_response| {
+            hook: self.on_response.and_then(|on_response| {
                 let identity = head.extensions.get::<Identity>()?.clone();
                 Some((on_response, identity))
             }),
@@ -258,7 +260,7 @@ impl Judge for AuthJudge {
         parts.headers.clear();
         parts.extensions = mem::take(&mut head.extensions);
         parts.extensions.clear();
-        if let Some(on_response) = self.by.and_then(|by| by.on_response) {
+        if let Some(on_response) = self.on_response {
             on_response(Err(&rejection), &mut parts);
         }
         let body = complete(&self.config, rejection, self.grpc, &mut parts);

@@ -9,11 +9,13 @@ use crate::{
     gate::{self, ResponseBody, ResponseFuture},
     identity::Implied,
     place::{CrossSite, Strip},
+    realm::{Realm, kept},
     rejection::Responder,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use std::{
+    borrow::Cow,
     fmt,
     sync::Arc,
     task::{Context, Poll},
@@ -85,7 +87,7 @@ pub(super) struct Config {
     pub(super) grpc: bool,
     pub(super) preflight: bool,
     pub(super) responder: Option<Arc<Responder>>,
-    pub(super) realm: Arc<str>,
+    pub(super) realm: Realm,
     pub(super) cross_site: CrossSite,
     pub(super) implied: Option<Arc<Implied>>,
     pub(super) strip: Arc<Strip>,
@@ -129,7 +131,7 @@ impl AuthLayer {
                 grpc: false,
                 preflight: false,
                 responder: None,
-                realm: REALM.into(),
+                realm: Realm::new(REALM),
                 cross_site: CrossSite::default(),
                 implied: None,
                 vary: vary(&strip),
@@ -214,8 +216,10 @@ impl AuthLayer {
     /// Schemes without an issuer or realm of their own share it: `subject("api", "42")` then
     /// means user 42 of each of them. Give each a realm of its own where these are different
     /// people.
-    pub fn realm(self, realm: impl Into<Arc<str>>) -> Self {
-        let realm = realm.into();
+    ///
+    /// A name that is made at run time is kept for the life of the process.
+    pub fn realm(self, realm: impl Into<Cow<'static, str>>) -> Self {
+        let realm = Realm::new(realm);
         self.with(|config| config.realm = realm)
     }
 
@@ -269,11 +273,9 @@ const REALM: &str = "api";
 /// The fields that credentials are read from, for `Vary`.
 fn vary(strip: &Strip) -> Option<HeaderValue> {
     let names: Vec<_> = strip.fields().iter().map(HeaderName::as_str).collect();
-    // With room to spare the text becomes shared memory at once, which is cloned the fastest.
-    let mut text = String::with_capacity(128);
-    text.push_str(&names.join(", "));
-    let value = HeaderValue::from_maybe_shared(Bytes::from(text)).ok()?;
-    (!value.is_empty()).then_some(value)
+    // Kept, since every response gets it, and a constant is cloned the fastest.
+    let text = kept(names.join(", ").into());
+    (!text.is_empty()).then(|| HeaderValue::from_static(text))
 }
 
 impl<S> Layer<S> for AuthLayer {

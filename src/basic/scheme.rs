@@ -2,18 +2,20 @@
 
 use super::Credentials;
 use crate::{
-    Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict,
-    Verify, place::Locations, scheme::Admit,
+    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verdict, Verify,
+    place::{Locations, Sent},
+    realm::Realm,
+    scheme::Admit,
 };
 use http::{StatusCode, request::Parts};
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt};
 
 /// The Basic authentication scheme (RFC 7617), for [`Users`](super::Users) or a verifier of the
 /// application's own.
 ///
 /// The rules are at the head of [this module](super).
 pub struct Basic<V> {
-    realm: Arc<str>,
+    realm: Realm,
     locations: Locations,
     verifier: V,
 }
@@ -23,9 +25,11 @@ impl<V: Verify<Credentials>> Basic<V> {
     ///
     /// The realm names the protected part of the server, is shown to people by browsers, and is
     /// what subjects are unique within (RFC 9110 section 11.5).
-    pub fn new(realm: impl Into<String>, verifier: V) -> Self {
+    ///
+    /// A name that is made at run time is kept for the life of the process.
+    pub fn new(realm: impl Into<Cow<'static, str>>, verifier: V) -> Self {
         Self {
-            realm: realm.into().into(),
+            realm: Realm::new(realm),
             locations: Locations::new([Location::authorization("Basic")]),
             verifier,
         }
@@ -33,13 +37,14 @@ impl<V: Verify<Credentials>> Basic<V> {
 }
 
 impl<V: Verify<Credentials>> Basic<V> {
-    fn judge(&self, found: Found, taken: Result<Credential, Rejection>) -> Option<Attempt> {
+    fn judge(&self, found: Found, taken: Result<Sent<'_>, Rejection>) -> Option<Attempt> {
         let verdict = match taken.and_then(|raw| Credentials::parse(raw.as_bytes())) {
             Ok(credentials) => self.verifier.verify(credentials),
             Err(rejection) => Verdict::ready(Err(rejection)),
         };
-        let attempt = Attempt::new(NAME, found.anywhere()?, verdict);
-        Some(attempt.with_realm(Arc::clone(&self.realm)))
+        let mut attempt = Attempt::new(NAME, found.anywhere()?, verdict);
+        attempt.realm = Some(self.realm);
+        Some(attempt)
     }
 }
 
@@ -69,7 +74,7 @@ impl<V: Verify<Credentials>> Scheme for Basic<V> {
         if rejection.status() == StatusCode::UNAUTHORIZED {
             challenges.push(
                 Challenge::new(NAME)
-                    .param("realm", &self.realm)
+                    .param("realm", self.realm.as_str())
                     .param("charset", "UTF-8"),
             );
         }
@@ -121,7 +126,7 @@ mod tests {
         let attempt = basic.authenticate(&head(&fields).unwrap())?;
         assert_eq!(attempt.scheme, "Basic");
         assert_eq!(attempt.place, Place::Authorization);
-        assert_eq!(attempt.realm.as_deref(), Some("internal"));
+        assert_eq!(attempt.realm.map(Realm::as_str), Some("internal"));
         Some(attempt.verdict.await)
     }
 

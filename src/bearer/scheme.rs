@@ -2,11 +2,11 @@
 
 use super::{Token, challenge::challenge, syntax};
 use crate::{
-    Attempt, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict, Verify,
-    place::Locations, scheme::Admit,
+    Attempt, Challenges, Found, Location, Rejection, Scheme, Verify, carried::Carried,
+    place::Locations, realm::Realm, scheme::Admit,
 };
 use http::request::Parts;
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt};
 
 const NAME: &str = "Bearer";
 
@@ -18,10 +18,8 @@ const MAX_TOKEN_SIZE: usize = 16 * 1024;
 /// Reads `Authorization: Bearer` unless told otherwise; the rules stand in the
 /// [module](super).
 pub struct Bearer<V> {
-    locations: Locations,
-    realm: Option<Arc<str>>,
+    carried: Carried<V>,
     max_token_bytes: usize,
-    verifier: V,
 }
 
 impl<V: Verify<Token>> Bearer<V> {
@@ -29,10 +27,8 @@ impl<V: Verify<Token>> Bearer<V> {
     #[must_use]
     pub fn new(verifier: V) -> Self {
         Self {
-            locations: Locations::new([Location::authorization(NAME)]),
-            realm: None,
+            carried: Carried::new(NAME, [Location::authorization(NAME)], verifier),
             max_token_bytes: MAX_TOKEN_SIZE,
-            verifier,
         }
     }
 
@@ -58,15 +54,17 @@ impl<V: Verify<Token>> Bearer<V> {
     #[track_caller]
     #[must_use]
     pub fn locations(mut self, locations: impl IntoIterator<Item = Location>) -> Self {
-        self.locations = Locations::new(locations);
+        self.carried.locations = Locations::new(locations);
         self
     }
 
     /// Sets the realm of this scheme: in its challenges, and that within which the subject of
     /// an identity without an issuer is unique. The layer's realm by default.
+    ///
+    /// A name that is made at run time is kept for the life of the process.
     #[must_use]
-    pub fn realm(mut self, realm: impl Into<Arc<str>>) -> Self {
-        self.realm = Some(realm.into());
+    pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
+        self.carried.realm = Some(Realm::new(realm));
         self
     }
 
@@ -76,54 +74,28 @@ impl<V: Verify<Token>> Bearer<V> {
         self.max_token_bytes = bytes;
         self
     }
-
-    fn token(&self, credential: Credential) -> Result<Token, Rejection> {
-        if syntax::is_b64token(credential.as_bytes(), self.max_token_bytes) {
-            Ok(Token::from_credential(credential))
-        } else {
-            Err(Rejection::malformed())
-        }
-    }
-}
-
-impl<V: Verify<Token>> Bearer<V> {
-    fn judge(&self, found: Found, credential: Result<Credential, Rejection>) -> Option<Attempt> {
-        let verdict = match credential.and_then(|credential| self.token(credential)) {
-            Ok(token) => self.verifier.verify(token),
-            Err(rejection) => Verdict::ready(Err(rejection)),
-        };
-        let attempt = Attempt::new(NAME, found.anywhere()?, verdict);
-        Some(match &self.realm {
-            Some(realm) => attempt.with_realm(realm.clone()),
-            None => attempt,
-        })
-    }
 }
 
 impl<V: Verify<Token>> Scheme for Bearer<V> {
     fn locations(&self) -> Vec<Location> {
-        self.locations.all().to_vec()
+        self.carried.locations.all().to_vec()
     }
 
     fn find(&self, head: &Parts) -> Found {
-        self.locations.find(head)
+        self.carried.locations.find(head)
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let (found, credential) = self.locations.take(head)?;
-        self.judge(found, credential)
+        self.attempt(head, &|_| Ok(())).ok().flatten()
     }
 
     fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
-        let Some((found, credential)) = self.locations.take(head) else {
-            return Ok(None);
-        };
-        admit(found)?;
-        Ok(self.judge(found, credential))
+        let is_token = |bytes: &[u8]| syntax::is_b64token(bytes, self.max_token_bytes);
+        self.carried.attempt(head, admit, is_token)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
-        let realm = self.realm.as_deref().unwrap_or(challenges.realm());
+        let realm = self.carried.realm_or(challenges.realm());
         if let Some(challenge) = challenge(NAME, realm, rejection) {
             challenges.push(challenge);
         }
@@ -133,8 +105,8 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
 impl<V> fmt::Debug for Bearer<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bearer")
-            .field("locations", &self.locations)
-            .field("realm", &self.realm)
+            .field("locations", &self.carried.locations)
+            .field("realm", &self.carried.realm)
             .field("max_token_bytes", &self.max_token_bytes)
             .finish_non_exhaustive()
     }
@@ -280,7 +252,7 @@ mod tests {
         let attempt = bearer
             .authenticate(&head("/", &[("authorization", &value)]))
             .unwrap();
-        assert_eq!(attempt.realm.as_deref(), Some("a \"realm\""));
+        assert_eq!(attempt.realm.map(Realm::as_str), Some("a \"realm\""));
         let mut headers = HeaderMap::new();
         bearer.challenge(
             &Rejection::missing(),

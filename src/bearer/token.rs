@@ -13,10 +13,6 @@ impl Token {
         Self(Credential::new(bytes))
     }
 
-    pub(crate) fn from_credential(credential: Credential) -> Self {
-        Self(credential)
-    }
-
     /// The token's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -30,6 +26,12 @@ impl Token {
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl From<Credential> for Token {
+    fn from(credential: Credential) -> Self {
+        Self(credential)
     }
 }
 

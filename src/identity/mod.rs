@@ -9,7 +9,7 @@ pub use claim_path::ClaimPath;
 pub use hierarchy::Hierarchy;
 pub use scope::Scope;
 
-use crate::{Place, Rejection, clock, json::Object};
+use crate::{Place, Rejection, clock, json::Object, realm::Realm};
 use http::Extensions;
 use names::Names;
 use serde::de::DeserializeOwned;
@@ -38,7 +38,7 @@ pub struct Identity {
     /// What the schemes and the layer around this request add to the verifier's facts.
     scheme: &'static str,
     place: Option<Place>,
-    realm: Option<Arc<str>>,
+    realm: Option<Realm>,
     implied: Option<Arc<Implied>>,
 }
 
@@ -231,7 +231,10 @@ impl Identity {
     /// Within what the subject is unique: the token's issuer (`iss`), or the realm.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.facts.issuer.as_deref().or(self.realm.as_deref())
+        self.facts
+            .issuer
+            .as_deref()
+            .or(self.realm.map(Realm::as_str))
     }
 
     /// The roles that the credentials carry, without those they imply.
@@ -373,13 +376,13 @@ impl Identity {
         mut self,
         scheme: &'static str,
         place: Place,
-        realm: &Arc<str>,
+        realm: Realm,
         implied: Option<&Arc<Implied>>,
     ) -> Self {
         self.scheme = scheme;
         self.place = Some(place);
         // An issuer is the stronger name; most tokens have one.
-        self.realm = self.facts.issuer.is_none().then(|| Arc::clone(realm));
+        self.realm = self.facts.issuer.is_none().then_some(realm);
         self.implied = implied.cloned();
         self
     }

@@ -143,25 +143,32 @@ impl Location {
         let headers = &head.headers;
         match &self.0 {
             Kind::Authorization(scheme) => {
-                let mut look = Look::Nothing;
-                for value in headers.get_all(header::AUTHORIZATION) {
-                    if let Some(range) = after_scheme(value.as_bytes(), scheme) {
-                        look = look.and(Raw::Field(value, range));
-                    }
-                }
-                // A repeated field is ambiguous even if only one of them is of this scheme.
+                let of_scheme = |value: &HeaderValue| after_scheme(value.as_bytes(), scheme);
                 let mut values = headers.get_all(header::AUTHORIZATION).iter();
-                match look {
-                    Look::One(_) if values.nth(1).is_some() => Look::Several,
-                    look => look,
+                let Some(first) = values.next() else {
+                    return Look::Nothing;
+                };
+                match (of_scheme(first), values.next()) {
+                    (Some(range), None) => Look::One(Raw::Field(first, range)),
+                    (None, None) => Look::Nothing,
+                    // A repeated field is ambiguous even if only one of them is of this scheme.
+                    (Some(_), Some(_)) => Look::Several,
+                    (None, Some(second)) => {
+                        let mut others = std::iter::once(second).chain(values);
+                        match others.any(|value| of_scheme(value).is_some()) {
+                            true => Look::Several,
+                            false => Look::Nothing,
+                        }
+                    }
                 }
             }
             Kind::Header(name) => {
-                let mut look = Look::Nothing;
-                for value in headers.get_all(name) {
-                    look = look.and(Raw::Field(value, 0..value.len()));
+                let mut values = headers.get_all(name).iter();
+                match (values.next(), values.next()) {
+                    (None, _) => Look::Nothing,
+                    (Some(value), None) => Look::One(Raw::Field(value, 0..value.len())),
+                    (Some(_), Some(_)) => Look::Several,
                 }
-                look
             }
             Kind::Query(name) => query::look(head.uri.query(), name),
             Kind::Cookie(name) => cookie::look(headers, name),
@@ -208,14 +215,38 @@ impl<'a> Look<'a> {
     }
 }
 
-impl Raw<'_> {
-    fn credential(self) -> Result<Credential, Rejection> {
+impl<'a> Raw<'a> {
+    fn sent(self) -> Result<Sent<'a>, Rejection> {
         match self {
-            Self::Field(value, range) => Ok(Credential::of_field(value, range)),
+            Self::Field(value, range) => Ok(Sent::Field(value, range)),
             Self::Query(text) => query::decode(text.as_bytes())
                 .map(Cow::into_owned)
-                .map(Credential::new)
+                .map(|decoded| Sent::Decoded(Credential::new(decoded)))
                 .ok_or_else(Rejection::malformed),
+        }
+    }
+}
+
+/// The one credential that counts, still where it lies if it can be read there.
+#[allow(dead_code, reason = "only some features have schemes")]
+pub(crate) enum Sent<'a> {
+    Field(&'a HeaderValue, Range<usize>),
+    Decoded(Credential),
+}
+
+#[allow(dead_code, reason = "only some features have schemes")]
+impl Sent<'_> {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Field(value, range) => value.as_bytes().get(range.clone()).unwrap_or_default(),
+            Self::Decoded(credential) => credential.as_bytes(),
+        }
+    }
+
+    pub(crate) fn into_credential(self) -> Credential {
+        match self {
+            Self::Field(value, range) => Credential::of_field(value, range),
+            Self::Decoded(credential) => credential,
         }
     }
 }
@@ -284,7 +315,7 @@ impl Locations {
     /// # Errors
     ///
     /// Malformed, if there are several, or if it is broken on the level of its place.
-    pub(crate) fn take(&self, head: &Parts) -> Option<(Found, Result<Credential, Rejection>)> {
+    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Option<(Found, Result<Sent<'a>, Rejection>)> {
         let mut found = Found::nothing();
         let mut taken = Look::Nothing;
         for location in &self.0 {
@@ -297,7 +328,7 @@ impl Locations {
         }
         match taken {
             _ if found.is_nothing() => None,
-            Look::One(raw) if !found.is_ambiguous() => Some((found, raw.credential())),
+            Look::One(raw) if !found.is_ambiguous() => Some((found, raw.sent())),
             _ => Some((found, Err(Rejection::malformed()))),
         }
     }

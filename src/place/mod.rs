@@ -28,7 +28,7 @@ pub(crate) use cross_site::CrossSite;
 pub use found::Found;
 pub use location::Location;
 #[allow(unused_imports, reason = "every scheme of this crate can be left out")]
-pub(crate) use location::Locations;
+pub(crate) use location::{Locations, Sent};
 pub(crate) use strip::Strip;
 
 /// Where in a request credentials were found.

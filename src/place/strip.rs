@@ -45,19 +45,11 @@ impl Strip {
     /// Marks credential headers as sensitive, so that their `Debug` hides them, and strips
     /// credentials from the query and from the offered subprotocols.
     pub(crate) fn apply(&self, head: &mut Parts) {
-        // Seldom: cookies of HTTP/2, and repeated credentials that nobody judged (a preflight's).
-        let is_any_repeated = head.headers.len() != head.headers.keys_len();
-        // Also of schemes that this layer does not know.
-        let unknown = Some(&AUTHORIZATION).filter(|field| !self.fields.contains(field));
-        for field in self.fields.iter().chain(unknown) {
-            if !is_any_repeated {
-                if let Some(value) = head.headers.get_mut(field) {
-                    value.set_sensitive(true);
-                }
-            } else if let Entry::Occupied(mut fields) = head.headers.entry(field) {
-                fields
-                    .iter_mut()
-                    .for_each(|value| value.set_sensitive(true));
+        // One pass costs less than looking each of them up.
+        for (name, value) in &mut head.headers {
+            // Also of schemes that this layer does not know.
+            if name == AUTHORIZATION || self.fields.contains(name) {
+                value.set_sensitive(true);
             }
         }
         if !self.parameters.is_empty()

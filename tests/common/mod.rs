@@ -30,7 +30,7 @@ pub struct Toy {
     pub name: &'static str,
     locations: Vec<Location>,
     later: bool,
-    realm: Option<Arc<str>>,
+    realm: Option<&'static str>,
     by_browser: bool,
     judge: fn(&str) -> Result<Identity, Rejection>,
     judged: Arc<AtomicUsize>,
@@ -86,8 +86,8 @@ impl Toy {
         self
     }
 
-    pub fn realm(mut self, realm: &str) -> Self {
-        self.realm = Some(realm.into());
+    pub fn realm(mut self, realm: &'static str) -> Self {
+        self.realm = Some(realm);
         self
     }
 
@@ -183,8 +183,8 @@ impl Scheme for Toy {
             Verdict::ready(judge(&credential))
         };
         let attempt = Attempt::new(self.name, place, verdict);
-        Some(match &self.realm {
-            Some(realm) => attempt.with_realm(realm.clone()),
+        Some(match self.realm {
+            Some(realm) => attempt.with_realm(realm),
             None => attempt,
         })
     }
@@ -208,7 +208,7 @@ impl Scheme for Toy {
             }
             _ => return,
         };
-        let realm = self.realm.as_deref().unwrap_or(challenges.realm());
+        let realm = self.realm.unwrap_or(challenges.realm());
         let mut challenge = Challenge::new(self.name).param("realm", realm);
         if let Some(error) = error {
             challenge = challenge.param("error", error);

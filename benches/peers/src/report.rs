@@ -51,13 +51,9 @@ impl Report {
     }
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(
-            text,
-            "Nanoseconds over the bare service (a refusal: in all) · times the raw check · \
-             allocations; medians of {} rounds.\n",
-            self.rounds
-        )?;
-        self.write_contenders(text)?;
+        if !self.figures.is_empty() {
+            self.write_contenders(text)?;
+        }
         if !self.remarks.is_empty() {
             writeln!(text, "\nUnequal work:\n")?;
             for remark in &self.remarks {
@@ -76,6 +72,12 @@ impl Report {
     }
 
     fn write_contenders(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "Nanoseconds over the bare service (a refusal: in all) · times the raw check · \
+             allocations; medians of {} rounds.\n",
+            self.rounds
+        )?;
         write!(text, "| | cryptography |")?;
         Self::groups().try_for_each(|group| write!(text, " {group} |"))?;
         writeln!(text, "\n|---|---|{}", "---|".repeat(Self::groups().count()))?;

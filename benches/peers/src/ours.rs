@@ -1,0 +1,56 @@
+//! This crate's own layers: the one place that knows how they are built.
+
+use crate::case::Claims;
+use crate::tokens::{AUDIENCE, Algorithm, ISSUER, LEEWAY, Material};
+use std::time::Duration;
+use tower_auth::{
+    AuthLayer,
+    bearer::Bearer,
+    jwt::{self, Jwt, JwtBuilder, Key},
+};
+
+/// Whether this version of the crate remembers verified tokens. If not, the cached cases take the
+/// uncached path, and what is printed says so.
+// ADAPT when there is a cache: true.
+pub(crate) const HAS_CACHE: bool = false;
+
+/// Every token verified anew.
+pub(crate) fn cache_off(material: &Material) -> AuthLayer {
+    // ADAPT when there is a cache, which is on by default: turn it off here.
+    layer(builder(material))
+}
+
+/// The same, and every token's claims parsed as the type that the peers parse them as, too.
+pub(crate) fn cache_off_typed(material: &Material) -> AuthLayer {
+    // ADAPT when there is a cache, which is on by default: turn it off here.
+    layer(builder(material).typed_claims::<Claims>())
+}
+
+/// Verified tokens remembered, as it comes.
+pub(crate) fn cache_on(material: &Material) -> AuthLayer {
+    // ADAPT when there is a cache, if it is not on by default.
+    layer(builder(material))
+}
+
+/// Verified tokens remembered; room for this many of them at once.
+pub(crate) fn cache_of(material: &Material, _tokens: usize) -> AuthLayer {
+    // ADAPT when there is a cache: set its limits, entries and bytes, so that `_tokens` tokens of
+    // up to 1 KiB stay.
+    layer(builder(material))
+}
+
+fn layer(builder: JwtBuilder) -> AuthLayer {
+    AuthLayer::new(Bearer::new(builder.build().unwrap()))
+}
+
+fn builder(material: &Material) -> JwtBuilder {
+    let key = match material.algorithm {
+        Algorithm::HS256 => Key::from_secret(jwt::Algorithm::HS256, material.secret.as_bytes()),
+        _ => Key::from_jwk(&material.jwk.to_string()),
+    };
+    Jwt::issuer(ISSUER)
+        .audience(AUDIENCE)
+        .keys(key.unwrap().with_kid(crate::tokens::KID))
+        .roles_at("roles")
+        .leeway(Duration::from_secs(LEEWAY))
+}

@@ -94,6 +94,11 @@ impl Algorithm {
         }
     }
 
+    /// Whether whoever verifies could sign, too.
+    pub(super) fn is_symmetric(self) -> bool {
+        self.family() == Family::Hmac
+    }
+
     /// The size of the hash in bytes, below which a secret is too weak (RFC 7518 section 3.2).
     pub(super) fn hash_len(self) -> usize {
         match self {

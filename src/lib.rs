@@ -59,6 +59,10 @@
     doc = "| [`jwt`] | JSON Web Tokens as bearer tokens |"
 )]
 #![cfg_attr(
+    feature = "jwks",
+    doc = "| [`jwks`] | keys from the issuer, found and refreshed |"
+)]
+#![cfg_attr(
     any(feature = "jwks", feature = "reqwest"),
     doc = "| [`fetch`] | fetching documents over HTTP |"
 )]
@@ -126,6 +130,8 @@ pub mod basic;
 pub mod bearer;
 #[cfg(any(feature = "jwks", feature = "reqwest"))]
 pub mod fetch;
+#[cfg(feature = "jwks")]
+pub mod jwks;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "basic")]

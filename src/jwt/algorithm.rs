@@ -95,8 +95,13 @@ impl Algorithm {
     }
 
     /// Whether whoever verifies could sign, too.
-    pub(super) fn is_symmetric(self) -> bool {
+    pub(crate) fn is_symmetric(self) -> bool {
         self.family() == Family::Hmac
+    }
+
+    #[allow(dead_code, reason = "only the feature `jwks` asks")]
+    pub(crate) fn is_rsa(self) -> bool {
+        self.family() == Family::Rsa
     }
 
     /// The size of the hash in bytes, below which a secret is too weak (RFC 7518 section 3.2).

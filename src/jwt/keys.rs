@@ -8,7 +8,7 @@ use crate::{Clock, ConfigError};
 use std::{fmt, sync::Arc};
 
 /// Where the keys of an issuer come from: a [`Key`], a [`KeySet`], or, with the feature `jwks`,
-/// remote keys.
+/// `RemoteKeys`.
 pub struct Keys(Kind);
 
 enum Kind {
@@ -25,10 +25,17 @@ impl Keys {
 
     /// What serves when none are configured.
     pub(super) fn discovered(issuer: Option<&Arc<str>>) -> Result<Self, ConfigError> {
-        Err(ConfigError::new(match issuer {
-            Some(_) => "a JWT verifier needs the issuer's keys: call `keys`",
-            None => "a JWT verifier of any issuer's tokens needs keys: call `keys`",
-        }))
+        match issuer {
+            #[cfg(feature = "jwks")]
+            Some(_) => Ok(crate::jwks::RemoteKeys::discover().into()),
+            #[cfg(not(feature = "jwks"))]
+            Some(_) => Err(ConfigError::new(
+                "a JWT verifier needs the issuer's keys: call `keys`, or enable the feature \"jwks\" of tower-auth, which discovers them",
+            )),
+            None => Err(ConfigError::new(
+                "a JWT verifier of any issuer's tokens needs keys: call `keys`",
+            )),
+        }
     }
 
     pub(super) fn source(

@@ -49,9 +49,11 @@ mod health;
 mod key;
 mod key_set;
 mod keys;
-mod log;
+pub(crate) mod log;
 mod peek;
-mod source;
+#[cfg(feature = "jwks")]
+pub(crate) mod published;
+pub(crate) mod source;
 mod verifier;
 
 #[cfg(test)]

@@ -6,7 +6,10 @@
 //! 2. [`Source::snapshot`]: the set with its own generation. What was verified with it is tagged
 //!    with that one, and counts for as long as it is the current one.
 //! 3. The token is verified with the snapshot. No lock is held.
-#![allow(dead_code, reason = "only the feature `jwks` has remote keys")]
+#![cfg_attr(
+    not(feature = "jwks"),
+    allow(dead_code, reason = "only that has remote keys")
+)]
 
 use super::{Backend, Health, KeySet};
 use crate::{Clock, ConfigError};

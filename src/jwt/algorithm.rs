@@ -94,6 +94,16 @@ impl Algorithm {
         }
     }
 
+    /// Whether whoever verifies could sign, too.
+    pub(crate) fn is_symmetric(self) -> bool {
+        self.family() == Family::Hmac
+    }
+
+    #[allow(dead_code, reason = "only the feature `jwks` asks")]
+    pub(crate) fn is_rsa(self) -> bool {
+        self.family() == Family::Rsa
+    }
+
     /// The size of the hash in bytes, below which a secret is too weak (RFC 7518 section 3.2).
     pub(super) fn hash_len(self) -> usize {
         match self {

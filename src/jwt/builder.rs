@@ -1,7 +1,7 @@
 //! [`JwtBuilder`]: what a token has to be.
 
 use super::{
-    Backend, Jwt, KeySet,
+    Backend, Jwt, Keys,
     claims::{ParseTyped, Rules},
     header::Types,
     verifier::Verifier,
@@ -15,13 +15,13 @@ const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
 /// Builds a [`Jwt`]; made by [`Jwt::issuer`].
 ///
-/// Keys and an audience have to be configured, or building fails.
+/// An audience has to be configured, or building fails, and keys, unless they are discovered.
 #[must_use = "a builder verifies nothing"]
 pub struct JwtBuilder {
     issuer: Option<Arc<str>>,
     audiences: Vec<Box<str>>,
     any_audience: bool,
-    keys: Option<KeySet>,
+    keys: Option<Keys>,
     backend: Option<Backend>,
     subject: Option<ClaimPath>,
     roles: Option<ClaimPath>,
@@ -31,7 +31,7 @@ pub struct JwtBuilder {
     access_token_profile: bool,
     typed: Option<ParseTyped>,
     max_token_bytes: usize,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 impl JwtBuilder {
@@ -50,7 +50,7 @@ impl JwtBuilder {
             access_token_profile: false,
             typed: None,
             max_token_bytes: 16 * 1024,
-            clock: Box::new(SystemClock),
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -70,8 +70,11 @@ impl JwtBuilder {
         self
     }
 
-    /// The keys that tokens are signed with: one [`Key`](super::Key), or a [`KeySet`].
-    pub fn keys(mut self, keys: impl Into<KeySet>) -> Self {
+    /// The keys that tokens are signed with: one [`Key`](super::Key), a [`KeySet`](super::KeySet),
+    /// or remote ones.
+    ///
+    /// Without this, and with the feature `jwks`, the issuer is asked where its keys are.
+    pub fn keys(mut self, keys: impl Into<Keys>) -> Self {
         self.keys = Some(keys.into());
         self
     }
@@ -127,7 +130,7 @@ impl JwtBuilder {
 
     /// Tells the time. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -151,19 +154,21 @@ impl JwtBuilder {
         self
     }
 
-    /// Builds the verifier.
+    /// Builds the verifier. Nothing is fetched before the first token, or
+    /// [`connect`](Self::connect).
     ///
     /// # Errors
     ///
-    /// If there are no keys; if there is neither an audience nor
+    /// If there are no keys and they cannot be discovered; if there is neither an audience nor
     /// [`dangerous_any_audience`](Self::dangerous_any_audience), or both; if an issuer, audience
     /// or claim path is empty; if the leeway is over an hour; if the backend is not compiled in
     /// or does not take a key; if the profile is asked for without what it requires.
     pub fn build(self) -> Result<Jwt, ConfigError> {
         self.check()?;
-        let keys = self.keys.ok_or_else(|| {
-            ConfigError::new("a JWT verifier needs the issuer's keys: call `keys`")
-        })?;
+        let keys = match self.keys {
+            Some(keys) => keys,
+            None => Keys::discovered(self.issuer.as_ref())?,
+        };
         let backend = self.backend.or_else(Backend::compiled).ok_or_else(|| {
             ConfigError::new(
                 "verifying signatures needs the feature \"aws-lc-rs\" or \"rust-crypto\" of tower-auth",
@@ -174,7 +179,7 @@ impl JwtBuilder {
             false => Types::Usual,
         };
         Ok(Jwt::new(Verifier {
-            keys: keys.on(backend)?,
+            keys: keys.source(self.issuer.as_ref(), backend, &self.clock)?,
             types,
             rules: Rules {
                 issuer: self.issuer,
@@ -190,6 +195,18 @@ impl JwtBuilder {
             max_token_bytes: self.max_token_bytes,
             clock: self.clock,
         }))
+    }
+
+    /// Builds the verifier and fetches its keys, so that what is configured wrongly fails at
+    /// start-up. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// For what [`build`](Self::build) refuses, and if no keys can be had now.
+    pub async fn connect(self) -> Result<Jwt, ConfigError> {
+        let jwt = self.build()?;
+        jwt.0.keys.connect().await?;
+        Ok(jwt)
     }
 
     fn check(&self) -> Result<(), ConfigError> {

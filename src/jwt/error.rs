@@ -88,3 +88,23 @@ impl fmt::Display for TokenError {
 }
 
 impl Error for TokenError {}
+
+/// The issuer's keys cannot be had: the source of a [`Rejection`] with status 503, for logs.
+///
+/// [`Jwt::health`](super::Jwt::health) says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeysUnavailable;
+
+impl KeysUnavailable {
+    pub(super) fn into_rejection(self) -> Rejection {
+        Rejection::unavailable(self)
+    }
+}
+
+impl fmt::Display for KeysUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the issuer's keys cannot be fetched now")
+    }
+}
+
+impl Error for KeysUnavailable {}

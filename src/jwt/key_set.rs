@@ -14,8 +14,8 @@ use std::{fs, path::Path};
 ///    refused.
 #[derive(Clone, Debug)]
 pub struct KeySet {
-    keys: Vec<Key>,
-    left_out: Vec<LeftOut>,
+    pub(super) keys: Vec<Key>,
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// A key of a JWK Set that cannot be used, see [`KeySet::left_out`].
@@ -26,6 +26,13 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
+    pub(super) fn new(kid: Option<&str>, reason: &ConfigError) -> Self {
+        Self {
+            kid: kid.map(Into::into),
+            reason: reason.to_string().into(),
+        }
+    }
+
     /// What the set calls the key.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
@@ -64,29 +71,16 @@ impl KeySet {
     /// If the text is no JWK Set, if no key of it can be used, if two cannot be told apart, or
     /// if it mixes secrets with public keys: who publishes the latter publishes the former.
     pub fn from_jwks(jwks: &str) -> Result<Self, ConfigError> {
-        let set = Value::object(jwks)
-            .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))?;
-        let entries = set
-            .named("keys")
-            .and_then(Value::elements)
-            .ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))?;
         let mut keys = Vec::new();
         let mut left_out = Vec::new();
-        for entry in entries {
+        for entry in entries(jwks)? {
             let jwk = Jwk::new(entry);
-            match jwk.key() {
+            match jwk.key(Algorithm::RS256) {
                 Ok(key) => keys.push(key),
-                Err(error) => {
-                    let kid = jwk.id();
-                    let reason = error.to_string();
-                    log::key_left_out(kid.as_deref(), &reason);
-                    left_out.push(LeftOut {
-                        kid: kid.as_deref().map(Into::into),
-                        reason: reason.into(),
-                    });
-                }
+                Err(error) => left_out.push(LeftOut::new(jwk.id().as_deref(), &error)),
             }
         }
+        log::keys_left_out(&left_out);
         if keys.iter().any(Key::is_secret) && !keys.iter().all(Key::is_secret) {
             return Err(ConfigError::new(
                 "a JWK Set holds either secrets or public keys",
@@ -132,8 +126,7 @@ impl KeySet {
         }
         let mut rest = keys.as_slice();
         while let Some((key, others)) = rest.split_first() {
-            let same = |other: &Key| key.kid() == other.kid() && key.is_for(other.algorithm());
-            if others.iter().any(same) {
+            if others.iter().any(|other| key.is_like(other)) {
                 return Err(ConfigError::new(match key.kid() {
                     Some(kid) => format!("two keys for {} are called {kid:?}", key.algorithm()),
                     None => format!("two keys for {} have no \"kid\"", key.algorithm()),
@@ -168,6 +161,15 @@ impl KeySet {
     }
 }
 
+/// What a JWK Set lists (RFC 7517 section 5).
+pub(super) fn entries(jwks: &str) -> Result<impl Iterator<Item = Value<'_>>, ConfigError> {
+    let set = Value::object(jwks)
+        .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))?;
+    set.named("keys")
+        .and_then(Value::elements)
+        .ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))
+}
+
 fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenError> {
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
@@ -178,6 +180,11 @@ fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenErr
 impl Key {
     fn is_for(&self, algorithm: Algorithm) -> bool {
         self.algorithm() == algorithm
+    }
+
+    /// Whether no token could tell the two apart.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.kid() == other.kid() && self.is_for(other.algorithm())
     }
 }
 

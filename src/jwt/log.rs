@@ -1,13 +1,17 @@
 //! What is told to the log; silent without the feature `tracing`.
 
-/// A key of a JWK Set was left out. Neither argument is secret.
-pub(super) fn key_left_out(key_id: Option<&str>, reason: &str) {
+use super::LeftOut;
+
+/// Keys of a JWK Set were left out. Nothing of it is secret.
+pub(crate) fn keys_left_out(keys: &[LeftOut]) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(
-        kid = key_id,
-        reason,
-        "a key of a JWK Set cannot be used and is left out"
-    );
+    for key in keys {
+        tracing::warn!(
+            kid = key.kid(),
+            reason = key.reason(),
+            "a key of a JWK Set cannot be used and is left out"
+        );
+    }
     #[cfg(not(feature = "tracing"))]
-    let _ = (key_id, reason);
+    let _ = keys;
 }

@@ -45,9 +45,15 @@ mod compact;
 mod date;
 mod error;
 mod header;
+mod health;
 mod key;
 mod key_set;
-mod log;
+mod keys;
+pub(crate) mod log;
+mod peek;
+#[cfg(feature = "jwks")]
+pub(crate) mod published;
+pub(crate) mod source;
 mod verifier;
 
 #[cfg(test)]
@@ -56,7 +62,9 @@ mod signature_tests;
 pub use algorithm::Algorithm;
 pub use backend::Backend;
 pub use builder::JwtBuilder;
-pub use error::TokenError;
+pub use error::{KeysUnavailable, TokenError};
+pub use health::Health;
 pub use key::Key;
 pub use key_set::{KeySet, LeftOut};
+pub use keys::Keys;
 pub use verifier::Jwt;

@@ -34,7 +34,7 @@ fn verify(keys: &KeySet, backend: Backend, token: &str) -> Result<Vec<u8>, Token
     let mut payload = Vec::new();
     let token = Compact::split(token.as_bytes(), 16 * 1024)?;
     jwt.0
-        .check_signature(&token, &mut payload, &mut Vec::new())?;
+        .check_signature(keys, &token, &mut payload, &mut Vec::new())?;
     token.payload(&mut payload)?;
     Ok(payload)
 }

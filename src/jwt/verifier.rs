@@ -1,19 +1,24 @@
 //! [`Jwt`]: the verifier.
 
 use super::{
-    JwtBuilder, KeySet, TokenError,
+    Health, JwtBuilder, KeySet, KeysUnavailable, TokenError,
     claims::Rules,
     compact::{Compact, MAX_SIGNATURE},
     header::{Header, Types},
+    peek::Plausible,
+    source::{Answer, Remote, Source, Waiting, Want},
 };
 use crate::{
-    Clock, Identity, Verdict, Verify, bearer, clock,
+    Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
     json::{Member, Members, Object},
 };
 use std::{fmt, sync::Arc};
 
 /// How many members a token has room for before memory has to grow; most have fewer.
 const USUAL_MEMBERS: usize = 16;
+
+/// How many fetches one token waits for: for one that was under way, and for one of its own.
+const FETCHES: usize = 2;
 
 /// Verifies JSON Web Tokens of one issuer. Cloning is cheap.
 ///
@@ -23,11 +28,11 @@ const USUAL_MEMBERS: usize = 16;
 pub struct Jwt(pub(super) Arc<Verifier>);
 
 pub(super) struct Verifier {
-    pub(super) keys: KeySet,
+    pub(super) keys: Source,
     pub(super) types: Types,
     pub(super) rules: Rules,
     pub(super) max_token_bytes: usize,
-    pub(super) clock: Box<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Jwt {
@@ -48,36 +53,122 @@ impl Jwt {
     pub(super) fn new(verifier: Verifier) -> Self {
         Self(Arc::new(verifier))
     }
+
+    /// How the issuer's keys are, for a readiness probe. Cheap; nothing is fetched for it.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.0.keys.health(self.0.rules.issuer.as_ref())
+    }
+}
+
+/// Why a token cannot be judged with the keys at hand.
+#[derive(Clone, Copy)]
+enum Lack {
+    Set,
+    Key,
 }
 
 impl Verify<bearer::Token> for Jwt {
     fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
-        let identity = self.0.identity(token.as_bytes());
-        Verdict::ready(identity.map_err(TokenError::into_rejection))
+        match self.0.judge(token.as_bytes()) {
+            Judged::Done(result) => Verdict::ready(result),
+            Judged::Fetch(waiting) => {
+                Verdict::pending(Arc::clone(&self.0).judge_later(token, waiting))
+            }
+        }
     }
 }
 
+/// What is known about a token without waiting.
+enum Judged {
+    Done(Result<Identity, Rejection>),
+    /// Keys have to be fetched first.
+    Fetch(Waiting),
+}
+
 impl Verifier {
-    fn identity(&self, token: &[u8]) -> Result<Identity, TokenError> {
+    fn judge(&self, token: &[u8]) -> Judged {
+        let now = clock::now(&*self.clock);
+        // The set comes first, then the token: see `source`.
+        let lack = match self.keys.current(now) {
+            Some(_) => {
+                let snapshot = self.keys.snapshot();
+                match self.identity(token, &snapshot.keys, now) {
+                    Err(TokenError::UnknownKey) => Lack::Key,
+                    result => return Judged::Done(result.map_err(TokenError::into_rejection)),
+                }
+            }
+            None => Lack::Set,
+        };
+        match &self.keys {
+            Source::Fixed(_) => Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
+            Source::Remote(remote) => self.without_key(&**remote, token, lack, now),
+        }
+    }
+
+    async fn judge_later(
+        self: Arc<Self>,
+        token: bearer::Token,
+        mut waiting: Waiting,
+    ) -> Result<Identity, Rejection> {
+        for _ in 0..FETCHES {
+            waiting.await;
+            match self.judge(token.as_bytes()) {
+                Judged::Done(result) => return result,
+                Judged::Fetch(again) => waiting = again,
+            }
+        }
+        Err(KeysUnavailable.into_rejection())
+    }
+
+    /// What becomes of a token whose key is not at hand. Only one that may be good is worth a
+    /// fetch.
+    #[cold]
+    fn without_key(&self, remote: &dyn Remote, token: &[u8], lack: Lack, now: u64) -> Judged {
+        let plausible = Plausible {
+            types: self.types,
+            issuer: self.rules.issuer.as_deref(),
+            not_expired_at: now.saturating_sub(self.rules.leeway),
+        };
+        let key_id = match plausible.key_id(token, self.max_token_bytes) {
+            Ok(key_id) => key_id,
+            Err(error) => return Judged::Done(Err(error.into_rejection())),
+        };
+        let want = match lack {
+            Lack::Set => Want::Set,
+            Lack::Key => Want::Key(key_id.as_deref()),
+        };
+        match remote.ask(&want) {
+            Answer::Unknown => Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
+            Answer::Unavailable(retry_after) => {
+                let rejection = KeysUnavailable.into_rejection();
+                Judged::Done(Err(rejection.with_retry_after(retry_after)))
+            }
+            Answer::Wait => Judged::Fetch(remote.fetch(&want)),
+        }
+    }
+
+    fn identity(&self, token: &[u8], keys: &KeySet, now: u64) -> Result<Identity, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         // Both serve the header first, then the payload, which the identity keeps.
         let mut text = Vec::new();
         let mut members = Vec::with_capacity(USUAL_MEMBERS);
-        self.check_signature(&token, &mut text, &mut members)?;
+        self.check_signature(keys, &token, &mut text, &mut members)?;
         token.payload(&mut text)?;
         let payload = Object::parse(text, members).map_err(|_| TokenError::Payload)?;
-        self.rules.identity(payload, clock::now(&*self.clock))
+        self.rules.identity(payload, now)
     }
 
     pub(super) fn check_signature(
         &self,
+        keys: &KeySet,
         token: &Compact<'_>,
         text: &mut Vec<u8>,
         members: &mut Vec<Member>,
     ) -> Result<(), TokenError> {
         token.header(text)?;
         let header = Members::read(text, members).map_err(|_| TokenError::Header)?;
-        let key = self.keys.select(&Header::read(header, self.types)?)?;
+        let key = keys.select(&Header::read(header, self.types)?)?;
         let mut signature = [0; MAX_SIGNATURE];
         let signature = token.signature(&mut signature)?;
         if !key.verify(token.signed, signature) {

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
+pub mod origin;
+pub mod signer;
 pub mod wire;
 
 use bytes::Bytes;

@@ -6,11 +6,7 @@ use super::common::wire::{Wire, serve_axum};
 use super::support::{TokenError, builder};
 use axum::{Router, response::Response, routing::get};
 use std::error::Error;
-use tower_auth::{
-    AuthLayer, Identity, Rejection,
-    bearer::Bearer,
-    jwt::{JwtBuilder, KeySet},
-};
+use tower_auth::{AuthLayer, Identity, Rejection, bearer::Bearer, jwt::JwtBuilder};
 
 /// One connection to a server that takes tokens.
 pub struct Server(Wire);
@@ -39,7 +35,7 @@ impl Server {
     }
 
     /// A server with these keys, and the usual issuer and audience.
-    pub async fn with(keys: impl Into<KeySet>) -> Self {
+    pub async fn with(keys: impl Into<tower_auth::jwt::Keys>) -> Self {
         Self::of(builder(keys)).await
     }
 

@@ -126,7 +126,7 @@ pub(crate) fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW)
 }
 
-pub(crate) fn builder(keys: impl Into<KeySet>) -> JwtBuilder {
+pub(crate) fn builder(keys: impl Into<tower_auth::jwt::Keys>) -> JwtBuilder {
     Jwt::issuer(ISSUER).audience(AUDIENCE).keys(keys).clock(now)
 }
 

@@ -19,8 +19,9 @@ impl<'a> Jwk<'a> {
         self.0.named("kid")?.as_str()
     }
 
-    /// The key, if it is one that can verify signatures.
-    pub(in crate::jwt) fn key(&self) -> Result<Key, ConfigError> {
+    /// The key, if it is one that can verify signatures; `rsa` is what one of RSA is for that
+    /// does not say.
+    pub(in crate::jwt) fn key(&self, rsa: Algorithm) -> Result<Key, ConfigError> {
         let kind = self
             .text("kty")?
             .ok_or_else(|| ConfigError::new("\"kty\" is missing"))?;
@@ -41,7 +42,7 @@ impl<'a> Jwk<'a> {
             }
             "RSA" => {
                 self.is_public()?;
-                let algorithm = named.unwrap_or(Algorithm::RS256);
+                let algorithm = named.unwrap_or(rsa);
                 (
                     algorithm,
                     checks::rsa(algorithm, &self.bytes("n")?, &self.bytes("e")?)?,

@@ -91,7 +91,7 @@ impl Key {
     pub fn from_jwk(jwk: &str) -> Result<Self, ConfigError> {
         let jwk = Value::object(jwk)
             .map_err(|error| ConfigError::new("this is not a JSON Web Key").with_source(error))?;
-        Jwk::new(jwk).key()
+        Jwk::new(jwk).key(Algorithm::RS256)
     }
 
     /// The same key under this name, which tokens call it by (`kid`).
@@ -153,6 +153,19 @@ impl Key {
             Some((_, prepared)) => prepared.verify(message, signature),
             None => false,
         }
+    }
+
+    /// Whether the other is the same public key, for the same algorithm and under the same name.
+    #[allow(dead_code, reason = "only remote sets are compared")]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let material = match (&self.shared.material, &other.shared.material) {
+            (Material::Rsa(one), Material::Rsa(two)) => one == two,
+            (Material::Point(one), Material::Point(two)) => one == two,
+            (Material::Ed25519(one), Material::Ed25519(two)) => one == two,
+            // Of secrets nobody should ask.
+            _ => false,
+        };
+        material && self.id == other.id && self.shared.algorithm == other.shared.algorithm
     }
 
     pub(super) fn is_secret(&self) -> bool {

@@ -1,0 +1,80 @@
+//! [`Keys`]: what [`JwtBuilder::keys`](super::JwtBuilder::keys) takes.
+
+use super::{
+    Backend, Key, KeySet,
+    source::{Context, Plan, Snapshot, Source},
+};
+use crate::{Clock, ConfigError};
+use std::{fmt, sync::Arc};
+
+/// Where the keys of an issuer come from: a [`Key`], a [`KeySet`], or, with the feature `jwks`,
+/// `RemoteKeys`.
+pub struct Keys(Kind);
+
+enum Kind {
+    Fixed(KeySet),
+    #[allow(dead_code, reason = "only the feature `jwks` plans")]
+    Planned(Box<dyn Plan>),
+}
+
+impl Keys {
+    #[allow(dead_code, reason = "only the feature `jwks` plans")]
+    pub(crate) fn planned(plan: impl Plan + 'static) -> Self {
+        Self(Kind::Planned(Box::new(plan)))
+    }
+
+    /// What serves when none are configured.
+    pub(super) fn discovered(issuer: Option<&Arc<str>>) -> Result<Self, ConfigError> {
+        match issuer {
+            #[cfg(feature = "jwks")]
+            Some(_) => Ok(crate::jwks::RemoteKeys::discover().into()),
+            #[cfg(not(feature = "jwks"))]
+            Some(_) => Err(ConfigError::new(
+                "a JWT verifier needs the issuer's keys: call `keys`, or enable the feature \"jwks\" of tower-auth, which discovers them",
+            )),
+            None => Err(ConfigError::new(
+                "a JWT verifier of any issuer's tokens needs keys: call `keys`",
+            )),
+        }
+    }
+
+    pub(super) fn source(
+        self,
+        issuer: Option<&Arc<str>>,
+        backend: Backend,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Source, ConfigError> {
+        Ok(match self.0 {
+            Kind::Fixed(keys) => Source::Fixed(Snapshot {
+                keys: keys.on(backend)?,
+                generation: 0,
+            }),
+            Kind::Planned(plan) => Source::Remote(plan.source(Context {
+                issuer: issuer.cloned(),
+                backend,
+                clock: Arc::clone(clock),
+            })?),
+        })
+    }
+}
+
+impl From<Key> for Keys {
+    fn from(key: Key) -> Self {
+        Self(Kind::Fixed(key.into()))
+    }
+}
+
+impl From<KeySet> for Keys {
+    fn from(keys: KeySet) -> Self {
+        Self(Kind::Fixed(keys))
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Fixed(keys) => keys.fmt(f),
+            Kind::Planned(plan) => plan.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! [`Source`]: where a verifier's keys are, now.
+//!
+//! Who verifies reads in this order, so that no race lets a withdrawn key live on:
+//!
+//! 1. [`Source::current`]: the generation, if the set is inside its stale limit.
+//! 2. [`Source::snapshot`]: the set with its own generation. What was verified with it is tagged
+//!    with that one, and counts for as long as it is the current one.
+//! 3. The token is verified with the snapshot. No lock is held.
+#![cfg_attr(
+    not(feature = "jwks"),
+    allow(dead_code, reason = "only that has remote keys")
+)]
+
+use super::{Backend, Health, KeySet};
+use crate::{Clock, ConfigError};
+use std::{
+    fmt,
+    future::{Future, ready},
+    ops::Deref,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+/// A set of keys as it was at one moment.
+pub(crate) struct Snapshot {
+    pub(crate) keys: KeySet,
+    /// Changes with every change of the set, and only then.
+    pub(crate) generation: u64,
+}
+
+/// A verifier's keys: fixed, or kept up to date by somebody.
+pub(crate) enum Source {
+    Fixed(Snapshot),
+    Remote(Box<dyn Remote>),
+}
+
+/// Keys that change while the server runs.
+///
+/// Whoever publishes a set stores the snapshot first, then the generation, then the end of the
+/// stale limit; whoever reads goes the other way round.
+pub(crate) trait Remote: Send + Sync {
+    /// The generation of the current set. Cheap; takes no lock.
+    fn generation(&self) -> u64;
+
+    /// Until when the current set may be used, in seconds since 1970; 0 if there is none. Cheap;
+    /// takes no lock.
+    fn good_until(&self) -> u64;
+
+    /// The current set.
+    fn snapshot(&self) -> Arc<Snapshot>;
+
+    /// What becomes of a token for want of keys. Starts nothing.
+    fn ask(&self, want: &Want<'_>) -> Answer;
+
+    /// Fetches the set, or waits for the fetch that is under way. Nothing happens before it is
+    /// polled; dropped, it ends no fetch.
+    fn fetch(&self, want: &Want<'_>) -> Waiting;
+
+    /// Fetches the set for the first time, and tells what is wrong.
+    fn connect(&self) -> Connecting;
+
+    fn health(&self) -> Health;
+}
+
+pub(crate) type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<(), ConfigError>> + Send>>;
+
+/// What a token lacks.
+pub(crate) enum Want<'a> {
+    /// Any set: there is none yet, or it is past its stale limit.
+    Set,
+    /// The key of this name, or a nameless one: the set is good, and does not hold it.
+    Key(Option<&'a str>),
+}
+
+/// What becomes of a token for want of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// There is no such key.
+    Unknown,
+    /// Nobody can tell, for about so long.
+    Unavailable(Duration),
+    /// It has to wait for a fetch.
+    Wait,
+}
+
+/// What a [`Plan`] gets to know of the verifier.
+pub(crate) struct Context {
+    pub(crate) issuer: Option<Arc<str>>,
+    pub(crate) backend: Backend,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Remote keys before the verifier is built.
+pub(crate) trait Plan: fmt::Debug + Send + Sync {
+    /// Without I/O.
+    fn source(self: Box<Self>, context: Context) -> Result<Box<dyn Remote>, ConfigError>;
+}
+
+impl Source {
+    /// The generation, if the set may be used at this time.
+    pub(crate) fn current(&self, now: u64) -> Option<u64> {
+        match self {
+            Self::Fixed(snapshot) => Some(snapshot.generation),
+            // In this order: a limit that was moved says that the generation was, too.
+            Self::Remote(remote) => (now < remote.good_until()).then(|| remote.generation()),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> impl Deref<Target = Snapshot> {
+        match self {
+            Self::Fixed(snapshot) => Held::Borrowed(snapshot),
+            Self::Remote(remote) => Held::Shared(remote.snapshot()),
+        }
+    }
+
+    pub(super) async fn connect(&self) -> Result<(), ConfigError> {
+        let connecting = match self {
+            Self::Fixed(_) => Box::pin(ready(Ok(()))),
+            Self::Remote(remote) => remote.connect(),
+        };
+        connecting.await
+    }
+
+    pub(super) fn health(&self, issuer: Option<&Arc<str>>) -> Health {
+        match self {
+            Self::Fixed(snapshot) => Health::fixed(issuer, &snapshot.keys),
+            Self::Remote(remote) => remote.health(),
+        }
+    }
+}
+
+enum Held<'a> {
+    Borrowed(&'a Snapshot),
+    Shared(Arc<Snapshot>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        match self {
+            Self::Borrowed(snapshot) => snapshot,
+            Self::Shared(snapshot) => snapshot,
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.snapshot().keys.fmt(f)
+    }
+}

@@ -1,55 +1,140 @@
-//! A short list of names in one allocation, however many there are.
+//! A short list of names in at most one allocation, however many there are.
 
-use std::fmt;
+use crate::json::{Object, Span, Value};
+use std::{borrow::Cow, iter};
 
-/// Roles or scopes, one after another, each behind its length. No separator: a name may hold
-/// any character, and must not become two.
-#[derive(Clone, Default)]
-pub(super) struct Names(Vec<u8>);
+/// Roles or scopes.
+#[derive(Clone)]
+pub(crate) enum Names {
+    /// One after another, each behind its length. No separator: a name may hold any character,
+    /// and must not become two.
+    Own(Vec<u8>),
+    /// One string in the claims, words separated by spaces.
+    Words(Span),
+    /// An array in the claims, of strings that are not escaped.
+    List(Span),
+}
 
-/// Bytes; enough for what most tokens list.
+/// Bytes; enough for what most lists hold.
 const USUAL: usize = 96;
 
+#[allow(dead_code, reason = "only token verifiers have claims")]
 impl Names {
-    pub(super) fn push(&mut self, name: &str) {
-        // A name of 4 GiB would not have got here; it is left out rather than cut.
-        let Ok(len) = u32::try_from(name.len()) else {
-            return;
-        };
-        if self.0.capacity() == 0 {
-            self.0.reserve(USUAL);
+    /// The words of a string in these claims (RFC 8693 section 4.2).
+    pub(crate) fn words(claims: &Object, text: Cow<'_, str>) -> Self {
+        if let Cow::Borrowed(text) = text
+            && let Some(span) = Span::within(claims.as_str(), text)
+        {
+            return Self::Words(span);
         }
-        self.0.extend_from_slice(&len.to_ne_bytes());
-        self.0.extend_from_slice(name.as_bytes());
+        Self::own(words(&text))
     }
 
-    pub(super) fn extend(&mut self, names: impl IntoIterator<Item = impl AsRef<str>>) {
+    /// The elements of an array in these claims; `None` if it holds anything but strings.
+    pub(crate) fn list(claims: &Object, array: Value<'_>) -> Option<Self> {
+        let mut is_plain = true;
+        for element in array.elements()? {
+            is_plain &= matches!(element.as_str()?, Cow::Borrowed(_));
+        }
+        if is_plain && let Some(span) = Span::within(claims.as_str(), array.text()) {
+            return Some(Self::List(span));
+        }
+        Some(Self::own(array.elements()?.filter_map(Value::as_str)))
+    }
+
+    /// One name, whatever characters it holds.
+    pub(crate) fn one(name: &str) -> Self {
+        Self::own(iter::once(name))
+    }
+
+    fn own(names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut own = Vec::new();
         for name in names {
-            self.push(name.as_ref());
+            push(&mut own, name.as_ref());
         }
+        Self::Own(own)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        let mut rest = self.0.as_slice();
-        std::iter::from_fn(move || {
-            let (len, names) = rest.split_first_chunk()?;
-            let len = usize::try_from(u32::from_ne_bytes(*len)).ok()?;
-            let (name, others) = names.split_at_checked(len)?;
-            rest = others;
-            std::str::from_utf8(name).ok()
-        })
+    /// Adds names to those there are, which may lie in these claims.
+    pub(super) fn extend(
+        &mut self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+        claims: &str,
+    ) {
+        let mut own = match std::mem::take(self) {
+            Self::Own(own) => own,
+            elsewhere => {
+                let mut own = Vec::new();
+                elsewhere.iter(claims).for_each(|name| push(&mut own, name));
+                own
+            }
+        };
+        for name in names {
+            push(&mut own, name.as_ref());
+        }
+        *self = Self::Own(own);
+    }
+
+    pub(super) fn iter<'a>(&'a self, claims: &'a str) -> Iter<'a> {
+        match self {
+            Self::Own(own) => Iter::Own(own),
+            Self::Words(span) => Iter::Words(span.of(claims).split(' ')),
+            Self::List(span) => Iter::List(Value::scanned(span.of(claims)).strings()),
+        }
     }
 }
 
-impl fmt::Debug for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+impl Default for Names {
+    fn default() -> Self {
+        Self::Own(Vec::new())
     }
+}
+
+/// The names of a list.
+pub(super) enum Iter<'a> {
+    Own(&'a [u8]),
+    Words(std::str::Split<'a, char>),
+    List(crate::json::Strings<'a>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        match self {
+            Self::Own(rest) => {
+                let (len, names) = rest.split_first_chunk()?;
+                let len = usize::try_from(u32::from_ne_bytes(*len)).ok()?;
+                let (name, others) = names.split_at_checked(len)?;
+                *rest = others;
+                std::str::from_utf8(name).ok()
+            }
+            Self::Words(words) => words.find(|word| !word.is_empty()),
+            Self::List(strings) => strings.next(),
+        }
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|word| !word.is_empty())
+}
+
+fn push(own: &mut Vec<u8>, name: &str) {
+    // A name of 4 GiB would not have got here; it is left out rather than cut.
+    let Ok(len) = u32::try_from(name.len()) else {
+        return;
+    };
+    if own.capacity() == 0 {
+        own.reserve(USUAL);
+    }
+    own.extend_from_slice(&len.to_ne_bytes());
+    own.extend_from_slice(name.as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_come_back_as_they_went_in() {
@@ -62,7 +147,38 @@ mod tests {
             &"x".repeat(1000),
         ];
         let mut list = Names::default();
-        list.extend(names);
-        assert!(list.iter().eq(names));
+        list.extend(names, "");
+        assert!(list.iter("").eq(names));
+    }
+
+    fn claims(value: &serde_json::Value) -> Object {
+        let text = serde_json::json!({ "before": [1, "x"], "names": value, "after": "y" });
+        Object::parse(text.to_string().into_bytes(), Vec::new()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_in_claims_reads_as_it_would_on_its_own(names in proptest::collection::vec(".{0,6}", 0..5)) {
+            let claims = claims(&names.clone().into());
+            let list = Names::list(&claims, claims.at(&"names".into()).unwrap()).unwrap();
+            prop_assert!(list.iter(claims.as_str()).eq(names.iter().map(String::as_str)));
+            let mut more = list;
+            more.extend(["more"], claims.as_str());
+            prop_assert!(more.iter("").eq(names.iter().map(String::as_str).chain(["more"])));
+        }
+
+        #[test]
+        fn words_in_claims_are_what_lies_between_spaces(text in "[a-c\"\\\\é ]{0,12}") {
+            let claims = claims(&text.clone().into());
+            let value = claims.at(&"names".into()).unwrap();
+            let names = Names::words(&claims, value.as_str().unwrap());
+            prop_assert!(names.iter(claims.as_str()).eq(text.split(' ').filter(|word| !word.is_empty())));
+        }
+    }
+
+    #[test]
+    fn what_is_no_string_is_no_name() {
+        let claims = claims(&serde_json::json!(["a", 1]));
+        assert!(Names::list(&claims, claims.at(&"names".into()).unwrap()).is_none());
     }
 }

@@ -21,8 +21,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use scan::{MAX_DEPTH, Member};
-pub(crate) use value::Value;
+pub(crate) use scan::{MAX_DEPTH, Member, Span};
+pub(crate) use value::{Strings, Value};
 
 use crate::ClaimPath;
 use std::{borrow::Cow, fmt, str};

@@ -14,14 +14,26 @@ pub(crate) struct Member {
     value: Span,
 }
 
+/// Where a part of a text lies.
 #[derive(Clone, Copy)]
-struct Span {
+pub(crate) struct Span {
     start: u32,
     end: u32,
 }
 
 impl Span {
-    fn of<'a>(&self, text: &'a str) -> &'a str {
+    /// Where this part of the text lies; `None` if it is none.
+    pub(crate) fn within(text: &str, part: &str) -> Option<Self> {
+        let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+        let end = start.checked_add(part.len())?;
+        let span = Self {
+            start: u32::try_from(start).ok()?,
+            end: u32::try_from(end).ok()?,
+        };
+        (end <= text.len() && span.of(text).len() == part.len()).then_some(span)
+    }
+
+    pub(crate) fn of<'a>(&self, text: &'a str) -> &'a str {
         text.get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
@@ -34,7 +46,7 @@ impl Member {
     }
 
     pub(super) fn value<'a>(&self, text: &'a str) -> Value<'a> {
-        Value::new(self.value.of(text))
+        Value::scanned(self.value.of(text))
     }
 }
 
@@ -102,7 +114,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn spanned(&mut self) -> Result<Value<'a>, JsonError> {
         let start = self.at;
         self.value(MAX_DEPTH, &mut Vec::new())?;
-        Ok(Value::new(
+        Ok(Value::scanned(
             self.text.get(start..self.at).unwrap_or_default(),
         ))
     }

@@ -20,8 +20,18 @@ impl<'a> Value<'a> {
     }
 
     /// Of a value that the scanner has seen.
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn scanned(text: &'a str) -> Self {
         Self(text)
+    }
+
+    /// As it stands in the text.
+    pub(crate) fn text(self) -> &'a str {
+        self.0
+    }
+
+    /// What an array of strings holds; an escaped one ends it.
+    pub(crate) fn strings(self) -> Strings<'a> {
+        Strings(self.inside(b'['))
     }
 
     /// As a type of the application's; `None` if it is not one.
@@ -92,6 +102,22 @@ impl<'a> Value<'a> {
     fn inside(self, bracket: u8) -> Option<Scanner<'a>> {
         let mut scanner = Scanner::new(self.0);
         scanner.eat(bracket).then_some(scanner)
+    }
+}
+
+/// The strings of an array, see [`Value::strings`].
+pub(crate) struct Strings<'a>(Option<Scanner<'a>>);
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let scanner = self.0.as_mut()?;
+        scanner.next_item()?;
+        match scanner.spanned().ok()?.as_str()? {
+            Cow::Borrowed(text) => Some(text),
+            Cow::Owned(_) => None,
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use super::{
     date::{self, Round},
 };
 use crate::{
-    ClaimPath, Identity, clock,
+    ClaimPath, Identity,
+    identity::{Facts, Names, Text},
     json::{Object, Value},
 };
 use std::{any::Any, borrow::Cow, sync::Arc};
@@ -105,45 +106,41 @@ impl Rules {
         if subject.contains(char::is_control) {
             return Err(TokenError::ClaimType);
         }
-        let mut identity = Identity::new(subject);
-        if let Some(issuer) = &self.issuer {
-            identity = identity.with_issuer(Arc::clone(issuer));
-        } else if let Some(issuer) = claims.iss {
-            identity = identity.with_issuer(text(issuer)?);
-        }
-        if let Some(expiry) = expiry {
-            identity = identity.with_expiry(clock::at(expiry));
-        }
-        if let Some(jti) = claims.jti {
-            identity = identity.with_token_id(text(jti)?); // RFC 7519 section 4.1.7
-        }
-        if let Some(auth_time) = claims.auth_time {
-            let seconds = date::read(auth_time, Round::Down).ok_or(TokenError::ClaimType)?;
-            identity = identity.with_authenticated_at(clock::at(seconds));
-        }
-        if let Some(iat) = claims.iat {
-            let seconds = date::read(iat, Round::Down).ok_or(TokenError::ClaimType)?;
-            identity = identity.with_issued_at(clock::at(seconds));
-        }
-        // What cannot be read could not be revoked.
-        if let Some(sid) = claims.sid {
-            identity = identity.with_session_id(text(sid)?);
-        }
+        let issuer = match (&self.issuer, claims.iss) {
+            (Some(issuer), _) => Some(Arc::clone(issuer)),
+            (None, Some(iss)) => Some(text(iss)?.into()),
+            (None, None) => None,
+        };
+        let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
+        // What cannot be read could not be revoked, either.
+        let id = |value| Ok(Text::of(&payload, text(value)?));
         let scopes = match &self.scopes {
             None => claims.scope,
             Some(path) => payload.at(path),
         };
-        if let Some(scopes) = scopes {
-            identity = with_scopes(identity, scopes)?;
-        }
-        if let Some(roles) = self.roles.as_ref().and_then(|path| payload.at(path)) {
-            identity = with_roles(identity, roles)?;
-        }
-        if let Some(parse) = self.typed {
-            let typed = parse(payload.as_str()).ok_or(TokenError::TypedClaims)?;
-            identity = identity.with_typed_claims(typed);
-        }
-        Ok(identity.with_claims(payload))
+        let roles = self.roles.as_ref().and_then(|path| payload.at(path));
+        let typed = match self.typed {
+            Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
+            None => None,
+        };
+        let facts = Facts {
+            issuer,
+            subject: Text::of(&payload, subject),
+            roles: roles.map_or(Ok(Names::default()), |roles| read_roles(&payload, roles))?,
+            scopes: scopes.map_or(Ok(Names::default()), |scopes| read_scopes(&payload, scopes))?,
+            expires_at: expiry,
+            authenticated_at: claims.auth_time.map(date).transpose()?,
+            issued_at: claims.iat.map(date).transpose()?,
+            token_id: claims.jti.map(id).transpose()?, // RFC 7519 section 4.1.7
+            session_id: claims.sid.map(id).transpose()?,
+            claims: None,
+            typed,
+            data: None,
+        };
+        Ok(Identity::of(Arc::new(Facts {
+            claims: Some(payload),
+            ..facts
+        })))
     }
 
     /// RFC 7519 section 4.1.1; compared as it stands (RFC 8725 section 3.8).
@@ -231,34 +228,21 @@ fn check_profile(claims: &Registered<'_>) -> Result<(), TokenError> {
 
 /// A string separated by spaces (RFC 8693 section 4.2), or an array of strings, as many issuers
 /// have it.
-fn with_scopes(identity: Identity, scopes: Value<'_>) -> Result<Identity, TokenError> {
+fn read_scopes(payload: &Object, scopes: Value<'_>) -> Result<Names, TokenError> {
     match scopes.as_str() {
-        Some(text) => {
-            let scopes = text.split(' ').filter(|scope| !scope.is_empty());
-            Ok(identity.with_scopes(scopes))
-        }
-        None => Ok(identity.with_scopes(strings(scopes)?)),
+        Some(text) => Ok(Names::words(payload, text)),
+        None => Names::list(payload, scopes).ok_or(TokenError::ClaimType),
     }
 }
 
 /// One role, whatever characters it holds, or an array of them.
-fn with_roles(identity: Identity, roles: Value<'_>) -> Result<Identity, TokenError> {
+fn read_roles(payload: &Object, roles: Value<'_>) -> Result<Names, TokenError> {
     match roles.as_str() {
-        Some(role) => Ok(identity.with_role(role)),
-        None => Ok(identity.with_roles(strings(roles)?)),
+        Some(role) => Ok(Names::one(&role)),
+        None => Names::list(payload, roles).ok_or(TokenError::ClaimType),
     }
 }
 
 fn text(value: Value<'_>) -> Result<Cow<'_, str>, TokenError> {
     value.as_str().ok_or(TokenError::ClaimType)
-}
-
-/// An array of nothing but strings.
-fn strings<'a>(value: Value<'a>) -> Result<impl Iterator<Item = Cow<'a, str>>, TokenError> {
-    let mut all = value.elements().ok_or(TokenError::ClaimType)?;
-    if !all.all(Value::is_string) {
-        return Err(TokenError::ClaimType);
-    }
-    let elements = value.elements().into_iter().flatten();
-    Ok(elements.filter_map(Value::as_str))
 }

@@ -1,0 +1,77 @@
+//! [`Facts`]: what a verifier said, in little memory.
+//!
+//! Most of what a token says lies in its claims already, which an identity keeps: it is pointed
+//! to there instead of copied, unless it is escaped.
+
+use super::names::Names;
+use crate::json::{Object, Span};
+use std::{any::Any, borrow::Cow, sync::Arc};
+
+/// What a verifier said; shared by all requests with the same token or key.
+///
+/// In this order: every request reads the issuer, which so lies beside the count of references.
+/// Among a million keys each line of memory that is not touched is 100 ns saved.
+#[derive(Clone, Default)]
+#[repr(C)]
+pub(crate) struct Facts {
+    pub(crate) issuer: Option<Arc<str>>,
+    pub(crate) subject: Text,
+    pub(crate) roles: Names,
+    pub(crate) scopes: Names,
+    pub(crate) expires_at: Option<u64>,
+    pub(crate) authenticated_at: Option<u64>,
+    pub(crate) issued_at: Option<u64>,
+    pub(crate) token_id: Option<Text>,
+    pub(crate) session_id: Option<Text>,
+    pub(crate) claims: Option<Object>,
+    pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Facts {
+    pub(super) fn read<'a>(&'a self, text: &'a Text) -> &'a str {
+        match text {
+            Text::Own(text) => text,
+            Text::Claim(span) => span.of(self.claims()),
+        }
+    }
+
+    /// The text that spans point into.
+    pub(super) fn claims(&self) -> &str {
+        self.claims.as_ref().map_or("", Object::as_str)
+    }
+}
+
+/// A text of its own, or one that stands in the claims.
+#[derive(Clone)]
+pub(crate) enum Text {
+    Own(Box<str>),
+    #[allow(dead_code, reason = "only token verifiers have claims")]
+    Claim(Span),
+}
+
+#[allow(dead_code, reason = "only token verifiers have claims")]
+impl Text {
+    /// A text that was read from these claims.
+    pub(crate) fn of(claims: &Object, text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => match Span::within(claims.as_str(), text) {
+                Some(span) => Self::Claim(span),
+                None => Self::Own(text.into()),
+            },
+            Cow::Owned(text) => Self::Own(text.into()),
+        }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Own(Box::default())
+    }
+}
+
+impl From<Box<str>> for Text {
+    fn from(text: Box<str>) -> Self {
+        Self::Own(text)
+    }
+}

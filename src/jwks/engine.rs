@@ -55,10 +55,7 @@ struct Tasks {
 
 impl Engine {
     pub(super) fn new(target: Target, state: State, clock: Arc<dyn Clock>) -> Self {
-        let nothing = Snapshot {
-            keys: KeySet::empty(),
-            generation: 0,
-        };
+        let nothing = Snapshot::new(KeySet::empty(), 0);
         Self {
             target,
             clock,
@@ -171,7 +168,7 @@ impl Engine {
         {
             log::changed(&self.name(), &keys);
             let generation = current.generation.wrapping_add(1);
-            let next = Arc::new(Snapshot { keys, generation });
+            let next = Arc::new(Snapshot::new(keys, generation));
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
             self.generation.store(generation, Ordering::Release);
         }

@@ -147,17 +147,24 @@ impl KeySet {
     }
 
     /// The one key that a token with this header is verified with.
-    pub(super) fn select(&self, header: &Header<'_>) -> Result<&Key, TokenError> {
-        let fitting = self.keys.iter().filter(|key| key.is_for(header.algorithm));
+    ///
+    /// Its place, for [`at`](Self::at).
+    pub(super) fn select(&self, header: &Header<'_>) -> Result<usize, TokenError> {
+        let all = self.keys.iter().enumerate();
+        let fitting = all.clone().filter(|(_, key)| key.is_for(header.algorithm));
         let Some(kid) = header.key_id.as_deref() else {
             return only(fitting);
         };
-        let named = |key: &&Key| key.kid() == Some(kid);
+        let named = |(_, key): &(usize, &Key)| key.kid() == Some(kid);
         match fitting.clone().find(named) {
-            Some(key) => Ok(key),
-            None if self.keys.iter().any(|key| named(&key)) => Err(TokenError::KeyAlgorithm),
-            None => only(fitting.filter(|key| key.kid().is_none())),
+            Some((place, _)) => Ok(place),
+            None if all.clone().any(|each| named(&each)) => Err(TokenError::KeyAlgorithm),
+            None => only(fitting.filter(|(_, key)| key.kid().is_none())),
         }
+    }
+
+    pub(super) fn at(&self, place: usize) -> Option<&Key> {
+        self.keys.get(place)
     }
 }
 
@@ -170,9 +177,9 @@ pub(super) fn entries(jwks: &str) -> Result<impl Iterator<Item = Value<'_>>, Con
         .ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))
 }
 
-fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenError> {
+fn only<'a>(mut keys: impl Iterator<Item = (usize, &'a Key)>) -> Result<usize, TokenError> {
     match (keys.next(), keys.next()) {
-        (Some(key), None) => Ok(key),
+        (Some((place, _)), None) => Ok(place),
         _ => Err(TokenError::UnknownKey),
     }
 }

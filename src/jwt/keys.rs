@@ -45,10 +45,7 @@ impl Keys {
         clock: &Arc<dyn Clock>,
     ) -> Result<Source, ConfigError> {
         Ok(match self.0 {
-            Kind::Fixed(keys) => Source::Fixed(Snapshot {
-                keys: keys.on(backend)?,
-                generation: 0,
-            }),
+            Kind::Fixed(keys) => Source::Fixed(Snapshot::new(keys.on(backend)?, 0)),
             Kind::Planned(plan) => Source::Remote(plan.source(Context {
                 issuer: issuer.cloned(),
                 backend,

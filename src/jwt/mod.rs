@@ -45,6 +45,7 @@ mod compact;
 mod date;
 mod error;
 mod header;
+mod headers;
 mod health;
 mod key;
 mod key_set;

@@ -36,8 +36,7 @@ impl Plausible<'_> {
         max_bytes: usize,
     ) -> Result<Option<String>, TokenError> {
         let token = Compact::split(token, max_bytes)?;
-        let (mut text, mut members) = (Vec::new(), Vec::new());
-        token.header(&mut text)?;
+        let (text, mut members) = (token.header()?, Vec::new());
         let header = Members::read(&text, &mut members).map_err(|_| TokenError::Header)?;
         let header = Header::read(header, self.types)?;
         if header.algorithm.is_symmetric() {
@@ -62,7 +61,5 @@ impl Plausible<'_> {
 }
 
 fn payload(token: &Compact<'_>) -> Result<Object, TokenError> {
-    let mut text = Vec::new();
-    token.payload(&mut text)?;
-    Object::parse(text, Vec::new()).map_err(|_| TokenError::Payload)
+    Object::parse(token.payload(0)?, Vec::new()).map_err(|_| TokenError::Payload)
 }

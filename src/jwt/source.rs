@@ -11,7 +11,7 @@
     allow(dead_code, reason = "only that has remote keys")
 )]
 
-use super::{Backend, Health, KeySet};
+use super::{Backend, Health, Key, KeySet, TokenError, headers::Headers};
 use crate::{Clock, ConfigError};
 use std::{
     fmt,
@@ -27,6 +27,37 @@ pub(crate) struct Snapshot {
     pub(crate) keys: KeySet,
     /// Changes with every change of the set, and only then.
     pub(crate) generation: u64,
+    headers: Headers,
+}
+
+impl Snapshot {
+    pub(crate) fn new(keys: KeySet, generation: u64) -> Self {
+        Self {
+            keys,
+            generation,
+            headers: Headers::default(),
+        }
+    }
+
+    /// Passes the key of a token with this first segment to a check. `read` says its place among
+    /// the keys, unless a token with the same segment was good before.
+    pub(super) fn check(
+        &self,
+        encoded: &str,
+        read: impl FnOnce() -> Result<usize, TokenError>,
+        check: impl FnOnce(&Key) -> Result<(), TokenError>,
+    ) -> Result<(), TokenError> {
+        let known = self.headers.key(encoded);
+        let place = match known {
+            Some(place) => place,
+            None => read()?,
+        };
+        check(self.keys.at(place).ok_or(TokenError::UnknownKey)?)?;
+        if known.is_none() {
+            self.headers.remember(encoded, place);
+        }
+        Ok(())
+    }
 }
 
 /// A verifier's keys: fixed, or kept up to date by somebody.

@@ -1,16 +1,16 @@
 //! [`Jwt`]: the verifier.
 
 use super::{
-    Health, JwtBuilder, KeySet, KeysUnavailable, TokenError,
+    Health, JwtBuilder, KeysUnavailable, TokenError,
     claims::Rules,
-    compact::{Compact, MAX_SIGNATURE},
+    compact::Compact,
     header::{Header, Types},
     peek::Plausible,
-    source::{Answer, Remote, Source, Waiting, Want},
+    source::{Answer, Remote, Snapshot, Source, Waiting, Want},
 };
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
-    json::{Member, Members, Object},
+    json::{Members, Object},
 };
 use std::{fmt, sync::Arc};
 
@@ -93,7 +93,7 @@ impl Verifier {
         let lack = match self.keys.current(now) {
             Some(_) => {
                 let snapshot = self.keys.snapshot();
-                match self.identity(token, &snapshot.keys, now) {
+                match self.identity(token, &snapshot, now) {
                     Err(TokenError::UnknownKey) => Lack::Key,
                     result => return Judged::Done(result.map_err(TokenError::into_rejection)),
                 }
@@ -148,33 +148,32 @@ impl Verifier {
         }
     }
 
-    fn identity(&self, token: &[u8], keys: &KeySet, now: u64) -> Result<Identity, TokenError> {
+    fn identity(
+        &self,
+        token: &[u8],
+        snapshot: &Snapshot,
+        now: u64,
+    ) -> Result<Identity, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
-        // Both serve the header first, then the payload, which the identity keeps.
-        let mut text = Vec::new();
-        let mut members = Vec::with_capacity(USUAL_MEMBERS);
-        self.check_signature(keys, &token, &mut text, &mut members)?;
-        token.payload(&mut text)?;
-        let payload = Object::parse(text, members).map_err(|_| TokenError::Payload)?;
-        self.rules.identity(payload, now)
+        self.check_signature(snapshot, &token)?;
+        let payload = Object::parse(token.payload(0)?, Vec::with_capacity(USUAL_MEMBERS));
+        self.rules
+            .identity(payload.map_err(|_| TokenError::Payload)?, now)
     }
 
     pub(super) fn check_signature(
         &self,
-        keys: &KeySet,
+        snapshot: &Snapshot,
         token: &Compact<'_>,
-        text: &mut Vec<u8>,
-        members: &mut Vec<Member>,
     ) -> Result<(), TokenError> {
-        token.header(text)?;
-        let header = Members::read(text, members).map_err(|_| TokenError::Header)?;
-        let key = keys.select(&Header::read(header, self.types)?)?;
-        let mut signature = [0; MAX_SIGNATURE];
-        let signature = token.signature(&mut signature)?;
-        if !key.verify(token.signed, signature) {
-            return Err(TokenError::Signature);
-        }
-        Ok(())
+        let read = || {
+            let (text, mut members) = (token.header()?, Vec::new());
+            let header = Members::read(&text, &mut members).map_err(|_| TokenError::Header)?;
+            snapshot.keys.select(&Header::read(header, self.types)?)
+        };
+        snapshot.check(token.encoded_header(), read, |key| {
+            token.check_signature(|signature| key.verify(token.signed, signature))
+        })
     }
 }
 

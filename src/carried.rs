@@ -1,7 +1,7 @@
 //! [`Carried`]: what bearer tokens and API keys have in common.
 
 use crate::{
-    Attempt, Credential, Found, Location, Rejection, Verdict, Verify,
+    Attempt, Credential, Found, Location, Rejection, Verify,
     place::{Locations, Sent},
     realm::Realm,
     scheme::Admit,
@@ -14,6 +14,8 @@ pub(crate) struct Carried<V> {
     pub(crate) locations: Locations,
     /// The layer's own otherwise.
     pub(crate) realm: Option<Realm>,
+    /// The size above which a credential is refused unread.
+    pub(crate) max_bytes: usize,
     pub(crate) verifier: V,
 }
 
@@ -22,12 +24,14 @@ impl<V> Carried<V> {
     pub(crate) fn new(
         scheme: &'static str,
         locations: impl IntoIterator<Item = Location>,
+        max_bytes: usize,
         verifier: V,
     ) -> Self {
         Self {
             scheme,
             locations: Locations::new(locations),
             realm: None,
+            max_bytes,
             verifier,
         }
     }
@@ -69,14 +73,17 @@ impl<V> Carried<V> {
         C: From<Credential>,
     {
         let verdict = match sent {
-            Ok(sent) if is_well_formed(sent.as_bytes()) => {
-                match self.verifier.verify_borrowed(sent.as_bytes()) {
-                    Some(answer) => Verdict::ready(answer),
-                    None => self.verifier.verify(sent.into_credential().into()),
-                }
+            Ok(sent) if sent.as_bytes().len() > self.max_bytes => {
+                Err(Rejection::malformed()).into()
             }
-            Ok(_) => Verdict::ready(Err(Rejection::malformed())),
-            Err(rejection) => Verdict::ready(Err(rejection)),
+            Ok(sent) => match self.verifier.verify_borrowed(sent.as_bytes()) {
+                // What passes is well-formed, by contract.
+                Some(Ok(identity)) => Ok(identity).into(),
+                _ if !is_well_formed(sent.as_bytes()) => Err(Rejection::malformed()).into(),
+                Some(Err(rejection)) => Err(rejection).into(),
+                None => self.verifier.verify(sent.into_credential().into()),
+            },
+            Err(rejection) => Err(rejection).into(),
         };
         let mut attempt = Attempt::new(self.scheme, found.anywhere()?, verdict);
         attempt.realm = self.realm;

@@ -22,7 +22,8 @@ pub trait Verify<C>: Send + Sync + 'static {
     /// The answer to credentials that are one string of bytes, if it is there without keeping
     /// them; `None` to be asked by [`verify`](Self::verify), which must answer alike.
     ///
-    /// Only this crate's verifiers have their own, which save a copy.
+    /// Only this crate's verifiers have their own, which save a copy. They let nothing pass that
+    /// is not of the scheme's form: that is looked at only where they do not pass it.
     #[doc(hidden)]
     fn verify_borrowed(&self, _: &[u8]) -> Option<Result<Identity, Rejection>> {
         None

@@ -40,7 +40,7 @@ impl<V: Verify<Key>> ApiKey<V> {
     #[track_caller]
     #[must_use]
     pub fn new(locations: impl IntoIterator<Item = Location>, verifier: V) -> Self {
-        Self(Carried::new(NAME, locations, verifier))
+        Self(Carried::new(NAME, locations, MAX_SIZE, verifier))
     }
 
     /// API keys in the header field of this name.

@@ -19,7 +19,6 @@ const MAX_TOKEN_SIZE: usize = 16 * 1024;
 /// [module](super).
 pub struct Bearer<V> {
     carried: Carried<V>,
-    max_token_bytes: usize,
 }
 
 impl<V: Verify<Token>> Bearer<V> {
@@ -27,8 +26,12 @@ impl<V: Verify<Token>> Bearer<V> {
     #[must_use]
     pub fn new(verifier: V) -> Self {
         Self {
-            carried: Carried::new(NAME, [Location::authorization(NAME)], verifier),
-            max_token_bytes: MAX_TOKEN_SIZE,
+            carried: Carried::new(
+                NAME,
+                [Location::authorization(NAME)],
+                MAX_TOKEN_SIZE,
+                verifier,
+            ),
         }
     }
 
@@ -71,7 +74,7 @@ impl<V: Verify<Token>> Bearer<V> {
     /// Sets the size above which a token is refused unread, in bytes; 16 KiB by default.
     #[must_use]
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
-        self.max_token_bytes = bytes;
+        self.carried.max_bytes = bytes;
         self
     }
 }
@@ -90,8 +93,7 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
     }
 
     fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
-        let is_token = |bytes: &[u8]| syntax::is_b64token(bytes, self.max_token_bytes);
-        self.carried.attempt(head, admit, is_token)
+        self.carried.attempt(head, admit, syntax::is_b64token)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
@@ -107,7 +109,7 @@ impl<V> fmt::Debug for Bearer<V> {
         f.debug_struct("Bearer")
             .field("locations", &self.carried.locations)
             .field("realm", &self.carried.realm)
-            .field("max_token_bytes", &self.max_token_bytes)
+            .field("max_token_bytes", &self.carried.max_bytes)
             .finish_non_exhaustive()
     }
 }

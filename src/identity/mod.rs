@@ -57,6 +57,16 @@ impl Prepared {
     pub(crate) fn identity(&self) -> Identity {
         Identity::of(Arc::clone(&self.0))
     }
+
+    /// The token that is kept behind its claims.
+    pub(crate) fn token(&self) -> &[u8] {
+        self.0.claims.as_ref().map_or(&[], Object::behind)
+    }
+
+    /// The memory of claims and token, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.claims.as_ref().map_or(0, Object::memory)
+    }
 }
 
 impl From<Identity> for Prepared {
@@ -189,7 +199,10 @@ impl Identity {
     #[allow(dead_code, reason = "only token verifiers have claims")]
     pub(crate) fn with_claims(mut self, claims: Object) -> Self {
         let facts = self.facts_mut();
-        debug_assert!(facts.claims.is_none(), "texts point into the claims there are");
+        debug_assert!(
+            facts.claims.is_none(),
+            "texts point into the claims there are"
+        );
         facts.claims = Some(claims);
         self
     }

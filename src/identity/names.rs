@@ -79,7 +79,7 @@ impl Names {
         match self {
             Self::Own(own) => Iter::Own(own),
             Self::Words(span) => Iter::Words(span.of(claims).split(' ')),
-            Self::List(span) => Iter::List(Value::scanned(span.of(claims)).strings()),
+            Self::List(span) => Iter::List(Value::kept(span.of(claims)).strings()),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! No name twice in one object.
 
-use super::{JsonError, scan::Member, text};
+use super::{
+    JsonError,
+    scan::{Member, Text},
+    text,
+};
 use std::collections::HashSet;
 
 /// Up to how many names each is compared with each.
@@ -10,16 +14,10 @@ const FEW: usize = 16;
 ///
 /// A header is read before its signature is checked, so that anybody may send thousands of
 /// names: beyond a few they go through a set with a random seed, and the cost stays linear.
-pub(super) fn refuse(text: &str, members: &[Member]) -> Result<(), JsonError> {
-    let mut names = [""; FEW];
-    let mut escaped = false;
-    for (name, member) in names.iter_mut().zip(members) {
-        *name = member.name(text);
-        escaped |= text::is_escaped(name);
-    }
-    let unique = match names.get(..members.len()) {
-        Some(names) if !escaped => all_differ(names),
-        _ => {
+pub(super) fn refuse(text: Text<'_>, members: &[Member]) -> Result<(), JsonError> {
+    let unique = match members.len() <= FEW && text.plain {
+        true => all_differ(text, members),
+        false => {
             let mut seen = HashSet::with_capacity(members.len());
             let names = members.iter().map(|member| member.name(text));
             names.map(text::unescape).all(|name| seen.insert(name))
@@ -28,12 +26,32 @@ pub(super) fn refuse(text: &str, members: &[Member]) -> Result<(), JsonError> {
     unique.then_some(()).ok_or(JsonError::Duplicate)
 }
 
-fn all_differ(mut names: &[&str]) -> bool {
-    while let Some((name, rest)) = names.split_first() {
-        if rest.contains(name) {
+/// Few names, and nothing escaped: one word of each is compared, and the rest where that is the
+/// same.
+fn all_differ(text: Text<'_>, members: &[Member]) -> bool {
+    let mut words = [0; FEW];
+    for (word, member) in words.iter_mut().zip(members) {
+        *word = member.fingerprint(text);
+    }
+    let words = words.get(..members.len()).unwrap_or_default();
+    let alike = words.iter().enumerate().any(|(i, word)| {
+        // Without an early end, so that it is done many words at a time.
+        let others = words.get(..i).unwrap_or_default();
+        others
+            .iter()
+            .fold(false, |alike, other| alike | (other == word))
+    });
+    !alike || names_differ(text, members)
+}
+
+#[cold]
+fn names_differ(text: Text<'_>, mut members: &[Member]) -> bool {
+    while let Some((member, rest)) = members.split_first() {
+        let name = member.name(text);
+        if rest.iter().any(|other| other.name(text) == name) {
             return false;
         }
-        names = rest;
+        members = rest;
     }
     true
 }

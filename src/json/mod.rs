@@ -25,7 +25,9 @@ pub(crate) use scan::{MAX_DEPTH, Member, Span};
 pub(crate) use value::{Strings, Value};
 
 use crate::ClaimPath;
+use scan::Text;
 use std::{borrow::Cow, fmt, str};
+use zeroize::Zeroize;
 
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,11 @@ impl std::error::Error for JsonError {}
 /// A JSON object that owns its text.
 #[derive(Clone)]
 pub(crate) struct Object {
+    /// The object, and what is kept behind it.
     text: String,
+    /// Where the object ends, in bytes.
+    end: usize,
+    plain: bool,
     members: Vec<Member>,
 }
 
@@ -61,14 +67,42 @@ impl Object {
     /// Reads an object, using memory that may have served before.
     pub(crate) fn parse(text: Vec<u8>, mut members: Vec<Member>) -> Result<Self, JsonError> {
         let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
-        scan::object(&text, &mut members)?;
-        Ok(Self { text, members })
+        let whole = Text::new(&text);
+        scan::object(whole, &mut members)?;
+        let plain = whole.plain;
+        Ok(Self {
+            end: text.len(),
+            text,
+            plain,
+            members,
+        })
+    }
+
+    /// Keeps a secret in the same piece of memory, behind the object. It is wiped with it.
+    pub(crate) fn keep_behind(&mut self, secret: &str) {
+        self.text.truncate(self.end);
+        // Memory that has to grow is not wiped; nothing secret is in it yet.
+        self.text.push_str(secret);
+    }
+
+    /// What is kept behind the object.
+    pub(crate) fn behind(&self) -> &[u8] {
+        self.text.as_bytes().get(self.end..).unwrap_or_default()
+    }
+
+    /// The memory it takes, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let members = size_of::<Member>().saturating_mul(self.members.capacity());
+        self.text.capacity().saturating_add(members)
     }
 
     /// The members in the order of the text.
     pub(crate) fn members(&self) -> Members<'_> {
         Members {
-            text: &self.text,
+            text: Text {
+                text: self.as_str(),
+                plain: self.plain,
+            },
             spans: &self.members,
         }
     }
@@ -81,32 +115,40 @@ impl Object {
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.text
+        self.text.get(..self.end).unwrap_or_default()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
+        self.as_str().as_bytes()
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if self.text.len() > self.end {
+            self.text.zeroize();
+        }
     }
 }
 
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What it holds may be private.
-        write!(f, "Object({} bytes)", self.text.len())
+        write!(f, "Object({} bytes)", self.end)
     }
 }
 
 /// The members of an object whose text lies elsewhere.
 #[derive(Clone, Copy)]
 pub(crate) struct Members<'a> {
-    text: &'a str,
+    text: Text<'a>,
     spans: &'a [Member],
 }
 
 impl<'a> Members<'a> {
     /// Reads an object; `spans` is memory that may have served before.
     pub(crate) fn read(text: &'a [u8], spans: &'a mut Vec<Member>) -> Result<Self, JsonError> {
-        let text = str::from_utf8(text).map_err(|_| JsonError::Syntax)?;
+        let text = Text::new(str::from_utf8(text).map_err(|_| JsonError::Syntax)?);
         scan::object(text, spans)?;
         Ok(Self { text, spans })
     }
@@ -114,9 +156,14 @@ impl<'a> Members<'a> {
     /// Names and values in the order of the text.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> + use<'a> {
         let text = self.text;
-        self.spans
-            .iter()
-            .map(move |span| (text::unescape(span.name(text)), span.value(text)))
+        self.spans.iter().map(move |span| {
+            let name = span.name(text);
+            let name = match text.plain {
+                true => Cow::Borrowed(name),
+                false => text::unescape(name),
+            };
+            (name, span.value(text))
+        })
     }
 
     /// The value of the member with this name.

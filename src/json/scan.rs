@@ -41,19 +41,67 @@ impl Span {
 
 impl Member {
     /// The name, still escaped.
-    pub(super) fn name<'a>(&self, text: &'a str) -> &'a str {
-        self.name.of(text)
+    pub(super) fn name<'a>(&self, text: Text<'a>) -> &'a str {
+        self.name.of(text.text)
     }
 
-    pub(super) fn value<'a>(&self, text: &'a str) -> Value<'a> {
-        Value::scanned(self.value.of(text))
+    pub(super) fn value<'a>(&self, text: Text<'a>) -> Value<'a> {
+        Value::scanned(Text {
+            text: self.value.of(text.text),
+            ..text
+        })
+    }
+
+    /// The beginning of the name, in one word: names that differ in it differ.
+    pub(super) fn fingerprint(&self, text: Text<'_>) -> u64 {
+        let start = self.name.start as usize;
+        let length = self.name.end.saturating_sub(self.name.start);
+        // Behind a name there is at least `":0}`; what little is missing is padded.
+        let bytes = text.text.as_bytes();
+        let eight = match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
+            Some(eight) => *eight,
+            None => {
+                let mut padded = [0; 8];
+                let rest = bytes.get(start..).unwrap_or_default();
+                for (to, from) in padded.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                padded
+            }
+        };
+        let word = u64::from_le_bytes(eight);
+        match length {
+            0 => 0,
+            // Without what is behind the name.
+            1..8 => word & (u64::MAX >> (64 - 8 * length)),
+            _ => word.rotate_left(length % 64),
+        }
+    }
+}
+
+/// A text, and whether it is plain: without a backslash or a control character anywhere, so that
+/// every string in it reads as it stands and ends with the next quote.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a> {
+    pub(super) text: &'a str,
+    pub(super) plain: bool,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        // Without an early end, so that it is done many bytes at a time.
+        let is_plain = |plain, &byte: &u8| plain & (byte >= 0x20) & (byte != b'\\');
+        Self {
+            text,
+            plain: text.as_bytes().iter().fold(true, is_plain),
+        }
     }
 }
 
 /// Scans a text that is one object; `members` are then those of that object.
-pub(super) fn object(text: &str, members: &mut Vec<Member>) -> Result<(), JsonError> {
+pub(super) fn object(text: Text<'_>, members: &mut Vec<Member>) -> Result<(), JsonError> {
     members.clear();
-    if u32::try_from(text.len()).is_err() {
+    if u32::try_from(text.text.len()).is_err() {
         return Err(JsonError::Syntax);
     }
     let mut scanner = Scanner::new(text);
@@ -70,13 +118,14 @@ pub(super) fn object(text: &str, members: &mut Vec<Member>) -> Result<(), JsonEr
 #[derive(Clone)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
+    plain: bool,
     /// Never beyond the text's length, so that adding one cannot overflow.
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    pub(super) fn new(Text { text, plain }: Text<'a>) -> Self {
+        Self { text, plain, at: 0 }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -114,9 +163,10 @@ impl<'a> Scanner<'a> {
     pub(super) fn spanned(&mut self) -> Result<Value<'a>, JsonError> {
         let start = self.at;
         self.value(MAX_DEPTH, &mut Vec::new())?;
-        Ok(Value::scanned(
-            self.text.get(start..self.at).unwrap_or_default(),
-        ))
+        Ok(Value::scanned(Text {
+            text: self.text.get(start..self.at).unwrap_or_default(),
+            plain: self.plain,
+        }))
     }
 
     fn value(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
@@ -186,7 +236,11 @@ impl<'a> Scanner<'a> {
             }
         }
         self.expect(b'}')?;
-        duplicates::refuse(self.text, members.get(first..).unwrap_or_default())
+        let text = Text {
+            text: self.text,
+            plain: self.plain,
+        };
+        duplicates::refuse(text, members.get(first..).unwrap_or_default())
     }
 
     fn name(&mut self) -> Result<Span, JsonError> {
@@ -200,6 +254,9 @@ impl<'a> Scanner<'a> {
 
     fn string(&mut self) -> Result<(), JsonError> {
         self.expect(b'"')?;
+        if self.plain {
+            return self.to_quote();
+        }
         loop {
             self.plain();
             match self.peek() {
@@ -212,6 +269,26 @@ impl<'a> Scanner<'a> {
                 _ => return Err(JsonError::Syntax),
             }
         }
+    }
+
+    /// Steps over the next quote.
+    #[inline]
+    fn to_quote(&mut self) -> Result<(), JsonError> {
+        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
+            let quotes = zeros(u64::from_le_bytes(*eight) ^ QUOTES) & HIGH;
+            if quotes != 0 {
+                let plain = quotes.trailing_zeros() as usize / 8;
+                self.at = self.at.saturating_add(plain).saturating_add(1);
+                return Ok(());
+            }
+            self.at = self.at.saturating_add(8);
+            rest = behind;
+        }
+        let plain = rest.iter().position(|&byte| byte == b'"');
+        let plain = plain.ok_or(JsonError::Syntax)?;
+        self.at = self.at.saturating_add(plain).saturating_add(1);
+        Ok(())
     }
 
     /// Steps to the next quote, backslash or control character, eight bytes at a time.
@@ -301,16 +378,21 @@ impl<'a> Scanner<'a> {
     }
 }
 
+const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+
 /// Sets the high bit of each byte that is a quote, a backslash or a control character.
 ///
 /// A borrow may set bits above the lowest one that is right, so only that one counts.
 fn special_bytes(word: u64) -> u64 {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
-    const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
-    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
-    let zeros = |word: u64| word.wrapping_sub(LOW) & !word;
     let controls = word.wrapping_sub(SPACES) & !word;
     (zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | controls) & HIGH
+}
+
+/// Sets the high bit of each byte that is zero, with the same borrow.
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word
 }

@@ -2,7 +2,7 @@
 
 use super::{
     JsonError,
-    scan::{self, Scanner},
+    scan::{self, Scanner, Text},
     text,
 };
 use serde::de::DeserializeOwned;
@@ -10,23 +10,32 @@ use std::borrow::Cow;
 
 /// The text of one value.
 #[derive(Clone, Copy)]
-pub(crate) struct Value<'a>(&'a str);
+pub(crate) struct Value<'a>(Text<'a>);
 
 impl<'a> Value<'a> {
     /// A text that is one object.
     pub(crate) fn object(text: &'a str) -> Result<Self, JsonError> {
+        let text = Text::new(text);
         scan::object(text, &mut Vec::new())?;
-        Ok(Self(text.trim_matches([' ', '\t', '\n', '\r'])))
+        Ok(Self(Text {
+            text: text.text.trim_matches([' ', '\t', '\n', '\r']),
+            ..text
+        }))
     }
 
     /// Of a value that the scanner has seen.
-    pub(crate) fn scanned(text: &'a str) -> Self {
+    pub(super) fn scanned(text: Text<'a>) -> Self {
         Self(text)
+    }
+
+    /// Of a value that the scanner has seen, kept as text.
+    pub(crate) fn kept(text: &'a str) -> Self {
+        Self(Text { text, plain: false })
     }
 
     /// As it stands in the text.
     pub(crate) fn text(self) -> &'a str {
-        self.0
+        self.0.text
     }
 
     /// What an array of strings holds; an escaped one ends it.
@@ -36,36 +45,41 @@ impl<'a> Value<'a> {
 
     /// As a type of the application's; `None` if it is not one.
     pub(crate) fn to<T: DeserializeOwned>(self) -> Option<T> {
-        serde_json::from_str(self.0).ok()
+        serde_json::from_str(self.0.text).ok()
     }
 
     /// What a string reads as; without a copy, unless it is escaped.
     pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
-        Some(text::unescape(self.raw_str()?))
+        let raw = self.raw_str()?;
+        Some(match self.0.plain {
+            true => Cow::Borrowed(raw),
+            false => text::unescape(raw),
+        })
     }
 
     /// Whether this is this string.
     pub(crate) fn is_str(self, other: &str) -> bool {
-        self.raw_str().is_some_and(|raw| text::is(raw, other))
+        let is = |raw| raw == other || (!self.0.plain && text::is(raw, other));
+        self.raw_str().is_some_and(is)
     }
 
     fn raw_str(self) -> Option<&'a str> {
-        self.0.strip_prefix('"')?.strip_suffix('"')
+        self.0.text.strip_prefix('"')?.strip_suffix('"')
     }
 
     pub(crate) fn is_string(self) -> bool {
-        self.0.starts_with('"')
+        self.0.text.starts_with('"')
     }
 
     pub(crate) fn is_true(self) -> bool {
-        self.0 == "true"
+        self.0.text == "true"
     }
 
     /// The exact text of a number.
     pub(crate) fn as_number(self) -> Option<&'a str> {
-        self.0
-            .starts_with(|first: char| first == '-' || first.is_ascii_digit())
-            .then_some(self.0)
+        let text = self.0.text;
+        text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+            .then_some(text)
     }
 
     /// What an array holds.

@@ -2,6 +2,7 @@
 
 use super::{
     Backend, Jwt, Keys,
+    cache::{Cache, Limits},
     claims::{ParseTyped, Rules},
     header::Types,
     verifier::Verifier,
@@ -31,6 +32,7 @@ pub struct JwtBuilder {
     access_token_profile: bool,
     typed: Option<ParseTyped>,
     max_token_bytes: usize,
+    cache: Option<Limits>,
     clock: Arc<dyn Clock>,
 }
 
@@ -50,6 +52,7 @@ impl JwtBuilder {
             access_token_profile: false,
             typed: None,
             max_token_bytes: 16 * 1024,
+            cache: Some(Limits::default()),
             clock: Arc::new(SystemClock),
         }
     }
@@ -140,6 +143,35 @@ impl JwtBuilder {
         self
     }
 
+    /// Verifies every token anew, and remembers none.
+    pub fn without_cache(mut self) -> Self {
+        self.cache = None;
+        self
+    }
+
+    /// How many verified tokens are remembered. Default: 16,384; 0 for none.
+    ///
+    /// A remembered token costs a look instead of a signature; its dates, the keys and
+    /// revocation count at every request all the same.
+    pub fn cache_capacity(mut self, tokens: usize) -> Self {
+        self.cache.get_or_insert_default().entries = tokens;
+        self
+    }
+
+    /// How much memory remembered tokens may take together, in bytes, about. Default: 64 MiB;
+    /// 0 for none. One takes its own length, its claims, and some 700 bytes.
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache.get_or_insert_default().bytes = bytes;
+        self
+    }
+
+    /// For how long a verified token is remembered, if it is good for that long. Default and
+    /// maximum: five minutes. Whole seconds count; zero for not at all.
+    pub fn cache_time_to_live(mut self, time_to_live: Duration) -> Self {
+        self.cache.get_or_insert_default().time_to_live = time_to_live;
+        self
+    }
+
     /// Parses the claims of every token as this type, once, for
     /// [`Identity::typed_claims`](crate::Identity::typed_claims). A token whose claims are not
     /// of this type is refused.
@@ -193,6 +225,7 @@ impl JwtBuilder {
                 typed: self.typed,
             },
             max_token_bytes: self.max_token_bytes,
+            cache: self.cache.and_then(Cache::new),
             clock: self.clock,
         }))
     }

@@ -2,6 +2,7 @@
 
 use super::{
     TokenError,
+    cache::Window,
     date::{self, Round},
 };
 use crate::{
@@ -81,11 +82,18 @@ impl<'a> Registered<'a> {
 
 impl Rules {
     /// Who the token is of, if its claims let it pass at this time.
-    pub(super) fn identity(&self, payload: Object, now: u64) -> Result<Identity, TokenError> {
+    ///
+    /// And when it does; `token` is kept behind its claims, if there is one.
+    pub(super) fn identity(
+        &self,
+        mut payload: Object,
+        now: u64,
+        token: Option<&str>,
+    ) -> Result<(Identity, Window), TokenError> {
         let claims = Registered::read(&payload)?;
         self.check_issuer(claims.iss)?;
         self.check_audience(claims.aud)?;
-        let expiry = self.check_times(&claims, now)?;
+        let (expiry, window) = self.check_times(&claims, now)?;
         if self.access_token_profile {
             check_profile(&claims)?;
         }
@@ -137,10 +145,14 @@ impl Rules {
             typed,
             data: None,
         };
-        Ok(Identity::of(Arc::new(Facts {
+        if let Some(token) = token {
+            payload.keep_behind(token);
+        }
+        let identity = Identity::of(Arc::new(Facts {
             claims: Some(payload),
             ..facts
-        })))
+        }));
+        Ok((identity, window))
     }
 
     /// RFC 7519 section 4.1.1; compared as it stands (RFC 8725 section 3.8).
@@ -181,8 +193,12 @@ impl Rules {
         found.then_some(()).ok_or(TokenError::Audience)
     }
 
-    /// RFC 7519 sections 4.1.4 to 4.1.6; gives the expiry.
-    fn check_times(&self, claims: &Registered<'_>, now: u64) -> Result<Option<u64>, TokenError> {
+    /// RFC 7519 sections 4.1.4 to 4.1.6; gives the expiry, and when all of it is so.
+    fn check_times(
+        &self,
+        claims: &Registered<'_>,
+        now: u64,
+    ) -> Result<(Option<u64>, Window), TokenError> {
         let date = |claim: Option<Value<'_>>, round| match claim {
             None => Ok(None),
             Some(value) => date::read(value, round)
@@ -190,21 +206,27 @@ impl Rules {
                 .ok_or(TokenError::ClaimType),
         };
         let expiry = date(claims.exp, Round::Down)?;
+        let mut window = Window {
+            from: 0,
+            until: u64::MAX,
+        };
         match expiry {
-            Some(expiry) if now >= expiry.saturating_add(self.leeway) => {
-                return Err(TokenError::Expired);
-            }
+            Some(expiry) => window.until = expiry.saturating_add(self.leeway),
             None if self.expiry_is_required => return Err(TokenError::MissingClaim),
-            _ => {}
+            None => {}
+        }
+        if now >= window.until && expiry.is_some() {
+            return Err(TokenError::Expired);
         }
         // The RFC asks no check of `iat`; a token from the future has a wrong date nevertheless.
         for claim in [claims.nbf, claims.iat] {
-            if date(claim, Round::Up)?.is_some_and(|start| start > now.saturating_add(self.leeway))
-            {
-                return Err(TokenError::NotYetValid);
-            }
+            let start = date(claim, Round::Up)?.unwrap_or_default();
+            window.from = window.from.max(start.saturating_sub(self.leeway));
         }
-        Ok(expiry)
+        if now < window.from {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok((expiry, window))
     }
 }
 

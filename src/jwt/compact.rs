@@ -12,6 +12,7 @@ pub(super) const MAX_SIGNATURE: usize = 1024;
 
 /// The parts of a token, still encoded.
 pub(super) struct Compact<'a> {
+    pub(super) whole: &'a str,
     /// Header and payload with the dot between them: what is signed.
     pub(super) signed: &'a [u8],
     header: &'a str,
@@ -29,6 +30,7 @@ impl<'a> Compact<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Form)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Form)?;
         Ok(Self {
+            whole: token,
             signed: signed.as_bytes(),
             header,
             payload,
@@ -84,7 +86,8 @@ fn check_decoded(
 /// Without padding, and strictly: bits that do not count have to be zero, so that a token has
 /// one spelling only (RFC 4648 section 3.5).
 fn decode(text: &str, room: usize) -> Result<Vec<u8>, TokenError> {
-    let mut decoded = Vec::with_capacity(text.len().saturating_add(room));
+    let length = URL_SAFE_NO_PAD.estimated_decoded_length(text.len());
+    let mut decoded = Vec::with_capacity(length.saturating_add(room));
     URL_SAFE_NO_PAD
         .decode_append(text.as_bytes(), &mut decoded)
         .map_err(|_| TokenError::Form)?;
@@ -109,10 +112,18 @@ mod tests {
     #[test]
     fn bits_that_do_not_count_have_to_be_zero() {
         assert!(decode("QQ", 0).is_ok());
-        for text in ["QR", "QQ==", "QQ=", "Q", "QUF", "QUE=", "QUFB\n", "+A", "/A"] {
+        for text in [
+            "QR", "QQ==", "QQ=", "Q", "QUF", "QUE=", "QUFB\n", "+A", "/A",
+        ] {
             let oracle = general_purpose::URL_SAFE_NO_PAD.decode(text).ok();
             assert_eq!(decode(text, 0).ok(), oracle, "{text}");
-            let signature = Compact { signed: b"", header: "", payload: "", signature: text };
+            let signature = Compact {
+                whole: "",
+                signed: b"",
+                header: "",
+                payload: "",
+                signature: text,
+            };
             let checked = signature.check_signature(|decoded| Some(decoded) == oracle.as_deref());
             assert_eq!(checked.is_ok(), oracle.is_some(), "{text}");
         }

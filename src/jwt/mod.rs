@@ -40,6 +40,7 @@
 mod algorithm;
 mod backend;
 mod builder;
+mod cache;
 mod claims;
 mod compact;
 mod date;

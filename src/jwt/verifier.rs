@@ -2,6 +2,7 @@
 
 use super::{
     Health, JwtBuilder, KeysUnavailable, TokenError,
+    cache::{Cache, Hash},
     claims::Rules,
     compact::Compact,
     header::{Header, Types},
@@ -33,6 +34,8 @@ pub(super) struct Verifier {
     pub(super) rules: Rules,
     pub(super) max_token_bytes: usize,
     pub(super) clock: Arc<dyn Clock>,
+    /// Tokens that have been verified.
+    pub(super) cache: Option<Cache>,
 }
 
 impl Jwt {
@@ -77,6 +80,13 @@ impl Verify<bearer::Token> for Jwt {
             }
         }
     }
+
+    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Identity, Rejection>> {
+        match self.0.judge(token) {
+            Judged::Done(result) => Some(result),
+            Judged::Fetch(_) => None,
+        }
+    }
 }
 
 /// What is known about a token without waiting.
@@ -91,9 +101,15 @@ impl Verifier {
         let now = clock::now(&*self.clock);
         // The set comes first, then the token: see `source`.
         let lack = match self.keys.current(now) {
-            Some(_) => {
+            Some(generation) => {
+                let cached = self.cache.as_ref().map(|cache| (cache, cache.hash(token)));
+                if let Some((cache, hash)) = cached
+                    && let Some(identity) = cache.get(hash, token, generation, now)
+                {
+                    return Judged::Done(Ok(identity));
+                }
                 let snapshot = self.keys.snapshot();
-                match self.identity(token, &snapshot, now) {
+                match self.identity(token, &snapshot, cached, now) {
                     Err(TokenError::UnknownKey) => Lack::Key,
                     result => return Judged::Done(result.map_err(TokenError::into_rejection)),
                 }
@@ -152,13 +168,20 @@ impl Verifier {
         &self,
         token: &[u8],
         snapshot: &Snapshot,
+        cached: Option<(&Cache, Hash)>,
         now: u64,
     ) -> Result<Identity, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         self.check_signature(snapshot, &token)?;
-        let payload = Object::parse(token.payload(0)?, Vec::with_capacity(USUAL_MEMBERS));
-        self.rules
-            .identity(payload.map_err(|_| TokenError::Payload)?, now)
+        let kept = cached.map(|_| token.whole);
+        let payload = token.payload(kept.map_or(0, str::len))?;
+        let payload = Object::parse(payload, Vec::with_capacity(USUAL_MEMBERS));
+        let payload = payload.map_err(|_| TokenError::Payload)?;
+        let (identity, window) = self.rules.identity(payload, now, kept)?;
+        if let Some((cache, hash)) = cached {
+            cache.insert(hash, &identity, snapshot.generation, window, now);
+        }
+        Ok(identity)
     }
 
     pub(super) fn check_signature(

@@ -255,7 +255,7 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<(), JsonError> {
         self.expect(b'"')?;
         if self.plain {
-            return self.to_quote();
+            return self.over_quote();
         }
         loop {
             self.plain();
@@ -273,7 +273,7 @@ impl<'a> Scanner<'a> {
 
     /// Steps over the next quote.
     #[inline]
-    fn to_quote(&mut self) -> Result<(), JsonError> {
+    fn over_quote(&mut self) -> Result<(), JsonError> {
         let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
             let quotes = zeros(u64::from_le_bytes(*eight) ^ QUOTES) & HIGH;

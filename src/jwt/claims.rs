@@ -252,7 +252,7 @@ fn check_profile(claims: &Registered<'_>) -> Result<(), TokenError> {
 /// have it.
 fn read_scopes(payload: &Object, scopes: Value<'_>) -> Result<Names, TokenError> {
     match scopes.as_str() {
-        Some(text) => Ok(Names::words(payload, text)),
+        Some(text) => Ok(Names::words(payload, &text)),
         None => Names::list(payload, scopes).ok_or(TokenError::ClaimType),
     }
 }

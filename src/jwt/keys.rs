@@ -45,7 +45,7 @@ impl Keys {
         clock: &Arc<dyn Clock>,
     ) -> Result<Source, ConfigError> {
         Ok(match self.0 {
-            Kind::Fixed(keys) => Source::Fixed(Snapshot::new(keys.on(backend)?, 0)),
+            Kind::Fixed(keys) => Source::Fixed(Box::new(Snapshot::new(keys.on(backend)?, 0))),
             Kind::Planned(plan) => Source::Remote(plan.source(Context {
                 issuer: issuer.cloned(),
                 backend,

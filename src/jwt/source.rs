@@ -62,7 +62,7 @@ impl Snapshot {
 
 /// A verifier's keys: fixed, or kept up to date by somebody.
 pub(crate) enum Source {
-    Fixed(Snapshot),
+    Fixed(Box<Snapshot>),
     Remote(Box<dyn Remote>),
 }
 

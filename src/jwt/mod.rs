@@ -46,6 +46,7 @@ mod date;
 mod error;
 mod header;
 mod health;
+mod issuers;
 mod key;
 mod key_set;
 mod keys;
@@ -54,6 +55,7 @@ mod peek;
 #[cfg(feature = "jwks")]
 pub(crate) mod published;
 pub(crate) mod source;
+mod tenants;
 mod verifier;
 
 #[cfg(test)]
@@ -64,6 +66,7 @@ pub use backend::Backend;
 pub use builder::JwtBuilder;
 pub use error::{KeysUnavailable, TokenError};
 pub use health::Health;
+pub use issuers::Issuers;
 pub use key::Key;
 pub use key_set::{KeySet, LeftOut};
 pub use keys::Keys;

@@ -94,6 +94,9 @@ fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     debugged::<RemoteKeys>();
     debugged::<fetch::HttpClient>();
     debugged::<fetch::FetchFn<fn()>>();
+    // Servers connect in tasks of their own.
+    fn spawned(_: impl Future + Send + 'static) {}
+    spawned(jwt::Jwt::issuer("https://login.example.com/").connect());
 }
 
 #[test]

@@ -37,6 +37,15 @@ async fn why(issuer: &str) -> String {
     message.unwrap_or_else(|| panic!("{error}")).to_owned()
 }
 
+/// Waits for what happens by itself.
+async fn until<F: Future<Output = bool>>(happened: impl Fn() -> F) {
+    let started = Instant::now();
+    while !happened().await {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn the_issuer_alone_is_enough() {
     let signer = Signer::new("a");
@@ -204,11 +213,7 @@ async fn an_issuer_that_comes_up_late_is_found_without_help() {
     assert_eq!(status(&jwt, &token).await, 503);
     let origin = Origin::start_at(address).await;
     publish(&origin, OPENID, &issuer, &signer);
-    let started = Instant::now();
-    while status(&jwt, &token).await != 200 {
-        assert!(started.elapsed() < Duration::from_secs(10));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until(|| async { status(&jwt, &token).await == 200 }).await;
 }
 
 #[tokio::test]
@@ -220,25 +225,77 @@ async fn keys_that_have_moved_are_found_again() {
         .dangerous_allow_http()
         .lifetime(Duration::from_secs(1));
     let jwt = builder(&issuer).keys(keys).connect().await.unwrap();
-    let new = Signer::new("b");
+    let (new, [old_token, new_token]) = {
+        let new = Signer::new("b");
+        let tokens = [&signer, &new].map(|signer| signer.token(&issuer));
+        (new, tokens)
+    };
     origin.answer("/jwks", Answer::status(404));
     origin.answer("/moved", Answer::json(set([&new])));
     origin.answer(
         OPENID,
         Answer::json(metadata(&issuer, &origin.url("/moved"))),
     );
-    tokio::time::sleep(Duration::from_millis(3500)).await;
-    assert_eq!(status(&jwt, &new.token(&issuer)).await, 200);
-    assert_eq!(status(&jwt, &signer.token(&issuer)).await, 401);
+    until(|| async { status(&jwt, &old_token).await == 401 }).await;
+    assert_eq!(status(&jwt, &new_token).await, 200);
     // The old place stays known while there is no metadata.
     origin.answer(OPENID, Answer::status(500));
     origin.answer("/moved", Answer::status(500));
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(jwt.health().last_error.is_some());
+    until(|| async { jwt.health().last_error.is_some() }).await;
     origin.answer("/moved", Answer::json(set([&new, &signer])));
-    let started = Instant::now();
-    while status(&jwt, &signer.token(&issuer)).await != 200 {
-        assert!(started.elapsed() < Duration::from_secs(10));
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    until(|| async { status(&jwt, &old_token).await == 200 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn under_load_with_rotations_and_failures_no_good_token_is_refused() {
+    let origin = Origin::start().await;
+    let issuer = origin.url("");
+    let (stays, forger) = (Signer::new("stays"), Signer::new("forger"));
+    publish(&origin, OPENID, &issuer, &stays);
+    let keys = RemoteKeys::discover()
+        .dangerous_allow_http()
+        .lifetime(Duration::from_secs(1))
+        .cooldown(Duration::from_secs(1));
+    let jwt = builder(&issuer).keys(keys).connect().await.unwrap();
+    let good = stays.token(&issuer);
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..8 {
+        let (jwt, good) = (jwt.clone(), good.clone());
+        let claims = common::signer::claims(&issuer);
+        let forged: Vec<_> = (0..100)
+            .map(|i| forger.sign_as(&format!("{caller}-{i}"), &claims))
+            .collect();
+        callers.spawn(async move {
+            let started = Instant::now();
+            let mut judged = 0;
+            while started.elapsed() < Duration::from_secs(5) {
+                assert_eq!(status(&jwt, &good).await, 200);
+                let refused = status(&jwt, &forged[judged % forged.len()]).await;
+                assert!(refused == 401 || refused == 503, "{refused}");
+                judged += 1;
+                tokio::task::yield_now().await;
+            }
+            judged
+        });
     }
+    let mut round = 0;
+    while !callers.is_empty() {
+        round += 1;
+        let rotated = Signer::new(&format!("r{round}"));
+        origin.answer(
+            "/jwks",
+            match round % 4 {
+                0 => Answer::status(500),
+                1 => Answer::json("junk"),
+                2 => Answer::Reset,
+                _ => Answer::json(set([&rotated, &stays])),
+            },
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        while let Some(judged) = callers.try_join_next() {
+            eprintln!("{} judged", judged.unwrap());
+        }
+    }
+    // By a timer each second and a failure's pause, by a forger each cooldown: never by callers.
+    assert!(origin.count("/jwks") < 40, "{}", origin.count("/jwks"));
 }

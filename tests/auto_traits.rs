@@ -71,6 +71,35 @@ fn what_applications_configure_is_cloned_and_shared() {
 }
 
 #[test]
+fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
+    use tower_auth::{fetch, jwks::RemoteKeys, jwt};
+    cloned::<jwt::Jwt>();
+    cloned::<jwt::Issuers>();
+    cloned::<jwt::Health>();
+    cloned::<jwt::KeySet>();
+    shared::<jwt::JwtBuilder>();
+    shared::<jwt::Keys>();
+    shared::<RemoteKeys>();
+    cloned::<fetch::HttpClient>();
+    shared::<fetch::FetchFn<fn()>>();
+    shared::<Box<dyn fetch::Fetch>>();
+    sent::<fetch::Fetching>();
+    errors::<fetch::FetchError>();
+    errors::<jwt::KeysUnavailable>();
+    errors::<jwt::TokenError>();
+    debugged::<jwt::Jwt>();
+    debugged::<jwt::Issuers>();
+    debugged::<jwt::JwtBuilder>();
+    debugged::<jwt::Keys>();
+    debugged::<RemoteKeys>();
+    debugged::<fetch::HttpClient>();
+    debugged::<fetch::FetchFn<fn()>>();
+    // Servers connect in tasks of their own.
+    fn spawned(_: impl Future + Send + 'static) {}
+    spawned(jwt::Jwt::issuer("https://login.example.com/").connect());
+}
+
+#[test]
 fn a_marker_of_a_closure_binds_nothing() {
     // Neither the credentials nor what tells plain and async closures apart is ever held.
     shared::<VerifyFn<fn(), Rc<()>>>();

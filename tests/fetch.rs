@@ -6,6 +6,7 @@ use bytes::Bytes;
 use common::origin::{Answer, Origin};
 use http::{Request, Response};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tower_auth::fetch::{Fetch, FetchError, FetchErrorKind, HttpClient, MAX_BODY, fetch_fn};
 
 async fn fetch(client: &impl Fetch, url: String) -> Result<Response<Bytes>, FetchError> {
@@ -107,4 +108,17 @@ async fn an_application_may_bring_its_own_client() {
         fetch_fn(|_| async { Err::<Response<Bytes>, _>(FetchError::of(FetchErrorKind::TimedOut)) });
     let error = fetch(&own, "https://a.example/".into()).await.unwrap_err();
     assert_eq!(error.kind(), FetchErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn whoever_does_not_speak_tls_is_no_https_server() {
+    // The provider of cryptography is the client's own: nobody has installed one here.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 X\r\n\r\n").await.unwrap();
+    });
+    let error = fetch(&HttpClient::new().unwrap(), url).await.unwrap_err();
+    assert_eq!(error.kind(), FetchErrorKind::Connection);
 }

@@ -11,6 +11,8 @@ mod api_key;
 mod authorization;
 #[path = "../fuzz/src/basic.rs"]
 mod basic;
+#[path = "../fuzz/src/discovery.rs"]
+mod discovery;
 #[path = "../fuzz/src/jwks.rs"]
 mod jwks;
 #[path = "../fuzz/src/jwt.rs"]
@@ -117,6 +119,27 @@ fn keys_of_a_set_are_used_as_they_say_and_broken_ones_do_no_harm() {
             "set_rfc",
             "set_secrets",
             "set_shared",
+        ],
+    );
+}
+
+#[test]
+fn keys_are_taken_from_where_the_issuers_own_metadata_says() {
+    replay(
+        "discovery",
+        discovery::check,
+        &[
+            "caching_odd",
+            "caching_overflow",
+            "elsewhere",
+            "escaped_issuer",
+            "full",
+            "good",
+            "set_ambiguous_among",
+            "set_broken_among",
+            "set_same_twice",
+            "upper_scheme",
+            "uri_fragment",
         ],
     );
 }

@@ -12,6 +12,7 @@ use std::{error::Error, time::Duration};
 use tokio::{task::JoinSet, time::sleep};
 use tower_auth::{
     RejectionKind, Verify, bearer,
+    fetch::{Fetch, fetch_fn},
     jwks::RemoteKeys,
     jwt::{Algorithm, Jwt, KeysUnavailable, TokenError},
 };
@@ -448,6 +449,29 @@ async fn a_dropped_verifier_fetches_no_more() {
     let asked = client.total();
     sleep(HOUR).await;
     assert_eq!(client.total(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_panics_is_a_failed_fetch_and_no_more() {
+    let signer = Signer::new("a");
+    let client = Client::of([&signer]);
+    let inner = client.clone();
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let shaky = fetch_fn(move |request| {
+        let n = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        assert!(n % 3 == 2, "a mistake of the client's, on purpose");
+        inner.fetch(request)
+    });
+    let keys = RemoteKeys::at(JWKS).client(shaky);
+    let jwt = builder(ISSUER).keys(keys).build().unwrap();
+    let token = signer.token(ISSUER);
+    assert_eq!(status(&jwt, &token).await, 503);
+    assert_eq!(jwt.health().last_error, Some("the fetch was abandoned"));
+    sleep(10 * SECOND).await;
+    assert_eq!(status(&jwt, &token).await, 200);
+    // It goes on by itself all the same.
+    sleep(5 * HOUR).await;
+    assert!(client.count(JWKS) >= 5, "{}", client.count(JWKS));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@
 //! no client is trusted with:
 //!
 //! 1. The URL is `https`, names a host and no user. `http`, loopback included, takes a method
-//!    that names the danger, such as `JwtBuilder::dangerous_allow_http`.
+//!    that names the danger, such as `RemoteKeys::dangerous_allow_http`.
 //! 2. The whole exchange takes [`TIME_OUT`] at most.
 //! 3. A body is [`MAX_BODY`] bytes at most.
 //! 4. Only the URL that was configured or discovered is asked. Nothing out of a token is ever

@@ -4,6 +4,7 @@ use super::{
     failure::Failure,
     flight::{At, Fetched, Known, Target, Trouble},
     log,
+    shelf::Shelf,
     state::{Begun, Lack, Landed, State},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 use std::{
     hash::{BuildHasher, Hash, RandomState},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -37,9 +38,7 @@ pub(super) struct Engine {
     hasher: RandomState,
     state: Mutex<State>,
     known: Mutex<Known>,
-    current: RwLock<Arc<Snapshot>>,
-    generation: AtomicU64,
-    good_until: AtomicU64,
+    shelf: Shelf<Snapshot>,
     /// In seconds since 1970.
     fetched_at: AtomicU64,
     /// Told whenever a fetch has ended.
@@ -63,9 +62,7 @@ impl Engine {
             hasher: RandomState::new(),
             state: Mutex::new(state),
             known: Mutex::default(),
-            current: RwLock::new(Arc::new(nothing)),
-            generation: AtomicU64::new(0),
-            good_until: AtomicU64::new(0),
+            shelf: Shelf::new(nothing),
             fetched_at: AtomicU64::new(0),
             landed: watch::Sender::new(()),
             tasks: Mutex::default(),
@@ -85,19 +82,26 @@ impl Engine {
         match begun {
             Begun::Settled => return,
             Begun::Join => {}
-            Begun::Start => self.start(),
+            Begun::Start => {
+                self.take_off();
+                self.keep_up();
+            }
         }
         // It ends with the engine, which lives for as long as this.
         let _ = landed.changed().await;
     }
 
-    fn start(self: &Arc<Self>) {
+    /// Fetches the set in a task of its own, so that nobody's end is the fetch's.
+    fn take_off(self: &Arc<Self>) {
         // Made before the task: a runtime that ends may never poll it.
         let flight = Flight(Some(Arc::clone(self)));
         let flight = tokio::spawn(flight.fly());
+        lock(&self.tasks).flight = Some(flight.abort_handle());
+    }
+
+    /// Has the set fetched again from now on. A task on a runtime that has ended is replaced.
+    fn keep_up(self: &Arc<Self>) {
         let mut tasks = lock(&self.tasks);
-        tasks.flight = Some(flight.abort_handle());
-        // One on a runtime that has ended is replaced.
         if tasks.keeper.as_ref().is_none_or(AbortHandle::is_finished) {
             tasks.keeper = Some(tokio::spawn(Arc::clone(self).keep()).abort_handle());
         }
@@ -116,7 +120,7 @@ impl Engine {
             };
             let is_due = timeout_at(due, landed.changed()).await.is_err();
             if is_due && self.state().begin_scheduled(self.now()) {
-                Flight(Some(Arc::clone(&self))).fly().await;
+                self.take_off();
             }
         }
     }
@@ -168,25 +172,22 @@ impl Engine {
         {
             log::changed(&self.name(), &keys);
             let generation = current.generation.wrapping_add(1);
-            let next = Arc::new(Snapshot::new(keys, generation));
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
-            self.generation.store(generation, Ordering::Release);
+            self.shelf.put(Snapshot::new(keys, generation), generation);
         }
         // Last: see `source`.
-        let good_until = now.saturating_add(good_for);
-        self.good_until.store(good_until, Ordering::Release);
+        self.shelf.extend(now.saturating_add(good_for));
     }
 
     pub(super) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        self.shelf.generation()
     }
 
     pub(super) fn good_until(&self) -> u64 {
-        self.good_until.load(Ordering::Acquire)
+        self.shelf.good_until()
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        self.shelf.current()
     }
 
     /// How old the set is.

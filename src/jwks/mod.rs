@@ -50,6 +50,15 @@ mod log;
 mod remembered;
 mod remote;
 mod remote_keys;
+mod shelf;
 mod state;
+
+/// Of `shelf`, which a model checker has another for (`tests/model.rs`).
+mod sync {
+    pub(super) use std::sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    };
+}
 
 pub use remote_keys::RemoteKeys;

@@ -1,16 +1,19 @@
-//! JSON Web Tokens as bearer tokens: signature and claims, verified without I/O.
+//! JSON Web Tokens as bearer tokens: signature and claims.
 //!
-//! [`Jwt`] is the verifier. A token passes in this order, and fails at the first step that it
+//! [`Jwt`] is the verifier, and [`Issuers`] are several. With fixed keys nothing is ever waited
+//! for; with remote ones (feature `jwks`) only a token is whose key is not at hand. A token passes in this order, and fails at the first step that it
 //! does not pass:
 //!
 //! 1. It is no longer than [`JwtBuilder::max_token_bytes`], and has the compact form: three
 //!    parts of base64url without padding and without stray bits (RFC 7515 section 7.1).
 //! 2. Its header is a JSON object with a known `alg`, a string as `kid`, an accepted `typ`, no
 //!    `crit`, and no `b64` other than `true`. Keys that a header brings along or points to
-//!    (`jwk`, `jku`, `x5c`, `x5u`) are ignored, and nothing is ever fetched.
+//!    (`jwk`, `jku`, `x5c`, `x5u`) are ignored, and nothing is ever fetched from there.
 //! 3. A key of the [`KeySet`] is chosen by `kid`. Every [`Key`] is bound to one [`Algorithm`];
 //!    the token's `alg` has to be that one, and cannot choose another (RFC 8725 section 3.1).
-//! 4. The signature is verified. Only then is the payload read.
+//!    If it is not at hand, the keys are remote, and the token may be good (its `iss` is the
+//!    configured one, and `exp` has not passed), the issuer is asked for its keys first.
+//! 4. The signature is verified. Only then is the payload read, but for that question.
 //! 5. The payload is a JSON object in which no name occurs twice, as in the header.
 //! 6. It is no other kind of token: neither bound to a key (`cnf`) nor an event (`events`).
 //! 7. `iss` is the configured issuer, and `aud` is or holds a configured audience.
@@ -20,7 +23,9 @@
 //! 10. With [`JwtBuilder::access_token_profile`], everything that RFC 9068 requires is there.
 //!
 //! Whatever is wrong with a token, the answer is [`Rejection::invalid`](crate::Rejection::invalid)
-//! (401, `invalid_token`); which step it was is its source, a [`TokenError`], for logs.
+//! (401, `invalid_token`); which step it was is its source, a [`TokenError`], for logs. If the
+//! issuer's keys cannot be had, it is [`Rejection::unavailable`](crate::Rejection::unavailable)
+//! (503), and its source is [`KeysUnavailable`].
 //!
 //! ```
 //! use tower_auth::{Verify, bearer, jwt::{Algorithm, Jwt, Key}};
@@ -48,6 +53,7 @@ mod error;
 mod header;
 mod headers;
 mod health;
+mod issuers;
 mod key;
 mod key_set;
 mod keys;
@@ -56,6 +62,7 @@ mod peek;
 #[cfg(feature = "jwks")]
 pub(crate) mod published;
 pub(crate) mod source;
+mod tenants;
 mod verifier;
 
 #[cfg(test)]
@@ -66,6 +73,7 @@ pub use backend::Backend;
 pub use builder::JwtBuilder;
 pub use error::{KeysUnavailable, TokenError};
 pub use health::Health;
+pub use issuers::Issuers;
 pub use key::Key;
 pub use key_set::{KeySet, LeftOut};
 pub use keys::Keys;

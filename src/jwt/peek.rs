@@ -10,8 +10,7 @@ use super::{
 use crate::json::{Members, Object};
 
 /// Reads the `iss` of a token that nobody has verified.
-#[allow(dead_code, reason = "only the feature `jwks` tells issuers apart")]
-pub(crate) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {
+pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {
     let payload = payload(&Compact::split(token, max_bytes)?)?;
     let issuer = payload.members().named("iss");
     let issuer = issuer.ok_or(TokenError::MissingClaim)?;

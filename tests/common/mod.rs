@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
 pub mod origin;
+#[cfg(feature = "reqwest")]
+pub mod provider;
 pub mod signer;
 pub mod wire;
 

@@ -1,0 +1,155 @@
+//! [`Issuers`]: tokens of several issuers.
+
+use super::{Health, Jwt, JwtBuilder, TokenError, peek, tenants::Tenants};
+use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    fmt,
+    sync::Arc,
+};
+
+/// What a token may be long where no verifier says: the default of every one.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// Verifies tokens of several issuers, each by its own [`Jwt`] and no other's. Cloning is cheap.
+///
+/// 1. The `iss` of a token, which nobody has verified yet, says whose token it claims to be. It
+///    chooses the verifier, and decides nothing else.
+/// 2. That verifier judges the token with its own keys, audiences, algorithms and claims, and
+///    checks `iss` like every other claim. A key of one issuer is no good for another's tokens.
+/// 3. A token of an issuer that is none of these is refused (401). Nothing is fetched for it.
+/// 4. An issuer that cannot be reached harms its own tokens only (503).
+///
+/// ```
+/// use tower_auth::jwt::{Algorithm, Issuers, Jwt, Key};
+///
+/// # let (ours, theirs) = (Key::from_secret(Algorithm::HS256, [7; 32])?, Key::from_secret(Algorithm::HS256, [8; 32])?);
+/// let staff = Jwt::issuer("https://login.example.com/")
+///     .audience("https://api.example.com")
+///     .roles_at("roles")
+///     .keys(ours)
+///     .build()?;
+/// let partner = Jwt::issuer("https://partner.example/").audience("example-api").keys(theirs).build()?;
+/// let issuers = Issuers::new([staff, partner])?;
+/// assert!(issuers.health().all(|health| health.is_ready));
+/// # Ok::<(), tower_auth::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Issuers {
+    fixed: Arc<HashMap<Arc<str>, Jwt>>,
+    tenants: Vec<Arc<Tenants>>,
+    max_token_bytes: usize,
+}
+
+impl Issuers {
+    /// The issuers of these verifiers.
+    ///
+    /// # Errors
+    ///
+    /// If two have the same issuer, or one takes tokens of any.
+    pub fn new(issuers: impl IntoIterator<Item = Jwt>) -> Result<Self, ConfigError> {
+        let mut fixed = HashMap::new();
+        let mut max_token_bytes = MAX_TOKEN_BYTES;
+        for jwt in issuers {
+            let issuer = jwt.0.rules.issuer.clone().ok_or_else(|| {
+                ConfigError::new("a verifier of any issuer's tokens is not one among several")
+            })?;
+            max_token_bytes = max_token_bytes.max(jwt.0.max_token_bytes);
+            match fixed.entry(issuer) {
+                Entry::Occupied(entry) => {
+                    let issuer = entry.key();
+                    return Err(ConfigError::new(format!(
+                        "two verifiers have the issuer {issuer:?}"
+                    )));
+                }
+                Entry::Vacant(entry) => entry.insert(jwt),
+            };
+        }
+        Ok(Self {
+            fixed: Arc::new(fixed),
+            tenants: Vec::new(),
+            max_token_bytes,
+        })
+    }
+
+    /// Further issuers on a list, such as the tenants of a provider: each has its verifier made
+    /// by `configure` when its first token comes.
+    ///
+    /// Where they fetch their keys, let them share a client: making one takes a while.
+    ///
+    /// ```
+    /// use tower_auth::jwt::{Issuers, Jwt};
+    ///
+    /// let tenant = |id: &str| format!("https://login.microsoftonline.com/{id}/v2.0");
+    /// let issuers = Issuers::new([])?.with_tenants(
+    ///     ["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"].map(tenant),
+    ///     |issuer| Jwt::issuer(issuer).audience("api://example").roles_at("roles"),
+    /// );
+    /// # let _ = issuers;
+    /// # Ok::<(), tower_auth::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn with_tenants(
+        self,
+        allowed: impl IntoIterator<Item = impl Into<Box<str>>>,
+        configure: impl Fn(&str) -> JwtBuilder + Send + Sync + 'static,
+    ) -> Self {
+        let allowed: HashSet<Box<str>> = allowed.into_iter().map(Into::into).collect();
+        let limit = allowed.len();
+        self.with_tenants_where(limit, move |issuer| allowed.contains(issuer), configure)
+    }
+
+    /// Further issuers that a rule allows, of which `limit` have a verifier at a time. Beyond
+    /// that one is given up for the next, first one whose keys cannot be had.
+    ///
+    /// `allowed` is asked about whatever a token claims to be from, before anything about it has
+    /// been verified. An issuer that it lets pass is asked for its keys, and its tokens are good:
+    /// know your tenants, and do not settle for a prefix.
+    #[must_use]
+    pub fn with_tenants_where(
+        mut self,
+        limit: usize,
+        allowed: impl Fn(&str) -> bool + Send + Sync + 'static,
+        configure: impl Fn(&str) -> JwtBuilder + Send + Sync + 'static,
+    ) -> Self {
+        let tenants = Tenants::new(limit, Box::new(allowed), Box::new(configure));
+        self.tenants.push(Arc::new(tenants));
+        self
+    }
+
+    /// How the keys of each issuer are, for a readiness probe; of tenants those that have had a
+    /// token.
+    pub fn health(&self) -> impl Iterator<Item = Health> {
+        let fixed = self.fixed.values().map(Jwt::health);
+        fixed.chain(self.tenants.iter().flat_map(|tenants| tenants.health()))
+    }
+
+    fn of(&self, token: &[u8]) -> Result<Jwt, Rejection> {
+        let issuer =
+            peek::issuer(token, self.max_token_bytes).map_err(TokenError::into_rejection)?;
+        if let Some(jwt) = self.fixed.get(issuer.as_str()) {
+            return Ok(jwt.clone());
+        }
+        let mut tenants = self.tenants.iter();
+        tenants
+            .find_map(|tenants| tenants.of(&issuer))
+            .unwrap_or_else(|| Err(TokenError::Issuer.into_rejection()))
+    }
+}
+
+impl Verify<bearer::Token> for Issuers {
+    fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
+        match self.of(token.as_bytes()) {
+            Ok(jwt) => jwt.verify(token),
+            Err(rejection) => Verdict::ready(Err(rejection)),
+        }
+    }
+}
+
+impl fmt::Debug for Issuers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuers")
+            .field("fixed", &self.fixed.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,146 @@
+//! The swap of key sets, and the one fetch that everybody waits for, in every order that threads
+//! can take. The sources are the crate's own, over the synchronization of `loom`.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::duplicate_mod,
+    reason = "what is not modelled here is used there"
+)]
+
+/// What the sources expect around them.
+mod jwt {
+    pub mod source {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Answer {
+            Unknown,
+            Unavailable(std::time::Duration),
+            Wait,
+        }
+    }
+}
+mod sync {
+    pub use loom::sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    };
+    pub use std::sync::PoisonError;
+}
+#[path = "../src/jwks/remembered.rs"]
+mod remembered;
+#[path = "../src/jwks/shelf.rs"]
+mod shelf;
+#[path = "../src/jwks/state.rs"]
+mod state;
+
+use loom::{
+    sync::{Arc, Condvar, Mutex},
+    thread,
+};
+use shelf::Shelf;
+use state::{Begun, Lack, Landed, State, Timing};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+/// A set that knows its generation, as snapshots do.
+type Set = u64;
+
+#[test]
+fn no_race_lets_a_withdrawn_key_live_on() {
+    loom::model(|| {
+        let shelf = Arc::new(Shelf::<Set>::new(0));
+        shelf.put(1, 1);
+        shelf.extend(100);
+        let writer = shelf.clone();
+        // At 150 the first set is past its end. The second withdraws a key of it.
+        let writer = thread::spawn(move || {
+            writer.put(2, 2);
+            writer.extend(200);
+        });
+
+        // A hit in a cache of what the first set has verified: the end first.
+        let now = 150;
+        let is_good = now < shelf.good_until();
+        let generation = shelf.generation();
+        assert!(!is_good || generation == 2, "stale, and taken for current");
+
+        // A verification: what it is tagged with is what it has used.
+        let used = *shelf.current();
+        assert!(used >= generation, "an older set than the current one");
+        writer.join().unwrap();
+        // Whatever was tagged on the way counts only if it is the new set's.
+        assert_eq!(shelf.generation(), 2);
+        assert_eq!(*shelf.current(), 2);
+    });
+}
+
+/// The engine without a network: who waits, and how it is told. A counter beside a condition
+/// stands for the `watch` of the engine.
+struct Engine {
+    state: Mutex<State>,
+    landed: Mutex<u64>,
+    told: Condvar,
+    flights: AtomicUsize,
+}
+
+impl Engine {
+    fn new() -> Self {
+        let second = Duration::from_secs(1);
+        Self {
+            state: Mutex::new(State::new(Timing {
+                cooldown: second,
+                lifetime: second,
+                bounds: (second, second),
+                stale_limit: second,
+            })),
+            landed: Mutex::new(0),
+            told: Condvar::new(),
+            flights: AtomicUsize::new(0),
+        }
+    }
+
+    fn obtain(engine: &Arc<Self>, lack: Lack) {
+        let (begun, seen) = {
+            let mut state = engine.state.lock().unwrap();
+            let begun = state.begin(lack, Duration::ZERO);
+            (begun, *engine.landed.lock().unwrap())
+        };
+        match begun {
+            Begun::Settled => return,
+            Begun::Join => {}
+            Begun::Start => {
+                let flying = engine.clone();
+                thread::spawn(move || flying.fly());
+            }
+        }
+        let mut landed = engine.landed.lock().unwrap();
+        while *landed == seen {
+            landed = engine.told.wait(landed).unwrap();
+        }
+    }
+
+    fn fly(&self) {
+        self.flights.fetch_add(1, Ordering::SeqCst);
+        let landed = Landed::Fetched(Duration::from_secs(1));
+        self.state.lock().unwrap().land(landed, Duration::ZERO, 0.5);
+        *self.landed.lock().unwrap() += 1;
+        self.told.notify_all();
+    }
+}
+
+#[test]
+fn whoever_waits_is_told_and_one_fetch_serves_all() {
+    // Bounded, or the many locks take minutes; three preemptions find what there is to find.
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let engine = Arc::new(Engine::new());
+        let other = engine.clone();
+        // A deadlock here would be a waiter that nobody tells.
+        let other = thread::spawn(move || Engine::obtain(&other, Lack::Key(1)));
+        Engine::obtain(&engine, Lack::Key(2));
+        other.join().unwrap();
+        assert_eq!(engine.flights.load(Ordering::SeqCst), 1);
+    });
+}

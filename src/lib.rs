@@ -62,6 +62,7 @@
     feature = "api-key",
     doc = "| [`api_key`] | API keys: the scheme, generated keys, and keys in memory |"
 )]
+//! | [`revocation`] | refusing credentials before they expire |
 //!
 //! # Features
 //!
@@ -108,6 +109,7 @@ mod place;
 mod policy;
 mod rejection;
 mod require;
+pub mod revocation;
 mod scheme;
 mod verdict;
 mod verify;

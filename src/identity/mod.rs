@@ -234,6 +234,11 @@ impl Identity {
         self.facts.issuer.as_deref().or(self.realm.as_deref())
     }
 
+    /// The issuer that the verifier named; no realm takes its place.
+    pub(crate) fn own_issuer(&self) -> Option<&str> {
+        self.facts.issuer.as_deref()
+    }
+
     /// The roles that the credentials carry, without those they imply.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.facts.roles.iter()

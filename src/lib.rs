@@ -99,6 +99,8 @@
 
 mod auth;
 mod clock;
+#[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
+mod digest;
 mod error;
 mod event;
 mod gate;

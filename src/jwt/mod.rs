@@ -48,6 +48,7 @@ mod header;
 mod key;
 mod key_set;
 mod log;
+mod or_opaque;
 mod verifier;
 
 #[cfg(test)]
@@ -59,4 +60,5 @@ pub use builder::JwtBuilder;
 pub use error::TokenError;
 pub use key::Key;
 pub use key_set::{KeySet, LeftOut};
+pub use or_opaque::OrOpaque;
 pub use verifier::Jwt;

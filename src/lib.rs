@@ -59,6 +59,10 @@
     doc = "| [`jwt`] | JSON Web Tokens as bearer tokens |"
 )]
 #![cfg_attr(
+    any(feature = "jwks", feature = "reqwest"),
+    doc = "| [`fetch`] | fetching documents over HTTP |"
+)]
+#![cfg_attr(
     feature = "api-key",
     doc = "| [`api_key`] | API keys: the scheme, generated keys, and keys in memory |"
 )]
@@ -71,6 +75,8 @@
 //! | `basic`, `bearer`, `api-key`, `jwt` | yes | the schemes |
 //! | `aws-lc-rs` | yes | verifies signatures of JWTs |
 //! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
+//! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
+//! | `reqwest` | no | the HTTP client that fetches them, over rustls |
 //! | `axum` | yes | extractors, and [`Rejection`] as a response |
 //! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
 //! | `tracing` | yes | one event per decision, target `tower_auth` |
@@ -122,6 +128,8 @@ pub mod api_key;
 pub mod basic;
 #[cfg(feature = "bearer")]
 pub mod bearer;
+#[cfg(any(feature = "jwks", feature = "reqwest"))]
+pub mod fetch;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "basic")]

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
+pub mod origin;
 pub mod wire;
 
 use bytes::Bytes;

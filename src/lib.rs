@@ -59,12 +59,16 @@
     doc = "| [`jwt`] | JSON Web Tokens as bearer tokens |"
 )]
 #![cfg_attr(
-    any(feature = "jwks", feature = "reqwest"),
+    any(feature = "introspection", feature = "jwks", feature = "reqwest"),
     doc = "| [`fetch`] | fetching documents over HTTP |"
 )]
 #![cfg_attr(
     feature = "api-key",
     doc = "| [`api_key`] | API keys: the scheme, generated keys, and keys in memory |"
+)]
+#![cfg_attr(
+    feature = "introspection",
+    doc = "| [`introspection`] | opaque tokens, by asking who issued them |"
 )]
 //! | [`revocation`] | refusing credentials before they expire |
 //!
@@ -76,7 +80,8 @@
 //! | `aws-lc-rs` | yes | verifies signatures of JWTs |
 //! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
 //! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
-//! | `reqwest` | no | the HTTP client that fetches them, over rustls |
+//! | `introspection` | no | opaque tokens, by asking who issued them (RFC 7662) |
+//! | `reqwest` | no | the HTTP client for both, over rustls |
 //! | `axum` | yes | extractors, and [`Rejection`] as a response |
 //! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
 //! | `tracing` | yes | one event per decision, target `tower_auth` |
@@ -104,6 +109,8 @@
 )]
 
 mod auth;
+#[cfg(any(feature = "introspection", feature = "jwt"))]
+mod claims;
 mod clock;
 #[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
 mod digest;
@@ -128,8 +135,10 @@ pub mod api_key;
 pub mod basic;
 #[cfg(feature = "bearer")]
 pub mod bearer;
-#[cfg(any(feature = "jwks", feature = "reqwest"))]
+#[cfg(any(feature = "introspection", feature = "jwks", feature = "reqwest"))]
 pub mod fetch;
+#[cfg(feature = "introspection")]
+pub mod introspection;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "basic")]

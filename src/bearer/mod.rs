@@ -43,7 +43,9 @@ mod token;
 
 pub use fixed::FixedTokens;
 pub use scheme::Bearer;
+#[cfg(feature = "introspection")]
+pub(crate) use syntax::is_b64token;
 pub use token::Token;
 
 /// In bytes; access tokens with many claims reach a few KiB.
-const MAX_TOKEN_SIZE: usize = 16 * 1024;
+pub(crate) const MAX_TOKEN_SIZE: usize = 16 * 1024;

@@ -2,7 +2,7 @@
 
 /// Whether this is a `b64token` of at most `max` bytes:
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-pub(super) fn is_b64token(token: &[u8], max: usize) -> bool {
+pub(crate) fn is_b64token(token: &[u8], max: usize) -> bool {
     if token.len() > max {
         return false;
     }

@@ -5,13 +5,13 @@
 //! outlive the process, goes under a random key.
 
 mod bits;
-#[cfg(feature = "basic")]
+#[cfg(any(feature = "basic", feature = "introspection"))]
 mod keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
 mod map;
 
 pub(crate) use bits::Digest;
-#[cfg(feature = "basic")]
+#[cfg(any(feature = "basic", feature = "introspection"))]
 pub(crate) use keyed::Keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
 pub(crate) use map::{DigestMap, Ends, MIN_SECRET};

@@ -47,6 +47,16 @@ impl<'a> Value<'a> {
         self.0.starts_with('"')
     }
 
+    #[allow(dead_code, reason = "only introspection asks")]
+    pub(crate) fn is_null(self) -> bool {
+        self.0 == "null"
+    }
+
+    #[allow(dead_code, reason = "only introspection asks")]
+    pub(crate) fn is_false(self) -> bool {
+        self.0 == "false"
+    }
+
     pub(crate) fn is_true(self) -> bool {
         self.0 == "true"
     }

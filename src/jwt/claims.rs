@@ -1,14 +1,17 @@
 //! The claims: which of them let a token pass, and what an identity takes from them.
 
-use super::{
-    TokenError,
-    date::{self, Round},
-};
+use super::TokenError;
 use crate::{
-    ClaimPath, Identity, clock,
+    ClaimPath, Identity,
+    claims::{
+        self,
+        date::{self, Round},
+        text, with_roles, with_scopes,
+    },
+    clock,
     json::{Object, Value},
 };
-use std::{any::Any, borrow::Cow, sync::Arc};
+use std::{any::Any, sync::Arc};
 
 /// Parses all claims as a type of the application's.
 pub(super) type ParseTyped = fn(&str) -> Option<Arc<dyn Any + Send + Sync>>;
@@ -96,16 +99,8 @@ impl Rules {
             None => claims.sub,
             Some(path) => payload.at(path),
         };
-        let subject = text(subject.ok_or(TokenError::MissingClaim)?)?;
-        if subject.is_empty() {
-            return Err(TokenError::MissingClaim);
-        }
-        // JSON may hold them, and what is behind may cut the name short at a NUL, or a log line
-        // at a line break.
-        if subject.contains(char::is_control) {
-            return Err(TokenError::ClaimType);
-        }
-        let mut identity = Identity::new(subject);
+        let subject = subject.map(claims::subject).transpose()?.flatten();
+        let mut identity = Identity::new(subject.ok_or(TokenError::MissingClaim)?);
         if let Some(issuer) = &self.issuer {
             identity = identity.with_issuer(Arc::clone(issuer));
         } else if let Some(issuer) = claims.iss {
@@ -150,38 +145,26 @@ impl Rules {
     fn check_issuer(&self, iss: Option<Value<'_>>) -> Result<(), TokenError> {
         match (&self.issuer, iss) {
             (Some(issuer), Some(iss)) if iss.is_str(issuer) => Ok(()),
-            (Some(_), Some(iss)) => text(iss).and(Err(TokenError::Issuer)),
+            (Some(_), Some(iss)) => {
+                text(iss)?;
+                Err(TokenError::Issuer)
+            }
             (Some(_), None) => Err(TokenError::MissingClaim),
-            (None, Some(iss)) => text(iss).map(drop),
+            (None, Some(iss)) => Ok(text(iss).map(drop)?),
             (None, None) => Ok(()),
         }
     }
 
-    /// RFC 7519 section 4.1.3, RFC 8725 section 3.9: one string, or an array of nothing else.
+    /// RFC 7519 section 4.1.3, RFC 8725 section 3.9.
     fn check_audience(&self, aud: Option<Value<'_>>) -> Result<(), TokenError> {
-        let any = self.audiences.is_empty();
-        let Some(aud) = aud else {
-            return if any {
-                Ok(())
-            } else {
-                Err(TokenError::MissingClaim)
-            };
-        };
-        let is_ours = |aud: Value<'_>| self.audiences.iter().any(|ours| aud.is_str(ours));
-        let mut found = any;
-        match aud.elements() {
-            None if aud.is_string() => found |= is_ours(aud),
-            None => return Err(TokenError::ClaimType),
-            Some(elements) => {
-                for element in elements {
-                    if !element.is_string() {
-                        return Err(TokenError::ClaimType);
-                    }
-                    found |= is_ours(element);
-                }
-            }
+        match aud {
+            Some(aud) => match claims::is_for(aud, &self.audiences)? {
+                true => Ok(()),
+                false => Err(TokenError::Audience),
+            },
+            None if self.audiences.is_empty() => Ok(()),
+            None => Err(TokenError::MissingClaim),
         }
-        found.then_some(()).ok_or(TokenError::Audience)
     }
 
     /// RFC 7519 sections 4.1.4 to 4.1.6; gives the expiry.
@@ -227,38 +210,4 @@ fn check_profile(claims: &Registered<'_>) -> Result<(), TokenError> {
         return Err(TokenError::MissingClaim);
     }
     Ok(())
-}
-
-/// A string separated by spaces (RFC 8693 section 4.2), or an array of strings, as many issuers
-/// have it.
-fn with_scopes(identity: Identity, scopes: Value<'_>) -> Result<Identity, TokenError> {
-    match scopes.as_str() {
-        Some(text) => {
-            let scopes = text.split(' ').filter(|scope| !scope.is_empty());
-            Ok(identity.with_scopes(scopes))
-        }
-        None => Ok(identity.with_scopes(strings(scopes)?)),
-    }
-}
-
-/// One role, whatever characters it holds, or an array of them.
-fn with_roles(identity: Identity, roles: Value<'_>) -> Result<Identity, TokenError> {
-    match roles.as_str() {
-        Some(role) => Ok(identity.with_role(role)),
-        None => Ok(identity.with_roles(strings(roles)?)),
-    }
-}
-
-fn text(value: Value<'_>) -> Result<Cow<'_, str>, TokenError> {
-    value.as_str().ok_or(TokenError::ClaimType)
-}
-
-/// An array of nothing but strings.
-fn strings<'a>(value: Value<'a>) -> Result<impl Iterator<Item = Cow<'a, str>>, TokenError> {
-    let mut all = value.elements().ok_or(TokenError::ClaimType)?;
-    if !all.all(Value::is_string) {
-        return Err(TokenError::ClaimType);
-    }
-    let elements = value.elements().into_iter().flatten();
-    Ok(elements.filter_map(Value::as_str))
 }

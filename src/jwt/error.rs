@@ -1,6 +1,6 @@
 //! Why a token was refused.
 
-use crate::Rejection;
+use crate::{Rejection, claims::WrongType};
 use std::{error::Error, fmt};
 
 /// Why a token was refused: the source of the [`Rejection`], for logs and metrics.
@@ -88,3 +88,9 @@ impl fmt::Display for TokenError {
 }
 
 impl Error for TokenError {}
+
+impl From<WrongType> for TokenError {
+    fn from(WrongType: WrongType) -> Self {
+        Self::ClaimType
+    }
+}

@@ -42,7 +42,6 @@ mod backend;
 mod builder;
 mod claims;
 mod compact;
-mod date;
 mod error;
 mod header;
 mod key;

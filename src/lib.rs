@@ -171,6 +171,7 @@ pub use verify::{Verify, VerifyFn, verify_fn};
     feature = "basic",
     feature = "jwt",
     feature = "api-key",
+    feature = "introspection",
     feature = "tonic"
 ))]
 #[doc = include_str!("../README.md")]

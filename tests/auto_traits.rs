@@ -19,7 +19,12 @@ use tower_auth::{
     Claim, ClaimPath, Claims, ConfigError, Credential, Endpoint, Format, Found, Hierarchy,
     Identity, Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, Require,
     RequireLayer, ResponseBody, Roles, Scheme, Scope, Scopes, Subject, SystemClock, Verdict,
-    Verify, VerifyFn, authenticated, role,
+    Verify, VerifyFn, authenticated,
+    bearer::FixedTokens,
+    introspection::{Introspection, IntrospectionBuilder, IntrospectionError},
+    jwt::{Jwt, OrOpaque},
+    revocation::{Cause, Revocable, Revocations, RevokeError, Revoked},
+    role,
 };
 
 /// Whether a type has an auto trait, as a value.
@@ -92,6 +97,25 @@ fn what_requests_carry_is_cloned_and_shared() {
     cloned::<Rejection>();
     errors::<Rejection>();
     errors::<ConfigError>();
+}
+
+#[test]
+fn verifiers_of_tokens_and_lists_of_revocations_are_cloned_and_shared() {
+    cloned::<FixedTokens>();
+    cloned::<Introspection>();
+    cloned::<Revocations>();
+    cloned::<Revocable<Introspection>>();
+    cloned::<OrOpaque<Jwt, Introspection>>();
+    shared::<Box<dyn Revoked>>();
+    sent::<IntrospectionBuilder>();
+    defaulted::<Revocations>();
+    debugged::<Revocable<OrOpaque<Jwt, FixedTokens>>>();
+    debugged::<IntrospectionBuilder>();
+    cloned::<Cause>();
+    errors::<Cause>();
+    errors::<RevokeError>();
+    cloned::<IntrospectionError>();
+    errors::<IntrospectionError>();
 }
 
 #[test]

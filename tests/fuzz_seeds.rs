@@ -11,6 +11,8 @@ mod api_key;
 mod authorization;
 #[path = "../fuzz/src/basic.rs"]
 mod basic;
+#[path = "../fuzz/src/introspection.rs"]
+mod introspection;
 #[path = "../fuzz/src/jwks.rs"]
 mod jwks;
 #[path = "../fuzz/src/jwt.rs"]
@@ -118,6 +120,15 @@ fn keys_of_a_set_are_used_as_they_say_and_broken_ones_do_no_harm() {
             "set_secrets",
             "set_shared",
         ],
+    );
+}
+
+#[test]
+fn a_token_passes_if_the_answer_about_it_says_so() {
+    replay(
+        "introspection",
+        introspection::check,
+        &["blanks", "escaped", "exp_float", "full", "good", "nulls"],
     );
 }
 

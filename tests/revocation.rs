@@ -17,7 +17,7 @@ use tower_auth::{
     api_key::{ApiKey, ApiKeys},
     bearer::{Bearer, Token},
     jwt::{Algorithm, Jwt, Key},
-    revocation::{Cause, Revocations, RevokeError, Revoked},
+    revocation::{Cause, Revocations, RevokeError, Revoked, Within},
     verify_fn,
 };
 
@@ -168,6 +168,20 @@ async fn what_a_handler_revokes_is_refused_whatever_the_realm() {
         ]
     );
     assert!(cause(&revocations, &seen).is_some());
+    for revoke in [
+        revocations.revoke_subject(&seen, "43", at(NOW), at(NOW)),
+        revocations.revoke_session(&seen, "s1", at(NOW)),
+    ] {
+        revoke.unwrap();
+    }
+    let others = [
+        Identity::new("43"),
+        seen.with_token_id("t2").with_session_id("s1"),
+    ];
+    assert_eq!(
+        others.map(|other| cause(&revocations, &other)),
+        [Some(Cause::Subject), Some(Cause::Session),]
+    );
 }
 
 fn hs256(claims: &serde_json::Value) -> String {
@@ -215,7 +229,7 @@ async fn any_verifier_can_be_asked_about() {
     let request = || get("/", &[("x-api-key", key.expose())]);
     assert_eq!(send(&service, request()).await.status, 200);
     revocations
-        .revoke_token(None, key.id(), at(NOW + HOUR))
+        .revoke_token(Within::NO_ISSUER, key.id(), at(NOW + HOUR))
         .unwrap();
     assert_eq!(send(&service, request()).await.status, 401);
 }

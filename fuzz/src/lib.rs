@@ -15,6 +15,7 @@ pub mod api_key;
 pub mod authorization;
 pub mod basic;
 pub mod challenge;
+pub mod introspection;
 pub mod jwks;
 pub mod jwt;
 pub mod places;

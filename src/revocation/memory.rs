@@ -1,7 +1,7 @@
 //! [`Revocations`]: a list in memory.
 
 use super::{
-    Cause, Revoked,
+    Cause, Revoked, Within,
     fingerprint::Fingerprints,
     table::{Entry, Table},
 };
@@ -79,16 +79,18 @@ impl Revocations {
     pub fn revoke(&self, identity: &Identity) -> Result<(), RevokeError> {
         let id = identity.token_id().ok_or(RevokeError::NoTokenId)?;
         let until = identity.expires_at().unwrap_or(clock::at(u64::MAX));
-        self.insert(Entry::Token, identity.own_issuer(), id, until)
+        self.insert(Entry::Token, identity.into(), id, until)
     }
 
     /// Revokes one token by its id (`jti`), which has to be remembered until the token expires.
     ///
     /// ```
     /// # use tower_auth::revocation::{Revocations, RevokeError};
+    /// use tower_auth::revocation::Within;
+    ///
     /// # let (revocations, expires_at) = (Revocations::new(), std::time::SystemTime::now());
     /// revocations.revoke_token("https://login.example.com/", "fe1d…", expires_at)?;
-    /// revocations.revoke_token(None, "q9Zr4TbX01Lm", expires_at)?; // of a verifier without issuer
+    /// revocations.revoke_token(Within::NO_ISSUER, "q9Zr4TbX01Lm", expires_at)?; // an API key
     /// # Ok::<(), RevokeError>(())
     /// ```
     ///
@@ -97,11 +99,11 @@ impl Revocations {
     /// If there is no room.
     pub fn revoke_token<'a>(
         &self,
-        issuer: impl Into<Option<&'a str>>,
+        within: impl Into<Within<'a>>,
         token_id: &str,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
-        self.insert(Entry::Token, issuer.into(), token_id, expires_at)
+        self.insert(Entry::Token, within.into(), token_id, expires_at)
     }
 
     /// Revokes whatever the subject was issued at or before the cut-off, which is rounded up to
@@ -110,12 +112,22 @@ impl Revocations {
     /// It has to be remembered until the last of these expires: for the lifetime of a token
     /// after the cut-off. The cut-off of a subject only ever moves forward.
     ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use tower_auth::{Identity, revocation::{Revocations, RevokeError}};
+    /// fn log_out_everywhere(me: &Identity, revocations: &Revocations) -> Result<(), RevokeError> {
+    ///     let now = SystemTime::now();
+    ///     let last_expiry = now + Duration::from_secs(3600); // tokens live for an hour
+    ///     revocations.revoke_subject(me, me.subject(), now, last_expiry)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is no room.
     pub fn revoke_subject<'a>(
         &self,
-        issuer: impl Into<Option<&'a str>>,
+        within: impl Into<Within<'a>>,
         subject: &str,
         cut_off: SystemTime,
         expires_at: SystemTime,
@@ -123,7 +135,7 @@ impl Revocations {
         let cut_off = seconds_up(cut_off);
         self.insert(
             Entry::Subject { cut_off },
-            issuer.into(),
+            within.into(),
             subject,
             expires_at,
         )
@@ -137,11 +149,11 @@ impl Revocations {
     /// If there is no room.
     pub fn revoke_session<'a>(
         &self,
-        issuer: impl Into<Option<&'a str>>,
+        within: impl Into<Within<'a>>,
         session_id: &str,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
-        self.insert(Entry::Session, issuer.into(), session_id, expires_at)
+        self.insert(Entry::Session, within.into(), session_id, expires_at)
     }
 
     /// How many entries there are, with some that are no longer needed.
@@ -160,14 +172,14 @@ impl Revocations {
     fn insert(
         &self,
         entry: Entry,
-        issuer: Option<&str>,
+        within: Within<'_>,
         name: &str,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
         let until = seconds_up(expires_at).saturating_add(LEEWAY.as_secs());
         // A clock that is broken reads as 1970 here, when nothing is over yet.
         let now = clock::seconds(self.clock.now());
-        let name = self.list.names.of(issuer, name);
+        let name = self.list.names.of(within.issuer(), name);
         let table = self.list.table.write();
         let mut table = table.unwrap_or_else(PoisonError::into_inner);
         match table.insert(entry, name, until, now) {

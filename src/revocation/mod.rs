@@ -15,9 +15,10 @@
 //!    `invalid_token`), with a [`Cause`] as its source. A list that cannot be asked is
 //!    [`Rejection::unavailable`](crate::Rejection::unavailable) (503).
 //!
-//! An issuer is the identity's own. Where a verifier names none, as with most opaque tokens, the
-//! realm that a layer puts in its place does not count here: such identities are revoked under
-//! the issuer `None`. A list of its own for each such verifier keeps their names apart.
+//! An issuer is the identity's own. Where a verifier names none, as with API keys and fixed
+//! tokens, the realm that a layer puts in its place does not count here: such identities are
+//! revoked [within no issuer](Within::NO_ISSUER), or [within that of the identity](Within)
+//! itself. A list of its own for each such verifier keeps their names apart.
 //!
 //! [`Revocations`] is a list in memory, for one process. A list that several share implements
 //! [`Revoked`].
@@ -38,10 +39,11 @@
 //!     revocations.revoke(&identity)
 //! }
 //!
-//! // A password was changed: whatever was issued until now ends. Tokens live for an hour here.
+//! // Somebody else learned of a password: whatever was issued until now ends. Tokens live for an
+//! // hour here.
 //! let now = SystemTime::now();
-//! let an_hour = Duration::from_secs(3600);
-//! revocations.revoke_subject("https://login.example.com/", "42", now, now + an_hour)?;
+//! let last_expiry = now + Duration::from_secs(3600);
+//! revocations.revoke_subject("https://login.example.com/", "42", now, last_expiry)?;
 //! # Ok::<(), RevokeError>(())
 //! ```
 
@@ -50,7 +52,9 @@ mod memory;
 mod revocable;
 mod revoked;
 mod table;
+mod within;
 
 pub use memory::{Revocations, RevokeError};
 pub use revocable::Revocable;
 pub use revoked::{Cause, Revoked};
+pub use within::Within;

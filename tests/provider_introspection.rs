@@ -1,5 +1,6 @@
 //! Introspection against a certified OpenID provider (oidc-provider on Node), where it can run.
 
+#[allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 #[path = "common/provider.rs"]
 mod provider;
 
@@ -24,6 +25,10 @@ use tower_auth::{
 
 const RESOURCE: &str = "https://rs.example/opaque";
 
+fn at(provider: &Provider, path: &str) -> String {
+    format!("{}{path}", provider.issuer)
+}
+
 async fn post(url: String, client: &str, body: String) -> (u16, Value) {
     let request = Request::post(url)
         .header(
@@ -42,21 +47,21 @@ async fn post(url: String, client: &str, body: String) -> (u16, Value) {
 async fn token(provider: &Provider, client: &str, resource: &str) -> String {
     let resource = resource.replace(':', "%3A").replace('/', "%2F");
     let body = format!("grant_type=client_credentials&scope=api%3Aread&resource={resource}");
-    let (status, answer) = post(provider.at("/token"), client, body).await;
+    let (status, answer) = post(at(provider, "/token"), client, body).await;
     assert_eq!(status, 200, "{answer}");
     answer["access_token"].as_str().unwrap().to_owned()
 }
 
 async fn revoke(provider: &Provider, client: &str, token: &str) {
-    let url = provider.at("/token/revocation");
+    let url = at(provider, "/token/revocation");
     let (status, answer) = post(url, client, format!("token={token}")).await;
     assert_eq!(status, 200, "{answer}");
 }
 
 fn introspection(provider: &Provider) -> IntrospectionBuilder {
-    Introspection::endpoint(provider.at("/token/introspection"))
+    Introspection::endpoint(at(provider, "/token/introspection"))
         .client_basic("rs", "rs-secret")
-        .issuer(provider.url.as_str())
+        .issuer(provider.issuer.as_str())
         .audience(RESOURCE)
         // Tokens of services have no `sub` there.
         .subject_at("client_id")
@@ -77,7 +82,7 @@ async fn refused(verifier: &Introspection, token: &str) -> String {
 
 #[tokio::test]
 async fn a_token_is_introspected_revoked_and_refused_after_the_time_of_the_cache() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = Provider::start().await else {
         return;
     };
     let age = Duration::from_secs(3);
@@ -88,7 +93,7 @@ async fn a_token_is_introspected_revoked_and_refused_after_the_time_of_the_cache
     let identity = ask(&introspection, &token).await.unwrap();
     let asked = Instant::now();
     assert_eq!(identity.subject(), "svc");
-    assert_eq!(identity.issuer(), Some(provider.url.as_str()));
+    assert_eq!(identity.issuer(), Some(provider.issuer.as_str()));
     assert!(identity.has_scope("api:read") && identity.has_role("service"));
     assert!(identity.expires_at().is_some() && identity.issued_at().is_some());
 
@@ -105,7 +110,7 @@ async fn a_token_is_introspected_revoked_and_refused_after_the_time_of_the_cache
 
 #[tokio::test]
 async fn unknown_and_foreign_tokens_are_refused_and_wrong_credentials_are_no_denial() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = Provider::start().await else {
         return;
     };
     let usual = introspection(&provider).build().unwrap();
@@ -115,9 +120,9 @@ async fn unknown_and_foreign_tokens_are_refused_and_wrong_credentials_are_no_den
     let good = token(&provider, "svc:svc-secret", RESOURCE).await;
     assert_eq!(ask(&usual, &good).await.unwrap().subject(), "svc");
 
-    let elsewhere = Introspection::endpoint(provider.at("/token/introspection"))
+    let elsewhere = Introspection::endpoint(at(&provider, "/token/introspection"))
         .client_basic("rs", "rs-secret")
-        .issuer(provider.url.as_str())
+        .issuer(provider.issuer.as_str())
         .audience("https://rs.example/other")
         .dangerous_allow_http()
         .build()
@@ -126,7 +131,7 @@ async fn unknown_and_foreign_tokens_are_refused_and_wrong_credentials_are_no_den
     let wrong = introspection(&provider).client_basic("rs", "wrong");
     let wrong = wrong.build().unwrap();
     assert_eq!(refused(&wrong, &good).await, "503 Credentials(401)");
-    let nowhere = Introspection::endpoint(provider.at("/nowhere"))
+    let nowhere = Introspection::endpoint(at(&provider, "/nowhere"))
         .client_basic("rs", "rs-secret")
         .dangerous_any_issuer()
         .dangerous_any_audience()
@@ -163,10 +168,10 @@ fn dpop_proof(url: &str) -> String {
 
 #[tokio::test]
 async fn a_token_that_is_bound_to_a_key_is_refused_as_a_bearer_token() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = Provider::start().await else {
         return;
     };
-    let url = provider.at("/token");
+    let url = at(&provider, "/token");
     let resource = RESOURCE.replace(':', "%3A").replace('/', "%2F");
     let body = format!("grant_type=client_credentials&scope=api%3Aread&resource={resource}");
     let request = Request::post(&url)
@@ -192,7 +197,7 @@ async fn a_token_that_is_bound_to_a_key_is_refused_as_a_bearer_token() {
 /// RFC 6749 section 2.3.1: this client's id and secret break whoever does not form-encode them.
 #[tokio::test]
 async fn an_odd_id_and_secret_are_understood() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = Provider::start().await else {
         return;
     };
     let encoded = "odd%3Aclient%2Bid%2520%2Fe:s3c%3Ar%2Bt%2541+%26%3D%2F%7E%22";
@@ -208,14 +213,14 @@ async fn an_odd_id_and_secret_are_understood() {
 
 #[tokio::test]
 async fn id_and_secret_are_understood_in_the_body() {
-    let Some(provider) = Provider::start() else {
+    let Some(provider) = Provider::start().await else {
         return;
     };
     let body = format!(
         "grant_type=client_credentials&scope=api%3Aread&resource={}&client_id=svc-post&client_secret=svc-post-secret",
         RESOURCE.replace(':', "%3A").replace('/', "%2F")
     );
-    let request = Request::post(provider.at("/token"))
+    let request = Request::post(at(&provider, "/token"))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Bytes::from(body))
         .unwrap();

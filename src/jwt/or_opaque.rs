@@ -4,7 +4,8 @@ use super::Jwt;
 use crate::{Identity, Verdict, Verify, bearer::Token};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// Two verifiers of bearer tokens as one; made by [`Jwt::or_opaque`].
+/// Two verifiers of bearer tokens as one; made by [`Jwt::or_opaque`] or
+/// [`OrOpaque::new`].
 ///
 /// Which of the two judges is decided by what the token looks like, before either is asked, so
 /// that each token has exactly one:
@@ -37,7 +38,24 @@ impl Jwt {
     /// # }
     /// ```
     pub fn or_opaque<O: Verify<Token>>(self, opaque: O) -> OrOpaque<Self, O> {
-        OrOpaque { jwt: self, opaque }
+        OrOpaque::new(self, opaque)
+    }
+}
+
+impl<J, O> OrOpaque<J, O> {
+    /// A verifier of JWTs, whatever it is, and another one for all other tokens.
+    ///
+    /// ```
+    /// use tower_auth::{Verify, jwt::{Jwt, OrOpaque}, revocation::Revocations};
+    ///
+    /// # fn both(jwt: Jwt, opaque: tower_auth::bearer::FixedTokens, list: Revocations) {
+    /// // Only JWTs can be revoked before they expire here.
+    /// let both = OrOpaque::new(jwt.revoked_by(list), opaque);
+    /// # let _ = both;
+    /// # }
+    /// ```
+    pub fn new(jwt: J, opaque: O) -> Self {
+        Self { jwt, opaque }
     }
 }
 

@@ -1,129 +1,149 @@
-//! A certified OpenID provider on loopback, out of the shared vectors.
+//! A certified OpenID Provider on loopback, with faults on demand: other people's software.
 
-#![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
-
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
 use std::{
-    collections::hash_map::DefaultHasher,
     fs,
-    hash::{Hash, Hasher},
-    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::OnceLock,
+    time::{Duration, Instant},
 };
+use tower_auth::fetch::{Fetch, HttpClient};
 
-/// A provider of its own for each test; it ends when it is dropped.
+/// The running provider; it is killed when this is dropped.
 pub struct Provider {
-    process: Child,
-    /// Its issuer, without a slash at the end.
-    pub url: String,
+    pub issuer: String,
+    port: u16,
+    process: Option<Child>,
+    client: HttpClient,
+}
+
+/// A copy with what it depends on; `None`, and a word about it, where that cannot be had.
+fn folder() -> Option<&'static Path> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOLDER.get_or_init(install).as_deref()
+}
+
+fn install() -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/provider");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("provider");
+    if !source.is_dir() {
+        eprintln!("skipped: the shared provider is not here");
+        return None;
+    }
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["package.json", "server.mjs"] {
+        // Written anew: a copy would be read-only like its source.
+        fs::write(folder.join(name), fs::read(source.join(name)).unwrap()).unwrap();
+    }
+    if !folder.join("node_modules/oidc-provider").is_dir() {
+        let install = Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--silent"])
+            .current_dir(&folder)
+            .stdout(Stdio::null())
+            .status();
+        if !install.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: npm is not here, or cannot install the provider");
+            return None;
+        }
+    }
+    Some(folder)
 }
 
 impl Provider {
-    /// `None`, and a line that says why, where it cannot run.
-    pub fn start() -> Option<Self> {
-        match Self::try_start() {
-            Ok(provider) => Some(provider),
-            Err(why) => {
-                println!("skipped: {why}");
-                None
-            }
-        }
+    /// Starts one, or says why it is skipped.
+    pub async fn start() -> Option<Self> {
+        let mut provider = Self::down()?;
+        provider.up().await;
+        Some(provider)
     }
 
-    fn try_start() -> Result<Self, String> {
-        let folder = installed()?;
-        // Free a moment ago.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .map_err(|error| error.to_string())?
-            .port();
-        let mut process = Command::new("node")
+    /// One that has yet to be started.
+    pub fn down() -> Option<Self> {
+        folder()?;
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        Some(Self {
+            issuer: format!("http://127.0.0.1:{port}"),
+            port,
+            process: None,
+            client: HttpClient::new().unwrap(),
+        })
+    }
+
+    pub async fn up(&mut self) {
+        let process = Command::new("node")
             .arg("server.mjs")
-            .current_dir(folder)
-            .env("PORT", port.to_string())
-            .stdout(Stdio::piped())
+            .current_dir(folder().unwrap())
+            .env("PORT", self.port.to_string())
+            .env("NODE_NO_WARNINGS", "1")
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| format!("node: {error}"))?;
-        let output = process.stdout.take().ok_or("no output")?;
-        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-        let started = lines.any(|line| line.starts_with("OP "));
-        // Whatever else it prints is read, so that it never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        let provider = Self {
-            process,
-            url: format!("http://127.0.0.1:{port}"),
-        };
-        match started {
-            true => Ok(provider),
-            false => Err("the provider does not start".to_owned()),
+            .expect("where npm is, node is");
+        self.process = Some(process);
+        let started = Instant::now();
+        while self.get("/__ctl").await.is_none() {
+            assert!(started.elapsed() < Duration::from_secs(20), "no provider");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// The provider's URL, with this path.
-    pub fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+    async fn get(&self, path: &str) -> Option<Value> {
+        let request = Request::get(format!("{}{path}", self.issuer));
+        let answer = self.client.fetch(request.body(Bytes::new()).unwrap()).await;
+        serde_json::from_slice(answer.ok()?.body()).ok()
+    }
+
+    async fn post(&self, path: &str, kind: &str, authorization: &str, body: String) -> Value {
+        let request = Request::post(format!("{}{path}", self.issuer))
+            .header("content-type", kind)
+            .header("authorization", authorization)
+            .body(Bytes::from(body))
+            .unwrap();
+        let answer = self.client.fetch(request).await.unwrap();
+        serde_json::from_slice(answer.body()).unwrap_or_default()
+    }
+
+    /// Rotates keys, injects faults.
+    pub async fn control(&self, command: Value) {
+        let command = command.to_string();
+        self.post("/__ctl", "application/json", "none", command)
+            .await;
+    }
+
+    /// Answers this path so; `null` in the place of a fault ends it.
+    pub async fn fault(&self, fault: Value) {
+        self.control(json!({ "fault": fault })).await;
+    }
+
+    /// How often a path was asked for.
+    pub async fn hits(&self, path: &str) -> u64 {
+        let state = self.get("/__ctl").await.unwrap();
+        state["hits"][path].as_u64().unwrap_or(0)
+    }
+
+    /// An access token for `https://rs.example/NAME`, for the client `svc`.
+    pub async fn token(&self, name: &str) -> String {
+        let form = "application/x-www-form-urlencoded";
+        let body = format!(
+            "grant_type=client_credentials&scope=api%3Aread&resource=https%3A%2F%2Frs.example%2F{name}"
+        );
+        let svc = "Basic c3ZjOnN2Yy1zZWNyZXQ="; // svc:svc-secret
+        let answer = self.post("/token", form, svc, body).await;
+        let token = answer["access_token"].as_str();
+        token.unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 }
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A folder with the provider and what it needs; installed once for each `package.json`.
-fn installed() -> Result<PathBuf, String> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME.lock().unwrap();
-
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/provider");
-    let package = fs::read(source.join("package.json"))
-        .map_err(|_| format!("{} is not here", source.display()))?;
-    let server = fs::read(source.join("server.mjs")).map_err(|error| error.to_string())?;
-    for tool in ["node", "npm"] {
-        let mut version = Command::new(tool);
-        version
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if !version.status().is_ok_and(|status| status.success()) {
-            return Err(format!("{tool} is not installed"));
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
         }
     }
-    let mut hasher = DefaultHasher::new();
-    (&package, &server).hash(&mut hasher);
-    let name = format!("{:016x}", hasher.finish());
-    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("provider");
-    let folder = all.join(&name);
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    // Made elsewhere and moved, so that no half of it is ever found.
-    let new = all.join(format!("{name}-{}", std::process::id()));
-    let install = || -> Result<(), String> {
-        fs::create_dir_all(&new).map_err(|error| error.to_string())?;
-        for (file, text) in [("package.json", &package), ("server.mjs", &server)] {
-            fs::write(new.join(file), text).map_err(|error| error.to_string())?;
-        }
-        let output = Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
-            .current_dir(&new)
-            .output()
-            .map_err(|error| error.to_string())?;
-        match output.status.success() {
-            true => Ok(()),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
-    };
-    let moved = install().and_then(|()| match fs::rename(&new, &folder) {
-        Err(error) if !folder.is_dir() => Err(error.to_string()),
-        _ => Ok(()),
-    });
-    let _ = fs::remove_dir_all(&new);
-    moved.map_err(|why| format!("npm install failed: {why}"))?;
-    Ok(folder)
 }

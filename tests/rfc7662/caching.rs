@@ -1,7 +1,9 @@
 //! Answers that are kept, and calls that are shared.
 
 use crate::support::*;
-use tower_auth::revocation::Revocations;
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_auth::{fetch::fetch_fn, revocation::Revocations};
 
 #[tokio::test]
 async fn a_good_answer_is_used_for_a_minute() {
@@ -28,6 +30,9 @@ async fn a_remembered_answer_is_there_at_once() {
     ask(&introspection, "abc").await.unwrap();
     let now = introspection.clone().verify(Token::new("abc")).now();
     assert_eq!(now.unwrap().unwrap().subject(), "alice");
+    let token = Token::new("abc");
+    let measured = allocation_counter::measure(|| drop(introspection.verify(token)));
+    assert_eq!(measured.count_total, 0);
     assert!(
         introspection.verify(Token::new("abd")).now().is_err(),
         "that is another"
@@ -227,6 +232,47 @@ async fn who_gives_up_waiting_neither_ends_the_call_nor_keeps_it() {
     assert_eq!(endpoint.count(), 2);
     assert_eq!(line(&introspection, "abc").await, "200 alice");
     assert_eq!(endpoint.count(), 2);
+}
+
+/// Requests come, give up and end in any order, while answers come at any time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn however_many_give_up_nobody_is_left_waiting() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let client = fetch_fn(move |_: Request<Bytes>| {
+        let call = counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            for _ in 0..call % 7 {
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, std::io::Error>(Response::new(Bytes::from(claims().to_string())))
+        }
+    });
+    let endpoint = Endpoint::start().await;
+    let builder = endpoint.builder().fetch_with(client);
+    let introspection = builder.max_age(Duration::ZERO).build().unwrap();
+    for round in 0..300 {
+        let asking: Vec<_> = (0..8)
+            .map(|n| {
+                let introspection = introspection.clone();
+                tokio::spawn(async move {
+                    for _ in 0..(round + n) % 5 {
+                        tokio::task::yield_now().await;
+                    }
+                    line(&introspection, "abc").await
+                })
+            })
+            .collect();
+        for (n, asking) in asking.into_iter().enumerate() {
+            if (round + n) % 3 == 0 {
+                asking.abort();
+                continue;
+            }
+            let answer = tokio::time::timeout(Duration::from_secs(4), asking).await;
+            assert_eq!(answer.expect("nobody waits for ever").unwrap(), "200 alice");
+        }
+    }
+    assert!(calls.load(Ordering::SeqCst) > 0);
 }
 
 #[tokio::test]

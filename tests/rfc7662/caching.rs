@@ -208,6 +208,17 @@ async fn one_call_per_token_even_where_answers_come_at_once() {
 }
 
 #[tokio::test]
+async fn an_answer_that_came_meanwhile_is_not_asked_for_again() {
+    let endpoint = Endpoint::answering(good()).await;
+    let introspection = endpoint.introspection();
+    // Not in memory yet when it is looked for, but when it is waited for.
+    let late = introspection.verify(Token::new("abc"));
+    assert_eq!(line(&introspection, "abc").await, "200 alice");
+    assert_eq!(late.await.unwrap().subject(), "alice");
+    assert_eq!(endpoint.count(), 1);
+}
+
+#[tokio::test]
 async fn who_gives_up_waiting_neither_ends_the_call_nor_keeps_it() {
     let endpoint = Endpoint::answering(slowly(good())).await;
     let introspection = endpoint.introspection();

@@ -63,13 +63,18 @@
     doc = "| [`jwks`] | keys from the issuer, found and refreshed |"
 )]
 #![cfg_attr(
-    any(feature = "jwks", feature = "reqwest"),
+    any(feature = "introspection", feature = "jwks", feature = "reqwest"),
     doc = "| [`fetch`] | fetching documents over HTTP |"
 )]
 #![cfg_attr(
     feature = "api-key",
     doc = "| [`api_key`] | API keys: the scheme, generated keys, and keys in memory |"
 )]
+#![cfg_attr(
+    feature = "introspection",
+    doc = "| [`introspection`] | opaque tokens, by asking who issued them |"
+)]
+//! | [`revocation`] | refusing credentials before they expire |
 //!
 //! # Features
 //!
@@ -79,7 +84,8 @@
 //! | `aws-lc-rs` | yes | verifies signatures of JWTs |
 //! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
 //! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
-//! | `reqwest` | no | the HTTP client that fetches them, over rustls |
+//! | `introspection` | no | opaque tokens, by asking who issued them (RFC 7662) |
+//! | `reqwest` | no | the HTTP client for both, over rustls |
 //! | `axum` | yes | extractors, and [`Rejection`] as a response |
 //! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
 //! | `tracing` | yes | one event per decision, target `tower_auth` |
@@ -109,7 +115,11 @@
 mod auth;
 #[cfg(any(feature = "bearer", feature = "api-key"))]
 mod carried;
+#[cfg(any(feature = "introspection", feature = "jwt"))]
+mod claims;
 mod clock;
+#[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
+mod digest;
 mod error;
 mod event;
 mod gate;
@@ -121,6 +131,7 @@ mod policy;
 mod realm;
 mod rejection;
 mod require;
+pub mod revocation;
 mod scheme;
 mod verdict;
 mod verify;
@@ -131,8 +142,10 @@ pub mod api_key;
 pub mod basic;
 #[cfg(feature = "bearer")]
 pub mod bearer;
-#[cfg(any(feature = "jwks", feature = "reqwest"))]
+#[cfg(any(feature = "introspection", feature = "jwks", feature = "reqwest"))]
 pub mod fetch;
+#[cfg(feature = "introspection")]
+pub mod introspection;
 #[cfg(feature = "jwks")]
 pub mod jwks;
 #[cfg(feature = "jwt")]
@@ -167,6 +180,7 @@ pub use verify::{Verify, VerifyFn, verify_fn};
     feature = "basic",
     feature = "jwt",
     feature = "api-key",
+    feature = "introspection",
     feature = "tonic"
 ))]
 #[doc = include_str!("../README.md")]

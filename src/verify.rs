@@ -1,6 +1,9 @@
 //! [`Verify`]: what an application plugs in below a scheme.
 
-use crate::{Identity, IntoVerdict, Rejection, Verdict};
+use crate::{
+    Identity, IntoVerdict, Rejection, Verdict,
+    revocation::{Revocable, Revoked},
+};
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// Judges the credentials that a scheme found: users, keys, tokens.
@@ -27,6 +30,27 @@ pub trait Verify<C>: Send + Sync + 'static {
     #[doc(hidden)]
     fn verify_borrowed(&self, _: &[u8]) -> Option<Result<Identity, Rejection>> {
         None
+    }
+
+    /// Refuses what this verifier accepts, once it is [revoked](crate::revocation).
+    ///
+    /// The list is asked on every request, also where the verifier remembers what it has judged.
+    ///
+    /// ```
+    /// # use tower_auth::{Identity, verify_fn};
+    /// use tower_auth::{Verify, revocation::Revocations};
+    ///
+    /// # struct Ticket;
+    /// # let tickets = verify_fn(|_: Ticket| Ok(Identity::new("42")));
+    /// let revocations = Revocations::new();
+    /// let verifier = tickets.revoked_by(revocations.clone());
+    /// # let _ = verifier;
+    /// ```
+    fn revoked_by(self, revoked: impl Revoked) -> Revocable<Self>
+    where
+        Self: Sized,
+    {
+        Revocable::new(self, revoked)
     }
 }
 

@@ -19,7 +19,12 @@ use tower_auth::{
     Claim, ClaimPath, Claims, ConfigError, Credential, Endpoint, Format, Found, Hierarchy,
     Identity, Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, Require,
     RequireLayer, ResponseBody, Roles, Scheme, Scope, Scopes, Subject, SystemClock, Verdict,
-    Verify, VerifyFn, authenticated, role,
+    Verify, VerifyFn, authenticated,
+    bearer::FixedTokens,
+    introspection::{Introspection, IntrospectionBuilder, IntrospectionError},
+    jwt::{Jwt, OrOpaque},
+    revocation::{Cause, Revocable, Revocations, RevokeError, Revoked},
+    role,
 };
 
 /// Whether a type has an auto trait, as a value.
@@ -73,7 +78,7 @@ fn what_applications_configure_is_cloned_and_shared() {
 #[test]
 fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     use tower_auth::{fetch, jwks::RemoteKeys, jwt};
-    cloned::<jwt::Jwt>();
+    cloned::<Jwt>();
     cloned::<jwt::Issuers>();
     cloned::<jwt::Health>();
     cloned::<jwt::KeySet>();
@@ -87,7 +92,7 @@ fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     errors::<fetch::FetchError>();
     errors::<jwt::KeysUnavailable>();
     errors::<jwt::TokenError>();
-    debugged::<jwt::Jwt>();
+    debugged::<Jwt>();
     debugged::<jwt::Issuers>();
     debugged::<jwt::JwtBuilder>();
     debugged::<jwt::Keys>();
@@ -96,7 +101,7 @@ fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     debugged::<fetch::FetchFn<fn()>>();
     // Servers connect in tasks of their own.
     fn spawned(_: impl Future + Send + 'static) {}
-    spawned(jwt::Jwt::issuer("https://login.example.com/").connect());
+    spawned(Jwt::issuer("https://login.example.com/").connect());
 }
 
 #[test]
@@ -121,6 +126,25 @@ fn what_requests_carry_is_cloned_and_shared() {
     cloned::<Rejection>();
     errors::<Rejection>();
     errors::<ConfigError>();
+}
+
+#[test]
+fn verifiers_of_tokens_and_lists_of_revocations_are_cloned_and_shared() {
+    cloned::<FixedTokens>();
+    cloned::<Introspection>();
+    cloned::<Revocations>();
+    cloned::<Revocable<Introspection>>();
+    cloned::<OrOpaque<Jwt, Introspection>>();
+    shared::<Box<dyn Revoked>>();
+    sent::<IntrospectionBuilder>();
+    defaulted::<Revocations>();
+    debugged::<Revocable<OrOpaque<Jwt, FixedTokens>>>();
+    debugged::<IntrospectionBuilder>();
+    cloned::<Cause>();
+    errors::<Cause>();
+    errors::<RevokeError>();
+    cloned::<IntrospectionError>();
+    errors::<IntrospectionError>();
 }
 
 #[test]

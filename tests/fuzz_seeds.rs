@@ -13,6 +13,8 @@ mod authorization;
 mod basic;
 #[path = "../fuzz/src/discovery.rs"]
 mod discovery;
+#[path = "../fuzz/src/introspection.rs"]
+mod introspection;
 #[path = "../fuzz/src/jwks.rs"]
 mod jwks;
 #[path = "../fuzz/src/jwt.rs"]
@@ -141,6 +143,15 @@ fn keys_are_taken_from_where_the_issuers_own_metadata_says() {
             "upper_scheme",
             "uri_fragment",
         ],
+    );
+}
+
+#[test]
+fn a_token_passes_if_the_answer_about_it_says_so() {
+    replay(
+        "introspection",
+        introspection::check,
+        &["blanks", "escaped", "exp_float", "full", "good", "nulls"],
     );
 }
 

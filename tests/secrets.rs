@@ -6,6 +6,8 @@
 //! of numbers, in hexadecimal.
 
 mod common;
+#[path = "common/events.rs"]
+mod events;
 #[path = "common/passwords.rs"]
 mod passwords;
 #[allow(
@@ -22,11 +24,9 @@ use common::{
     request, send,
     wire::{Wire, serve_axum},
 };
+use events::{LINES, record};
 use passwords::cheap;
-use std::{
-    fmt::{Debug, Write},
-    sync::{Mutex, OnceLock},
-};
+use std::fmt::Debug;
 use support::*;
 use tower::Layer;
 use tower_auth::{
@@ -39,11 +39,6 @@ use tower_auth::{
     password::{HashPool, PasswordHash},
     policy_fn, role, scope, subject, verify_fn,
 };
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
 
 const PASSWORD: &str = "S3cretPasswordOfAda";
 const WRONG_PASSWORD: &str = "S3cretPasswordOfNobody";
@@ -51,59 +46,6 @@ const KEY: &str = "S3cretKeyOfTheNightlyReport";
 const WRONG_KEY: &str = "S3cretKeyThatNobodyMade";
 const TOKEN: &str = "S3cretTokenOfASession";
 const HMAC: &[u8] = b"S3cretOfTheIssuerThatIsLongEnoughForHS256";
-
-/// Writes down every event and span of every target and level.
-struct Record;
-
-static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-fn record() {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| tracing::subscriber::set_global_default(Record).unwrap());
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        write!(self.0, " {field}={value}").unwrap();
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        write!(self.0, " {field}={value:?}").unwrap();
-    }
-}
-
-impl Subscriber for Record {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
-        let mut line = Line(format!("span {}", span.metadata().name()));
-        span.record(&mut line);
-        LINES.lock().unwrap().push(line.0);
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
-        let mut line = Line("record".to_owned());
-        values.record(&mut line);
-        LINES.lock().unwrap().push(line.0);
-    }
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let metadata = event.metadata();
-        let mut line = Line(format!("{} {}", metadata.level(), metadata.target()));
-        event.record(&mut line);
-        LINES.lock().unwrap().push(line.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
 
 /// Every form of every secret.
 #[derive(Default)]

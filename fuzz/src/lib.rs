@@ -16,6 +16,7 @@ pub mod authorization;
 pub mod basic;
 pub mod challenge;
 pub mod discovery;
+pub mod introspection;
 pub mod jwks;
 pub mod jwt;
 pub mod places;

@@ -6,16 +6,16 @@ use super::{
     key::digest,
     new_key,
     scheme::{MAX_SIZE, is_key},
-    table::{Ends, Record, Table},
+    table::{Record, Table},
 };
-use crate::{Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock};
+use crate::{
+    Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
+    digest::{Ends, MIN_SECRET},
+};
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
-
-/// 22 characters of base64 hold 128 bits; what is shorter can be guessed from its digest.
-const MIN_SIZE: usize = 22;
 
 /// API keys in memory: a verifier for [`ApiKey`](super::ApiKey).
 ///
@@ -89,7 +89,7 @@ impl ApiKeys {
     /// visible ASCII, a generated key with the wrong checksum, or there already; or if the
     /// subject is empty.
     pub fn register(&self, key: &str, identity: Identity) -> Result<String, ConfigError> {
-        if key.len() < MIN_SIZE {
+        if key.len() < MIN_SECRET {
             return Err(ConfigError::new(
                 "an API key shorter than 22 characters can be guessed",
             ));
@@ -149,9 +149,7 @@ impl ApiKeys {
             return Err(ConfigError::new("an API key needs a subject"));
         }
         let record = Record {
-            ends: identity
-                .expires_at()
-                .map_or(Ends::NEVER, |end| Ends::at(clock::seconds(end))),
+            ends: Ends::of(&identity),
             identity: identity.with_token_id(id).into(),
         };
         let refused = self.write().insert(id, digest, record);

@@ -2,9 +2,9 @@
 
 use crate::{
     ConfigError,
-    password::{Digest, Keyed, PasswordHash},
+    digest::{Digest, Keyed},
+    password::PasswordHash,
 };
-use constant_time_eq::constant_time_eq_32;
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -86,7 +86,7 @@ impl Cache {
         while entries.order.len() >= self.capacity || entries.has_stale(now, self.time_to_live) {
             entries.drop_oldest();
         }
-        let slot = slot(&digest);
+        let slot = digest.start();
         entries.order.push_back((slot, now));
         entries.by_digest.insert(
             slot,
@@ -118,8 +118,8 @@ impl Entries {
         now: Instant,
         time_to_live: Duration,
     ) -> bool {
-        self.by_digest.get(&slot(digest)).is_some_and(|entry| {
-            constant_time_eq_32(&entry.digest, digest)
+        self.by_digest.get(&digest.start()).is_some_and(|entry| {
+            entry.digest == *digest
                 && now.saturating_duration_since(entry.since) < time_to_live
                 && entry.hash.is(hash)
         })
@@ -144,12 +144,6 @@ impl Entries {
             self.by_digest.remove(&slot);
         }
     }
-}
-
-fn slot(digest: &Digest) -> u64 {
-    digest
-        .first_chunk()
-        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]

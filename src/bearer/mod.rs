@@ -12,6 +12,8 @@
 //!    was sent, or another scheme judged, the challenge has no error code (section 3.1).
 //!    `scope` lists what the request would have needed, where that is known.
 //!
+//! [`FixedTokens`] is a verifier of a few opaque tokens, known by their digests.
+//!
 //! A token in the body of a form (section 2.2) is not looked for: an authentication scheme sees
 //! the head of a request only.
 //!
@@ -34,9 +36,16 @@
 //! ```
 
 mod challenge;
+mod fixed;
 mod scheme;
 mod syntax;
 mod token;
 
+pub use fixed::FixedTokens;
 pub use scheme::Bearer;
+#[cfg(feature = "introspection")]
+pub(crate) use syntax::is_b64token;
 pub use token::Token;
+
+/// In bytes; access tokens with many claims reach a few KiB.
+pub(crate) const MAX_TOKEN_SIZE: usize = 16 * 1024;

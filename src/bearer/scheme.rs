@@ -1,6 +1,6 @@
 //! [`Bearer`]: the scheme.
 
-use super::{Token, challenge::challenge, syntax};
+use super::{MAX_TOKEN_SIZE, Token, challenge::challenge, syntax};
 use crate::{
     Attempt, Challenges, Found, Location, Rejection, Scheme, Verify, carried::Carried,
     place::Locations, realm::Realm, scheme::Admit,
@@ -9,9 +9,6 @@ use http::request::Parts;
 use std::{borrow::Cow, fmt};
 
 const NAME: &str = "Bearer";
-
-/// In bytes; access tokens with many claims reach a few KiB.
-const MAX_TOKEN_SIZE: usize = 16 * 1024;
 
 /// The `Bearer` authentication scheme: finds a token and asks a verifier about it.
 ///

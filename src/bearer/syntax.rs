@@ -2,7 +2,7 @@
 
 /// Whether this is a `b64token`:
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-pub(super) fn is_b64token(token: &[u8]) -> bool {
+pub(crate) fn is_b64token(token: &[u8]) -> bool {
     let mut body = token;
     while let [rest @ .., b'='] = body {
         body = rest;

@@ -1,6 +1,7 @@
 //! [`Token`]: what a verifier gets to see.
 
 use crate::Credential;
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// A bearer token, as the client sent it. `Debug` shows its length only.
@@ -26,6 +27,14 @@ impl Token {
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The SHA-256 digest, by which opaque tokens are stored and looked up.
+    ///
+    /// It tells nothing about a token that cannot be guessed, one of 128 random bits or more.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.as_bytes()).into()
     }
 }
 

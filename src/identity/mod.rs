@@ -197,13 +197,11 @@ impl Identity {
     }
 
     #[allow(dead_code, reason = "only token verifiers have claims")]
-    pub(crate) fn with_claims(mut self, claims: Object) -> Self {
+    pub(crate) fn with_claims(mut self, claims: Object, roles: Names, scopes: Names) -> Self {
         let facts = self.facts_mut();
-        debug_assert!(
-            facts.claims.is_none(),
-            "texts point into the claims there are"
-        );
         facts.claims = Some(claims);
+        facts.roles = roles;
+        facts.scopes = scopes;
         self
     }
 
@@ -226,6 +224,11 @@ impl Identity {
             .issuer
             .as_deref()
             .or(self.realm.map(Realm::as_str))
+    }
+
+    /// The issuer that the verifier named; no realm takes its place.
+    pub(crate) fn own_issuer(&self) -> Option<&str> {
+        self.facts.issuer.as_deref()
     }
 
     /// The roles that the credentials carry, without those they imply.

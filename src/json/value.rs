@@ -71,6 +71,16 @@ impl<'a> Value<'a> {
         self.0.text.starts_with('"')
     }
 
+    #[allow(dead_code, reason = "only introspection asks")]
+    pub(crate) fn is_null(self) -> bool {
+        self.0.text == "null"
+    }
+
+    #[allow(dead_code, reason = "only introspection asks")]
+    pub(crate) fn is_false(self) -> bool {
+        self.0.text == "false"
+    }
+
     pub(crate) fn is_true(self) -> bool {
         self.0.text == "true"
     }

@@ -290,7 +290,7 @@ impl Hasher for AsItIs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Object;
+    use crate::{identity::Names, json::Object};
     use proptest::prelude::*;
 
     const ALWAYS: Window = Window {
@@ -302,7 +302,7 @@ mod tests {
         let text = format!("{{\"sub\":\"{token}\"}}");
         let mut claims = Object::parse(text.into_bytes(), Vec::new()).unwrap();
         claims.keep_behind(token);
-        Identity::new(token).with_claims(claims)
+        Identity::new(token).with_claims(claims, Names::default(), Names::default())
     }
 
     fn cache(entries: usize, bytes: usize) -> Cache {

@@ -1,16 +1,17 @@
 //! The claims: which of them let a token pass, and what an identity takes from them.
 
-use super::{
-    TokenError,
-    cache::Window,
-    date::{self, Round},
-};
+use super::{TokenError, cache::Window};
 use crate::{
     ClaimPath, Identity,
+    claims::{
+        self,
+        date::{self, Round},
+        text,
+    },
     identity::{Facts, Names, Text},
     json::{Object, Value},
 };
-use std::{any::Any, borrow::Cow, sync::Arc};
+use std::{any::Any, sync::Arc};
 
 /// Parses all claims as a type of the application's.
 pub(super) type ParseTyped = fn(&str) -> Option<Arc<dyn Any + Send + Sync>>;
@@ -105,15 +106,8 @@ impl Rules {
             None => claims.sub,
             Some(path) => payload.at(path),
         };
-        let subject = text(subject.ok_or(TokenError::MissingClaim)?)?;
-        if subject.is_empty() {
-            return Err(TokenError::MissingClaim);
-        }
-        // JSON may hold them, and what is behind may cut the name short at a NUL, or a log line
-        // at a line break.
-        if subject.contains(char::is_control) {
-            return Err(TokenError::ClaimType);
-        }
+        let subject = subject.map(claims::subject).transpose()?.flatten();
+        let subject = subject.ok_or(TokenError::MissingClaim)?;
         let issuer = match (&self.issuer, claims.iss) {
             (Some(issuer), _) => Some(Arc::clone(issuer)),
             (None, Some(iss)) => Some(text(iss)?.into()),
@@ -121,7 +115,7 @@ impl Rules {
         };
         let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
         // What cannot be read could not be revoked, either.
-        let id = |value| Ok(Text::of(&payload, text(value)?));
+        let id = |value| Ok::<_, TokenError>(Text::of(&payload, text(value)?));
         let scopes = match &self.scopes {
             None => claims.scope,
             Some(path) => payload.at(path),
@@ -134,8 +128,10 @@ impl Rules {
         let facts = Facts {
             issuer,
             subject: Text::of(&payload, subject),
-            roles: roles.map_or(Ok(Names::default()), |roles| read_roles(&payload, roles))?,
-            scopes: scopes.map_or(Ok(Names::default()), |scopes| read_scopes(&payload, scopes))?,
+            roles: roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?,
+            scopes: scopes.map_or(Ok(Names::default()), |scopes| {
+                claims::scopes(&payload, scopes)
+            })?,
             expires_at: expiry,
             authenticated_at: claims.auth_time.map(date).transpose()?,
             issued_at: claims.iat.map(date).transpose()?,
@@ -159,38 +155,26 @@ impl Rules {
     fn check_issuer(&self, iss: Option<Value<'_>>) -> Result<(), TokenError> {
         match (&self.issuer, iss) {
             (Some(issuer), Some(iss)) if iss.is_str(issuer) => Ok(()),
-            (Some(_), Some(iss)) => text(iss).and(Err(TokenError::Issuer)),
+            (Some(_), Some(iss)) => {
+                text(iss)?;
+                Err(TokenError::Issuer)
+            }
             (Some(_), None) => Err(TokenError::MissingClaim),
-            (None, Some(iss)) => text(iss).map(drop),
+            (None, Some(iss)) => Ok(text(iss).map(drop)?),
             (None, None) => Ok(()),
         }
     }
 
-    /// RFC 7519 section 4.1.3, RFC 8725 section 3.9: one string, or an array of nothing else.
+    /// RFC 7519 section 4.1.3, RFC 8725 section 3.9.
     fn check_audience(&self, aud: Option<Value<'_>>) -> Result<(), TokenError> {
-        let any = self.audiences.is_empty();
-        let Some(aud) = aud else {
-            return if any {
-                Ok(())
-            } else {
-                Err(TokenError::MissingClaim)
-            };
-        };
-        let is_ours = |aud: Value<'_>| self.audiences.iter().any(|ours| aud.is_str(ours));
-        let mut found = any;
-        match aud.elements() {
-            None if aud.is_string() => found |= is_ours(aud),
-            None => return Err(TokenError::ClaimType),
-            Some(elements) => {
-                for element in elements {
-                    if !element.is_string() {
-                        return Err(TokenError::ClaimType);
-                    }
-                    found |= is_ours(element);
-                }
-            }
+        match aud {
+            Some(aud) => match claims::is_for(aud, &self.audiences)? {
+                true => Ok(()),
+                false => Err(TokenError::Audience),
+            },
+            None if self.audiences.is_empty() => Ok(()),
+            None => Err(TokenError::MissingClaim),
         }
-        found.then_some(()).ok_or(TokenError::Audience)
     }
 
     /// RFC 7519 sections 4.1.4 to 4.1.6; gives the expiry, and when all of it is so.
@@ -246,25 +230,4 @@ fn check_profile(claims: &Registered<'_>) -> Result<(), TokenError> {
         return Err(TokenError::MissingClaim);
     }
     Ok(())
-}
-
-/// A string separated by spaces (RFC 8693 section 4.2), or an array of strings, as many issuers
-/// have it.
-fn read_scopes(payload: &Object, scopes: Value<'_>) -> Result<Names, TokenError> {
-    match scopes.as_str() {
-        Some(text) => Ok(Names::words(payload, &text)),
-        None => Names::list(payload, scopes).ok_or(TokenError::ClaimType),
-    }
-}
-
-/// One role, whatever characters it holds, or an array of them.
-fn read_roles(payload: &Object, roles: Value<'_>) -> Result<Names, TokenError> {
-    match roles.as_str() {
-        Some(role) => Ok(Names::one(&role)),
-        None => Names::list(payload, roles).ok_or(TokenError::ClaimType),
-    }
-}
-
-fn text(value: Value<'_>) -> Result<Cow<'_, str>, TokenError> {
-    value.as_str().ok_or(TokenError::ClaimType)
 }

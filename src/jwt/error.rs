@@ -1,6 +1,6 @@
 //! Why a token was refused.
 
-use crate::Rejection;
+use crate::{Rejection, claims::WrongType};
 use std::{error::Error, fmt};
 
 /// Why a token was refused: the source of the [`Rejection`], for logs and metrics.
@@ -108,3 +108,9 @@ impl fmt::Display for KeysUnavailable {
 }
 
 impl Error for KeysUnavailable {}
+
+impl From<WrongType> for TokenError {
+    fn from(WrongType: WrongType) -> Self {
+        Self::ClaimType
+    }
+}

@@ -144,6 +144,13 @@ impl Verify<bearer::Token> for Issuers {
             Err(rejection) => Verdict::ready(Err(rejection)),
         }
     }
+
+    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Identity, Rejection>> {
+        match self.of(token) {
+            Ok(jwt) => jwt.verify_borrowed(token),
+            Err(rejection) => Some(Err(rejection)),
+        }
+    }
 }
 
 impl fmt::Debug for Issuers {

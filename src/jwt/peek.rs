@@ -4,10 +4,12 @@
 use super::{
     TokenError,
     compact::Compact,
-    date::{self, Round},
     header::{Header, Types},
 };
-use crate::json::{Members, Object};
+use crate::{
+    claims::date::{self, Round},
+    json::{Members, Object},
+};
 
 /// Reads the `iss` of a token that nobody has verified.
 pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {

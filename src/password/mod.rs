@@ -49,11 +49,9 @@
 
 mod cost;
 mod hash;
-mod keyed;
 mod pool;
 mod queue;
 
 pub(crate) use cost::Cost;
 pub use hash::PasswordHash;
-pub(crate) use keyed::{Digest, Keyed};
 pub use pool::HashPool;

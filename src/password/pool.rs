@@ -1,10 +1,10 @@
 //! [`HashPool`]: checks passwords without stalling anybody.
 
 use super::{
-    Cost, Keyed, PasswordHash,
+    Cost, PasswordHash,
     queue::{Answer, Compare, Limits, Queue},
 };
-use crate::{ConfigError, Rejection, Verdict};
+use crate::{ConfigError, Rejection, Verdict, digest::Keyed};
 use std::{
     fmt,
     num::NonZero,

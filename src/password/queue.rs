@@ -1,7 +1,7 @@
 //! Slow work on few threads of its own: bounded, first come first served, none twice.
 
-use super::{Digest, PasswordHash};
-use crate::Rejection;
+use super::PasswordHash;
+use crate::{Rejection, digest::Digest};
 use std::{
     collections::{HashMap, VecDeque},
     io,

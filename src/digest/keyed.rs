@@ -1,12 +1,10 @@
 //! Names for secrets: HMAC-SHA-256 under a key that this process alone knows.
 
+use super::Digest;
 use crate::ConfigError;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
-
-/// What stands for credentials where they must not be kept.
-pub(crate) type Digest = [u8; 32];
 
 /// Digests under a random key, prepared once (RFC 2104 section 4).
 #[derive(Clone)]
@@ -33,7 +31,7 @@ impl Keyed {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part);
         }
-        mac.finalize().into_bytes().into()
+        Digest(mac.finalize().into_bytes().into())
     }
 }
 
@@ -45,10 +43,10 @@ mod tests {
     fn parts_do_not_run_into_each_other() {
         let keyed = Keyed::new().unwrap();
         let digest = keyed.digest([b"ab", b"c"]);
-        assert_eq!(digest, keyed.digest([b"ab", b"c"]));
-        assert_ne!(digest, keyed.digest([b"a", b"bc"]));
-        assert_ne!(digest, keyed.digest([b"abc", b""]));
-        assert_ne!(digest, keyed.digest([b"abc"]));
-        assert_ne!(digest, Keyed::new().unwrap().digest([b"ab", b"c"]));
+        assert!(digest == keyed.digest([b"ab", b"c"]));
+        assert!(digest != keyed.digest([b"a", b"bc"]));
+        assert!(digest != keyed.digest([b"abc", b""]));
+        assert!(digest != keyed.digest([b"abc"]));
+        assert!(digest != Keyed::new().unwrap().digest([b"ab", b"c"]));
     }
 }

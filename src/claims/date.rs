@@ -4,7 +4,7 @@ use crate::{clock::LAST_SECOND, json::Value};
 
 /// Which way a fraction of a second goes: towards the stricter answer.
 #[derive(Clone, Copy)]
-pub(super) enum Round {
+pub(crate) enum Round {
     Down,
     Up,
 }
@@ -13,7 +13,7 @@ pub(super) enum Round {
 ///
 /// Any JSON number will do, also `1.8e9`. What lies before 1970 is a mistake of the issuer's, and
 /// what lies beyond the year 9999 is milliseconds or another one: neither is a date.
-pub(super) fn read(value: Value<'_>, round: Round) -> Option<u64> {
+pub(crate) fn read(value: Value<'_>, round: Round) -> Option<u64> {
     let text = value.as_number()?;
     let seconds = match text.parse::<u64>() {
         Ok(whole) => whole,

@@ -1,0 +1,9 @@
+//! Claims, wherever they come from: in a token, or in an answer about one.
+//!
+//! What is there has to be of its right type; a claim that reads one way here and another way
+//! elsewhere is refused.
+
+pub(crate) mod date;
+mod read;
+
+pub(crate) use read::{WrongType, is_for, roles, scopes, subject, text};

@@ -1,0 +1,17 @@
+//! Digests, which stand for secrets where these must not be kept.
+//!
+//! Whoever looks a secret up by its digest neither scans a list nor compares the secret itself.
+//! A plain SHA-256 is for secrets that cannot be guessed; what people choose, and what need not
+//! outlive the process, goes under a random key.
+
+mod bits;
+#[cfg(any(feature = "basic", feature = "introspection"))]
+mod keyed;
+#[cfg(any(feature = "api-key", feature = "bearer"))]
+mod map;
+
+pub(crate) use bits::Digest;
+#[cfg(any(feature = "basic", feature = "introspection"))]
+pub(crate) use keyed::Keyed;
+#[cfg(any(feature = "api-key", feature = "bearer"))]
+pub(crate) use map::{DigestMap, Ends, MIN_SECRET};

@@ -1,0 +1,155 @@
+//! Why a token was refused, or could not be judged.
+
+use crate::{Rejection, claims::WrongType, fetch::FetchError};
+use http::StatusCode;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+/// Why a token was refused, or could not be judged: the source of the [`Rejection`], for logs and
+/// metrics.
+///
+/// Clients are told no more than that the token is invalid, expired or not valid yet, or that
+/// nobody can tell now. Nothing here holds any part of the token.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum IntrospectionError {
+    /// The token does not look like one of this server; the endpoint was not asked.
+    Form,
+    /// The endpoint says that the token is not active: unknown, expired or revoked.
+    Inactive,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` or `iat` lies in the future.
+    NotYetValid,
+    /// `iss` is missing or another.
+    Issuer,
+    /// `aud` is missing or does not hold the configured audience.
+    Audience,
+    /// The answer names no subject.
+    Subject,
+    /// `token_type` names another kind of token.
+    TokenType,
+    /// The token is bound to a key (`cnf`), so that bearing it is not enough.
+    Bound,
+    /// A member of the answer is of the wrong type.
+    ClaimType,
+    /// The endpoint does not accept this service's own credentials: 401 or 403.
+    Credentials(StatusCode),
+    /// The endpoint answered with another status than 200.
+    Status(StatusCode),
+    /// What the endpoint sent is no answer: no JSON object, or `active` is not a boolean.
+    Malformed,
+    /// No answer came.
+    Fetch(Arc<FetchError>),
+    /// No answer came in the configured time.
+    TimedOut,
+    /// The endpoint has failed too often, and is left alone for this long.
+    LeftAlone(Duration),
+    /// Too many calls are going on.
+    Busy,
+    /// The call ended without an answer: the runtime shut down, or the client panicked.
+    Lost,
+    /// No Tokio runtime is running here.
+    NoRuntime,
+}
+
+impl IntrospectionError {
+    /// Whether nobody can tell (503), rather than the token being refused (401).
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Form
+            | Self::Inactive
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::Issuer
+            | Self::Audience
+            | Self::Subject
+            | Self::TokenType
+            | Self::Bound
+            | Self::ClaimType => false,
+            Self::Credentials(_)
+            | Self::Status(_)
+            | Self::Malformed
+            | Self::Fetch(_)
+            | Self::TimedOut
+            | Self::LeftAlone(_)
+            | Self::Busy
+            | Self::Lost
+            | Self::NoRuntime => true,
+        }
+    }
+
+    pub(super) fn into_rejection(self) -> Rejection {
+        if self.is_unavailable() {
+            let wait = match self {
+                Self::LeftAlone(wait) => Some(wait),
+                _ => None,
+            };
+            let rejection = Rejection::unavailable(self);
+            return match wait {
+                Some(wait) => rejection.with_retry_after(wait),
+                None => rejection,
+            };
+        }
+        let detail = match self {
+            Self::Expired => Some("the token has expired"),
+            Self::NotYetValid => Some("the token is not valid yet"),
+            _ => None,
+        };
+        let rejection = Rejection::invalid().with_source(self);
+        match detail {
+            Some(detail) => rejection.with_detail(detail),
+            None => rejection,
+        }
+    }
+}
+
+impl fmt::Display for IntrospectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Form => "the token does not look like one of this server",
+            Self::Inactive => "the token is not active",
+            Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::Issuer => "the issuer is missing or another",
+            Self::Audience => "the audience is missing or another",
+            Self::Subject => "the token has no subject",
+            Self::TokenType => "the token is of another type",
+            Self::Bound => "the token is bound to a key",
+            Self::ClaimType => "a member of the answer is of the wrong type",
+            Self::Credentials(status) => {
+                return write!(
+                    f,
+                    "the introspection endpoint does not accept this service's own credentials ({})",
+                    status.as_u16()
+                );
+            }
+            Self::Status(status) => {
+                let status = status.as_u16();
+                return write!(f, "the introspection endpoint answered with {status}");
+            }
+            Self::Malformed => "the introspection endpoint sent no answer as of RFC 7662",
+            Self::Fetch(error) => return write!(f, "the introspection endpoint: {error}"),
+            Self::TimedOut => "the introspection endpoint did not answer in time",
+            Self::LeftAlone(_) => "the introspection endpoint has failed and is left alone",
+            Self::Busy => "too many tokens are being introspected",
+            Self::Lost => "the call of the introspection endpoint was lost",
+            Self::NoRuntime => "introspection needs a Tokio runtime",
+        })
+    }
+}
+
+impl Error for IntrospectionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Fetch(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl From<WrongType> for IntrospectionError {
+    fn from(WrongType: WrongType) -> Self {
+        Self::ClaimType
+    }
+}

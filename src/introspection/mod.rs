@@ -1,0 +1,72 @@
+//! Opaque tokens, by asking the authorization server about them (RFC 7662).
+//!
+//! [`Introspection`] is the verifier. A token goes through this, and stops where it is answered:
+//!
+//! 1. It has to look like a token of this server: its length, the characters of a `b64token`, and
+//!    what else [was configured](IntrospectionBuilder::token_prefix). Anything else is 401, and
+//!    nobody is asked.
+//! 2. An answer that is still fresh is taken from memory, by a digest of the token under a key of
+//!    this process. Good ones are kept for a minute at most and never beyond their `exp`, others
+//!    for ten seconds in a place of their own, so that no flood of bad tokens crowds out good ones.
+//! 3. Requests with the same token wait for one call together. Whoever gives up waiting neither
+//!    ends the call nor keeps it.
+//! 4. If the endpoint has failed several times in a row it is left alone for a while: 503 at
+//!    once. Then one call tries it.
+//! 5. So many calls are made at once, and no more; the next ones wait for their turn, but not
+//!    for long: 503.
+//! 6. The token is sent by POST, with this service's own credentials (section 2.1).
+//! 7. The answer is a JSON object with `active` as a boolean (section 2.2), or it is none: 503. So
+//!    are any other status than 200, and none in time. 401 and 403 mean that *this* service's
+//!    credentials are wrong, which is logged as an error; the client's token is not to blame.
+//! 8. An inactive token is 401. So is an active one that is not for this service: a wrong or
+//!    missing `iss` or `aud`, an `exp` that has passed, an `nbf` to come, another `token_type`, no
+//!    subject, or one that is bound to a key (`cnf`), so that bearing it proves nothing.
+//!
+//! A token that was revoked is accepted for as long as its answer is kept; how long that may be is
+//! for [`max_age`](IntrospectionBuilder::max_age) to say, down to not at all. What ends tokens at
+//! once is a list of [revocations](crate::revocation).
+//!
+//! Whatever is wrong with a token or with the endpoint, the source of the
+//! [`Rejection`](crate::Rejection) is an [`IntrospectionError`], for logs.
+//!
+//! ```
+//! use tower_auth::{AuthLayer, bearer::Bearer, introspection::Introspection};
+//!
+//! # fn layer(
+//! #     secret: &str,
+//! #     client: impl tower_auth::fetch::Fetch,
+//! # ) -> Result<AuthLayer, tower_auth::ConfigError> {
+//! let introspection = Introspection::endpoint("https://login.example.com/introspect")
+//!     .client_basic("orders-api", secret)
+//!     .issuer("https://login.example.com/")
+//!     .audience("https://api.example.com")
+//!     .roles_at("roles")
+//! #   .fetch_with(client)
+//!     .build()?;
+//! Ok(AuthLayer::new(Bearer::new(introspection)))
+//! # }
+//! ```
+//!
+//! The feature `reqwest` brings a client that speaks HTTP; without it
+//! [`fetch_with`](IntrospectionBuilder::fetch_with) takes the application's own. Either way a
+//! Tokio runtime with its timer enabled is needed.
+//!
+//! Where the same place also carries JWTs, `jwt.or_opaque(introspection)` chooses by the shape of
+//! the token.
+
+mod answer;
+mod bounded;
+mod breaker;
+mod builder;
+mod cache;
+mod call;
+mod error;
+mod flights;
+mod log;
+mod request;
+mod shape;
+mod verifier;
+
+pub use builder::IntrospectionBuilder;
+pub use error::IntrospectionError;
+pub use verifier::Introspection;

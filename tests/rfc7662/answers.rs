@@ -1,0 +1,280 @@
+//! What an answer means (RFC 7662 section 2.2).
+
+use crate::support::*;
+
+/// What becomes of a token about which this is answered.
+async fn judged(answer: impl Into<String>) -> String {
+    let endpoint = Endpoint::answering(Answer::json(answer)).await;
+    line(&endpoint.introspection(), "mF_9.B5f-4.1JqM").await
+}
+
+#[tokio::test]
+async fn an_active_token_is_who_the_answer_says() {
+    let mut claims = claims();
+    claims["jti"] = "t1".into();
+    claims["sid"] = "s1".into();
+    claims["auth_time"] = (NOW - 60).into();
+    claims["realm_access"] = json!({ "roles": ["admin", "user"] });
+    claims["extension_field"] = "twenty-seven".into();
+    let endpoint = Endpoint::answering(Answer::json(claims.to_string())).await;
+    let introspection = endpoint.builder().roles_at(["realm_access", "roles"]);
+    let identity = ask(&introspection.build().unwrap(), "abc").await.unwrap();
+    let at = |seconds| Some(UNIX_EPOCH + Duration::from_secs(seconds));
+    assert_eq!(identity.subject(), "alice");
+    assert_eq!(identity.issuer(), Some(ISSUER));
+    assert_eq!(identity.expires_at(), at(NOW + 600));
+    assert_eq!(identity.issued_at(), at(NOW - 10));
+    assert_eq!(identity.authenticated_at(), at(NOW - 60));
+    assert_eq!(identity.token_id(), Some("t1"));
+    assert_eq!(identity.session_id(), Some("s1"));
+    assert_eq!(identity.scopes().collect::<Vec<_>>(), ["read", "write"]);
+    assert_eq!(identity.roles().collect::<Vec<_>>(), ["admin", "user"]);
+    let client: Option<String> = identity.claim("client_id");
+    assert_eq!(client.as_deref(), Some("app"));
+    let extension: Option<String> = identity.claim("extension_field");
+    assert_eq!(extension.as_deref(), Some("twenty-seven"));
+}
+
+#[tokio::test]
+async fn nobody_has_roles_that_were_not_asked_for() {
+    let answer = with("roles", json!(["admin"]));
+    let endpoint = Endpoint::answering(Answer::json(answer.to_string())).await;
+    let identity = ask(&endpoint.introspection(), "abc").await.unwrap();
+    assert_eq!(identity.roles().count(), 0);
+}
+
+#[tokio::test]
+async fn active_is_a_boolean_or_there_is_no_answer() {
+    assert_eq!(judged(r#"{"active":false}"#).await, "401 Inactive");
+    assert_eq!(
+        judged(with("active", json!(false)).to_string()).await,
+        "401 Inactive"
+    );
+    for active in [
+        json!("true"),
+        json!("false"),
+        json!(1),
+        json!(0),
+        json!(null),
+        json!([true]),
+        json!({}),
+    ] {
+        let answer = with("active", active).to_string();
+        assert_eq!(judged(answer.as_str()).await, "503 Malformed", "{answer}");
+    }
+    assert_eq!(
+        judged(with("active", None).to_string()).await,
+        "503 Malformed"
+    );
+    for junk in [
+        "",
+        "{}",
+        "[]",
+        "true",
+        "null",
+        "{\"active\":true",
+        "{\"active\":true}x",
+        "{\"active\":true,\"active\":false}",
+        "{\"active\":false,\"active\":true}",
+        "{\"Active\":true}",
+        "{\"error\":\"server_error\"}",
+        "<html>{\"active\":true}</html>",
+        "active=true",
+        "\u{feff}{\"active\":true}",
+    ] {
+        assert_eq!(judged(junk).await, "503 Malformed", "{junk}");
+    }
+}
+
+/// Each member, with what it may not be.
+#[tokio::test]
+async fn every_member_is_read_and_checked() {
+    for (name, value, expected) in [
+        ("exp", json!(NOW + 1), "200 alice"),
+        ("exp", json!(NOW), "401 Expired"),
+        ("exp", json!(NOW - 1), "401 Expired"),
+        ("exp", json!(NOW as f64 + 0.5), "401 Expired"),
+        ("exp", json!((NOW + 600).to_string()), "401 ClaimType"),
+        ("exp", json!(-1), "401 ClaimType"),
+        ("exp", json!(null), "200 alice"),
+        ("nbf", json!(NOW + 60), "200 alice"),
+        ("nbf", json!(NOW + 61), "401 NotYetValid"),
+        ("nbf", json!("soon"), "401 ClaimType"),
+        ("iat", json!(NOW + 61), "401 NotYetValid"),
+        ("iat", json!(true), "401 ClaimType"),
+        ("aud", json!("https://other.example/"), "401 Audience"),
+        (
+            "aud",
+            json!(["https://other.example/", AUDIENCE]),
+            "200 alice",
+        ),
+        ("aud", json!([]), "401 Audience"),
+        ("aud", json!([AUDIENCE, 1]), "401 ClaimType"),
+        ("aud", json!({ "a": AUDIENCE }), "401 ClaimType"),
+        ("aud", json!(null), "401 Audience"),
+        ("aud", json!(AUDIENCE.to_uppercase()), "401 Audience"),
+        ("iss", json!("https://server.example.com"), "401 Issuer"),
+        ("iss", json!(null), "401 Issuer"),
+        ("iss", json!([ISSUER]), "401 ClaimType"),
+        ("sub", json!(""), "401 Subject"),
+        ("sub", json!(null), "401 Subject"),
+        ("sub", json!(42), "401 ClaimType"),
+        ("sub", json!("alice\0"), "401 ClaimType"),
+        ("scope", json!(""), "200 alice"),
+        ("scope", json!(["read"]), "200 alice"),
+        ("scope", json!(1), "401 ClaimType"),
+        ("username", json!(1), "401 ClaimType"),
+        ("client_id", json!(["app"]), "401 ClaimType"),
+        ("jti", json!(7), "401 ClaimType"),
+        ("sid", json!(7), "401 ClaimType"),
+        ("auth_time", json!("now"), "401 ClaimType"),
+        ("token_type", json!("bearer"), "200 alice"),
+        ("token_type", json!("BEARER"), "200 alice"),
+        ("token_type", json!("access_token"), "200 alice"),
+        ("token_type", json!(null), "200 alice"),
+        ("token_type", json!("DPoP"), "401 TokenType"),
+        ("token_type", json!("N_A"), "401 TokenType"),
+        ("token_type", json!("mac"), "401 TokenType"),
+        ("token_type", json!("refresh_token"), "401 TokenType"),
+        ("token_type", json!(""), "401 TokenType"),
+        ("token_type", json!(["Bearer"]), "401 ClaimType"),
+        ("token_use", json!("access_token"), "200 alice"),
+        ("token_use", json!("refresh_token"), "401 TokenType"),
+        ("token_use", json!("id"), "401 TokenType"),
+    ] {
+        let answer = with(name, value).to_string();
+        assert_eq!(judged(answer.as_str()).await, expected, "{answer}");
+    }
+    for (absent, expected) in [
+        ("exp", "200 alice"),
+        ("iat", "200 alice"),
+        ("scope", "200 alice"),
+        ("client_id", "200 alice"),
+        ("token_type", "200 alice"),
+        ("aud", "401 Audience"),
+        ("iss", "401 Issuer"),
+        ("sub", "401 Subject"),
+    ] {
+        assert_eq!(
+            judged(with(absent, None).to_string()).await,
+            expected,
+            "{absent}"
+        );
+    }
+}
+
+/// RFC 8705 section 3.2 and RFC 9449 section 6.2: bearing such a token proves nothing.
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_is_refused() {
+    for cnf in [
+        json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+        json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
+        json!({}),
+        json!("x"),
+    ] {
+        assert_eq!(judged(with("cnf", cnf).to_string()).await, "401 Bound");
+    }
+}
+
+#[tokio::test]
+async fn clients_are_told_no_more_than_that_the_token_is_invalid() {
+    for (answer, detail) in [
+        (json!({ "active": false }), "the credentials are not valid"),
+        (with("aud", json!("x")), "the credentials are not valid"),
+        (with("exp", json!(1)), "the token has expired"),
+        (with("nbf", json!(NOW + 100)), "the token is not valid yet"),
+    ] {
+        let endpoint = Endpoint::answering(Answer::json(answer.to_string())).await;
+        let rejection = ask(&endpoint.introspection(), "abc").await.unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::Invalid);
+        assert_eq!(rejection.detail(), detail);
+    }
+}
+
+#[tokio::test]
+async fn what_is_waived_need_not_be_there_and_still_has_its_type() {
+    let endpoint = Endpoint::start().await;
+    let mut other = with("aud", json!("x"));
+    other["iss"] = "https://other.example/".into();
+    let mut none = with("aud", None);
+    none.as_object_mut().unwrap().remove("iss");
+    for (answer, issuer) in [(&other, Some("https://other.example/")), (&none, None)] {
+        endpoint.answer(Answer::json(answer.to_string()));
+        let introspection = endpoint
+            .bare()
+            .dangerous_any_issuer()
+            .dangerous_any_audience();
+        let identity = ask(&introspection.build().unwrap(), "abc").await.unwrap();
+        assert_eq!(identity.issuer(), issuer);
+    }
+    for (name, value) in [("iss", json!(1)), ("aud", json!(1))] {
+        endpoint.answer(Answer::json(with(name, value).to_string()));
+        let introspection = endpoint
+            .bare()
+            .dangerous_any_issuer()
+            .dangerous_any_audience();
+        let introspection = introspection.build().unwrap();
+        assert_eq!(line(&introspection, "abc").await, "401 ClaimType");
+    }
+}
+
+#[tokio::test]
+async fn the_subject_may_be_another_member() {
+    let mut answer = with("sub", None);
+    answer["username"] = "jdoe".into();
+    let endpoint = Endpoint::answering(Answer::json(answer.to_string())).await;
+    for (path, expected) in [
+        ("username", "200 jdoe"),
+        ("client_id", "200 app"),
+        ("email", "401 Subject"),
+        ("exp", "401 ClaimType"),
+    ] {
+        let introspection = endpoint.builder().subject_at(path).build().unwrap();
+        assert_eq!(line(&introspection, "abc").await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn roles_of_another_type_are_refused() {
+    for (roles, expected) in [
+        (json!("admin"), "200 alice"),
+        (json!(null), "200 alice"),
+        (json!([1]), "401 ClaimType"),
+        (json!({}), "401 ClaimType"),
+    ] {
+        let answer = with("roles", roles).to_string();
+        let endpoint = Endpoint::answering(Answer::json(answer)).await;
+        let introspection = endpoint.builder().roles_at("roles").build().unwrap();
+        assert_eq!(line(&introspection, "abc").await, expected);
+    }
+}
+
+/// RFC 7662 section 2.2, figures 4 and 5, where the shared vectors are at hand.
+#[tokio::test]
+async fn the_examples_of_the_rfc_read_as_it_says() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../shared/vectors/rfc_examples.json"
+    );
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: {path} is not here");
+        return;
+    };
+    let all: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let example = all.iter().find(|example| example["id"] == "RFC7662-2.2");
+    let example = example.expect("the example is there");
+    let endpoint = Endpoint::answering(Answer::json(example["response"].to_string())).await;
+    let then = || UNIX_EPOCH + Duration::from_secs(1_419_356_000);
+    let introspection = endpoint.builder().clock(then).build().unwrap();
+    let identity = ask(&introspection, "2YotnFZFEjr1zCsicMWpAA").await.unwrap();
+    assert_eq!(identity.subject(), "Z5O3upPC88QrAjx00dis");
+    let scopes: Vec<_> = identity.scopes().collect();
+    assert_eq!(scopes, ["read", "write", "dolphin"]);
+    let username: Option<String> = identity.claim("username");
+    assert_eq!(username.as_deref(), Some("jdoe"));
+    // Today it has expired.
+    let today = endpoint.introspection();
+    assert_eq!(line(&today, "2YotnFZFEjr1zCsicMWpAA").await, "401 Expired");
+    endpoint.answer(Answer::json(example["inactive"].to_string()));
+    assert_eq!(line(&introspection, "another").await, "401 Inactive");
+}

@@ -1,0 +1,14 @@
+//! Token introspection (RFC 7662), against a server on loopback that answers as it is told.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/events.rs"]
+mod events;
+
+mod answers;
+mod caching;
+mod configuration;
+mod faults;
+mod requests;
+mod secrecy;
+mod support;

@@ -96,6 +96,7 @@ fn a_key_in_a_field_and_a_remembered_password_cost_what_extensions_do() {
         "API key, 10, one hot",
         "any of three: API key",
         "Basic, remembered",
+        "remembered RS256",
     ] {
         let beyond = beyond_bare(&mut case(name));
         assert!(beyond <= EXTENSIONS, "{name}: {beyond}");

@@ -11,7 +11,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tower_auth::jwt::{Algorithm, Jwt, Key};
+use tower_auth::jwt::{Algorithm, Jwt, JwtBuilder, Key};
 
 /// Signs with one key of one algorithm.
 pub(crate) struct Issuer {
@@ -78,8 +78,17 @@ impl Issuer {
         &self.public
     }
 
-    /// A verifier for this issuer.
+    /// A verifier for this issuer, which remembers nothing.
     pub(crate) fn verifier(&self) -> Jwt {
+        self.builder().without_cache().build().unwrap()
+    }
+
+    /// One that remembers tokens.
+    pub(crate) fn remembering(&self) -> Jwt {
+        self.builder().build().unwrap()
+    }
+
+    fn builder(&self) -> JwtBuilder {
         let key = match (&self.public, self.algorithm) {
             (Public::Secret(secret), _) => Key::from_secret(self.algorithm, secret).unwrap(),
             (Public::Key(_, point), Algorithm::ES256) => {
@@ -99,8 +108,6 @@ impl Issuer {
             .audience("https://api.example.com")
             .keys(key.with_kid("2026-11"))
             .roles_at("roles")
-            .build()
-            .unwrap()
     }
 
     /// A token of ten claims, good for a day.

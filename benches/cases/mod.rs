@@ -224,6 +224,10 @@ fn tokens(_: &dyn Fn(&str) -> bool, cases: &mut Vec<Case>) {
         let layer = AuthLayer::new(Bearer::new(issuer.verifier()));
         cases.push(Case::layer(name, runs, &layer, vec![request]));
     }
+    let issuer = jwts::Issuer::new(Algorithm::RS256);
+    let layer = AuthLayer::new(Bearer::new(issuer.remembering()));
+    let token = request(&[("authorization", &format!("Bearer {}", issuer.token()))]);
+    cases.push(Case::layer("remembered RS256", 20_000, &layer, vec![token]));
 }
 
 /// The signature alone, with the key prepared and the signature decoded.

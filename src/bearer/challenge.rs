@@ -1,6 +1,7 @@
 //! What a refused client is told (RFC 6750 section 3, RFC 9470 section 3).
 
 use crate::{Challenge, Rejection, RejectionKind, Scope};
+use std::borrow::Cow;
 
 /// The challenge for a rejection, if there is one to make.
 pub(super) fn challenge(
@@ -59,15 +60,17 @@ fn list(scopes: &[Scope]) -> String {
 }
 
 /// The text in the characters that `error_description` may hold: %x20-21 / %x23-5B / %x5D-7E.
-fn description(detail: &str) -> String {
-    detail
-        .chars()
-        .map(|c| match c {
-            '"' => '\'',
-            ' '..='!' | '#'..='[' | ']'..='~' => c,
-            _ => ' ',
-        })
-        .collect()
+fn description(detail: &str) -> Cow<'_, str> {
+    let is_plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
+    if detail.bytes().all(is_plain) {
+        return detail.into();
+    }
+    let allowed = detail.chars().map(|c| match c {
+        '"' => '\'',
+        ' '..='!' | '#'..='[' | ']'..='~' => c,
+        _ => ' ',
+    });
+    allowed.collect::<String>().into()
 }
 
 #[cfg(test)]

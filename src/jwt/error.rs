@@ -52,11 +52,38 @@ pub enum TokenError {
 
 impl TokenError {
     pub(super) fn into_rejection(self) -> Rejection {
-        let rejection = Rejection::invalid().with_source(self);
+        let rejection = Rejection::invalid().with_cause(self.constant());
         match self {
             Self::Expired => rejection.with_detail("the token has expired"),
             Self::NotYetValid => rejection.with_detail("the token is not valid yet"),
             _ => rejection,
+        }
+    }
+}
+
+impl TokenError {
+    /// The same as a constant: refusing a forged token must not cost more than it has to.
+    fn constant(self) -> &'static Self {
+        match self {
+            Self::TooLong => &Self::TooLong,
+            Self::Form => &Self::Form,
+            Self::Header => &Self::Header,
+            Self::Algorithm => &Self::Algorithm,
+            Self::Type => &Self::Type,
+            Self::Extension => &Self::Extension,
+            Self::UnknownKey => &Self::UnknownKey,
+            Self::KeyAlgorithm => &Self::KeyAlgorithm,
+            Self::Signature => &Self::Signature,
+            Self::Payload => &Self::Payload,
+            Self::MissingClaim => &Self::MissingClaim,
+            Self::ClaimType => &Self::ClaimType,
+            Self::Issuer => &Self::Issuer,
+            Self::Audience => &Self::Audience,
+            Self::Expired => &Self::Expired,
+            Self::NotYetValid => &Self::NotYetValid,
+            Self::Bound => &Self::Bound,
+            Self::Event => &Self::Event,
+            Self::TypedClaims => &Self::TypedClaims,
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Rejection {
     scheme: Option<&'static str>,
     detail: &'static str,
     retry_after: Option<Duration>,
+    /// A source that is a constant, which costs no memory; `extra` goes before it.
+    cause: Option<&'static (dyn Error + Send + Sync)>,
     extra: Option<Arc<Extra>>,
     stage: Stage,
 }
@@ -73,6 +75,7 @@ impl Rejection {
             scheme: None,
             detail: kind.detail(),
             retry_after: None,
+            cause: None,
             extra: None,
             stage: Stage::Bare,
         }
@@ -142,6 +145,13 @@ impl Rejection {
     /// Keeps the cause for logs; clients never see it.
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.extra_mut().source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The same with a constant.
+    #[allow(dead_code, reason = "only some features have such")]
+    pub(crate) fn with_cause(mut self, cause: &'static (dyn Error + Send + Sync)) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -246,7 +256,11 @@ impl fmt::Debug for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self.extra.as_deref()?.source.as_deref() {
+        let own = self
+            .extra
+            .as_deref()
+            .and_then(|extra| extra.source.as_deref());
+        match own.or(self.cause) {
             Some(source) => Some(source),
             None => None,
         }

@@ -15,7 +15,7 @@ pub(crate) enum Round {
 /// what lies beyond the year 9999 is milliseconds or another one: neither is a date.
 pub(crate) fn read(value: Value<'_>, round: Round) -> Option<u64> {
     let text = value.as_number()?;
-    let seconds = match text.parse::<u64>() {
+    let seconds = match whole(text).map_or_else(|| text.parse(), Ok) {
         Ok(whole) => whole,
         Err(_) => {
             let number: f64 = text.parse().ok()?;
@@ -31,6 +31,18 @@ pub(crate) fn read(value: Value<'_>, round: Round) -> Option<u64> {
         }
     };
     (seconds <= LAST_SECOND).then_some(seconds)
+}
+
+/// What nearly every date is: few digits and nothing else. Without the checks that more need.
+fn whole(text: &str) -> Option<u64> {
+    let digits = text.as_bytes();
+    if digits.len() > 18 {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit <= 9).then_some(number * 10 + u64::from(digit))
+    })
 }
 
 #[cfg(test)]

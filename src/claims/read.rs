@@ -20,7 +20,8 @@ pub(crate) fn subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongTyp
     let subject = text(value)?;
     // JSON may hold them, and what is behind may cut the name short at a NUL, or a log line at a
     // line break.
-    if subject.contains(char::is_control) {
+    let is_plain = |plain, &byte: &u8| plain & matches!(byte, b' '..=b'~');
+    if !subject.as_bytes().iter().fold(true, is_plain) && subject.contains(char::is_control) {
         return Err(WrongType);
     }
     Ok((!subject.is_empty()).then_some(subject))

@@ -169,7 +169,11 @@ impl<'a> Members<'a> {
     /// The value of the member with this name.
     pub(crate) fn named(&self, name: &str) -> Option<Value<'a>> {
         let mut spans = self.spans.iter();
-        let span = spans.find(|span| text::is(span.name(self.text), name))?;
+        let is_named = |span: &&Member| match span.name(self.text) {
+            raw if self.text.plain => raw == name,
+            raw => text::is(raw, name),
+        };
+        let span = spans.find(is_named)?;
         Some(span.value(self.text))
     }
 }

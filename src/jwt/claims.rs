@@ -55,24 +55,24 @@ impl<'a> Registered<'a> {
     fn read(payload: &'a Object) -> Result<Self, TokenError> {
         let mut claims = Self::default();
         for (name, value) in payload.members().iter() {
-            let claim = match &*name {
-                "iss" => &mut claims.iss,
-                "sub" => &mut claims.sub,
-                "aud" => &mut claims.aud,
-                "exp" => &mut claims.exp,
-                "nbf" => &mut claims.nbf,
-                "iat" => &mut claims.iat,
-                "jti" => &mut claims.jti,
-                "auth_time" => &mut claims.auth_time,
-                "client_id" => &mut claims.client_id,
-                "scope" => &mut claims.scope,
-                "sid" => &mut claims.sid,
+            let claim = match name.as_bytes() {
+                b"iss" => &mut claims.iss,
+                b"sub" => &mut claims.sub,
+                b"aud" => &mut claims.aud,
+                b"exp" => &mut claims.exp,
+                b"nbf" => &mut claims.nbf,
+                b"iat" => &mut claims.iat,
+                b"jti" => &mut claims.jti,
+                b"auth_time" => &mut claims.auth_time,
+                b"client_id" => &mut claims.client_id,
+                b"scope" => &mut claims.scope,
+                b"sid" => &mut claims.sid,
                 // Whoever bears the token has yet to prove that a key is theirs (RFC 7800
                 // section 3; RFC 8705 section 3 and RFC 9449 section 6 for access tokens).
-                "cnf" => return Err(TokenError::Bound),
+                b"cnf" => return Err(TokenError::Bound),
                 // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect
                 // Back-Channel Logout section 2.4) of the same issuer (RFC 8725 section 2.8).
-                "events" => return Err(TokenError::Event),
+                b"events" => return Err(TokenError::Event),
                 _ => continue,
             };
             *claim = Some(value);

@@ -2,7 +2,7 @@
 
 use super::{Algorithm, Key, checks, der};
 use crate::{ConfigError, json::Value, jwt::algorithm::Family};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_simd::URL_SAFE_NO_PAD;
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
@@ -142,7 +142,7 @@ impl<'a> Jwk<'a> {
             .ok_or_else(|| ConfigError::new(format!("{name:?} is missing")))?;
         // The cause would quote a byte of it.
         URL_SAFE_NO_PAD
-            .decode(text.as_bytes())
+            .decode_to_vec(text.as_bytes())
             .map(Zeroizing::new)
             .map_err(|_| ConfigError::new(format!("{name:?} is not base64url without padding")))
     }

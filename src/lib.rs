@@ -185,3 +185,8 @@ pub use verify::{Verify, VerifyFn, verify_fn};
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles every snippet of the page about providers.
+#[cfg(all(doctest, feature = "jwks", feature = "reqwest"))]
+#[doc = include_str!("../docs/providers.md")]
+struct Providers;

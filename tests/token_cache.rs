@@ -76,7 +76,7 @@ fn any_claims() -> impl Strategy<Value = Claims> {
             issuer,
             tenant,
             role,
-            exp: exp.map(|exp| exp.abs()),
+            exp: exp.map(i64::abs),
             nbf: nbf.map(|nbf| nbf / 4),
             iat: iat.map(|iat| iat / 4),
             key,

@@ -22,6 +22,11 @@
 //! 9. The subject is a non-empty string; every other claim that is read is of its right type.
 //! 10. With [`JwtBuilder::access_token_profile`], everything that RFC 9068 requires is there.
 //!
+//! A token that has passed is remembered with its identity, for five minutes at most
+//! ([`JwtBuilder::cache_time_to_live`]), so that the next request with it costs a look. It counts
+//! only while the set of keys is the one it was verified with, and inside its dates by the clock of
+//! that request; a [revocation](crate::revocation) is asked about every time.
+//!
 //! Whatever is wrong with a token, the answer is [`Rejection::invalid`](crate::Rejection::invalid)
 //! (401, `invalid_token`); which step it was is its source, a [`TokenError`], for logs. If the
 //! issuer's keys cannot be had, it is [`Rejection::unavailable`](crate::Rejection::unavailable)

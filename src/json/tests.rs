@@ -268,3 +268,24 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// Names of every length around a word, that begin or end alike, at every depth and at the
+    /// very end of a text.
+    #[test]
+    fn a_name_that_occurs_twice_is_found_among_names_that_are_alike(
+        names in proptest::collection::vec("a{0,9}[ab]{0,3}|[ab]{6,9}c?|\\\\u0061a{0,8}", 0..20),
+        deep: bool,
+    ) {
+        let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":0")).collect();
+        let object = format!("{{{}}}", members.join(","));
+        let text = if deep { format!("{{\"x\":[{object}]}}") } else { object };
+        let read: Vec<_> = names.iter().map(|name| name.replace("\\u0061", "a")).collect();
+        let distinct: std::collections::HashSet<_> = read.iter().collect();
+        let parsed = parse(text.as_bytes());
+        prop_assert_eq!(parsed.is_ok(), distinct.len() == read.len(), "{}", text);
+        if let Err(error) = parsed {
+            prop_assert_eq!(error, JsonError::Duplicate);
+        }
+    }
+}

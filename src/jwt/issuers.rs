@@ -76,6 +76,8 @@ impl Issuers {
     /// by `configure` when its first token comes.
     ///
     /// Where they fetch their keys, let them share a client: making one takes a while.
+    /// A token longer than 16 KiB, or than what one of the fixed verifiers takes, is refused before
+    /// it is asked whose it is.
     ///
     /// ```
     /// use tower_auth::jwt::{Issuers, Jwt};
@@ -100,7 +102,8 @@ impl Issuers {
     }
 
     /// Further issuers that a rule allows, of which `limit` have a verifier at a time. Beyond
-    /// that one is given up for the next, first one whose keys cannot be had.
+    /// that one is given up for the next, first one whose keys cannot be had, but none in its
+    /// first 30 seconds: until then the next is 503. Leave room for all that are in use at once.
     ///
     /// `allowed` is asked about whatever a token claims to be from, before anything about it has
     /// been verified. An issuer that it lets pass is asked for its keys, and its tokens are good:

@@ -118,7 +118,6 @@ mod carried;
 #[cfg(any(feature = "introspection", feature = "jwt"))]
 mod claims;
 mod clock;
-#[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
 mod digest;
 mod error;
 mod event;

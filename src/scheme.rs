@@ -189,27 +189,7 @@ impl Scheme for AnyOf {
     }
 
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt> {
-        let mut found = Found::nothing();
-        let mut chosen = None;
-        let mut explicit = 0;
-        for scheme in &self.0 {
-            let own = scheme.find(head);
-            explicit += u32::from(own.is_explicit());
-            let both = found.and(own);
-            if both != found {
-                chosen = Some(scheme);
-            }
-            found = both;
-        }
-        if explicit > 1 {
-            // No scheme can judge for the others.
-            return Some(Attempt::new(
-                "",
-                found.anywhere()?,
-                Err(Rejection::malformed()),
-            ));
-        }
-        chosen?.authenticate(head)
+        self.attempt(head, &|_| Ok(())).ok().flatten()
     }
 
     fn attempt(

@@ -92,13 +92,6 @@ fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
             .map(|d| d.trim().to_owned())
             .collect()
     };
-    if !headers.contains_key(CACHE_CONTROL) && !headers.contains_key(VARY) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-        if let Some(vary) = vary {
-            headers.insert(VARY, vary.clone());
-        }
-        return;
-    }
     if let Entry::Vacant(vacant) = headers.entry(CACHE_CONTROL) {
         vacant.insert(HeaderValue::from_static("private"));
     } else {

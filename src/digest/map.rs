@@ -1,35 +1,11 @@
 //! Maps by digest, and when what they hold ends.
 
-use super::Digest;
+use super::{ByFirstWord, Digest};
 use crate::{Identity, clock};
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-};
+use std::collections::HashMap;
 
 /// What digests mean, found without a scan.
-pub(crate) type DigestMap<T> = HashMap<Digest, T, BuildHasherDefault<Prefix>>;
-
-/// The hash is what is written.
-#[derive(Default)]
-pub(crate) struct Prefix(u64);
-
-impl Hasher for Prefix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Never called by `Digest`; still a hash.
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-}
+pub(crate) type DigestMap<T> = HashMap<Digest, T, ByFirstWord>;
 
 /// 22 characters of base64 hold 128 bits; what is shorter can be guessed from its digest.
 pub(crate) const MIN_SECRET: usize = 22;

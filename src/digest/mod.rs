@@ -4,13 +4,17 @@
 //! A plain SHA-256 is for secrets that cannot be guessed; what people choose, and what need not
 //! outlive the process, goes under a random key.
 
+#[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
 mod bits;
+mod first_word;
 #[cfg(any(feature = "basic", feature = "introspection"))]
 mod keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
 mod map;
 
+#[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
 pub(crate) use bits::Digest;
+pub(crate) use first_word::ByFirstWord;
 #[cfg(any(feature = "basic", feature = "introspection"))]
 pub(crate) use keyed::Keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]

@@ -18,7 +18,7 @@ pub(crate) use {
 use crate::{Place, Rejection, clock, json::Object, realm::Realm};
 use http::Extensions;
 use serde::de::DeserializeOwned;
-use std::{any::Any, fmt, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 /// Who is calling, as one scheme established it.
 ///
@@ -202,12 +202,6 @@ impl Identity {
         facts.claims = Some(claims);
         facts.roles = roles;
         facts.scopes = scopes;
-        self
-    }
-
-    #[allow(dead_code, reason = "only token verifiers have claims")]
-    pub(crate) fn with_typed_claims(mut self, typed: Arc<dyn Any + Send + Sync>) -> Self {
-        self.facts_mut().typed = Some(typed);
         self
     }
 

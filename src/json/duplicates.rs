@@ -2,7 +2,7 @@
 
 use super::{
     JsonError,
-    scan::{Member, Text},
+    span::{Member, Text},
     text,
 };
 use std::collections::HashSet;

@@ -15,17 +15,19 @@
 
 mod duplicates;
 mod scan;
+mod span;
 mod text;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use scan::{MAX_DEPTH, Member, Span};
+pub(crate) use scan::MAX_DEPTH;
+pub(crate) use span::{Member, Span};
 pub(crate) use value::{Strings, Value};
 
 use crate::ClaimPath;
-use scan::Text;
+use span::Text;
 use std::{borrow::Cow, fmt, str};
 use zeroize::Zeroize;
 

@@ -1,102 +1,13 @@
 //! The grammar of RFC 8259.
 
-use super::{JsonError, Value, duplicates};
+use super::{
+    JsonError, Value, duplicates,
+    span::{Member, Span, Text},
+};
 
 /// How many arrays and objects may lie within one another (RFC 8259 section 9 lets a parser
 /// set a limit). It bounds the recursion below.
 pub(crate) const MAX_DEPTH: u8 = 32;
-
-/// Where one member of an object lies in the text.
-#[derive(Clone, Copy)]
-pub(crate) struct Member {
-    /// Without the quotes.
-    name: Span,
-    value: Span,
-}
-
-/// Where a part of a text lies.
-#[derive(Clone, Copy)]
-pub(crate) struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    /// Where this part of the text lies; `None` if it is none.
-    pub(crate) fn within(text: &str, part: &str) -> Option<Self> {
-        let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
-        let end = start.checked_add(part.len())?;
-        let span = Self {
-            start: u32::try_from(start).ok()?,
-            end: u32::try_from(end).ok()?,
-        };
-        (end <= text.len() && span.of(text).len() == part.len()).then_some(span)
-    }
-
-    pub(crate) fn of<'a>(&self, text: &'a str) -> &'a str {
-        text.get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
-    }
-}
-
-impl Member {
-    /// The name, still escaped.
-    pub(super) fn name<'a>(&self, text: Text<'a>) -> &'a str {
-        self.name.of(text.text)
-    }
-
-    pub(super) fn value<'a>(&self, text: Text<'a>) -> Value<'a> {
-        Value::scanned(Text {
-            text: self.value.of(text.text),
-            ..text
-        })
-    }
-
-    /// The beginning of the name, in one word: names that differ in it differ.
-    pub(super) fn fingerprint(&self, text: Text<'_>) -> u64 {
-        let start = self.name.start as usize;
-        let length = self.name.end.saturating_sub(self.name.start);
-        // Behind a name there is at least `":0}`; what little is missing is padded.
-        let bytes = text.text.as_bytes();
-        let eight = match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
-            Some(eight) => *eight,
-            None => {
-                let mut padded = [0; 8];
-                let rest = bytes.get(start..).unwrap_or_default();
-                for (to, from) in padded.iter_mut().zip(rest) {
-                    *to = *from;
-                }
-                padded
-            }
-        };
-        let word = u64::from_le_bytes(eight);
-        match length {
-            0 => 0,
-            // Without what is behind the name.
-            1..8 => word & (u64::MAX >> (64 - 8 * length)),
-            _ => word.rotate_left(length % 64),
-        }
-    }
-}
-
-/// A text, and whether it is plain: without a backslash or a control character anywhere, so that
-/// every string in it reads as it stands and ends with the next quote.
-#[derive(Clone, Copy)]
-pub(crate) struct Text<'a> {
-    pub(super) text: &'a str,
-    pub(super) plain: bool,
-}
-
-impl<'a> Text<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        // Without an early end, so that it is done many bytes at a time.
-        let is_plain = |plain, &byte: &u8| plain & (byte >= 0x20) & (byte != b'\\');
-        Self {
-            text,
-            plain: text.as_bytes().iter().fold(true, is_plain),
-        }
-    }
-}
 
 /// Scans a text that is one object; `members` are then those of that object.
 pub(super) fn object(text: Text<'_>, members: &mut Vec<Member>) -> Result<(), JsonError> {

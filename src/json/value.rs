@@ -2,7 +2,8 @@
 
 use super::{
     JsonError,
-    scan::{self, Scanner, Text},
+    scan::{self, Scanner},
+    span::Text,
     text,
 };
 use serde::de::DeserializeOwned;

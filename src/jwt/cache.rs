@@ -13,12 +13,12 @@
 //!    of a token are wiped as soon as no request holds its identity any more.
 //! 6. Locks are many, are held for a look or a change only, and never while a token is verified.
 
-use crate::{Identity, identity::Prepared};
+use crate::{Identity, digest::ByFirstWord, identity::Prepared};
 use constant_time_eq::constant_time_eq;
 use foldhash::{SharedSeed, quality::SeedableRandomState};
 use std::{
     collections::{HashMap, hash_map},
-    hash::{BuildHasher, BuildHasherDefault, Hasher},
+    hash::BuildHasher,
     mem,
     sync::{
         OnceLock, PoisonError, RwLock,
@@ -84,7 +84,7 @@ pub(super) struct Hash(u64);
 
 #[derive(Default)]
 struct Shard {
-    tokens: HashMap<u64, Entry, BuildHasherDefault<AsItIs>>,
+    tokens: HashMap<u64, Entry, ByFirstWord>,
     /// The hashes of all of the above, and of some that are gone: what a clock's hand goes over.
     ring: Vec<u64>,
     hand: usize,
@@ -264,27 +264,6 @@ fn seed() -> &'static SharedSeed {
 /// Where the operating system has none to give, what the addresses of the process have.
 fn random() -> u64 {
     getrandom::u64().unwrap_or_else(|_| foldhash::quality::RandomState::default().hash_one(0))
-}
-
-/// A hash that is one already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Never called; still a hash.
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
 }
 
 #[cfg(test)]

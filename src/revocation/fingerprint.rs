@@ -1,6 +1,6 @@
 //! Names of a fixed size, for whatever an issuer has named.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 /// 128 bits in place of an issuer and a name it gave.
 ///
@@ -29,29 +29,6 @@ impl Hash for Fingerprint {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self([first, _]) = self;
         state.write_u64(*first);
-    }
-}
-
-/// The hash of a fingerprint is its first half.
-#[derive(Default)]
-pub(super) struct FirstHalf(u64);
-
-pub(super) type ByFirstHalf = BuildHasherDefault<FirstHalf>;
-
-impl Hasher for FirstHalf {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Never called by `Fingerprint`; still a hash.
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
     }
 }
 

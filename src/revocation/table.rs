@@ -1,6 +1,7 @@
 //! What is revoked, and until when that has to be remembered.
 
-use super::fingerprint::{ByFirstHalf, Fingerprint};
+use super::fingerprint::Fingerprint;
+use crate::digest::ByFirstWord;
 use std::collections::HashMap;
 
 /// Below this nobody looks for entries that are no longer needed.
@@ -27,7 +28,7 @@ pub(super) enum Entry {
     Subject { cut_off: u64 },
 }
 
-pub(super) struct Entries<T>(HashMap<Fingerprint, Kept<T>, ByFirstHalf>);
+pub(super) struct Entries<T>(HashMap<Fingerprint, Kept<T>, ByFirstWord>);
 
 struct Kept<T> {
     /// The second from which it is no longer needed.

@@ -50,7 +50,7 @@
     doc = "| [`basic`] | the Basic scheme, and users in memory |"
 )]
 #![cfg_attr(
-    feature = "basic",
+    feature = "password",
     doc = "| [`password`] | Argon2id hashes, and the bounded pool that checks them |"
 )]
 #![cfg_attr(feature = "bearer", doc = "| [`bearer`] | bearer tokens |")]
@@ -149,7 +149,7 @@ pub mod introspection;
 pub mod jwks;
 #[cfg(feature = "jwt")]
 pub mod jwt;
-#[cfg(feature = "basic")]
+#[cfg(feature = "password")]
 pub mod password;
 
 pub use auth::{Auth, AuthLayer};

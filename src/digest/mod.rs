@@ -4,18 +4,18 @@
 //! A plain SHA-256 is for secrets that cannot be guessed; what people choose, and what need not
 //! outlive the process, goes under a random key.
 
-#[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
+#[cfg(any(feature = "api-key", feature = "password", feature = "bearer"))]
 mod bits;
 mod first_word;
-#[cfg(any(feature = "basic", feature = "introspection"))]
+#[cfg(any(feature = "password", feature = "introspection"))]
 mod keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
 mod map;
 
-#[cfg(any(feature = "api-key", feature = "basic", feature = "bearer"))]
+#[cfg(any(feature = "api-key", feature = "password", feature = "bearer"))]
 pub(crate) use bits::Digest;
 pub(crate) use first_word::ByFirstWord;
-#[cfg(any(feature = "basic", feature = "introspection"))]
+#[cfg(any(feature = "password", feature = "introspection"))]
 pub(crate) use keyed::Keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
 pub(crate) use map::{DigestMap, Ends, MIN_SECRET};

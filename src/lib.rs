@@ -74,6 +74,10 @@
     feature = "introspection",
     doc = "| [`introspection`] | opaque tokens, by asking who issued them |"
 )]
+#![cfg_attr(
+    feature = "store",
+    doc = "| [`store`] | where accounts, API keys and tokens are kept |"
+)]
 //! | [`revocation`] | refusing credentials before they expire |
 //!
 //! # Features
@@ -151,6 +155,8 @@ pub mod jwks;
 pub mod jwt;
 #[cfg(feature = "password")]
 pub mod password;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use auth::{Auth, AuthLayer};
 pub use clock::{Clock, SystemClock};

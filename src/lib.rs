@@ -78,6 +78,10 @@
     feature = "store",
     doc = "| [`store`] | where accounts, API keys and tokens are kept |"
 )]
+#![cfg_attr(
+    feature = "issue",
+    doc = "| [`issue`] | issuing tokens: access tokens, refresh tokens, log-out |"
+)]
 //! | [`revocation`] | refusing credentials before they expire |
 //!
 //! # Features
@@ -149,6 +153,8 @@ pub mod bearer;
 pub mod fetch;
 #[cfg(feature = "introspection")]
 pub mod introspection;
+#[cfg(feature = "issue")]
+pub mod issue;
 #[cfg(feature = "jwks")]
 pub mod jwks;
 #[cfg(feature = "jwt")]

@@ -26,7 +26,7 @@ pub struct Health {
 }
 
 impl Health {
-    pub(super) fn fixed(issuer: Option<&Arc<str>>, keys: &KeySet) -> Self {
+    pub(crate) fn fixed(issuer: Option<&Arc<str>>, keys: &KeySet) -> Self {
         Self {
             issuer: issuer.cloned(),
             is_ready: true,

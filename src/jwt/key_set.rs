@@ -138,7 +138,7 @@ impl KeySet {
     }
 
     /// The same set, its keys made ready by this backend.
-    pub(super) fn on(self, backend: Backend) -> Result<Self, ConfigError> {
+    pub(crate) fn on(self, backend: Backend) -> Result<Self, ConfigError> {
         let keys = self.keys.into_iter().map(|key| key.on(backend));
         Ok(Self {
             keys: keys.collect::<Result<_, _>>()?,

@@ -7,18 +7,18 @@ use super::{
 use crate::{Clock, ConfigError};
 use std::{fmt, sync::Arc};
 
-/// Where the keys of an issuer come from: a [`Key`], a [`KeySet`], or, with the feature `jwks`,
-/// `RemoteKeys`.
+/// Where the keys of an issuer come from: a [`Key`], a [`KeySet`], with the feature `jwks`
+/// `RemoteKeys`, with the feature `issue` `SigningKeys`.
 pub struct Keys(Kind);
 
 enum Kind {
     Fixed(KeySet),
-    #[allow(dead_code, reason = "only the feature `jwks` plans")]
+    #[allow(dead_code, reason = "only the features `jwks` and `issue` plan")]
     Planned(Box<dyn Plan>),
 }
 
 impl Keys {
-    #[allow(dead_code, reason = "only the feature `jwks` plans")]
+    #[allow(dead_code, reason = "only the features `jwks` and `issue` plan")]
     pub(crate) fn planned(plan: impl Plan + 'static) -> Self {
         Self(Kind::Planned(Box::new(plan)))
     }

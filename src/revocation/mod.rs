@@ -51,10 +51,14 @@ mod fingerprint;
 mod memory;
 mod revocable;
 mod revoked;
+#[cfg(feature = "store")]
+mod shared;
 mod table;
 mod within;
 
 pub use memory::{Revocations, RevokeError};
 pub use revocable::Revocable;
 pub use revoked::{Cause, Revoked};
+#[cfg(feature = "store")]
+pub use shared::SharedRevocations;
 pub use within::Within;

@@ -45,7 +45,7 @@ pub(super) enum Unprepared {
 
 impl Backend {
     /// The default among those that are compiled in.
-    pub(super) fn compiled() -> Option<Self> {
+    pub(crate) fn compiled() -> Option<Self> {
         [Self::AwsLcRs, Self::RustCrypto]
             .into_iter()
             .find(|backend| backend.is_compiled())
@@ -58,7 +58,7 @@ impl Backend {
         }
     }
 
-    pub(super) fn feature(self) -> &'static str {
+    pub(crate) fn feature(self) -> &'static str {
         match self {
             Self::AwsLcRs => "aws-lc-rs",
             Self::RustCrypto => "rust-crypto",

@@ -3,6 +3,8 @@
 mod checks;
 mod der;
 mod jwk;
+#[cfg(feature = "issue")]
+mod public;
 
 pub(super) use jwk::Jwk;
 

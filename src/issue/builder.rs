@@ -1,0 +1,234 @@
+//! [`TokensBuilder`]: what is issued, for how long, and where it is kept.
+
+use super::{
+    Grant, SigningKeys, Tokens,
+    access::Access,
+    refresh::RefreshKey,
+    tokens::{Inner, Reload},
+};
+use crate::{
+    Clock, ConfigError, IntoVerdict, SystemClock,
+    revocation::SharedRevocations,
+    store::{MemoryStore, ShortLived, TokenStore},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Builds [`Tokens`]; made by [`Tokens::issuer`].
+#[must_use = "a builder issues nothing"]
+pub struct TokensBuilder {
+    issuer: Box<str>,
+    keys: SigningKeys,
+    audiences: Vec<String>,
+    client: Option<Box<str>>,
+    store: Option<Arc<dyn TokenStore>>,
+    quick: Option<Arc<dyn ShortLived>>,
+    secret: Option<Result<RefreshKey, ConfigError>>,
+    earlier: Vec<Result<RefreshKey, ConfigError>>,
+    access: Duration,
+    refresh: Duration,
+    family: Duration,
+    retry: Duration,
+    reload: Option<Arc<Reload>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TokensBuilder {
+    pub(super) fn new(issuer: Box<str>, keys: SigningKeys) -> Self {
+        const DAY: u64 = 24 * 3600;
+        Self {
+            issuer,
+            keys,
+            audiences: Vec::new(),
+            client: None,
+            store: None,
+            quick: None,
+            secret: None,
+            earlier: Vec::new(),
+            access: Duration::from_secs(15 * 60),
+            refresh: Duration::from_secs(30 * DAY),
+            family: Duration::from_secs(90 * DAY),
+            retry: Duration::from_secs(10),
+            reload: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Whom access tokens are for (`aud`): the name by which a service knows itself. Call it
+    /// again for another.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// The client that tokens are for (`client_id`, RFC 9068 section 2.2), where a grant names
+    /// none. Default: the issuer, which is its own client where users log in with it.
+    pub fn client_id(mut self, client: impl Into<Box<str>>) -> Self {
+        self.client = Some(client.into());
+        self
+    }
+
+    /// Where families of refresh tokens and revocations are kept, and the secret of at least 32
+    /// random bytes under which refresh tokens are made; servers of one issuer share both.
+    ///
+    /// Default: in [memory](MemoryStore), with a secret of this process, so that a restart logs
+    /// everybody out, and one server does not know what another has issued.
+    pub fn store(mut self, store: impl TokenStore, secret: impl AsRef<[u8]>) -> Self {
+        self.store = Some(Arc::new(store));
+        self.secret = Some(RefreshKey::new(secret.as_ref()));
+        self
+    }
+
+    /// Takes refresh tokens made under an earlier secret, too, for as long as they live.
+    pub fn earlier_secret(mut self, secret: impl AsRef<[u8]>) -> Self {
+        self.earlier.push(RefreshKey::new(secret.as_ref()));
+        self
+    }
+
+    /// Where revocations are looked up on every request, instead of in the durable store, which
+    /// stays the one that knows: a revocation is written there first.
+    pub fn short_lived(mut self, store: impl ShortLived) -> Self {
+        self.quick = Some(Arc::new(store));
+        self
+    }
+
+    /// For how long access tokens are good. Default: 15 minutes; at most a day. Whole seconds
+    /// count.
+    pub fn access_lifetime(mut self, lifetime: Duration) -> Self {
+        self.access = lifetime;
+        self
+    }
+
+    /// For how long a refresh token is good that nobody uses. Default: 30 days.
+    pub fn refresh_lifetime(mut self, lifetime: Duration) -> Self {
+        self.refresh = lifetime;
+        self
+    }
+
+    /// After how long a login is over, however often it was refreshed. Default: 90 days.
+    pub fn family_lifetime(mut self, lifetime: Duration) -> Self {
+        self.family = lifetime;
+        self
+    }
+
+    /// For how long a spent refresh token gives its successor again, as long as that is unspent,
+    /// to a client that has lost the answer. Default: 10 seconds; zero for not at all.
+    pub fn retry_within(mut self, time: Duration) -> Self {
+        self.retry = time;
+        self
+    }
+
+    /// Asks at every refresh what the subject may do now. `Ok(None)` ends its session: the
+    /// account is gone, or may not log in any more.
+    ///
+    /// Without it, what was granted at login stays granted until the family ends.
+    ///
+    /// ```
+    /// # use tower_auth::{Rejection, issue::{Grant, TokensBuilder}};
+    /// # struct User { roles: Vec<String> }
+    /// # async fn user(_: &str) -> Result<Option<User>, std::io::Error> { Ok(None) }
+    /// # fn with(tokens: TokensBuilder) -> TokensBuilder {
+    /// tokens.reload(|grant: Grant| async move {
+    ///     let user = user(grant.subject()).await.map_err(Rejection::unavailable)?;
+    ///     Ok(user.map(|user| Grant::new(grant.subject()).with_roles(user.roles)))
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// When the subject was authenticated, and for which client, stays as it was at login.
+    pub fn reload<F, R, M>(mut self, reload: F) -> Self
+    where
+        F: Fn(Grant) -> R + Send + Sync + 'static,
+        R: IntoVerdict<Option<Grant>, M>,
+        M: 'static,
+    {
+        self.reload = Some(Arc::new(move |grant| reload(grant).into_verdict()));
+        self
+    }
+
+    /// Tells the time. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Builds the issuer.
+    ///
+    /// # Errors
+    ///
+    /// If there is no audience, or the issuer or an audience is empty; if a secret has fewer than
+    /// 32 bytes; if access tokens live for nothing or more than a day, or longer than refresh
+    /// tokens, or those longer than their family; if clients get more than a minute for a retry.
+    pub fn build(self) -> Result<Tokens, ConfigError> {
+        self.check()?;
+        let secret = match self.secret {
+            Some(secret) => secret?,
+            None => RefreshKey::random()?,
+        };
+        let mut secrets = vec![secret];
+        for earlier in self.earlier {
+            secrets.push(earlier?);
+        }
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let mut revocations =
+            SharedRevocations::new(Arc::clone(&store)).with_shared_clock(Arc::clone(&self.clock));
+        if let Some(quick) = self.quick {
+            revocations = revocations.looked_up_in(quick);
+        }
+        let client = self.client.unwrap_or_else(|| self.issuer.clone());
+        Ok(Tokens::new(Inner {
+            access: Access {
+                issuer: self.issuer,
+                audiences: self.audiences,
+                client,
+                lifetime: self.access,
+                keys: self.keys,
+            },
+            store,
+            revocations,
+            secrets,
+            refresh: self.refresh,
+            family: self.family,
+            retry: self.retry,
+            reload: self.reload,
+            clock: self.clock,
+        }))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |message: &'static str| Err(ConfigError::new(message));
+        if self.issuer.is_empty() {
+            return refuse("an issuer is not empty");
+        }
+        if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
+            return refuse("tokens are for somebody: call `audience`");
+        }
+        if self.client.as_deref() == Some("") {
+            return refuse("a client id is not empty");
+        }
+        if self.access.as_secs() == 0 || self.access > super::LONGEST_ACCESS {
+            return refuse("access tokens are good for a second at least, and a day at most");
+        }
+        if self.refresh < self.access || self.family < self.refresh {
+            return refuse(
+                "a refresh token lives as long as an access token at least, and its family as long as that",
+            );
+        }
+        if self.family > Duration::from_secs(10 * 366 * 24 * 3600) {
+            return refuse("a family of tokens ends after ten years at most");
+        }
+        if self.retry > Duration::from_secs(60) {
+            return refuse("a spent refresh token is good for a retry within a minute at most");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TokensBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokensBuilder")
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,219 @@
+//! [`Grant`]: what tokens say of a subject.
+
+use crate::{ConfigError, Identity, clock};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// What tokens are to say of a subject, and for how long.
+///
+/// ```
+/// use tower_auth::issue::Grant;
+///
+/// let grant = Grant::new("42")
+///     .with_role("editor")
+///     .with_scope("orders:read")
+///     .with_claim("email", "ada@example.com")?;
+/// # let _ = grant;
+/// # Ok::<(), tower_auth::ConfigError>(())
+/// ```
+///
+/// An [`Identity`] becomes one with its subject, roles and scopes, and when it was authenticated.
+#[derive(Clone, Serialize, Deserialize)]
+#[must_use]
+pub struct Grant {
+    #[serde(rename = "sub")]
+    pub(super) subject: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) client: Option<String>,
+    /// In seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) auth_time: Option<u64>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(super) claims: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(super) header: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) audiences: Vec<String>,
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lifetime: Option<u64>,
+}
+
+/// Claims that are set by other means.
+const OWN_CLAIMS: [&str; 14] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "sid",
+    "auth_time",
+    "client_id",
+    "scope",
+    "roles",
+    "fresh",
+    "cnf",
+];
+
+/// Parameters of the header that are set by other means, or that no token may have.
+const OWN_HEADER: [&str; 10] = [
+    "alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip",
+];
+
+impl Grant {
+    /// A grant to this subject, without roles and scopes yet.
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            client: None,
+            auth_time: None,
+            claims: Map::new(),
+            header: Map::new(),
+            audiences: Vec::new(),
+            lifetime: None,
+        }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Adds a role (`roles`).
+    pub fn with_role(self, role: impl Into<String>) -> Self {
+        self.with_roles([role])
+    }
+
+    /// Adds several roles.
+    pub fn with_roles(mut self, roles: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.roles.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a scope (`scope`, RFC 6749 section 3.3).
+    pub fn with_scope(self, scope: impl Into<String>) -> Self {
+        self.with_scopes([scope])
+    }
+
+    /// Adds several scopes.
+    pub fn with_scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the client that tokens are for (`client_id`, RFC 9068 section 2.2). Default: the
+    /// issuer's own, see [`TokensBuilder::client_id`](super::TokensBuilder::client_id).
+    pub fn with_client_id(mut self, client: impl Into<String>) -> Self {
+        self.client = Some(client.into());
+        self
+    }
+
+    /// Sets when the subject was authenticated (`auth_time`). Default: when the family of tokens
+    /// began.
+    pub fn with_authenticated_at(mut self, at: SystemTime) -> Self {
+        self.auth_time = Some(clock::seconds(at));
+        self
+    }
+
+    /// Sets whom tokens are for (`aud`), instead of the issuer's audiences. Call it again for
+    /// another.
+    pub fn with_audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Sets for how long an access token is good, instead of the issuer's lifetime; at most a
+    /// day.
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime.min(super::LONGEST_ACCESS).as_secs());
+        self
+    }
+
+    /// Adds a claim of the application's.
+    ///
+    /// # Errors
+    ///
+    /// If it is one that tokens have anyway (`iss`, `sub`, `roles` …), or no JSON.
+    pub fn with_claim(
+        mut self,
+        name: impl Into<String>,
+        value: impl Serialize,
+    ) -> Result<Self, ConfigError> {
+        insert(&mut self.claims, &OWN_CLAIMS, name.into(), value)?;
+        Ok(self)
+    }
+
+    /// Adds a parameter to the header.
+    ///
+    /// # Errors
+    ///
+    /// If it is one that this crate sets, or that would change what the token means (`alg`,
+    /// `crit`, `jwk` …), or no JSON.
+    pub fn with_header(
+        mut self,
+        name: impl Into<String>,
+        value: impl Serialize,
+    ) -> Result<Self, ConfigError> {
+        insert(&mut self.header, &OWN_HEADER, name.into(), value)?;
+        Ok(self)
+    }
+}
+
+fn insert(
+    map: &mut Map<String, Value>,
+    own: &[&str],
+    name: String,
+    value: impl Serialize,
+) -> Result<(), ConfigError> {
+    if own.contains(&name.as_str()) {
+        return Err(ConfigError::new(format!(
+            "{name:?} is set by the issuer, not by a grant"
+        )));
+    }
+    let value = serde_json::to_value(value)
+        .map_err(|error| ConfigError::new(format!("{name:?} is no JSON")).with_source(error))?;
+    map.insert(name, value);
+    Ok(())
+}
+
+impl From<&Identity> for Grant {
+    fn from(identity: &Identity) -> Self {
+        let grant = Self::new(identity.subject())
+            .with_roles(identity.roles())
+            .with_scopes(identity.scopes());
+        match identity.authenticated_at() {
+            Some(at) => grant.with_authenticated_at(at),
+            None => grant,
+        }
+    }
+}
+
+impl From<Identity> for Grant {
+    fn from(identity: Identity) -> Self {
+        Self::from(&identity)
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Claims stay out: they are the application's, and may be private.
+        f.debug_struct("Grant")
+            .field("subject", &self.subject)
+            .field("roles", &self.roles)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,63 @@
+//! Issuing tokens: the whole life of a login, from the first token to log-out.
+//!
+//! [`Tokens`] is the issuer. Who has shown who they are gets an access token, good for minutes,
+//! and a refresh token, good for weeks:
+//!
+//! 1. An access token is a JWT by RFC 9068 (`typ` is `at+jwt`), signed by the key of
+//!    [`SigningKeys`] that signs now. It says who, with which roles and scopes, until when, and
+//!    to which session it belongs (`sid`). Any verifier with the [public keys](SigningKeys::jwks)
+//!    accepts it; [`Tokens::verifier`] is the one at hand, and it asks what is revoked, too.
+//! 2. A refresh token is opaque. It is good once: [`Tokens::refresh`] gives a new pair. All that
+//!    come of one login are a *family*, which ends after 90 days however often it is refreshed.
+//! 3. A spent refresh token that is used again is in two hands. The family is ended, its access
+//!    tokens are revoked, and an event says so (RFC 9700 section 4.14.2).
+//! 4. Unless that is within ten seconds of being spent, and its successor is unspent: then a
+//!    client has lost the answer, and gets the same successor again. A family never forks.
+//! 5. Log-out ends the family and revokes its session; "log out everywhere" ends all families of
+//!    a subject, and revokes whatever it was issued so far. Each is 503 unless it is certain.
+//! 6. Only digests of refresh tokens are stored.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use tower_auth::{AuthLayer, bearer::Bearer, jwt::Algorithm};
+//! use tower_auth::issue::{Grant, Signer, SigningKeys, Tokens};
+//!
+//! let keys = SigningKeys::new(Signer::generate(Algorithm::ES256)?);
+//! let tokens = Tokens::issuer("https://api.example.com/", keys)
+//!     .audience("https://api.example.com/")
+//!     .build()?;
+//!
+//! // One line of wiring: the verifier of what is issued here.
+//! let layer = AuthLayer::new(Bearer::new(tokens.verifier()?));
+//!
+//! // Where a password has been checked, and where a pair is renewed:
+//! let issued = tokens.log_in(Grant::new("42").with_role("editor")).await?;
+//! let renewed = tokens.refresh(issued.refresh_token()).await?;
+//! # let _ = (layer, renewed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+mod access;
+mod backend;
+mod builder;
+mod error;
+mod grant;
+mod issued;
+mod refresh;
+mod signer;
+mod signing_keys;
+mod tokens;
+
+pub use builder::TokensBuilder;
+pub use error::RefreshError;
+pub use grant::Grant;
+pub use issued::{AccessToken, Issued};
+pub use signer::Signer;
+pub use signing_keys::SigningKeys;
+pub use tokens::Tokens;
+
+use std::time::Duration;
+
+/// The longest life of an access token. What revokes one is remembered for longer.
+const LONGEST_ACCESS: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,317 @@
+//! [`SigningKeys`]: which key signs now, and which are published.
+
+use super::Signer;
+use crate::{
+    Clock, ConfigError, SystemClock, clock,
+    jwt::{
+        Backend, Health, KeySet, Keys,
+        source::{Answer, Connecting, Context, Plan, Remote, Snapshot, Waiting, Want},
+    },
+};
+use base64_simd::URL_SAFE_NO_PAD;
+use std::{
+    fmt,
+    future::ready,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
+};
+
+/// For how long a key is published after it has signed for the last time: the longest life of an
+/// access token, and the largest leeway of a verifier.
+const OVERLAP: u64 = super::LONGEST_ACCESS.as_secs() + 3600;
+
+/// For how long a key is published before it signs, unless its owner says.
+const LEAD: Duration = Duration::from_secs(3600);
+
+/// The keys of one issuer over time. Clones share them.
+///
+/// One key signs at any time. The next one is published before it does, so that every verifier
+/// has fetched it by then (the *lead*), and the last one stays published until the tokens that it
+/// signed are over (the *overlap*: 25 hours).
+///
+/// ```
+/// use tower_auth::{issue::{Signer, SigningKeys}, jwt::Algorithm};
+///
+/// let keys = SigningKeys::new(Signer::generate(Algorithm::ES256)?);
+/// // Every few months: published now, signing in an hour.
+/// keys.rotate(Signer::generate(Algorithm::ES256)?)?;
+/// assert_eq!(keys.jwks().matches("kid").count(), 2);
+/// # Ok::<(), tower_auth::ConfigError>(())
+/// ```
+///
+/// Servers that share an issuer [schedule](Self::schedule) the same keys for the same times, from
+/// their configuration. A [`Jwt`](crate::jwt::Jwt) takes this as its keys and follows it.
+#[derive(Clone)]
+pub struct SigningKeys {
+    ring: Arc<RwLock<Ring>>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Ring {
+    /// In the order in which they sign; there is always one.
+    keys: Vec<Scheduled>,
+    /// Changes with every change of what is published.
+    generation: u64,
+}
+
+#[derive(Clone)]
+struct Scheduled {
+    signer: Signer,
+    /// The second from which it signs.
+    from: u64,
+    /// The first part of a token.
+    header: Arc<str>,
+}
+
+/// The key that signs now.
+pub(super) struct Current {
+    pub(super) signer: Signer,
+    pub(super) header: Arc<str>,
+}
+
+impl SigningKeys {
+    /// Signs with this key, from now on.
+    #[must_use]
+    pub fn new(signer: Signer) -> Self {
+        Self {
+            ring: Arc::new(RwLock::new(Ring {
+                keys: vec![Scheduled::new(signer, 0)],
+                generation: 0,
+            })),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Tells the time, for this handle and the clones made of it. Default: [`SystemClock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Publishes a key now and signs with it in an hour.
+    ///
+    /// # Errors
+    ///
+    /// If a key of this name and algorithm is here already.
+    pub fn rotate(&self, next: Signer) -> Result<(), ConfigError> {
+        let from = self.clock.now().checked_add(LEAD);
+        self.schedule(next, from.unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+
+    /// Publishes a key now and signs with it from some time on; whole seconds count.
+    ///
+    /// # Errors
+    ///
+    /// If a key of this name and algorithm is here already.
+    pub fn schedule(&self, next: Signer, from: SystemTime) -> Result<(), ConfigError> {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let known = |key: &Scheduled| {
+            key.signer.key_id() == next.key_id() && key.signer.algorithm() == next.algorithm()
+        };
+        if ring.keys.iter().any(known) {
+            return Err(ConfigError::new(format!(
+                "a key for {} is called {:?} already",
+                next.algorithm(),
+                next.key_id().unwrap_or_default()
+            )));
+        }
+        ring.keys.push(Scheduled::new(next, clock::seconds(from)));
+        ring.keys.sort_by_key(|key| key.from);
+        ring.changed();
+        Ok(())
+    }
+
+    /// Takes a key back at once, as when somebody else has learned it: it signs nothing, is not
+    /// published, and what it signed is refused here from now on.
+    ///
+    /// # Errors
+    ///
+    /// If no other key could sign now: schedule one first, for now.
+    pub fn withdraw(&self, key_id: &str) -> Result<(), ConfigError> {
+        let now = clock::seconds(self.clock.now());
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let stays = |key: &Scheduled| key.signer.key_id() != Some(key_id);
+        if !ring.keys.iter().any(|key| stays(key) && key.from <= now) {
+            return Err(ConfigError::new(
+                "no other key could sign now: schedule one first",
+            ));
+        }
+        ring.keys.retain(stays);
+        ring.changed();
+        Ok(())
+    }
+
+    /// The public keys as a JWK Set (RFC 7517 section 5), those of the future and of the recent
+    /// past among them. Shared secrets are left out.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        let ring = self.current_ring();
+        let keys = ring
+            .iter()
+            .filter_map(|key| key.signer.key().to_public_jwk());
+        format!(r#"{{"keys":[{}]}}"#, keys.collect::<Vec<_>>().join(","))
+    }
+
+    pub(super) fn signing_now(&self) -> Option<Current> {
+        let now = clock::seconds(self.clock.now());
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let key = ring.signing(now)?;
+        Some(Current {
+            signer: key.signer.clone(),
+            header: Arc::clone(&key.header),
+        })
+    }
+
+    /// The keys that count now; those that are over are dropped.
+    fn current_ring(&self) -> Vec<Scheduled> {
+        let now = clock::seconds(self.clock.now());
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        ring.retire(now);
+        ring.keys.clone()
+    }
+}
+
+impl Scheduled {
+    fn new(signer: Signer, from: u64) -> Self {
+        let header = header(&signer, &serde_json::Map::new()).into();
+        Self {
+            signer,
+            from,
+            header,
+        }
+    }
+}
+
+/// The first part of a token: `alg`, `typ` (RFC 9068 section 2.1), `kid`, and what else is asked
+/// for.
+pub(super) fn header(signer: &Signer, more: &serde_json::Map<String, serde_json::Value>) -> String {
+    let mut header = more.clone();
+    header.insert("alg".into(), signer.algorithm().as_str().into());
+    header.insert("typ".into(), "at+jwt".into());
+    if let Some(key_id) = signer.key_id() {
+        header.insert("kid".into(), key_id.into());
+    }
+    let text = serde_json::Value::Object(header).to_string();
+    URL_SAFE_NO_PAD.encode_to_string(text)
+}
+
+impl Ring {
+    fn changed(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// The last of those that may sign. Before the first one may, it is that one: a clock that
+    /// was set back must not stop everybody.
+    fn signing(&self, now: u64) -> Option<&Scheduled> {
+        let begun = self.keys.iter().rev().find(|key| key.from <= now);
+        begun.or_else(|| self.keys.first())
+    }
+
+    /// When the first key is over: so long after the next one began.
+    fn first_ends(&self) -> Option<u64> {
+        Some(self.keys.get(1)?.from.saturating_add(OVERLAP))
+    }
+
+    /// Drops the keys that are over.
+    fn retire(&mut self, now: u64) {
+        while self.first_ends().is_some_and(|end| end <= now) {
+            self.keys.remove(0);
+            self.changed();
+        }
+    }
+}
+
+impl From<SigningKeys> for Keys {
+    /// A verifier with these keys follows them: the next one, and what is withdrawn.
+    fn from(keys: SigningKeys) -> Self {
+        Self::planned(keys)
+    }
+}
+
+impl Plan for SigningKeys {
+    fn source(self: Box<Self>, context: Context) -> Result<Box<dyn Remote>, ConfigError> {
+        let snapshot = snapshot(&self.ring, context.backend)?;
+        Ok(Box::new(Followed {
+            keys: *self,
+            backend: context.backend,
+            issuer: context.issuer,
+            snapshot: RwLock::new(snapshot),
+        }))
+    }
+}
+
+/// The keys of a [`SigningKeys`], as one verifier uses them.
+struct Followed {
+    keys: SigningKeys,
+    backend: Backend,
+    issuer: Option<Arc<str>>,
+    snapshot: RwLock<Arc<Snapshot>>,
+}
+
+fn snapshot(ring: &RwLock<Ring>, backend: Backend) -> Result<Arc<Snapshot>, ConfigError> {
+    let ring = ring.read().unwrap_or_else(PoisonError::into_inner);
+    let keys = ring.keys.iter().map(|key| key.signer.key().clone());
+    let keys = KeySet::new(keys)?.on(backend)?;
+    Ok(Arc::new(Snapshot::new(keys, ring.generation)))
+}
+
+impl Remote for Followed {
+    fn generation(&self) -> u64 {
+        let ring = self.keys.ring.read();
+        ring.unwrap_or_else(PoisonError::into_inner).generation
+    }
+
+    fn good_until(&self) -> u64 {
+        let ring = self.keys.ring.read();
+        let ring = ring.unwrap_or_else(PoisonError::into_inner);
+        ring.first_ends().unwrap_or(u64::MAX)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        let known = self.snapshot.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner).clone();
+        if known.generation == self.generation() {
+            return known;
+        }
+        // A key that this backend does not take would have failed at start-up, or leaves the set
+        // as it was: under its old generation nothing is remembered.
+        let Ok(fresh) = snapshot(&self.keys.ring, self.backend) else {
+            return known;
+        };
+        let mut kept = self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = Arc::clone(&fresh);
+        fresh
+    }
+
+    fn ask(&self, want: &Want<'_>) -> Answer {
+        match want {
+            Want::Set => Answer::Wait,
+            Want::Key(_) => Answer::Unknown,
+        }
+    }
+
+    fn fetch(&self, _: &Want<'_>) -> Waiting {
+        drop(self.keys.current_ring());
+        Box::pin(ready(()))
+    }
+
+    fn connect(&self) -> Connecting {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn health(&self) -> Health {
+        Health::fixed(self.issuer.as_ref(), &self.snapshot().keys)
+    }
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let signers = ring.keys.iter().map(|key| &key.signer);
+        f.debug_list().entries(signers).finish()
+    }
+}

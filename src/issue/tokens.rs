@@ -1,0 +1,406 @@
+//! [`Tokens`]: the issuer.
+
+use super::{
+    AccessToken, Grant, Issued, RefreshError, SigningKeys, TokensBuilder,
+    access::{Access, Moment},
+    refresh::{RefreshKey, RefreshToken},
+};
+use crate::{
+    Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
+    jwt::{Jwt, JwtBuilder},
+    revocation::{Revocable, SharedRevocations},
+    store::{Family, Revocation, Rotation, TokenStore},
+};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+/// What a subject may do now.
+pub(super) type Reload = dyn Fn(Grant) -> Verdict<Option<Grant>> + Send + Sync;
+
+/// Issues access tokens and refresh tokens, renews and revokes them. Cloning is cheap; the rules
+/// stand in the [module](super).
+#[derive(Clone)]
+pub struct Tokens(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) access: Access,
+    pub(super) store: Arc<dyn TokenStore>,
+    pub(super) revocations: SharedRevocations,
+    /// The first makes tokens; the others know those made earlier.
+    pub(super) secrets: Vec<RefreshKey>,
+    pub(super) refresh: Duration,
+    pub(super) family: Duration,
+    pub(super) retry: Duration,
+    pub(super) reload: Option<Arc<Reload>>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Tokens {
+    /// An issuer of this name (`iss`), an `https` URL as a rule, with these keys.
+    pub fn issuer(issuer: impl Into<Box<str>>, keys: SigningKeys) -> TokensBuilder {
+        TokensBuilder::new(issuer.into(), keys)
+    }
+
+    pub(super) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The keys that tokens are signed with.
+    #[must_use]
+    pub fn keys(&self) -> &SigningKeys {
+        &self.0.access.keys
+    }
+
+    /// What is revoked, for verifiers of other credentials of the same subjects.
+    #[must_use]
+    pub fn revocations(&self) -> &SharedRevocations {
+        &self.0.revocations
+    }
+
+    /// The verifier of what is issued here: signature, claims, and that it is not revoked.
+    ///
+    /// # Errors
+    ///
+    /// If two keys cannot be told apart.
+    pub fn verifier(&self) -> Result<Revocable<Jwt>, ConfigError> {
+        let jwt = self.jwt().build()?;
+        Ok(jwt.revoked_by(self.0.revocations.clone()))
+    }
+
+    /// The same as a builder, to be told more; wrap what it builds by
+    /// [`Verify::revoked_by`](crate::Verify::revoked_by) and [`revocations`](Self::revocations).
+    pub fn jwt(&self) -> JwtBuilder {
+        let Inner { access, clock, .. } = &*self.0;
+        let clock = Arc::clone(clock);
+        let mut jwt = Jwt::issuer(&*access.issuer)
+            .keys(access.keys.clone())
+            .access_token_profile()
+            .roles_at("roles")
+            .clock(move || clock.now());
+        for audience in &access.audiences {
+            jwt = jwt.audience(audience.as_str());
+        }
+        jwt
+    }
+
+    /// An access token that belongs to no session: nothing is stored, and nothing can renew it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the operating system has no
+    /// randomness to give.
+    pub fn access_token(&self, grant: impl Into<Grant>) -> Result<AccessToken, Rejection> {
+        let now = clock::seconds(self.0.clock.now());
+        let moment = Moment {
+            now,
+            session: None,
+            fresh: false,
+            ends: u64::MAX,
+        };
+        self.0.access.token(&grant.into(), moment)
+    }
+
+    /// Begins a session for a subject who has just shown who they are. The access token is
+    /// *fresh*, see [`fresh`](crate::fresh).
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot be reached.
+    pub async fn log_in(&self, grant: impl Into<Grant>) -> Result<Issued, Rejection> {
+        let inner = &*self.0;
+        let mut grant = grant.into();
+        let now = inner.clock.now();
+        let seconds = clock::seconds(now);
+        grant.auth_time.get_or_insert(seconds);
+        let token = inner.secret()?.first().map_err(Rejection::unavailable)?;
+        let ends = seconds.saturating_add(inner.family.as_secs());
+        let family = Family {
+            id: token.family(),
+            issuer: inner.access.issuer.to_string(),
+            subject: grant.subject.clone(),
+            grant: serde_json::to_string(&grant).map_err(Rejection::unavailable)?,
+            current: token.digest(),
+            rotated_at: now,
+            expires_at: clock::at(inner.refresh_expiry(seconds, ends)),
+            ends_at: clock::at(ends),
+            ended: false,
+        };
+        let cut_off = inner.store.begin_family(&family).await?;
+        // What was issued up to the second of the cut-off is revoked; this was issued after it.
+        let after = cut_off.map_or(0, |cut_off| clock::seconds(cut_off).saturating_add(1));
+        let moment = Moment {
+            now: seconds.max(after.min(seconds.saturating_add(1))),
+            session: Some(&family.id),
+            fresh: true,
+            ends,
+        };
+        let access = inner.access.token(&grant, moment)?;
+        Ok(inner.issued(access, &token, &family, seconds))
+    }
+
+    /// Renews a session: spends a refresh token, and gives a new pair.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::RejectionKind::Invalid) if the token is not good; its source is a
+    /// [`RefreshError`]. [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot
+    /// be reached: the token may be tried again.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Issued, Rejection> {
+        let inner = &*self.0;
+        let (key, token) = inner.read(refresh_token).ok_or(RefreshError::Unknown)?;
+        let id = token.family();
+        let family = inner.store.family(&id).await?;
+        let family = family.filter(|family| *family.issuer == *inner.access.issuer);
+        let family = family.ok_or(RefreshError::Unknown)?;
+        let digest = token.digest();
+        // A successor is made under the key of its predecessor, or a retry would find another.
+        let successor = key.successor(&token);
+        let now = inner.clock.now();
+        let seconds = clock::seconds(now);
+        if family.ended {
+            return Err(RefreshError::Ended.into());
+        }
+        if seconds >= clock::seconds(family.ends_at) {
+            return Err(RefreshError::Expired.into());
+        }
+        if digest != family.current {
+            return inner.again(&successor, family, now).await;
+        }
+        if seconds >= clock::seconds(family.expires_at) {
+            return Err(RefreshError::Expired.into());
+        }
+        // Before anything is spent: what fails here can be tried again.
+        let grant = inner.grant(&family, now).await?;
+        let ends = clock::seconds(family.ends_at);
+        let rotation = Rotation {
+            family: &id,
+            spent: &digest,
+            successor: &successor.digest(),
+            at: now,
+            expires_at: clock::at(inner.refresh_expiry(seconds, ends)),
+        };
+        if inner.store.rotate(rotation).await? {
+            let family = Family {
+                expires_at: rotation.expires_at,
+                ..family
+            };
+            return inner.renewed(&grant, &successor, &family, seconds);
+        }
+        // Somebody was faster: another request of the same client, as a rule.
+        let family = inner.store.family(&id).await?;
+        let family = family.ok_or(RefreshError::Unknown)?;
+        if family.ended {
+            return Err(RefreshError::Ended.into());
+        }
+        inner.again(&successor, family, inner.clock.now()).await
+    }
+
+    /// Logs out of the session that an identity belongs to: ends its refresh tokens and revokes
+    /// its access tokens. A token without a session is revoked by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached: nobody
+    /// knows whether it is done, and it may be tried again.
+    /// [`Invalid`](crate::RejectionKind::Invalid) if the identity names neither a session nor a
+    /// token of this issuer.
+    pub async fn log_out(&self, identity: &Identity) -> Result<(), Rejection> {
+        let inner = &*self.0;
+        let none = || Rejection::invalid().with_detail("there is no session to end");
+        if identity.own_issuer() != Some(&*inner.access.issuer) {
+            return Err(none());
+        }
+        if let Some(session) = identity.session_id() {
+            return inner.end(session).await;
+        }
+        let id = identity.token_id().ok_or_else(none)?.to_owned();
+        let revocation = Revocation::Token {
+            issuer: inner.access.issuer.to_string(),
+            id,
+            until: inner.until(),
+        };
+        inner.revocations.revoke(revocation).await
+    }
+
+    /// Logs out of the session of a refresh token, spent or not, as where the access token is
+    /// over. What is no refresh token of this issuer needs no log-out.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached.
+    pub async fn log_out_by_refresh_token(&self, refresh_token: &str) -> Result<(), Rejection> {
+        match self.0.read(refresh_token) {
+            Some((_, token)) => self.0.end(&token.family()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends all sessions of a subject of this issuer, and revokes whatever it was issued so far,
+    /// on every device: for a lost one, a changed password, or an account that is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached: nobody
+    /// knows whether it is done, and it may be tried again.
+    pub async fn log_out_everywhere(&self, subject: &str) -> Result<(), Rejection> {
+        let inner = &*self.0;
+        let issuer = &*inner.access.issuer;
+        let now = inner.clock.now();
+        let until = inner.until();
+        inner
+            .store
+            .end_families_of(issuer, subject, now, until)
+            .await?;
+        let revocation = Revocation::Subject {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            cut_off: now,
+            until,
+        };
+        inner.revocations.spread(revocation).await
+    }
+
+    /// Forgets sessions and revocations that are over; says how many. To be called every hour or
+    /// so, on one server or on all.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot be reached.
+    pub async fn purge(&self) -> Result<u64, Rejection> {
+        self.0.store.purge_tokens(self.0.clock.now()).await
+    }
+}
+
+impl Inner {
+    fn secret(&self) -> Result<&RefreshKey, Rejection> {
+        let none = || Rejection::unavailable("there is no secret for refresh tokens");
+        self.secrets.first().ok_or_else(none)
+    }
+
+    fn read(&self, text: &str) -> Option<(&RefreshKey, RefreshToken)> {
+        let mut keys = self.secrets.iter();
+        keys.find_map(|key| Some((key, key.read(text)?)))
+    }
+
+    /// Until when a revocation of today has to be remembered: longer than any token of today is
+    /// good, by the largest leeway of a verifier.
+    fn until(&self) -> SystemTime {
+        let longest = super::LONGEST_ACCESS.as_secs().saturating_add(3600);
+        clock::at(clock::seconds(self.clock.now()).saturating_add(longest))
+    }
+
+    fn refresh_expiry(&self, now: u64, ends: u64) -> u64 {
+        now.saturating_add(self.refresh.as_secs()).min(ends)
+    }
+
+    async fn end(&self, session: &str) -> Result<(), Rejection> {
+        let issuer = &*self.access.issuer;
+        let until = self.until();
+        self.store.end_family(issuer, session, until).await?;
+        let revocation = Revocation::Session {
+            issuer: issuer.to_owned(),
+            id: session.to_owned(),
+            until,
+        };
+        self.revocations.spread(revocation).await
+    }
+
+    /// A token that is not the current one: its client has lost the answer, or it is stolen.
+    async fn again(
+        &self,
+        successor: &RefreshToken,
+        family: Family,
+        now: SystemTime,
+    ) -> Result<Issued, Rejection> {
+        // A clock that was set back makes nothing good that was not.
+        let passed = now.duration_since(family.rotated_at).unwrap_or_default();
+        let is_next = successor.digest() == family.current;
+        if is_next && !self.retry.is_zero() && passed <= self.retry {
+            let grant = self.grant(&family, now).await?;
+            return self.renewed(&grant, successor, &family, clock::seconds(now));
+        }
+        reused(&family);
+        self.end(&family.id).await?;
+        Err(RefreshError::Reused.into())
+    }
+
+    /// What the subject may do now.
+    async fn grant(&self, family: &Family, _: SystemTime) -> Result<Grant, Rejection> {
+        let at_login: Grant =
+            serde_json::from_str(&family.grant).map_err(Rejection::unavailable)?;
+        let Some(reload) = &self.reload else {
+            return Ok(at_login);
+        };
+        let (client, auth_time) = (at_login.client.clone(), at_login.auth_time);
+        match reload(at_login).await? {
+            Some(now) if now.subject == family.subject => Ok(Grant {
+                client,
+                auth_time,
+                ..now
+            }),
+            _ => {
+                self.end(&family.id).await?;
+                Err(RefreshError::SubjectGone.into())
+            }
+        }
+    }
+
+    fn renewed(
+        &self,
+        grant: &Grant,
+        token: &RefreshToken,
+        family: &Family,
+        now: u64,
+    ) -> Result<Issued, Rejection> {
+        let moment = Moment {
+            now,
+            session: Some(&family.id),
+            fresh: false,
+            ends: clock::seconds(family.ends_at),
+        };
+        let access = self.access.token(grant, moment)?;
+        Ok(self.issued(access, token, family, now))
+    }
+
+    fn issued(
+        &self,
+        access: AccessToken,
+        token: &RefreshToken,
+        family: &Family,
+        now: u64,
+    ) -> Issued {
+        let expires = clock::seconds(family.expires_at);
+        Issued {
+            access,
+            refresh: token.to_text(),
+            refresh_expires_in: Duration::from_secs(expires.saturating_sub(now)),
+        }
+    }
+}
+
+/// Somebody has to know: a refresh token is in two hands.
+fn reused(family: &Family) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        target: "tower_auth",
+        issuer = family.issuer,
+        subject = family.subject,
+        session = family.id,
+        "a spent refresh token was used again; its session is ended"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = family;
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens")
+            .field("issuer", &self.0.access.issuer)
+            .field("audiences", &self.0.access.audiences)
+            .field("keys", &self.0.access.keys)
+            .finish_non_exhaustive()
+    }
+}

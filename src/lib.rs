@@ -177,8 +177,9 @@ pub use place::{Credential, Found, Location, Place};
 pub use policy::{Policy, PolicyFn, policy_fn};
 pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind};
 pub use require::{
-    AccessRules, All, Any, Authenticated, Claim, Endpoint, Not, Require, RequireLayer, Roles,
-    Scopes, Subject, all, all_scopes, any, any_role, authenticated, claim, role, scope, subject,
+    AccessRules, All, Any, Authenticated, AuthenticatedWithin, Claim, Endpoint, Fresh, Not,
+    Require, RequireLayer, Roles, Scopes, Subject, all, all_scopes, any, any_role, authenticated,
+    authenticated_within, claim, fresh, role, scope, subject,
 };
 pub use scheme::{AnyOf, Attempt, Scheme};
 pub use verdict::{IntoVerdict, Later, Now, Verdict};

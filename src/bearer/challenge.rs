@@ -37,6 +37,11 @@ pub(super) fn challenge(
             challenge = challenge.param("error_description", &description(rejection.detail()));
         }
     }
+    if let Some(max_age) = rejection.max_age()
+        && kind == RejectionKind::InsufficientAuthentication
+    {
+        challenge = challenge.param("max_age", &max_age.as_secs().to_string());
+    }
     if with_scopes && !scopes.is_empty() {
         challenge = challenge.param("scope", &list(scopes));
     }

@@ -112,6 +112,24 @@ fn logged(rejection: Rejection, identity: Option<&Identity>) -> Rejection {
     rejection
 }
 
+/// The answer of a token endpoint (RFC 6749 section 5.1): JSON that no cache keeps.
+#[cfg(feature = "issue")]
+impl IntoResponse for crate::issue::Issued {
+    fn into_response(self) -> Response {
+        use http::{HeaderValue, header};
+        let Ok(json) = serde_json::to_vec(&self) else {
+            return Rejection::unavailable("the tokens are no JSON").into_response();
+        };
+        let mut response = Response::new(Body::from(json));
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        let no_store = HeaderValue::from_static("no-store");
+        headers.insert(header::CACHE_CONTROL, no_store);
+        response
+    }
+}
+
 /// `application/problem+json`, which the `AuthLayer` outside completes by its challenges.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {

@@ -76,7 +76,7 @@ impl Access {
             .saturating_add(self.lifetime(grant))
             .min(moment.ends);
         let id = random::<16>().map_err(Rejection::unavailable)?;
-        let id = URL_SAFE_NO_PAD.encode_to_string(&*id);
+        let id = URL_SAFE_NO_PAD.encode_to_string(*id);
         let audiences = match grant.audiences.as_slice() {
             [] => self.audiences.as_slice(),
             own => own,

@@ -41,18 +41,26 @@
 mod access;
 mod backend;
 mod builder;
+mod cookies;
+mod csrf;
+mod endpoint;
 mod error;
 mod grant;
 mod issued;
 mod refresh;
+mod renew;
 mod signer;
 mod signing_keys;
 mod tokens;
 
 pub use builder::TokensBuilder;
+pub use cookies::{CookieBearer, Cookies, SameSite};
+pub use csrf::Csrf;
+pub use endpoint::{EndpointLayer, Endpoints};
 pub use error::RefreshError;
 pub use grant::Grant;
 pub use issued::{AccessToken, Issued};
+pub use renew::{Renew, RenewLayer};
 pub use signer::Signer;
 pub use signing_keys::SigningKeys;
 pub use tokens::Tokens;

@@ -114,7 +114,7 @@ impl RefreshToken {
 
     /// By what it is known in a store.
     pub(super) fn digest(&self) -> [u8; 32] {
-        Sha256::digest(&*self.bytes).into()
+        Sha256::digest(*self.bytes).into()
     }
 
     pub(super) fn to_text(&self) -> Zeroizing<String> {

@@ -1,7 +1,7 @@
 //! [`Tokens`]: the issuer.
 
 use super::{
-    AccessToken, Grant, Issued, RefreshError, SigningKeys, TokensBuilder,
+    AccessToken, Csrf, Grant, Issued, RefreshError, SigningKeys, TokensBuilder,
     access::{Access, Moment},
     refresh::{RefreshKey, RefreshToken},
 };
@@ -261,6 +261,29 @@ impl Tokens {
             until,
         };
         inner.revocations.spread(revocation).await
+    }
+
+    /// The double-submit token against cross-site requests, for clients that need one.
+    #[must_use]
+    pub fn csrf(&self) -> Csrf {
+        Csrf::new(self.clone())
+    }
+
+    pub(super) fn macs(
+        &self,
+        purpose: &'static [u8],
+        message: &[u8],
+    ) -> impl Iterator<Item = [u8; 32]> {
+        let secrets = self.0.secrets.iter();
+        secrets.map(move |secret| secret.mac(purpose, message))
+    }
+
+    pub(super) fn access_lifetime(&self) -> Duration {
+        self.0.access.lifetime
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.0.clock.now()
     }
 
     /// Forgets sessions and revocations that are over; says how many. To be called every hour or

@@ -55,6 +55,8 @@ pub struct Rejection {
 struct Extra {
     source: Option<Arc<dyn Error + Send + Sync>>,
     scopes: Vec<Scope>,
+    /// In seconds.
+    max_age: Option<u64>,
 }
 
 /// How far a rejection has got on its way to the client.
@@ -161,6 +163,13 @@ impl Rejection {
         self
     }
 
+    /// Says for how long ago the user may have been authenticated (`max_age`, RFC 9470 section 3),
+    /// in whole seconds.
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.extra_mut().max_age = Some(max_age.as_secs());
+        self
+    }
+
     pub(crate) fn with_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
         self.extra_mut().scopes = scopes.into_iter().collect();
         self
@@ -209,6 +218,13 @@ impl Rejection {
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         self.extra.as_deref().map_or(&[], |extra| &extra.scopes)
+    }
+
+    /// For how long ago the user may have been authenticated, as far as that is what is missing.
+    #[must_use]
+    pub fn max_age(&self) -> Option<Duration> {
+        let max_age = self.extra.as_deref()?.max_age?;
+        Some(Duration::from_secs(max_age))
     }
 
     /// Whether an outer layer may still add challenges.

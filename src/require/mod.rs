@@ -15,15 +15,17 @@ mod combine;
 mod layer;
 mod path;
 mod policies;
+mod recent;
 mod rules;
 
 pub use combine::{All, Any, Not, all, any};
-#[cfg_attr(not(feature = "axum"), allow(unused_imports))]
+#[allow(unused_imports, reason = "only some features refuse elsewhere")]
 pub(crate) use layer::refusal;
 pub use layer::{Require, RequireLayer};
 pub use policies::{
     Authenticated, Claim, Roles, Scopes, Subject, all_scopes, any_role, authenticated, claim, role,
     scope, subject,
 };
+pub use recent::{AuthenticatedWithin, Fresh, authenticated_within, fresh};
 pub(crate) use rules::Rule;
 pub use rules::{AccessRules, Endpoint};

@@ -167,16 +167,11 @@ fn judge_read(
     let mut value = |key: &Option<String>| key.as_ref().and_then(|_| values.next().flatten());
     let [subject, token, session] = keys;
     let (subject, token, session) = (value(subject), value(token), value(session));
-    let cut_off = match subject {
-        None => None,
-        // A value that nobody can read revokes all.
-        Some(value) => Some(
-            std::str::from_utf8(&value)
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(u64::MAX),
-        ),
-    };
+    // A value that nobody can read revokes all.
+    let cut_off = subject.map(|value| {
+        let text = std::str::from_utf8(&value).ok();
+        text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+    });
     judge(cut_off, token.is_some(), session.is_some(), issued_at).map_err(Into::into)
 }
 

@@ -1,0 +1,434 @@
+//! [`Cookies`]: tokens in a browser.
+
+use super::Issued;
+use crate::{
+    Attempt, Challenges, Found, Location, Rejection, RejectionKind, Scheme, Verify,
+    bearer::{Bearer, Token},
+    place::Locations,
+    scheme::Admit,
+};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{COOKIE, SET_COOKIE},
+    request::Parts,
+    response,
+};
+use std::{fmt, sync::Arc, time::Duration};
+use zeroize::Zeroizing;
+
+/// How the tokens of a browser lie in its cookies.
+///
+/// `__Host-access` and `__Host-refresh`, with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`
+/// (RFC 6265bis sections 4.1.2 and 4.1.3): scripts cannot read them, other sites and subdomains
+/// can neither set them nor have them sent with a request that changes something. Browsers take
+/// `Secure` cookies from `http://localhost`, too.
+///
+/// ```
+/// use tower_auth::{AuthLayer, issue::{Cookies, Issued, Tokens}};
+///
+/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) -> Result<(), tower_auth::ConfigError> {
+/// let cookies = Cookies::new();
+/// // Tokens from the cookie or from `Authorization`, which goes first.
+/// let layer = AuthLayer::new(cookies.bearer(tokens.verifier()?));
+/// // After a login, and after a log-out:
+/// cookies.set(issued, headers);
+/// cookies.clear(headers);
+/// # let _ = layer;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cookies(Arc<Names>);
+
+#[derive(Clone, Debug)]
+struct Names {
+    access: Cookie,
+    refresh: Cookie,
+    same_site: SameSite,
+    lifetime: Lifetime,
+}
+
+#[derive(Clone, Debug)]
+struct Cookie {
+    /// Without its prefix.
+    base: Box<str>,
+    path: Box<str>,
+    /// With it.
+    name: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Lifetime {
+    /// That of the token.
+    Token,
+    AtMost(Duration),
+    Browser,
+}
+
+/// With which requests of other sites a browser sends a cookie (RFC 6265bis section 4.1.2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SameSite {
+    /// With none, not even when a link is followed.
+    Strict,
+    /// With links that are followed.
+    Lax,
+}
+
+impl Cookie {
+    fn new(base: &str, path: &str) -> Self {
+        // What `__Host-` promises, a cookie with a path of its own does not keep.
+        let prefix = if path == "/" { "__Host-" } else { "__Secure-" };
+        Self {
+            base: base.into(),
+            path: path.into(),
+            name: format!("{prefix}{base}").into(),
+        }
+    }
+
+    fn at(&self, path: &str) -> Self {
+        Self::new(&self.base, path)
+    }
+}
+
+impl Cookies {
+    /// The cookies `__Host-access` and `__Host-refresh`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Names {
+            access: Cookie::new("access", "/"),
+            refresh: Cookie::new("refresh", "/"),
+            same_site: SameSite::Lax,
+            lifetime: Lifetime::Token,
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Names)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Begins the names with this and `-`, where several applications share a host.
+    ///
+    /// # Panics
+    ///
+    /// If it is no token of letters, digits, `-` and `_`.
+    #[track_caller]
+    #[must_use]
+    pub fn named(self, application: &str) -> Self {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        assert!(
+            !application.is_empty() && application.bytes().all(is_plain),
+            "{application:?} cannot begin the name of a cookie"
+        );
+        self.with(|names| {
+            names.access = Cookie::new(&format!("{application}-access"), &names.access.path);
+            names.refresh = Cookie::new(&format!("{application}-refresh"), &names.refresh.path);
+        })
+    }
+
+    /// Sends the refresh token to this path only, such as `/refresh`. Its cookie is called
+    /// `__Secure-…` then, since `__Host-` stands for `/`. Not with a
+    /// [`RenewLayer`](super::RenewLayer), which needs it everywhere.
+    ///
+    /// # Panics
+    ///
+    /// If it is no path.
+    #[track_caller]
+    #[must_use]
+    pub fn refresh_path(self, path: &str) -> Self {
+        let path = checked(path);
+        self.with(|names| names.refresh = names.refresh.at(path))
+    }
+
+    /// Sends both cookies to this path and below only. They are called `__Secure-…` then.
+    ///
+    /// # Panics
+    ///
+    /// If it is no path.
+    #[track_caller]
+    #[must_use]
+    pub fn path(self, path: &str) -> Self {
+        let path = checked(path);
+        self.with(|names| {
+            names.access = names.access.at(path);
+            names.refresh = names.refresh.at(path);
+        })
+    }
+
+    /// Sets with which requests of other sites the cookies are sent. Default: [`SameSite::Lax`].
+    #[must_use]
+    pub fn same_site(self, same_site: SameSite) -> Self {
+        self.with(|names| names.same_site = same_site)
+    }
+
+    /// Lets a browser keep the cookies for so long at most. Default: as long as their tokens are
+    /// good.
+    #[must_use]
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        self.with(|names| names.lifetime = Lifetime::AtMost(lifetime))
+    }
+
+    /// Lets a browser forget the cookies when it is closed.
+    #[must_use]
+    pub fn until_browser_closes(self) -> Self {
+        self.with(|names| names.lifetime = Lifetime::Browser)
+    }
+
+    /// Where access tokens lie.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location::cookie(&self.0.access.name)
+    }
+
+    /// The bearer scheme with tokens from `Authorization`, or else from the cookie.
+    ///
+    /// A cookie that is refused for good is cleared with its 401; it is not when nobody can tell
+    /// (503).
+    pub fn bearer<V: Verify<Token>>(&self, verifier: V) -> CookieBearer<V> {
+        let locations = [Location::authorization("Bearer"), self.location()];
+        CookieBearer {
+            bearer: Bearer::new(verifier).locations(locations),
+            cookies: self.clone(),
+        }
+    }
+
+    /// Sets both tokens on a response.
+    pub fn set(&self, issued: &Issued, headers: &mut HeaderMap) {
+        let names = &*self.0;
+        let access = issued.access_token();
+        let tokens = [
+            (&names.access, access.expose(), access.expires_in()),
+            (
+                &names.refresh,
+                issued.refresh_token(),
+                issued.refresh_expires_in(),
+            ),
+        ];
+        for (cookie, value, life) in tokens {
+            headers.append(SET_COOKIE, self.set_cookie(cookie, value, life));
+        }
+    }
+
+    /// Clears both tokens on a response, as after a log-out.
+    pub fn clear(&self, headers: &mut HeaderMap) {
+        for cookie in [&self.0.access, &self.0.refresh] {
+            headers.append(SET_COOKIE, self.cleared(cookie));
+        }
+    }
+
+    /// The refresh token of a request.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`](crate::RejectionKind::Malformed) if there are several.
+    pub fn refresh_token(&self, head: &Parts) -> Result<Option<Zeroizing<String>>, Rejection> {
+        self.read(&self.0.refresh, head)
+    }
+
+    pub(super) fn access_token(
+        &self,
+        head: &Parts,
+    ) -> Result<Option<Zeroizing<String>>, Rejection> {
+        self.read(&self.0.access, head)
+    }
+
+    fn read(&self, cookie: &Cookie, head: &Parts) -> Result<Option<Zeroizing<String>>, Rejection> {
+        let Some((_, sent)) = Locations::new([Location::cookie(&cookie.name)]).take(head) else {
+            return Ok(None);
+        };
+        let sent = sent?;
+        let text = std::str::from_utf8(sent.as_bytes()).map_err(|_| Rejection::malformed())?;
+        Ok(Some(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Puts the new access token in the place of the old one, as if the browser had sent it.
+    pub(super) fn replace_in(&self, headers: &mut HeaderMap, issued: &Issued) {
+        let own = [&self.0.access.name, &self.0.refresh.name];
+        let mut kept: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::new());
+        let token = format!("{}={}", self.0.access.name, issued.access_token().expose());
+        kept.extend_from_slice(Zeroizing::new(token).as_bytes());
+        for field in headers.get_all(COOKIE) {
+            for pair in field.as_bytes().split(|&byte| byte == b';') {
+                let pair = pair.trim_ascii();
+                let name = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
+                if pair.is_empty() || own.iter().any(|own| own.as_bytes() == name) {
+                    continue;
+                }
+                kept.extend_from_slice(b"; ");
+                kept.extend_from_slice(pair);
+            }
+        }
+        if let Ok(mut value) = HeaderValue::from_bytes(&kept) {
+            value.set_sensitive(true);
+            headers.insert(COOKIE, value);
+        }
+    }
+
+    /// Sets both tokens, unless the response sets either cookie itself: log-out stays log-out.
+    pub(super) fn set_unless_set(&self, issued: &Issued, headers: &mut HeaderMap) -> bool {
+        let names = &*self.0;
+        if [&names.access, &names.refresh]
+            .iter()
+            .any(|cookie| sets(headers, &cookie.name))
+        {
+            return false;
+        }
+        self.set(issued, headers);
+        true
+    }
+
+    /// Clears the refresh token, unless the response sets the cookie itself.
+    pub(super) fn clear_refresh_unless_set(&self, headers: &mut HeaderMap) {
+        if !sets(headers, &self.0.refresh.name) {
+            headers.append(SET_COOKIE, self.cleared(&self.0.refresh));
+        }
+    }
+
+    fn clear_access_unless_set(&self, headers: &mut HeaderMap) {
+        if !sets(headers, &self.0.access.name) {
+            headers.append(SET_COOKIE, self.cleared(&self.0.access));
+        }
+    }
+
+    fn set_cookie(&self, cookie: &Cookie, value: &str, life: Duration) -> HeaderValue {
+        let life = match self.0.lifetime {
+            Lifetime::Token => Some(life),
+            Lifetime::AtMost(most) => Some(most.min(life)),
+            Lifetime::Browser => None,
+        };
+        self.line(cookie, value, life, true)
+    }
+
+    fn cleared(&self, cookie: &Cookie) -> HeaderValue {
+        self.line(cookie, "", Some(Duration::ZERO), true)
+    }
+
+    /// A cookie beside the tokens that scripts may read.
+    pub(super) fn readable(&self, value: &str, life: Option<Duration>) -> HeaderValue {
+        let base = match self.0.access.base.strip_suffix("access") {
+            Some(application) => format!("{application}csrf"),
+            None => "csrf".to_owned(),
+        };
+        self.line(&Cookie::new(&base, &self.0.access.path), value, life, false)
+    }
+
+    fn line(
+        &self,
+        cookie: &Cookie,
+        value: &str,
+        life: Option<Duration>,
+        http_only: bool,
+    ) -> HeaderValue {
+        let Cookie { name, path, .. } = cookie;
+        let mut line = Zeroizing::new(String::with_capacity(value.len().saturating_add(160)));
+        for part in [name, "=", value, "; Path=", path, "; Secure"] {
+            line.push_str(part);
+        }
+        if http_only {
+            line.push_str("; HttpOnly");
+        }
+        line.push_str(match self.0.same_site {
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::Lax => "; SameSite=Lax",
+        });
+        if let Some(life) = life {
+            line.push_str(&format!("; Max-Age={}", life.as_secs()));
+        }
+        // Names and paths were checked, and tokens are plain ASCII.
+        let mut value = HeaderValue::from_str(&line)
+            .unwrap_or_else(|_| HeaderValue::from_static("invalid=; Max-Age=0"));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+#[track_caller]
+fn checked(path: &str) -> &str {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b";,\"\\".contains(&byte);
+    assert!(
+        path.starts_with('/') && path.bytes().all(is_plain),
+        "{path:?} is not the path of a cookie"
+    );
+    path
+}
+
+/// Whether a response sets or clears this cookie.
+fn sets(headers: &HeaderMap, name: &str) -> bool {
+    headers.get_all(SET_COOKIE).iter().any(|line| {
+        let pair = line.as_bytes().split(|&byte| byte == b';').next();
+        let own = pair.unwrap_or_default().split(|&byte| byte == b'=').next();
+        own.unwrap_or_default().trim_ascii() == name.as_bytes()
+    })
+}
+
+impl Default for Cookies {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Bearer tokens in `Authorization` or in a cookie; made by [`Cookies::bearer`].
+pub struct CookieBearer<V> {
+    bearer: Bearer<V>,
+    cookies: Cookies,
+}
+
+impl<V: Verify<Token>> CookieBearer<V> {
+    /// Sets the realm, see [`Bearer::realm`].
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        self.bearer = self.bearer.realm(realm);
+        self
+    }
+
+    /// Has a refused cookie cleared.
+    fn cleaning(&self, attempt: Attempt) -> Attempt {
+        if !attempt.place.is_ambient() {
+            return attempt;
+        }
+        let cookies = self.cookies.clone();
+        attempt.on_response(move |result, response: &mut response::Parts| {
+            // Also what is no token at all, or a browser would send it for ever.
+            let is_bad = |rejection: &Rejection| {
+                matches!(
+                    rejection.kind(),
+                    RejectionKind::Invalid | RejectionKind::Malformed
+                )
+            };
+            if result.is_err_and(is_bad) {
+                cookies.clear_access_unless_set(&mut response.headers);
+            }
+        })
+    }
+}
+
+impl<V: Verify<Token>> Scheme for CookieBearer<V> {
+    fn locations(&self) -> Vec<Location> {
+        Scheme::locations(&self.bearer)
+    }
+
+    fn find(&self, head: &Parts) -> Found {
+        self.bearer.find(head)
+    }
+
+    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
+        let attempt = self.bearer.authenticate(head)?;
+        Some(self.cleaning(attempt))
+    }
+
+    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
+        let attempt = self.bearer.attempt(head, admit)?;
+        Ok(attempt.map(|attempt| self.cleaning(attempt)))
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        self.bearer.challenge(rejection, challenges);
+    }
+}
+
+impl<V> fmt::Debug for CookieBearer<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bearer.fmt(f)
+    }
+}

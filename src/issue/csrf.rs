@@ -1,0 +1,101 @@
+//! [`Csrf`]: the double-submit token, for clients that need one.
+
+use super::{Cookies, Issued, Tokens};
+use crate::{Identity, Policy, Rejection, Verdict};
+use base64_simd::URL_SAFE_NO_PAD;
+use constant_time_eq::constant_time_eq;
+use http::{HeaderMap, HeaderName, Method, header::SET_COOKIE, request::Parts};
+use std::{borrow::Cow, time::Duration};
+
+/// The double-submit token against cross-site requests, bound to the session.
+///
+/// The [cross-site check](crate::AuthLayer#cross-site-requests) of every layer is enough for
+/// browsers of today; this is for clients that need a token, as those of Flask-JWT-Extended do.
+/// It is in the cookie `__Host-csrf`, which scripts can read, and comes back in the field
+/// `X-CSRF-TOKEN` of every request that changes something. As a [`Policy`] it asks so of
+/// credentials from a cookie; others need no token.
+///
+/// ```
+/// use tower_auth::{RequireLayer, issue::{Cookies, Issued, Tokens}};
+///
+/// # fn wire(tokens: &Tokens, cookies: &Cookies, issued: &Issued, headers: &mut http::HeaderMap) {
+/// let csrf = tokens.csrf();
+/// csrf.set(cookies, issued, headers); // beside `cookies.set`
+/// let layer = RequireLayer::new(csrf);
+/// # let _ = layer;
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Csrf(Tokens);
+
+const FIELD: HeaderName = HeaderName::from_static("x-csrf-token");
+
+const PURPOSE: &[u8] = b"tower-auth csrf";
+
+impl Csrf {
+    pub(super) fn new(tokens: Tokens) -> Self {
+        Self(tokens)
+    }
+
+    /// The token of a session.
+    #[must_use]
+    pub fn token(&self, issued: &Issued) -> String {
+        let mut made = self.0.macs(PURPOSE, issued.session_id().as_bytes());
+        made.next()
+            .map(|mac| URL_SAFE_NO_PAD.encode_to_string(mac))
+            .unwrap_or_default()
+    }
+
+    /// Sets the token's cookie on a response, beside the tokens' own.
+    pub fn set(&self, cookies: &Cookies, issued: &Issued, headers: &mut HeaderMap) {
+        let life = issued.refresh_expires_in();
+        headers.append(
+            SET_COOKIE,
+            cookies.readable(&self.token(issued), Some(life)),
+        );
+    }
+
+    /// Clears the token's cookie, as after a log-out.
+    pub fn clear(&self, cookies: &Cookies, headers: &mut HeaderMap) {
+        headers.append(SET_COOKIE, cookies.readable("", Some(Duration::ZERO)));
+    }
+
+    fn is_right(&self, identity: &Identity, head: &Parts) -> bool {
+        let mut sent = head.headers.get_all(FIELD).iter();
+        let (Some(sent), None) = (sent.next(), sent.next()) else {
+            return false;
+        };
+        let Some(session) = identity.session_id() else {
+            return false;
+        };
+        // All are compared, so that the time does not tell which one it was.
+        let macs = self.0.macs(PURPOSE, session.as_bytes());
+        macs.fold(false, |found, mac| {
+            let expected = URL_SAFE_NO_PAD.encode_to_string(mac);
+            found | constant_time_eq(expected.as_bytes(), sent.as_bytes())
+        })
+    }
+}
+
+impl Policy for Csrf {
+    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
+        let is_ambient = identity.place().is_some_and(crate::Place::is_ambient);
+        // RFC 9110 section 9.2.1.
+        let is_safe = matches!(
+            head.method,
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+        );
+        Verdict::ready(
+            match !is_ambient || is_safe || self.is_right(identity, head) {
+                true => Ok(()),
+                false => {
+                    Err(Rejection::forbidden().with_detail("the CSRF token is missing or wrong"))
+                }
+            },
+        )
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        "csrf".into()
+    }
+}

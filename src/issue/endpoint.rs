@@ -1,0 +1,176 @@
+//! [`EndpointLayer`]: in front of endpoints that take credentials in their bodies.
+
+use crate::{
+    Challenge, Challenges, Rejection,
+    gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
+    place::CrossSite,
+    require::refusal,
+};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE},
+    request::Parts,
+};
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Guards `/login`, `/register`, `/refresh` and the like: endpoints that credentials are sent to
+/// in a body or a cookie, and that no [`AuthLayer`](crate::AuthLayer) stands in front of.
+///
+/// 1. A request that another site made a browser send is refused, by the
+///    [cross-site check](crate::AuthLayer#cross-site-requests): nobody is logged in as somebody
+///    else unawares.
+/// 2. Answers are not kept by caches (RFC 6749 section 5.1).
+/// 3. A [`Rejection`] with status 401 gets a challenge, `Bearer` (RFC 9110 section 15.5.2).
+///
+/// ```
+/// use tower_auth::issue::EndpointLayer;
+///
+/// let layer = EndpointLayer::new().trust_origin("https://app.example.com");
+/// # let _ = layer;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct EndpointLayer {
+    cross_site: Arc<CrossSite>,
+}
+
+impl EndpointLayer {
+    /// A layer that trusts no other origin.
+    pub fn new() -> Self {
+        Self {
+            cross_site: Arc::default(),
+        }
+    }
+
+    /// Trusts this origin, such as `https://app.example.com`.
+    ///
+    /// # Panics
+    ///
+    /// If it is no origin.
+    #[track_caller]
+    pub fn trust_origin(mut self, origin: impl AsRef<str>) -> Self {
+        Arc::make_mut(&mut self.cross_site).trust(origin.as_ref());
+        self
+    }
+
+    /// Turns the cross-site check off: any web page can then log its visitors in as somebody of
+    /// its choice.
+    pub fn dangerous_allow_cross_site_requests(mut self) -> Self {
+        Arc::make_mut(&mut self.cross_site).turn_off();
+        self
+    }
+}
+
+impl Default for EndpointLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for EndpointLayer {
+    type Service = Endpoints<S>;
+
+    fn layer(&self, inner: S) -> Endpoints<S> {
+        Endpoints {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// A service behind an [`EndpointLayer`].
+#[derive(Clone)]
+pub struct Endpoints<S> {
+    inner: S,
+    layer: EndpointLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Endpoints<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, EndpointJudge>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let judge = EndpointJudge(Arc::clone(&self.layer.cross_site));
+        gate::call(&mut self.inner, judge, head, body)
+    }
+}
+
+/// One request in front of an endpoint.
+#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
+pub struct EndpointJudge(Arc<CrossSite>);
+
+impl Judge for EndpointJudge {
+    type After = Unkept;
+
+    fn decide(
+        &mut self,
+        head: &mut Parts,
+        _: Option<&mut Context<'_>>,
+    ) -> Poll<Result<(), Rejection>> {
+        Poll::Ready(self.0.check(head))
+    }
+
+    fn admit(self, _: &mut Parts) -> Unkept {
+        Unkept(())
+    }
+
+    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+        refusal(
+            rejection,
+            mem::take(&mut head.headers),
+            mem::take(&mut head.extensions),
+        )
+    }
+}
+
+/// What is done to answers of an endpoint.
+#[derive(Debug)]
+pub struct Unkept(());
+
+impl Finish for Unkept {
+    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>> {
+        let (mut parts, body) = response.into_parts();
+        parts
+            .headers
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        parts
+            .headers
+            .insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        let open = parts.extensions.get::<Rejection>();
+        let is_open = open.is_some_and(Rejection::is_open);
+        if parts.status == StatusCode::UNAUTHORIZED
+            && is_open
+            && !parts.headers.contains_key(WWW_AUTHENTICATE)
+        {
+            let mut challenges = Challenges::new("api", &mut parts.headers);
+            let realm = challenges.realm();
+            challenges.push(Challenge::new("Bearer").param("realm", realm));
+            if let Some(rejection) = parts.extensions.remove::<Rejection>() {
+                parts.extensions.insert(rejection.challenged());
+            }
+        }
+        Response::from_parts(parts, ResponseBody::inner(body))
+    }
+}
+
+impl<S> fmt::Debug for Endpoints<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.layer.fmt(f)
+    }
+}

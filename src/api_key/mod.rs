@@ -82,6 +82,8 @@ mod key;
 mod new_key;
 mod scheme;
 mod store;
+#[cfg(feature = "store")]
+mod stored;
 mod table;
 
 pub use form::ParsedKey;
@@ -89,3 +91,5 @@ pub use key::Key;
 pub use new_key::NewKey;
 pub use scheme::ApiKey;
 pub use store::{ApiKeys, KeyInfo};
+#[cfg(feature = "store")]
+pub use stored::{CreateError, KeyError, KeyRequest, StoredKeys};

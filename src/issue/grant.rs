@@ -33,6 +33,9 @@ pub struct Grant {
     pub(super) scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) client: Option<String>,
+    /// When the family began, in seconds since 1970.
+    #[serde(default)]
+    pub(super) begun: u64,
     /// In seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) auth_time: Option<u64>,
@@ -78,6 +81,7 @@ impl Grant {
             roles: Vec::new(),
             scopes: Vec::new(),
             client: None,
+            begun: 0,
             auth_time: None,
             claims: Map::new(),
             header: Map::new(),

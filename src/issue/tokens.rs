@@ -114,6 +114,7 @@ impl Tokens {
         let mut grant = grant.into();
         let now = inner.clock.now();
         let seconds = clock::seconds(now);
+        grant.begun = seconds;
         grant.auth_time.get_or_insert(seconds);
         let token = inner.secret()?.first().map_err(Rejection::unavailable)?;
         let ends = seconds.saturating_add(inner.family.as_secs());
@@ -173,7 +174,7 @@ impl Tokens {
             return Err(RefreshError::Expired.into());
         }
         // Before anything is spent: what fails here can be tried again.
-        let grant = inner.grant(&family, now).await?;
+        let grant = inner.grant(&family).await?;
         let ends = clock::seconds(family.ends_at);
         let rotation = Rotation {
             family: &id,
@@ -250,10 +251,15 @@ impl Tokens {
         let issuer = &*inner.access.issuer;
         let now = inner.clock.now();
         let until = inner.until();
-        inner
-            .store
-            .end_families_of(issuer, subject, now, until)
-            .await?;
+        let ended = inner.store.end_families_of(issuer, subject, now, until);
+        for id in ended.await? {
+            let revocation = Revocation::Session {
+                issuer: issuer.to_owned(),
+                id,
+                until,
+            };
+            inner.revocations.spread(revocation).await?;
+        }
         let revocation = Revocation::Subject {
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
@@ -342,7 +348,7 @@ impl Inner {
         let passed = now.duration_since(family.rotated_at).unwrap_or_default();
         let is_next = successor.digest() == family.current;
         if is_next && !self.retry.is_zero() && passed <= self.retry {
-            let grant = self.grant(&family, now).await?;
+            let grant = self.grant(&family).await?;
             return self.renewed(&grant, successor, &family, clock::seconds(now));
         }
         reused(&family);
@@ -351,16 +357,18 @@ impl Inner {
     }
 
     /// What the subject may do now.
-    async fn grant(&self, family: &Family, _: SystemTime) -> Result<Grant, Rejection> {
+    async fn grant(&self, family: &Family) -> Result<Grant, Rejection> {
         let at_login: Grant =
             serde_json::from_str(&family.grant).map_err(Rejection::unavailable)?;
         let Some(reload) = &self.reload else {
             return Ok(at_login);
         };
         let (client, auth_time) = (at_login.client.clone(), at_login.auth_time);
+        let begun = at_login.begun;
         match reload(at_login).await? {
             Some(now) if now.subject == family.subject => Ok(Grant {
                 client,
+                begun,
                 auth_time,
                 ..now
             }),
@@ -378,8 +386,10 @@ impl Inner {
         family: &Family,
         now: u64,
     ) -> Result<Issued, Rejection> {
+        // A family that is alive began after its subject's last cut-off, though perhaps in the
+        // same second. One that is ended by a cut-off is revoked by its session, too.
         let moment = Moment {
-            now,
+            now: now.max(grant.begun.saturating_add(1)),
             session: Some(&family.id),
             fresh: false,
             ends: clock::seconds(family.ends_at),

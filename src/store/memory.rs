@@ -69,6 +69,13 @@ impl MemoryStore {
         self
     }
 
+    /// Forgets every short-lived value, as a server does that was restarted, for tests.
+    pub fn clear(&self) {
+        let mut tables = self.tables();
+        tables.values.clear();
+        tables.complete = false;
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -259,15 +266,27 @@ impl TokenStore for MemoryStore {
         subject: &str,
         cut_off: SystemTime,
         until: SystemTime,
-    ) -> Verdict<()> {
+    ) -> Verdict<Vec<String>> {
         let mut tables = self.tables();
+        let mut ended = Vec::new();
         for family in tables.families.values_mut() {
-            if family.issuer == issuer && family.subject == subject {
+            if family.issuer == issuer && family.subject == subject && !family.ended {
                 family.ended = true;
+                ended.push(family.id.clone());
             }
         }
+        for id in &ended {
+            extend(&mut tables.sessions, within(issuer, id), until);
+        }
         tables.cut_off(within(issuer, subject), cut_off, until);
-        ready(())
+        let own = |family: &&Family| family.issuer == issuer && family.subject == subject;
+        let own = tables.families.values().filter(own);
+        let revoked = |family: &&Family| tables.sessions.contains_key(&within(issuer, &family.id));
+        ready(
+            own.filter(revoked)
+                .map(|family| family.id.clone())
+                .collect(),
+        )
     }
 
     fn revoke(&self, revocation: &Revocation) -> Verdict<()> {

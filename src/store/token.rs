@@ -127,15 +127,17 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Ends a family, and revokes its session until a time, both or neither.
     fn end_family(&self, issuer: &str, id: &str, until: SystemTime) -> Verdict<()>;
 
-    /// Ends every family of a subject, and revokes what it was issued up to a second until a
-    /// time, both or neither.
+    /// Ends every family of a subject, revokes the sessions of those that had not been ended
+    /// before, and what the subject was issued up to a second, until a time; all or nothing.
+    /// Says which of the subject's sessions are revoked now, those of earlier calls among them:
+    /// whoever has to tell others may have failed to.
     fn end_families_of(
         &self,
         issuer: &str,
         subject: &str,
         cut_off: SystemTime,
         until: SystemTime,
-    ) -> Verdict<()>;
+    ) -> Verdict<Vec<String>>;
 
     /// Revokes. Once this has answered, every server sees it.
     fn revoke(&self, revocation: &Revocation) -> Verdict<()>;
@@ -173,7 +175,7 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         subject: &str,
         cut_off: SystemTime,
         until: SystemTime,
-    ) -> Verdict<()> {
+    ) -> Verdict<Vec<String>> {
         (**self).end_families_of(issuer, subject, cut_off, until)
     }
 

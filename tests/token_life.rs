@@ -1,0 +1,261 @@
+//! No sequence of logins, refreshes, reuse, log-out and clock moves makes two live sessions of
+//! one, or a token that is good after its end.
+
+use proptest::prelude::*;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tower_auth::{
+    Clock, Verify,
+    bearer::Token,
+    issue::{Grant, Issued, Signer, SigningKeys, Tokens},
+    jwt::Algorithm,
+    revocation::SharedRevocations,
+    store::{MemoryStore, ShortLived},
+};
+
+#[derive(Clone)]
+struct Hand(Arc<AtomicU64>);
+
+impl Clock for Hand {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.0.load(SeqCst))
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    LogIn(u8),
+    /// Uses one of the refresh tokens seen so far, whichever.
+    Refresh(usize),
+    LogOut(usize),
+    LogOutByRefreshToken(usize),
+    Everywhere(u8),
+    Pass(u64),
+    /// The quick store forgets everything.
+    Flush,
+    Purge,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0..3u8).prop_map(Step::LogIn),
+        8 => any::<usize>().prop_map(Step::Refresh),
+        1 => any::<usize>().prop_map(Step::LogOut),
+        1 => any::<usize>().prop_map(Step::LogOutByRefreshToken),
+        1 => (0..3u8).prop_map(Step::Everywhere),
+        4 => prop_oneof![0..2_000u64, 0..20_000u64, 0..1_000_000u64, 0..40 * 86_400_000u64].prop_map(Step::Pass),
+        1 => Just(Step::Flush),
+        1 => Just(Step::Purge),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// What a family is, as far as anybody can tell from outside.
+#[derive(Default)]
+struct Family {
+    subject: u8,
+    /// Refresh tokens in the order in which they were handed out, each once.
+    tokens: Vec<String>,
+    /// When the last one took the place of the one before it.
+    rotated: u64,
+    expires: u64,
+    ends: u64,
+    ended: bool,
+}
+
+struct World {
+    tokens: Tokens,
+    hand: Hand,
+    quick: MemoryStore,
+    families: HashMap<String, Family>,
+    issued: Vec<Issued>,
+    /// Until when each access token is good, at the latest.
+    lives: Vec<u64>,
+}
+
+const DAY: u64 = 86_400_000;
+
+impl World {
+    fn new(with_quick: bool) -> Self {
+        let hand = Hand(Arc::new(AtomicU64::new(1_800_000_000_000)));
+        let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
+        let quick = MemoryStore::new().with_clock(hand.clone());
+        let mut builder = Tokens::issuer("https://a.example/", keys)
+            .audience("a")
+            .store(MemoryStore::new().with_clock(hand.clone()), [7; 32])
+            .clock(hand.clone());
+        if with_quick {
+            builder = builder.short_lived(quick.clone());
+        }
+        Self {
+            tokens: builder.build().unwrap(),
+            hand,
+            quick,
+            families: HashMap::new(),
+            issued: Vec::new(),
+            lives: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.hand.0.load(SeqCst)
+    }
+
+    fn keep(&mut self, issued: Issued) {
+        let life = issued.access_token().expires_in().as_millis() as u64;
+        // Leeway included.
+        self.lives.push(self.now() / 1000 * 1000 + life + 60_000);
+        self.issued.push(issued);
+    }
+
+    async fn step(&mut self, step: Step) {
+        let now = self.now();
+        match step {
+            Step::LogIn(subject) => {
+                let issued = self
+                    .tokens
+                    .log_in(Grant::new(subject.to_string()))
+                    .await
+                    .unwrap();
+                let family = Family {
+                    subject,
+                    tokens: vec![issued.refresh_token().to_owned()],
+                    rotated: now,
+                    expires: now / 1000 * 1000 + 30 * DAY,
+                    ends: now / 1000 * 1000 + 90 * DAY,
+                    ended: false,
+                };
+                assert!(
+                    self.families
+                        .insert(issued.session_id().to_owned(), family)
+                        .is_none()
+                );
+                self.keep(issued);
+            }
+            Step::Refresh(which) if !self.issued.is_empty() => {
+                let used = self.issued[which % self.issued.len()].clone();
+                let result = self.tokens.refresh(used.refresh_token()).await;
+                let family = self.families.get_mut(used.session_id()).unwrap();
+                let last = family.tokens.len() - 1;
+                let place = family
+                    .tokens
+                    .iter()
+                    .position(|t| t == used.refresh_token())
+                    .unwrap();
+                let is_alive = !family.ended && now < family.ends;
+                match result {
+                    Ok(issued) if place == last => {
+                        assert!(is_alive && now < family.expires);
+                        assert!(!family.tokens.contains(&issued.refresh_token().to_owned()));
+                        family.tokens.push(issued.refresh_token().to_owned());
+                        family.rotated = now;
+                        family.expires = (now / 1000 * 1000 + 30 * DAY).min(family.ends);
+                        self.keep(issued);
+                    }
+                    Ok(issued) => {
+                        assert!(is_alive);
+                        assert_eq!(place + 1, last, "only the last one is given again");
+                        assert!(now - family.rotated <= 10_000);
+                        assert_eq!(&family.tokens[last], issued.refresh_token());
+                        self.keep(issued);
+                    }
+                    Err(_) => {
+                        let is_expired = place == last && now >= family.expires;
+                        let is_late = place != last;
+                        assert!(
+                            !is_alive || is_expired || is_late,
+                            "refused without a reason"
+                        );
+                        if is_alive && is_late {
+                            family.ended = true;
+                        }
+                    }
+                }
+            }
+            Step::LogOut(which) if !self.issued.is_empty() => {
+                let used = self.issued[which % self.issued.len()].clone();
+                let verifier = self.tokens.verifier().unwrap();
+                let token = Token::new(used.access_token().expose());
+                if let Ok(identity) = verifier.verify(token).await {
+                    self.tokens.log_out(&identity).await.unwrap();
+                    self.families.get_mut(used.session_id()).unwrap().ended = true;
+                }
+            }
+            Step::LogOutByRefreshToken(which) if !self.issued.is_empty() => {
+                let used = self.issued[which % self.issued.len()].clone();
+                self.tokens
+                    .log_out_by_refresh_token(used.refresh_token())
+                    .await
+                    .unwrap();
+                self.families.get_mut(used.session_id()).unwrap().ended = true;
+            }
+            Step::Everywhere(subject) => {
+                self.tokens
+                    .log_out_everywhere(&subject.to_string())
+                    .await
+                    .unwrap();
+                for family in self.families.values_mut() {
+                    family.ended |= family.subject == subject;
+                }
+            }
+            Step::Pass(time) => {
+                self.hand.0.fetch_add(time, SeqCst);
+            }
+            Step::Flush => self.quick.clear(),
+            Step::Purge => {
+                self.tokens.purge().await.unwrap();
+            }
+            _ => {}
+        }
+    }
+
+    /// Every access token is good or not as its session is, and none after its time.
+    async fn check(&self) {
+        let verifier = self.tokens.verifier().unwrap();
+        for (issued, life) in self.issued.iter().zip(&self.lives) {
+            let family = &self.families[issued.session_id()];
+            let token = Token::new(issued.access_token().expose());
+            let passed = verifier.verify(token).await.is_ok();
+            let good = !family.ended && self.now() < *life;
+            assert_eq!(passed, good, "ended: {}", family.ended);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sessions_never_fork_and_never_live_after_their_end(steps in steps(), with_quick: bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new(with_quick);
+            for step in steps {
+                world.step(step).await;
+                world.check().await;
+            }
+        });
+    }
+}
+
+/// A store that was emptied is not believed that nothing is revoked.
+#[tokio::test]
+async fn an_emptied_store_is_filled_before_it_is_believed() {
+    let world = World::new(true);
+    let issued = world.tokens.log_in(Grant::new("42")).await.unwrap();
+    world.tokens.log_out_everywhere("42").await.unwrap();
+    world.quick.clear();
+    let verifier = world.tokens.verifier().unwrap();
+    let token = || Token::new(issued.access_token().expose());
+    assert!(verifier.verify(token()).await.is_err());
+    assert!(world.quick.read(&[]).await.unwrap().complete);
+    let revocations: &SharedRevocations = world.tokens.revocations();
+    revocations.fill().await.unwrap();
+    assert!(verifier.verify(token()).await.is_err());
+}

@@ -120,7 +120,7 @@ async fn whoami(identity: Identity) -> String {
 }
 
 impl App {
-    fn new(cookies: Cookies) -> Self {
+    fn new(cookies: &Cookies) -> Self {
         let hand = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
         let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
         let tokens = Tokens::issuer(ISSUER, keys)
@@ -166,7 +166,7 @@ impl App {
     }
 
     fn renewing(cookies: Cookies) -> Self {
-        let app = Self::new(cookies.clone());
+        let app = Self::new(&cookies);
         let renew = RenewLayer::new(app.tokens.clone(), cookies);
         Self {
             router: app.router.layer(renew),
@@ -213,7 +213,7 @@ fn set_cookies(response: &Response) -> Vec<String> {
 /// RFC 6265bis sections 4.1.2 and 4.1.3.
 #[tokio::test]
 async fn cookies_cannot_be_read_by_scripts_nor_set_by_other_hosts() {
-    let app = App::new(Cookies::new());
+    let app = App::new(&Cookies::new());
     let response = app.send(Method::POST, "/login", &[]).await;
     let lines = set_cookies(&response);
     assert!(lines[0].starts_with("__Host-access=ey"));
@@ -233,13 +233,13 @@ async fn names_paths_and_lifetimes_can_be_set() {
         .refresh_path("/refresh")
         .same_site(SameSite::Strict)
         .lifetime(Duration::from_secs(3600));
-    let app = App::new(cookies);
+    let app = App::new(&cookies);
     let lines = set_cookies(&app.send(Method::POST, "/login", &[]).await);
     assert!(lines[0].starts_with("__Host-shop-access=ey"));
     assert!(lines[0].ends_with("; SameSite=Strict; Max-Age=900"));
     assert!(lines[1].starts_with("__Secure-shop-refresh=rt_"));
     assert!(lines[1].ends_with("; Path=/refresh; Secure; HttpOnly; SameSite=Strict; Max-Age=3600"));
-    let app = App::new(Cookies::new().path("/api").until_browser_closes());
+    let app = App::new(&Cookies::new().path("/api").until_browser_closes());
     let lines = set_cookies(&app.send(Method::POST, "/login", &[]).await);
     assert!(lines[0].starts_with("__Secure-access=ey"));
     assert!(lines[0].ends_with("; Path=/api; Secure; HttpOnly; SameSite=Lax"));
@@ -247,7 +247,7 @@ async fn names_paths_and_lifetimes_can_be_set() {
 
 #[tokio::test]
 async fn a_session_lives_by_its_cookies_and_ends_with_log_out() {
-    let app = App::new(Cookies::new());
+    let app = App::new(&Cookies::new());
     assert_eq!(app.get("/whoami").await, 401);
     assert_eq!(app.post("/login").await, 204);
     let first = app.jar.header();
@@ -282,7 +282,7 @@ async fn a_session_lives_by_its_cookies_and_ends_with_log_out() {
 
 #[tokio::test]
 async fn a_cookie_that_is_refused_for_good_is_cleared() {
-    let app = App::new(Cookies::new());
+    let app = App::new(&Cookies::new());
     app.post("/login").await;
     app.hand.pass(2000);
     let response = app.send(Method::GET, "/whoami", &[]).await;
@@ -306,7 +306,7 @@ async fn a_cookie_that_is_refused_for_good_is_cleared() {
 
 #[tokio::test]
 async fn an_explicit_token_goes_before_the_cookie() {
-    let app = App::new(Cookies::new());
+    let app = App::new(&Cookies::new());
     app.post("/login").await;
     let token = app.tokens.access_token(Grant::new("43")).unwrap();
     let field = format!("bearer {}", token.expose());
@@ -319,7 +319,7 @@ async fn an_explicit_token_goes_before_the_cookie() {
 
 #[tokio::test]
 async fn other_sites_can_neither_log_in_nor_use_the_cookies() {
-    let app = App::new(Cookies::new());
+    let app = App::new(&Cookies::new());
     app.post("/login").await;
     let cross = [
         ("sec-fetch-site", "cross-site"),
@@ -342,7 +342,7 @@ async fn other_sites_can_neither_log_in_nor_use_the_cookies() {
 
 #[tokio::test]
 async fn the_double_submit_token_is_bound_to_its_session() {
-    let app = App::new(Cookies::new());
+    let app = App::new(&Cookies::new());
     app.post("/login").await;
     let token = app.jar.get("__Host-csrf").unwrap();
     assert_eq!(app.get("/csrf").await, 200);
@@ -383,7 +383,7 @@ async fn the_double_submit_token_is_bound_to_its_session() {
 /// RFC 9470 section 3.
 #[tokio::test]
 async fn a_login_that_is_too_old_is_asked_for_again() {
-    let app = App::new(Cookies::new());
+    let app = App::new(&Cookies::new());
     app.post("/login").await;
     assert_eq!(app.get("/fresh").await, 200);
     assert_eq!(app.get("/recent").await, 200);

@@ -115,14 +115,14 @@ mod tests {
     use super::*;
 
     fn user(name: &str, memory: u32) -> User {
-        let cost = Cost::new(memory, 1, 1).unwrap();
+        let cost = Cost::argon2id(memory, 1, 1).unwrap();
         User::new(name, PasswordHash::at_cost("x", cost))
     }
 
     #[test]
     fn nobody_costs_as_much_as_the_costliest_user() {
         let mut table = Table::new().unwrap();
-        let memory = |table: &Table| table.nobody().cost().memory;
+        let memory = |table: &Table| table.nobody().cost().memory();
         assert_eq!(table.nobody().cost(), Cost::RECOMMENDED);
         table.insert(user("a", 8));
         assert_eq!(memory(&table), 8);

@@ -388,11 +388,11 @@ mod tests {
         let pool = HashPool::counting({
             let seen = Arc::clone(&seen);
             move |_, hash| {
-                seen.lock().unwrap().push(hash.cost().memory);
+                seen.lock().unwrap().push(hash.cost().memory());
                 Some(true)
             }
         });
-        let costly = |memory| PasswordHash::at_cost("x", Cost::new(memory, 1, 1).unwrap());
+        let costly = |memory| PasswordHash::at_cost("x", Cost::argon2id(memory, 1, 1).unwrap());
         let users = Users::new([User::new("a", costly(16)), User::new("b", costly(8))])
             .unwrap()
             .with_pool(pool);

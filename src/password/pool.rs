@@ -464,11 +464,11 @@ mod tests {
         let pool = HashPool::counting({
             let seen = Arc::clone(&seen);
             move |_, hash| {
-                seen.lock().unwrap().push(hash.cost().memory);
+                seen.lock().unwrap().push(hash.cost().memory());
                 Some(true)
             }
         });
-        let hash = |memory| PasswordHash::at_cost("right", Cost::new(memory, 1, 1).unwrap());
+        let hash = |memory| PasswordHash::at_cost("right", Cost::argon2id(memory, 1, 1).unwrap());
         let answer = |hash: Option<&PasswordHash>| block_on(pool.verify("u", "x", hash)).unwrap();
         assert!(!answer(None), "nobody, although the comparison says yes");
         assert!(answer(Some(&hash(16))));

@@ -23,6 +23,10 @@ use zeroize::Zeroizing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Argon2id(Argon2id),
+    #[allow(
+        dead_code,
+        reason = "without the feature `password-import` there are none"
+    )]
     Imported(imported::Kind),
 }
 

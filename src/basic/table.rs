@@ -28,10 +28,6 @@ impl Table {
         self.users.len()
     }
 
-    pub(super) fn contains(&self, name: &str) -> bool {
-        self.users.contains_key(name)
-    }
-
     /// The user of this name, if they may enter.
     pub(super) fn enabled(&self, name: &str) -> Option<&User> {
         self.users.get(name).filter(|user| user.enabled)
@@ -55,6 +51,18 @@ impl Table {
         if let Some(old) = &old {
             self.discount(old.hash.cost());
         }
+        self.follow();
+        old
+    }
+
+    /// Has these users instead, of whom no two have the same name; gives the old ones back.
+    pub(super) fn replace(&mut self, users: Vec<User>) -> HashMap<Box<str>, User> {
+        self.costs.clear();
+        for user in &users {
+            self.count(user.hash.cost());
+        }
+        let users = users.into_iter().map(|user| (user.name().into(), user));
+        let old = std::mem::replace(&mut self.users, users.collect());
         self.follow();
         old
     }

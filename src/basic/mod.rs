@@ -6,8 +6,8 @@
 //! 2. At most 4096 bytes of canonical base64 (RFC 4648 sections 3.2 and 3.5), UTF-8 inside
 //!    (RFC 7617 section 2.1), the user up to the first colon, the password behind it, no control
 //!    characters (section 2). Everything else is 400, and reaches no verifier.
-//! 3. The verifier judges: [`Users`], or an application's own
-//!    ([`verify_fn`](crate::verify_fn)).
+//! 3. The verifier judges: [`Users`], the users of an `htpasswd` file (`Htpasswd`, with the
+//!    feature `password-import`), or an application's own ([`verify_fn`](crate::verify_fn)).
 //! 4. Names and passwords are compared as they were sent, byte for byte. Who wants
 //!    `e` + accent and `é` to be the same normalises both in a verifier (RFC 8265).
 //! 5. A 401 says `Basic realm="…", charset="UTF-8"` (section 2.1).
@@ -35,6 +35,8 @@
 
 mod cache;
 mod credentials;
+#[cfg(feature = "password-import")]
+mod htpasswd;
 mod parse;
 mod scheme;
 mod table;
@@ -42,6 +44,8 @@ mod user;
 mod users;
 
 pub use credentials::Credentials;
+#[cfg(feature = "password-import")]
+pub use htpasswd::Htpasswd;
 pub use scheme::Basic;
 pub use user::User;
 pub use users::Users;

@@ -28,10 +28,6 @@ impl Table {
         self.users.len()
     }
 
-    pub(super) fn contains(&self, name: &str) -> bool {
-        self.users.contains_key(name)
-    }
-
     /// The user of this name, if they may enter.
     pub(super) fn enabled(&self, name: &str) -> Option<&User> {
         self.users.get(name).filter(|user| user.enabled)
@@ -55,6 +51,18 @@ impl Table {
         if let Some(old) = &old {
             self.discount(old.hash.cost());
         }
+        self.follow();
+        old
+    }
+
+    /// Has these users instead, of whom no two have the same name; gives the old ones back.
+    pub(super) fn replace(&mut self, users: Vec<User>) -> HashMap<Box<str>, User> {
+        self.costs.clear();
+        for user in &users {
+            self.count(user.hash.cost());
+        }
+        let users = users.into_iter().map(|user| (user.name().into(), user));
+        let old = std::mem::replace(&mut self.users, users.collect());
         self.follow();
         old
     }
@@ -115,14 +123,14 @@ mod tests {
     use super::*;
 
     fn user(name: &str, memory: u32) -> User {
-        let cost = Cost::new(memory, 1, 1).unwrap();
+        let cost = Cost::argon2id(memory, 1, 1).unwrap();
         User::new(name, PasswordHash::at_cost("x", cost))
     }
 
     #[test]
     fn nobody_costs_as_much_as_the_costliest_user() {
         let mut table = Table::new().unwrap();
-        let memory = |table: &Table| table.nobody().cost().memory;
+        let memory = |table: &Table| table.nobody().cost().memory();
         assert_eq!(table.nobody().cost(), Cost::RECOMMENDED);
         table.insert(user("a", 8));
         assert_eq!(memory(&table), 8);

@@ -6,6 +6,7 @@ use crate::{
     password::{HashPool, PasswordHash},
 };
 use std::{
+    collections::HashSet,
     fmt,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
@@ -54,16 +55,7 @@ impl Users {
     /// could carry it, RFC 7617 section 2), or the operating system has no random bytes.
     pub fn new(users: impl IntoIterator<Item = User>) -> Result<Self, ConfigError> {
         let mut table = Table::new()?;
-        for user in users {
-            user.check()?;
-            if table.contains(user.name()) {
-                return Err(ConfigError::new(format!(
-                    "there are two users {:?}",
-                    user.name()
-                )));
-            }
-            table.insert(user);
-        }
+        table.replace(checked(users)?);
         Ok(Self {
             table: Arc::new(RwLock::new(table)),
             cache: Some(Arc::new(Cache::new(TIME_TO_LIVE, CAPACITY)?)),
@@ -101,6 +93,23 @@ impl Users {
     fn with_cache(mut self, change: impl FnOnce(&Cache) -> Cache) -> Self {
         self.cache = self.cache.map(|cache| Arc::new(change(&cache)));
         self
+    }
+
+    /// Replaces all users by these, at once: no request sees some of the old and some of the new.
+    ///
+    /// # Errors
+    ///
+    /// If two users have the same name, or a name has a colon or control characters; the users
+    /// before stay then.
+    pub fn replace(&self, users: impl IntoIterator<Item = User>) -> Result<(), ConfigError> {
+        self.set_all(checked(users)?);
+        Ok(())
+    }
+
+    /// [`replace`](Self::replace) for users whose names are known to be good.
+    pub(super) fn set_all(&self, users: Vec<User>) {
+        // Bound, as below.
+        let _replaced = self.write().replace(users);
     }
 
     /// Adds a user, or replaces the one of this name.
@@ -194,6 +203,22 @@ impl Users {
         }
         Ok(identity)
     }
+}
+
+/// These users, if each can log in by a name of their own.
+fn checked(users: impl IntoIterator<Item = User>) -> Result<Vec<User>, ConfigError> {
+    let users: Vec<_> = users.into_iter().collect();
+    let mut names = HashSet::new();
+    for user in &users {
+        user.check()?;
+        if !names.insert(user.name()) {
+            return Err(ConfigError::new(format!(
+                "there are two users {:?}",
+                user.name()
+            )));
+        }
+    }
+    Ok(users)
 }
 
 enum Look {
@@ -350,6 +375,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn all_users_are_replaced_at_once_and_those_who_stay_are_still_known() {
+        let (users, count) = counted([user("a"), user("b")]);
+        let stays = PasswordHash::cheap("right");
+        users.insert(User::new("c", stays.clone())).unwrap();
+        for name in ["a", "c"] {
+            ask(&users, name, "right").await.unwrap();
+        }
+        assert_eq!(count.load(SeqCst), 2);
+        users.replace([user("d"), User::new("c", stays)]).unwrap();
+        assert_eq!(users.len(), 2);
+        assert!(ask(&users, "c", "right").now().unwrap().is_ok());
+        invalid(ask(&users, "a", "right").await);
+        invalid(ask(&users, "b", "right").await);
+        ask(&users, "d", "right").await.unwrap();
+
+        assert!(users.replace([user("e"), user("e")]).is_err());
+        assert!(users.replace([user("e:")]).is_err());
+        assert_eq!(users.len(), 2);
+        users.replace([]).unwrap();
+        assert!(users.is_empty());
+        invalid(ask(&users, "c", "right").await);
+    }
+
+    #[tokio::test]
     async fn new_roles_count_at_once_for_credentials_that_are_known() {
         let (users, count) = counted([user("a")]);
         let hash = PasswordHash::cheap("right");
@@ -388,11 +437,11 @@ mod tests {
         let pool = HashPool::counting({
             let seen = Arc::clone(&seen);
             move |_, hash| {
-                seen.lock().unwrap().push(hash.cost().memory);
+                seen.lock().unwrap().push(hash.cost().memory());
                 Some(true)
             }
         });
-        let costly = |memory| PasswordHash::at_cost("x", Cost::new(memory, 1, 1).unwrap());
+        let costly = |memory| PasswordHash::at_cost("x", Cost::argon2id(memory, 1, 1).unwrap());
         let users = Users::new([User::new("a", costly(16)), User::new("b", costly(8))])
             .unwrap()
             .with_pool(pool);

@@ -1,14 +1,19 @@
-//! [`PasswordHash`]: an Argon2id hash in its PHC string form.
+//! [`PasswordHash`]: a password as it is stored.
 
-use super::cost::{Cost, MIN_OUTPUT};
+use super::{
+    cost::Cost,
+    kinds::{self, Argon2id, Impossible, Kind, Parsed},
+};
 use crate::ConfigError;
-use argon2::{Algorithm, Argon2, Version};
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD as B64};
 use constant_time_eq::constant_time_eq;
-use std::{fmt, ops::RangeInclusive, str::FromStr, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
-/// A password as it is stored: hashed with Argon2id, as a PHC string.
+/// A password as it is stored: hashed, as a PHC string or in crypt(3)'s form.
+///
+/// New ones are Argon2id (RFC 9106). With the feature `password-import` those are understood that
+/// other software has made: bcrypt, scrypt, PBKDF2 and SHA-crypt; [`needs_rehash`] tells which
+/// ones to replace when the password is there next.
 ///
 /// Cloning is cheap. `Debug` shows nothing of it.
 ///
@@ -20,10 +25,13 @@ use zeroize::Zeroizing;
 /// assert_eq!(PasswordHash::parse(hash.as_str())?.as_str(), hash.as_str());
 /// # Ok::<(), tower_auth::ConfigError>(())
 /// ```
+///
+/// [`needs_rehash`]: Self::needs_rehash
 #[derive(Clone)]
 pub struct PasswordHash(Arc<Stored>);
 
 struct Stored {
+    /// Empty if no password matches.
     text: Zeroizing<String>,
     cost: Cost,
     salt: Vec<u8>,
@@ -31,113 +39,118 @@ struct Stored {
 }
 
 impl PasswordHash {
-    /// Hashes a password at OWASP's recommended cost (19 MiB, two passes, one lane), with a salt
-    /// from the operating system.
+    /// Hashes a password with Argon2id at OWASP's recommended cost (19 MiB, two passes, one
+    /// lane), with a salt from the operating system.
     ///
-    /// Slow on purpose, and it blocks: for start-up, tools and blocking threads only.
+    /// Slow on purpose, and it blocks: for start-up, tools and blocking threads only. Elsewhere
+    /// there is [`HashPool::hash`](super::HashPool::hash).
     ///
     /// # Errors
     ///
     /// If the operating system has no random bytes, or no memory.
     pub fn new(password: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let cost = Cost::RECOMMENDED;
+        let argon2id = Argon2id::RECOMMENDED;
         let salt = random::<16>()?;
-        let output = compute(password.as_ref(), &salt, cost, 32).map_err(|error| {
-            ConfigError::new("the password could not be hashed").with_source(error)
-        })?;
-        Ok(Self::of(cost, salt, output))
+        let mut output = Zeroizing::new(vec![0; 32]);
+        argon2id
+            .compute(password.as_ref(), &salt, &mut output)
+            .map_err(|error| {
+                ConfigError::new("the password could not be hashed").with_source(error)
+            })?;
+        Ok(Self::of(argon2id, salt, output))
     }
 
     /// Reads a stored hash, such as
     /// `$argon2id$v=19$m=19456,t=2,p=1$gZiV/M1gPc22ElAH/Jh1Hw$CWOrkoo7oJBQ/iyh7uJ0LO2aLEfrHwTWllSAxT0zRno`.
     ///
-    /// A hash decides what checking it costs, so that is bounded: at most 256 MiB of memory
-    /// (`m=262144`), 16 passes and 16 lanes; 8 to 64 bytes of salt, 16 to 64 of output.
+    /// A hash decides what checking it costs, so that is bounded. Argon2id: at most 256 MiB of
+    /// memory (`m=262144`), 16 passes and 16 lanes; 8 to 64 bytes of salt, 16 to 64 of output.
+    ///
+    /// With the feature `password-import` also:
+    ///
+    /// | kind | forms | bounds |
+    /// |---|---|---|
+    /// | bcrypt | `$2a$`, `$2b$`, `$2y$` | cost 4 to 15 |
+    /// | scrypt (RFC 7914) | PHC `$scrypt$ln=…,r=…,p=…$`; Werkzeug's `scrypt:N:r:p$` | 256 MiB, `r` 32, `p` 16, `N·r·p` 2^23 |
+    /// | PBKDF2 (RFC 8018) | PHC and passlib's `$pbkdf2-sha256$`, `$pbkdf2-sha512$`; Django's `pbkdf2_sha256$`; Werkzeug's `pbkdf2:sha256:`, `pbkdf2:sha512:` | 5,000,000 iterations, times blocks of output |
+    /// | SHA-crypt | `$5$`, `$6$`, with and without `rounds=` | 1,000 to 1,000,000 rounds |
+    ///
+    /// These bounds are some two seconds of one core. Every form has one spelling: what
+    /// [`as_str`](Self::as_str) gives back is what was read.
     ///
     /// # Errors
     ///
-    /// If it is beyond these bounds, is not in the canonical form, or is of another kind than
-    /// Argon2id version 19 (no other is understood yet).
+    /// If it is beyond these bounds, is not in the canonical form, or is of another kind.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        if text.len() > MAX_TEXT {
-            return Err(ConfigError::new("the password hash is too long"));
-        }
-        let Some(rest) = text.strip_prefix("$argon2id$") else {
-            return Err(ConfigError::new(
-                "the password hash is not of a kind understood: it must begin with `$argon2id$`",
-            ));
-        };
-        let Some(rest) = rest.strip_prefix("v=19$") else {
-            return Err(ConfigError::new(
-                "the password hash is not of Argon2 version 19 (`v=19`)",
-            ));
-        };
-        let hash = Self::read(rest)?;
-        // What was read, written again, is the input: no sign, leading zero or stray character
-        // has been overlooked.
-        if hash.as_str() == text {
-            Ok(hash)
-        } else {
-            Err(not_canonical())
-        }
-    }
-
-    /// What follows the version: `m=M,t=T,p=P$SALT$OUTPUT`.
-    fn read(text: &str) -> Result<Self, ConfigError> {
-        let mut fields = text.splitn(3, '$');
-        let mut field = || fields.next().ok_or_else(not_canonical);
-        let (cost, salt, output) = (field()?, field()?, field()?);
-        let mut costs = cost.splitn(3, ',');
-        let mut number = |name: &str| {
-            costs
-                .next()
-                .and_then(|cost| cost.strip_prefix(name))
-                .and_then(|digits| u32::from_str(digits).ok())
-                .ok_or_else(not_canonical)
-        };
-        let cost = Cost::new(number("m=")?, number("t=")?, number("p=")?)?;
-        Ok(Self::of(
-            cost,
-            bytes(salt, 8..=64)?,
-            Zeroizing::new(bytes(output, MIN_OUTPUT..=64)?),
-        ))
+        let Parsed { kind, salt, output } = kinds::read(text)?;
+        Ok(Self(Arc::new(Stored {
+            text: Zeroizing::new(text.to_owned()),
+            cost: kind.into(),
+            salt,
+            output,
+        })))
     }
 
     /// A hash at this cost that no password matches, to be checked where there is no user.
     pub(crate) fn unmatched(cost: Cost) -> Result<Self, ConfigError> {
-        Ok(Self::of(
-            cost,
-            random::<16>()?,
-            Zeroizing::new(random::<32>()?),
-        ))
+        let (salt, output) = (random::<16>()?, Zeroizing::new(random::<32>()?));
+        Ok(Self::unmatched_of(cost, salt, &output))
     }
 
     /// An [`unmatched`](Self::unmatched) one at another cost.
     pub(crate) fn at(&self, cost: Cost) -> Self {
-        Self::of(cost, self.0.salt.clone(), self.0.output.clone())
+        Self::unmatched_of(cost, self.0.salt.clone(), &self.0.output)
     }
 
-    fn of(cost: Cost, salt: Vec<u8>, output: Zeroizing<Vec<u8>>) -> Self {
-        let text = Zeroizing::new(format!(
-            "$argon2id$v=19$m={},t={},p={}${}${}",
-            cost.memory,
-            cost.passes,
-            cost.lanes,
-            B64.encode(&salt),
-            *Zeroizing::new(B64.encode(&*output)),
-        ));
+    /// Sixteen bytes of salt suit every kind.
+    fn unmatched_of(cost: Cost, salt: Vec<u8>, output: &[u8]) -> Self {
+        let len = cost.kind().output_len();
         Self(Arc::new(Stored {
-            text,
+            text: Zeroizing::default(),
             cost,
+            salt,
+            output: Zeroizing::new(output.iter().copied().cycle().take(len).collect()),
+        }))
+    }
+
+    fn of(argon2id: Argon2id, salt: Vec<u8>, output: Zeroizing<Vec<u8>>) -> Self {
+        Self(Arc::new(Stored {
+            text: argon2id.write(&salt, &output),
+            cost: Kind::Argon2id(argon2id).into(),
             salt,
             output,
         }))
     }
 
-    /// The PHC string, to be stored.
+    /// The text to be stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0.text
+    }
+
+    /// Whether it should be replaced by a [new one](super::HashPool::hash) when the password is
+    /// there next, that is, when it was right.
+    ///
+    /// True unless it is Argon2id with as much memory and as much work (memory times passes) as
+    /// [`PasswordHash::new`] takes.
+    #[must_use]
+    pub fn needs_rehash(&self) -> bool {
+        match self.cost().kind() {
+            Kind::Argon2id(argon2id) => !argon2id.is_recommended(),
+            Kind::Imported(_) => true,
+        }
+    }
+
+    /// About how long checking it takes, by its parameters: what kinds are compared by, where an
+    /// unknown user has to cost as much as the costliest hash.
+    ///
+    /// It is made of rates measured once, on one core with SHA extensions (per KiB and pass of
+    /// Argon2id 500 ns, 2^cost of bcrypt 52 µs, `N·r·p` of scrypt 230 ns, iteration and block of
+    /// PBKDF2 120 ns with SHA-256 and 375 with SHA-512, round of SHA-crypt 95 and 210), so that
+    /// two kinds may compare differently elsewhere; two hashes of one kind do not.
+    #[must_use]
+    pub fn estimated_time(&self) -> Duration {
+        self.cost().estimate()
     }
 
     pub(crate) fn cost(&self) -> Cost {
@@ -149,15 +162,17 @@ impl PasswordHash {
     /// # Errors
     ///
     /// If there is not enough memory to tell.
-    pub(crate) fn matches(&self, password: &[u8]) -> Result<bool, argon2::Error> {
+    pub(crate) fn matches(&self, password: &[u8]) -> Result<bool, Impossible> {
         let Stored {
             cost, salt, output, ..
         } = &*self.0;
-        let computed = compute(password, salt, *cost, output.len())?;
-        Ok(constant_time_eq(&computed, output))
+        let mut computed = Zeroizing::new(vec![0; output.len()]);
+        let fits = cost.kind().compute(password, salt, &mut computed)?;
+        Ok(constant_time_eq(&computed, output) && fits)
     }
 
     /// Whether both are the same stored hash, salt included.
+    #[allow(dead_code, reason = "only `basic` remembers hashes")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
             || constant_time_eq(self.as_str().as_bytes(), other.as_str().as_bytes())
@@ -170,21 +185,6 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-fn compute(
-    password: &[u8],
-    salt: &[u8],
-    cost: Cost,
-    len: usize,
-) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
-    let mut output = Zeroizing::new(vec![0; len]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params(len)?).hash_password_into(
-        password,
-        salt,
-        &mut output,
-    )?;
-    Ok(output)
-}
-
 fn random<const N: usize>() -> Result<Vec<u8>, ConfigError> {
     let mut bytes = vec![0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
@@ -193,37 +193,23 @@ fn random<const N: usize>() -> Result<Vec<u8>, ConfigError> {
     Ok(bytes)
 }
 
-fn bytes(text: &str, len: RangeInclusive<usize>) -> Result<Vec<u8>, ConfigError> {
-    let bytes = B64.decode(text).map_err(|_| not_canonical())?;
-    if len.contains(&bytes.len()) {
-        Ok(bytes)
-    } else {
-        Err(ConfigError::new(
-            "the password hash has a salt outside 8 to 64 bytes, or an output outside 16 to 64",
-        ))
-    }
-}
-
-fn not_canonical() -> ConfigError {
-    ConfigError::new(
-        "the password hash is not in the form `$argon2id$v=19$m=M,t=T,p=P$SALT$OUTPUT`",
-    )
-}
-
-/// Bytes; the longest hash that the bounds allow has 232.
-const MAX_TEXT: usize = 256;
-
 #[cfg(test)]
 impl PasswordHash {
     /// A hash that costs next to nothing, for tests.
     pub(crate) fn cheap(password: &str) -> Self {
-        Self::at_cost(password, Cost::new(8, 1, 1).unwrap())
+        Self::at_cost(password, Cost::argon2id(8, 1, 1).unwrap())
     }
 
     pub(crate) fn at_cost(password: &str, cost: Cost) -> Self {
+        let Kind::Argon2id(argon2id) = cost.kind() else {
+            panic!("only Argon2id is made here");
+        };
         let salt = random::<8>().unwrap();
-        let output = compute(password.as_bytes(), &salt, cost, 16).unwrap();
-        Self::of(cost, salt, output)
+        let mut output = Zeroizing::new(vec![0; 16]);
+        argon2id
+            .compute(password.as_bytes(), &salt, &mut output)
+            .unwrap();
+        Self::of(argon2id, salt, output)
     }
 }
 
@@ -340,16 +326,10 @@ mod tests {
                 "{text}: {error}"
             );
         }
-        let kind = "the password hash is not of a kind understood: it must begin with `$argon2id$`";
-        for text in [
-            "",
-            "x",
-            "$argon2i$v=19$",
-            "$2b$12$abc",
-            "argon2id$v=19$",
-            "plain",
-        ] {
-            refused(text, kind);
+        let kind = PasswordHash::parse("").unwrap_err().to_string();
+        assert!(kind.starts_with("the password hash is not of a kind understood: "));
+        for text in ["", "x", "$argon2i$v=19$", "argon2id$v=19$", "plain"] {
+            refused(text, &kind);
         }
         let version = "the password hash is not of Argon2 version 19 (`v=19`)";
         refused(&format!("$argon2id$v=16$m=8,t=1,p=1${salt}${out}"), version);
@@ -366,11 +346,11 @@ mod tests {
 
     #[test]
     fn an_unmatched_hash_keeps_its_output_at_another_cost() {
-        let cost = Cost::new(8, 1, 1).unwrap();
+        let cost = Cost::argon2id(8, 1, 1).unwrap();
         let dummy = PasswordHash::unmatched(cost).unwrap();
         assert!(!dummy.matches(b"").unwrap());
-        let dearer = dummy.at(Cost::new(16, 1, 1).unwrap());
-        assert_eq!(dearer.cost().memory, 16);
+        let dearer = dummy.at(Cost::argon2id(16, 1, 1).unwrap());
+        assert_eq!(dearer.cost().memory(), 16);
         assert!(dearer.cost() > dummy.cost());
     }
 }

@@ -49,6 +49,7 @@
 
 mod cost;
 mod hash;
+mod kinds;
 mod pool;
 mod queue;
 

@@ -1,20 +1,26 @@
-//! [`HashPool`]: checks passwords without stalling anybody.
+//! [`HashPool`]: checks and hashes passwords without stalling anybody.
 
 use super::{
     Cost, PasswordHash,
-    queue::{Answer, Compare, Limits, Queue},
+    queue::{Answer, Compute, Limits, Queue, Work},
 };
-use crate::{ConfigError, Rejection, Verdict, digest::Keyed};
+use crate::{
+    ConfigError, Rejection, Verdict,
+    digest::{Digest, Keyed},
+};
 use std::{
     fmt,
     num::NonZero,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
 use zeroize::Zeroizing;
 
-/// Checks passwords on a few threads of its own; the rules are at the head of
+/// Checks and hashes passwords on a few threads of its own; the rules are at the head of
 /// [this module](super).
 ///
 /// A clone is the same pool. One is enough for an application: its threads are what bounds the
@@ -24,6 +30,8 @@ pub struct HashPool {
     queue: Arc<Queue>,
     keyed: Arc<Keyed>,
     nobody: Arc<Mutex<Nobody>>,
+    /// How many hashes were asked for.
+    made: Arc<AtomicU64>,
 }
 
 /// What is checked where there is no user, as costly as the costliest hash that was.
@@ -39,10 +47,13 @@ impl HashPool {
     ///
     /// If the operating system has no random bytes.
     pub fn new() -> Result<Self, ConfigError> {
-        Self::comparing(Arc::new(|password, stored| stored.matches(password).ok()))
+        Self::computing(Arc::new(|password, work| match work {
+            Work::Compare(stored) => stored.matches(password).ok().map(Answer::Known),
+            Work::Make => PasswordHash::new(password).ok().map(Answer::Made),
+        }))
     }
 
-    fn comparing(compare: Arc<Compare>) -> Result<Self, ConfigError> {
+    fn computing(compute: Arc<Compute>) -> Result<Self, ConfigError> {
         let limits = Limits {
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             waiting: WAITING,
@@ -50,12 +61,13 @@ impl HashPool {
             idle: IDLE,
         };
         Ok(Self {
-            queue: Arc::new(Queue::new(limits, compare)),
+            queue: Arc::new(Queue::new(limits, compute)),
             keyed: Arc::new(Keyed::new()?),
             nobody: Arc::new(Mutex::new(Nobody {
                 hash: PasswordHash::unmatched(Cost::RECOMMENDED)?,
                 guessed: true,
             })),
+            made: Arc::default(),
         })
     }
 
@@ -113,6 +125,44 @@ impl HashPool {
         })
     }
 
+    /// Hashes a new password as [`PasswordHash::new`] does: at registration, when a password is
+    /// changed, and when it was right and its stored hash [needs another](PasswordHash::needs_rehash).
+    ///
+    /// Nothing happens until the verdict is polled. What a new password has to be is not asked
+    /// here: the feature `accounts` has a policy for that.
+    ///
+    /// ```
+    /// # use tower_auth::{Rejection, password::{HashPool, PasswordHash}};
+    /// # async fn store(_: &str) {}
+    /// # async fn login(pool: HashPool, stored: PasswordHash, password: &str) -> Result<bool, Rejection> {
+    /// let right = pool.verify("Aladdin", password, Some(&stored)).await?;
+    /// if right && stored.needs_rehash() {
+    ///     // A pool that is busy is no reason to keep the user out.
+    ///     if let Ok(better) = pool.hash(password).await {
+    ///         store(better.as_str()).await;
+    ///     }
+    /// }
+    /// # Ok(right)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`verify`](Self::verify): it waits for the same threads, in the same queue.
+    pub fn hash(&self, password: impl AsRef<[u8]>) -> Verdict<PasswordHash> {
+        let password = Zeroizing::new(password.as_ref().to_vec());
+        let pool = self.clone();
+        Verdict::pending(async move {
+            // Two users who choose the same password do not get the same salt.
+            let number = pool.made.fetch_add(1, Ordering::Relaxed);
+            let key = pool.keyed.digest([b"new", &number.to_le_bytes()]);
+            match pool.answer(key, password, Work::Make).await? {
+                Answer::Made(hash) => Ok(hash),
+                _ => Err(Rejection::unavailable(IMPOSSIBLE)),
+            }
+        })
+    }
+
     /// What [`verify`](Self::verify) does when polled.
     pub(crate) async fn check(
         &self,
@@ -123,19 +173,30 @@ impl HashPool {
         let key = self
             .keyed
             .digest([user.as_bytes(), &password, stored.as_str().as_bytes()]);
-        let mut awaited = self.queue.submit(key, password, stored)?;
+        match self.answer(key, password, Work::Compare(stored)).await? {
+            Answer::Known(matches) => Ok(matches),
+            _ => Err(Rejection::unavailable(IMPOSSIBLE)),
+        }
+    }
+
+    /// Waits for the answer to an attempt; never late, and never failed.
+    async fn answer(
+        &self,
+        key: Digest,
+        password: Zeroizing<Vec<u8>>,
+        work: Work,
+    ) -> Result<Answer, Rejection> {
+        let mut awaited = self.queue.submit(key, password, work)?;
         let answer = match awaited.wait_for(Option::is_some).await {
-            Ok(answer) => *answer,
+            Ok(answer) => answer.clone(),
             Err(_) => None,
         };
         match answer {
-            Some(Answer::Known(matches)) => Ok(matches),
+            Some(answer @ (Answer::Known(_) | Answer::Made(_))) => Ok(answer),
             Some(Answer::Late) => Err(Rejection::unavailable(
                 "the password could not be checked in time",
             )),
-            Some(Answer::Failed) | None => Err(Rejection::unavailable(
-                "the password could not be checked: out of memory, or a bug",
-            )),
+            Some(Answer::Failed) | None => Err(Rejection::unavailable(IMPOSSIBLE)),
         }
     }
 
@@ -158,6 +219,8 @@ impl fmt::Debug for HashPool {
     }
 }
 
+const IMPOSSIBLE: &str = "the password could not be checked: out of memory, or a bug";
+
 /// How many attempts wait at most.
 const WAITING: usize = 64;
 
@@ -173,7 +236,14 @@ impl HashPool {
     pub(crate) fn counting(
         compare: impl Fn(&[u8], &PasswordHash) -> Option<bool> + Send + Sync + 'static,
     ) -> Self {
-        Self::comparing(Arc::new(compare)).unwrap()
+        Self::computing(Arc::new(move |password, work| match work {
+            Work::Compare(stored) => compare(password, stored).map(Answer::Known),
+            Work::Make => {
+                let hash = PasswordHash::cheap(std::str::from_utf8(password).unwrap());
+                compare(password, &hash).map(|_| Answer::Made(hash))
+            }
+        }))
+        .unwrap()
     }
 }
 
@@ -262,14 +332,14 @@ mod tests {
 
     /// Polls once; the verdict must not be there yet.
     #[track_caller]
-    fn begin(mut verdict: Verdict<bool>) -> Verdict<bool> {
+    fn begin<T: fmt::Debug>(mut verdict: Verdict<T>) -> Verdict<T> {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut verdict).poll(&mut cx).is_pending());
         verdict
     }
 
     #[track_caller]
-    fn unavailable(verdict: Verdict<bool>, source: &str) {
+    fn unavailable<T: fmt::Debug>(verdict: Verdict<T>, source: &str) {
         let rejection = block_on(verdict).unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert_eq!(rejection.retry_after(), Some(Duration::from_secs(1)));
@@ -464,11 +534,11 @@ mod tests {
         let pool = HashPool::counting({
             let seen = Arc::clone(&seen);
             move |_, hash| {
-                seen.lock().unwrap().push(hash.cost().memory);
+                seen.lock().unwrap().push(hash.cost().memory());
                 Some(true)
             }
         });
-        let hash = |memory| PasswordHash::at_cost("right", Cost::new(memory, 1, 1).unwrap());
+        let hash = |memory| PasswordHash::at_cost("right", Cost::argon2id(memory, 1, 1).unwrap());
         let answer = |hash: Option<&PasswordHash>| block_on(pool.verify("u", "x", hash)).unwrap();
         assert!(!answer(None), "nobody, although the comparison says yes");
         assert!(answer(Some(&hash(16))));
@@ -527,6 +597,34 @@ mod tests {
                 thread::sleep(Duration::from_millis(1));
             }
         }
+    }
+
+    #[test]
+    fn new_hashes_are_made_within_the_same_bounds_and_never_shared() {
+        let (pool, gate) = gated();
+        let pool = pool.with_threads(1).with_waiting(1);
+        let first = begin(pool.hash("right"));
+        gate.wait_started(1);
+        let second = begin(pool.hash("right"));
+        unavailable(pool.hash("right"), "too many passwords are being checked");
+        let stored = PasswordHash::cheap("right");
+        unavailable(
+            pool.verify("u", "right", Some(&stored)),
+            "too many passwords are being checked",
+        );
+        gate.open();
+        let hashes = [block_on(first).unwrap(), block_on(second).unwrap()];
+        assert!(!hashes[0].is(&hashes[1]));
+        assert_eq!(gate.started.load(SeqCst), 2);
+        for hash in &hashes {
+            assert!(hash.matches(b"right").unwrap());
+        }
+
+        let failing = HashPool::counting(|_, _| None);
+        unavailable(
+            failing.hash("x"),
+            "the password could not be checked: out of memory, or a bug",
+        );
     }
 
     #[test]

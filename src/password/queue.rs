@@ -24,10 +24,19 @@ pub(super) struct Limits {
     pub(super) idle: Duration,
 }
 
+/// What is to be computed from a password.
+pub(super) enum Work {
+    /// Whether this is its hash.
+    Compare(PasswordHash),
+    /// A new hash of it.
+    Make,
+}
+
 /// What became of an attempt.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Answer {
     Known(bool),
+    Made(PasswordHash),
     /// The hash could not be computed.
     Failed,
     /// Its turn did not come in time.
@@ -37,12 +46,12 @@ pub(super) enum Answer {
 /// Where the answer of an attempt will be. Dropping it tells that nobody waits any more.
 pub(super) type Awaited = watch::Receiver<Option<Answer>>;
 
-/// Compares a password with a hash, slowly; `None` if that was impossible.
-pub(super) type Compare = dyn Fn(&[u8], &PasswordHash) -> Option<bool> + Send + Sync;
+/// Does the work, slowly; `None` if that was impossible.
+pub(super) type Compute = dyn Fn(&[u8], &Work) -> Option<Answer> + Send + Sync;
 
 pub(super) struct Queue {
     limits: Limits,
-    compare: Arc<Compare>,
+    compute: Arc<Compute>,
     state: Mutex<State>,
     /// There may be a job for an idle thread.
     work: Condvar,
@@ -66,16 +75,16 @@ struct State {
 struct Job {
     key: Digest,
     password: Zeroizing<Vec<u8>>,
-    stored: PasswordHash,
+    work: Work,
     since: Instant,
     answer: watch::Sender<Option<Answer>>,
 }
 
 impl Queue {
-    pub(super) fn new(limits: Limits, compare: Arc<Compare>) -> Self {
+    pub(super) fn new(limits: Limits, compute: Arc<Compute>) -> Self {
         Self {
             limits,
-            compare,
+            compute,
             state: Mutex::default(),
             work: Condvar::new(),
             waiting: Condvar::new(),
@@ -86,7 +95,7 @@ impl Queue {
     pub(super) fn with_limits(&self, change: impl FnOnce(&mut Limits)) -> Self {
         let mut limits = self.limits;
         change(&mut limits);
-        Self::new(limits, Arc::clone(&self.compare))
+        Self::new(limits, Arc::clone(&self.compute))
     }
 
     /// Lines an attempt up, or joins the same one that is already there.
@@ -98,7 +107,7 @@ impl Queue {
         self: &Arc<Self>,
         key: Digest,
         password: Zeroizing<Vec<u8>>,
-        stored: PasswordHash,
+        work: Work,
     ) -> Result<Awaited, Rejection> {
         let mut state = self.lock();
         if let Some(job) = state.jobs.get(&key) {
@@ -118,7 +127,7 @@ impl Queue {
         let job = Arc::new(Job {
             key,
             password,
-            stored,
+            work,
             since: Instant::now(),
             answer,
         });
@@ -199,9 +208,9 @@ impl Queue {
     fn answer(&self, job: &Job) -> Answer {
         // A panic in there must not cost the pool a thread.
         match catch_unwind(AssertUnwindSafe(|| {
-            (self.compare)(&job.password, &job.stored)
+            (self.compute)(&job.password, &job.work)
         })) {
-            Ok(Some(matches)) => Answer::Known(matches),
+            Ok(Some(answer)) => answer,
             Ok(None) | Err(_) => Answer::Failed,
         }
     }

@@ -55,6 +55,10 @@
 )]
 #![cfg_attr(feature = "bearer", doc = "| [`bearer`] | bearer tokens |")]
 #![cfg_attr(
+    feature = "bearer",
+    doc = "| [`resource`] | telling clients where to get a token (RFC 9728) |"
+)]
+#![cfg_attr(
     feature = "jwt",
     doc = "| [`jwt`] | JSON Web Tokens as bearer tokens |"
 )]
@@ -161,6 +165,8 @@ pub mod jwks;
 pub mod jwt;
 #[cfg(feature = "password")]
 pub mod password;
+#[cfg(feature = "bearer")]
+pub mod resource;
 #[cfg(feature = "store")]
 pub mod store;
 

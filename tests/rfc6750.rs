@@ -420,9 +420,9 @@ async fn every_challenge_is_what_the_table_says() {
     }
 }
 
-// Section 3: "scope" tells a client without a token which one to get.
+// Section 3: "scope" tells a client without a good token which one to get.
 #[tokio::test]
-async fn a_visitor_is_told_the_scopes_where_rules_know_them() {
+async fn a_client_without_a_good_token_is_told_the_scopes_where_rules_know_them() {
     let rules = AccessRules::new()
         .require("/read", scope("orders:read"))
         .require("/write", all_scopes(["orders:read", "orders:write"]))
@@ -439,7 +439,7 @@ async fn a_visitor_is_told_the_scopes_where_rules_know_them() {
         (
             "/read",
             "Bearer wrong",
-            r#"Bearer realm="shop", error="invalid_token", error_description="the credentials are not valid""#,
+            r#"Bearer realm="shop", error="invalid_token", error_description="the credentials are not valid", scope="orders:read""#,
         ),
         (
             "/write",

@@ -45,7 +45,7 @@ impl Finish for AuthFinish {
         };
         if rejection.is_rendered() && (self.grpc || self.config.responder.is_some()) {
             let body = complete(&self.config, rejection, self.grpc, &mut parts);
-            return Response::from_parts(parts, ResponseBody::rejection(body));
+            return Response::from_parts(parts, ResponseBody::own(body));
         }
         challenge(&self.config, rejection, &mut parts);
         parts
@@ -74,7 +74,8 @@ pub(super) fn complete(
 
 /// Adds every scheme's challenge, once.
 fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts) {
-    let mut challenges = Challenges::new(config.realm.as_str(), &mut parts.headers);
+    let mut challenges = Challenges::new(config.realm.as_str(), &mut parts.headers)
+        .with_resource_metadata(config.resource_metadata.as_deref());
     config.scheme.challenge(&rejection, &mut challenges);
     parts.extensions.insert(rejection.challenged());
 }

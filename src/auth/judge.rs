@@ -17,7 +17,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{
-    HeaderMap, Method, Response,
+    HeaderMap, Method, Response, StatusCode,
     header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
     request::Parts,
 };
@@ -174,7 +174,15 @@ impl AuthJudge {
     }
 
     /// A rejection by the scheme that judged.
-    fn judged(&self, rejection: Rejection) -> Rejection {
+    fn judged(&self, mut rejection: Rejection) -> Rejection {
+        // Whoever comes back with a better token should come with what the path takes, too.
+        if let Some(Rule::Require(policy)) = &self.rule
+            && rejection.status() == StatusCode::UNAUTHORIZED
+            && rejection.scopes().is_empty()
+            && !policy.scopes().is_empty()
+        {
+            rejection = rejection.with_scopes(policy.scopes().iter().cloned());
+        }
         match self.scheme {
             "" => rejection,
             scheme => rejection.with_scheme(scheme),

@@ -88,6 +88,8 @@ pub(super) struct Config {
     pub(super) preflight: bool,
     pub(super) responder: Option<Arc<Responder>>,
     pub(super) realm: Realm,
+    /// Where the document about this resource is.
+    pub(super) resource_metadata: Option<Arc<str>>,
     pub(super) cross_site: CrossSite,
     pub(super) implied: Option<Arc<Implied>>,
     pub(super) strip: Arc<Strip>,
@@ -132,6 +134,7 @@ impl AuthLayer {
                 preflight: false,
                 responder: None,
                 realm: Realm::new(REALM),
+                resource_metadata: None,
                 cross_site: CrossSite::default(),
                 implied: None,
                 vary: vary(&strip),
@@ -221,6 +224,35 @@ impl AuthLayer {
     pub fn realm(self, realm: impl Into<Cow<'static, str>>) -> Self {
         let realm = Realm::new(realm);
         self.with(|config| config.realm = realm)
+    }
+
+    /// Tells clients without a good token where to get one: the challenges of bearer tokens name
+    /// the URL of this document (RFC 9728 section 5.1), as MCP clients expect it.
+    ///
+    /// The document itself is served by its [own layer](crate::resource::ResourceMetadata::layer),
+    /// outside of this one; [`resource`](crate::resource) shows both.
+    ///
+    /// # Panics
+    ///
+    /// If no scheme of this layer would tell anybody: it takes no bearer tokens.
+    #[cfg(feature = "bearer")]
+    #[track_caller]
+    pub fn resource(self, metadata: &crate::resource::ResourceMetadata) -> Self {
+        let url = metadata.shared_url();
+        let mut challenges = HeaderMap::new();
+        self.config.scheme.challenge(
+            &Rejection::missing(),
+            &mut Challenges::new(REALM, &mut challenges).with_resource_metadata(Some(&url)),
+        );
+        let is_told = |value: &HeaderValue| {
+            let text = value.to_str().unwrap_or_default();
+            text.contains(&*url)
+        };
+        assert!(
+            challenges.values().any(is_told),
+            "no scheme of this layer tells clients of resource metadata"
+        );
+        self.with(|config| config.resource_metadata = Some(url))
     }
 
     /// Lets CORS preflights (Fetch standard, section 3.2.2: `OPTIONS` with `Origin` and

@@ -1,4 +1,4 @@
-//! What a refused client is told (RFC 6750 section 3, RFC 9470 section 3).
+//! What a refused client is told (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
 
 use crate::{Challenge, Rejection, RejectionKind, Scope};
 use std::borrow::Cow;
@@ -7,6 +7,7 @@ use std::borrow::Cow;
 pub(super) fn challenge(
     name: &'static str,
     realm: &str,
+    resource_metadata: Option<&str>,
     rejection: &Rejection,
 ) -> Option<Challenge> {
     let judged = rejection.scheme() == Some(name);
@@ -15,7 +16,7 @@ pub(super) fn challenge(
     let (error, with_scopes) = match kind {
         RejectionKind::Missing => (None, true),
         RejectionKind::Invalid | RejectionKind::InsufficientAuthentication => {
-            (error_code(kind).filter(|_| judged), false)
+            (error_code(kind).filter(|_| judged), true)
         }
         RejectionKind::Malformed if judged => (error_code(kind), false),
         // A policy belongs to no scheme; what another scheme refused is none of ours.
@@ -44,6 +45,9 @@ pub(super) fn challenge(
     }
     if with_scopes && !scopes.is_empty() {
         challenge = challenge.param("scope", &list(scopes));
+    }
+    if let Some(url) = resource_metadata {
+        challenge = challenge.param("resource_metadata", url);
     }
     Some(challenge)
 }
@@ -84,7 +88,7 @@ mod tests {
 
     #[track_caller]
     fn check(rejection: &Rejection, expected: Option<&str>) {
-        let challenge = challenge("Bearer", "api", rejection);
+        let challenge = challenge("Bearer", "api", None, rejection);
         let text = challenge.map(Challenge::into_value);
         assert_eq!(text.as_ref().map(|text| text.to_str().unwrap()), expected);
     }
@@ -165,6 +169,29 @@ mod tests {
             Rejection::no_auth_layer(),
         ] {
             check(&rejection.with_scheme("Bearer"), None);
+        }
+    }
+
+    #[test]
+    fn every_challenge_says_where_the_metadata_is() {
+        let url = "https://a.example/.well-known/oauth-protected-resource";
+        let scoped = Rejection::invalid()
+            .with_scheme("Bearer")
+            .with_scopes(scopes());
+        for (rejection, expected) in [
+            (Rejection::missing(), "Bearer realm=\"api\""),
+            (
+                scoped,
+                r#"Bearer realm="api", error="invalid_token", error_description="the credentials are not valid", scope="read write:all""#,
+            ),
+            (
+                Rejection::insufficient_scope(scopes()),
+                r#"Bearer realm="api", error="insufficient_scope", scope="read write:all""#,
+            ),
+        ] {
+            let challenge = challenge("Bearer", "api", Some(url), &rejection).unwrap();
+            let expected = format!(r#"{expected}, resource_metadata="{url}""#);
+            assert_eq!(challenge.into_value(), expected);
         }
     }
 

@@ -10,7 +10,8 @@
 //!    `error="invalid_token"`.
 //! 4. A refused client is told so in a challenge (section 3, RFC 9470 section 3). Where no token
 //!    was sent, or another scheme judged, the challenge has no error code (section 3.1).
-//!    `scope` lists what the request would have needed, where that is known.
+//!    `scope` lists what the request would have needed, where that is known, and
+//!    `resource_metadata` says where to get a token ([`crate::resource`]).
 //!
 //! [`FixedTokens`] is a verifier of a few opaque tokens, known by their digests.
 //!

@@ -95,7 +95,8 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         let realm = self.carried.realm_or(challenges.realm());
-        if let Some(challenge) = challenge(NAME, realm, rejection) {
+        let metadata = challenges.resource_metadata();
+        if let Some(challenge) = challenge(NAME, realm, metadata, rejection) {
             challenges.push(challenge);
         }
     }

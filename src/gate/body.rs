@@ -1,4 +1,4 @@
-//! The inner service's body, or the one of a rejection.
+//! The inner service's body, or one that a layer made.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -10,7 +10,7 @@ use std::{
 
 pin_project! {
     /// The body of a response behind a layer of this crate: the inner service's own, passed
-    /// on as it is, or that of a rejection.
+    /// on as it is, or that of a rejection or document of this crate.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -23,7 +23,7 @@ pin_project! {
     #[derive(Debug)]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        Rejection { body: Option<Bytes> },
+        Own { body: Option<Bytes> },
     }
 }
 
@@ -34,9 +34,9 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    pub(crate) fn rejection(body: Bytes) -> Self {
+    pub(crate) fn own(body: Bytes) -> Self {
         Self {
-            kind: Kind::Rejection {
+            kind: Kind::Own {
                 body: (!body.is_empty()).then_some(body),
             },
         }
@@ -53,21 +53,21 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
             KindProject::Inner { body } => body.poll_frame(cx),
-            KindProject::Rejection { body } => Poll::Ready(body.take().map(Frame::data).map(Ok)),
+            KindProject::Own { body } => Poll::Ready(body.take().map(Frame::data).map(Ok)),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
-            Kind::Rejection { body } => body.is_none(),
+            Kind::Own { body } => body.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
-            Kind::Rejection { body } => {
+            Kind::Own { body } => {
                 SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64))
             }
         }

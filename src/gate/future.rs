@@ -131,7 +131,7 @@ where
                 }
                 StateProject::Refused { response } => {
                     if let Some(response) = response.take() {
-                        return Poll::Ready(Ok(response.map(ResponseBody::rejection)));
+                        return Poll::Ready(Ok(response.map(ResponseBody::own)));
                     }
                     State::Done
                 }

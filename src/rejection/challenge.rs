@@ -9,12 +9,22 @@ use smallvec::SmallVec;
 #[derive(Debug)]
 pub struct Challenges<'a> {
     realm: &'a str,
+    resource_metadata: Option<&'a str>,
     headers: &'a mut HeaderMap,
 }
 
 impl<'a> Challenges<'a> {
     pub(crate) fn new(realm: &'a str, headers: &'a mut HeaderMap) -> Self {
-        Self { realm, headers }
+        Self {
+            realm,
+            resource_metadata: None,
+            headers,
+        }
+    }
+
+    pub(crate) fn with_resource_metadata(mut self, url: Option<&'a str>) -> Self {
+        self.resource_metadata = url;
+        self
     }
 
     /// The realm for schemes that have none of their own
@@ -22,6 +32,13 @@ impl<'a> Challenges<'a> {
     #[must_use]
     pub fn realm(&self) -> &'a str {
         self.realm
+    }
+
+    /// Where clients read which tokens are good here: `resource_metadata` in the challenges of
+    /// schemes whose tokens an authorization server gives (RFC 9728 section 5.1).
+    #[must_use]
+    pub fn resource_metadata(&self) -> Option<&'a str> {
+        self.resource_metadata
     }
 
     /// Adds one challenge.

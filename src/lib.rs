@@ -47,11 +47,15 @@
 //! |---|---|
 #![cfg_attr(
     feature = "basic",
-    doc = "| [`basic`] | the Basic scheme, and users in memory |"
+    doc = "| [`basic`] | the Basic scheme, and users in memory or in a file |"
 )]
 #![cfg_attr(
     feature = "password",
-    doc = "| [`password`] | Argon2id hashes, and the bounded pool that checks them |"
+    doc = "| [`password`] | hashes, the bounded pool that checks and makes them, and what a new password has to be |"
+)]
+#![cfg_attr(
+    feature = "accounts",
+    doc = "| [`account`] | accounts: names of users |"
 )]
 #![cfg_attr(feature = "bearer", doc = "| [`bearer`] | bearer tokens |")]
 #![cfg_attr(
@@ -95,6 +99,8 @@
 //! | `basic`, `bearer`, `api-key`, `jwt` | yes | the schemes |
 //! | `aws-lc-rs` | yes | verifies signatures of JWTs |
 //! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
+//! | `password-import` | no | password hashes made elsewhere (bcrypt, scrypt, PBKDF2, SHA-crypt), and `htpasswd` files |
+//! | `accounts` | no | what a new password and a user's name have to be |
 //! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
 //! | `introspection` | no | opaque tokens, by asking who issued them (RFC 7662) |
 //! | `reqwest` | no | the HTTP client for both, over rustls |
@@ -147,6 +153,8 @@ mod scheme;
 mod verdict;
 mod verify;
 
+#[cfg(feature = "accounts")]
+pub mod account;
 #[cfg(feature = "api-key")]
 pub mod api_key;
 #[cfg(feature = "basic")]

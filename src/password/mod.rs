@@ -47,12 +47,16 @@
 //! # Ok::<(), tower_auth::ConfigError>(())
 //! ```
 
+#[cfg(feature = "accounts")]
+mod chosen;
 mod cost;
 mod hash;
 mod kinds;
 mod pool;
 mod queue;
 
+#[cfg(feature = "accounts")]
+pub use chosen::{NormalizedPassword, PasswordPolicy, PolicyError, normalize};
 pub(crate) use cost::Cost;
 pub use hash::PasswordHash;
 pub use pool::HashPool;

@@ -1,0 +1,348 @@
+//! [`UserName`]: one spelling for a name, however it was typed.
+
+use std::{error::Error, fmt, str::FromStr};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+/// The name of a user, in the one spelling under which it is stored and looked up.
+///
+/// It follows RFC 8265 section 3.3 (`UsernameCaseMapped`), and is stricter where that is cheap:
+///
+/// 1. It is brought to Unicode's compatibility composition (NFKC), lower case: `Ａda` and `ADA`
+///    are `ada`. A final `ς` is `σ`.
+/// 2. Then it has 1 to 64 characters and at most 256 bytes: letters and digits of any script with
+///    the marks on them, and the signs of ASCII. No colon, which Basic cannot carry (RFC 7617
+///    section 2), no blanks anywhere (nothing is trimmed), no control, invisible or private
+///    characters, no emoji; no mark at the beginning.
+/// 3. Its letters are not of two of the scripts whose letters look alike: Latin, Greek, Cyrillic,
+///    Armenian, Cherokee (UTS 39 section 5 has more). A name of one script that looks like one of
+///    another (`рау`, all Cyrillic) is a name.
+///
+/// A user is asked for by the same way: parse what was typed at login as well. What does not
+/// parse is the name of nobody.
+///
+/// ```
+/// use tower_auth::account::{NameError, UserName};
+///
+/// let name = UserName::parse("Ada.Lovelace")?;
+/// assert_eq!(name.as_str(), "ada.lovelace");
+/// assert_eq!(UserName::parse("ada lovelace"), Err(NameError::Blank));
+/// # Ok::<(), NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserName(Box<str>);
+
+/// Why a name cannot be had. The texts are fixed, and fit to be shown to whoever chose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NameError {
+    /// There is none.
+    Empty,
+    /// It has more than 64 characters, or more than 256 bytes.
+    TooLong,
+    /// It has a space or another blank, be it at the beginning or the end.
+    Blank,
+    /// It has a colon.
+    Colon,
+    /// It has another character that a name does not have.
+    Character,
+    /// It has letters of scripts that look alike.
+    MixedScripts,
+}
+
+impl UserName {
+    /// Brings a name to its one spelling.
+    ///
+    /// # Errors
+    ///
+    /// If it has characters that a name does not have, too many of them, or none.
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        if name.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if name.len() > MAX_TYPED {
+            return Err(NameError::TooLong);
+        }
+        let name = fold(name);
+        // Once more changes nothing, but for what no name should have.
+        if fold(&name) != name {
+            return Err(NameError::Character);
+        }
+        if name.chars().count() > MAX_CHARS || name.len() > MAX_BYTES {
+            return Err(NameError::TooLong);
+        }
+        let mut script = None;
+        for character in name.chars() {
+            check(character)?;
+            let new = Script::of(character);
+            if new.is_some() && script.is_some() && new != script {
+                return Err(NameError::MixedScripts);
+            }
+            script = new.or(script);
+        }
+        match name.chars().next() {
+            None => Err(NameError::Empty),
+            Some(first) if is_combining_mark(first) => Err(NameError::Character),
+            Some(_) => Ok(Self(name.into())),
+        }
+    }
+
+    /// The name, as it is stored and looked up.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// NFKC, lower case, NFKC: of the case mappings, some give what is not composed.
+fn fold(name: &str) -> String {
+    name.nfkc()
+        .flat_map(char::to_lowercase)
+        .map(|character| if character == 'ς' { 'σ' } else { character })
+        .nfkc()
+        .collect()
+}
+
+/// Whether a character may be in a name.
+fn check(character: char) -> Result<(), NameError> {
+    match character {
+        ':' => Err(NameError::Colon),
+        _ if character.is_whitespace() => Err(NameError::Blank),
+        _ if character.is_ascii_graphic() => Ok(()),
+        _ if is_unfit(character) => Err(NameError::Character),
+        _ if character.is_alphanumeric() || is_combining_mark(character) => Ok(()),
+        _ => Err(NameError::Character),
+    }
+}
+
+/// Letters and marks that show nothing (`Default_Ignorable_Code_Point`), and marks that enclose
+/// what is before them (RFC 8264 section 9.1 leaves them out).
+fn is_unfit(character: char) -> bool {
+    matches!(
+        character,
+        '\u{34f}'
+            | '\u{488}'..='\u{489}'
+            | '\u{1abe}'
+            | '\u{20dd}'..='\u{20e4}'
+            | '\u{a670}'..='\u{a672}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Scripts whose letters look alike.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Latin,
+    Greek,
+    Cyrillic,
+    Armenian,
+    Cherokee,
+}
+
+impl Script {
+    /// By block: a few letters of other scripts and signs among them do no harm.
+    fn of(character: char) -> Option<Self> {
+        if !character.is_alphabetic() {
+            return None;
+        }
+        match character {
+            'a'..='z' | '\u{c0}'..='\u{2af}' | '\u{1e00}'..='\u{1eff}' => Some(Self::Latin),
+            '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}' => Some(Self::Latin),
+            '\u{ab30}'..='\u{ab64}' => Some(Self::Latin),
+            '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => Some(Self::Greek),
+            '\u{400}'..='\u{52f}' | '\u{1c80}'..='\u{1c8f}' => Some(Self::Cyrillic),
+            '\u{2de0}'..='\u{2dff}' | '\u{a640}'..='\u{a69f}' => Some(Self::Cyrillic),
+            '\u{531}'..='\u{58f}' => Some(Self::Armenian),
+            '\u{13a0}'..='\u{13ff}' | '\u{ab70}'..='\u{abbf}' => Some(Self::Cherokee),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for UserName {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        Self::parse(name)
+    }
+}
+
+impl AsRef<str> for UserName {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "a name is needed",
+            Self::TooLong => "the name is too long",
+            Self::Blank => "the name has a blank",
+            Self::Colon => "the name has a colon",
+            Self::Character => "the name has a character that names do not have",
+            Self::MixedScripts => "the name mixes scripts that look alike",
+        })
+    }
+}
+
+impl Error for NameError {}
+
+/// Characters, in the one spelling.
+const MAX_CHARS: usize = 64;
+
+/// Bytes, in the one spelling.
+const MAX_BYTES: usize = 256;
+
+/// Bytes, as typed: more are not looked at.
+const MAX_TYPED: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn is(typed: &str, name: &str) {
+        assert_eq!(UserName::parse(typed).unwrap().as_str(), name, "{typed:?}");
+    }
+
+    #[track_caller]
+    fn refused(typed: &str, error: NameError) {
+        assert_eq!(UserName::parse(typed), Err(error), "{typed:?}");
+    }
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        is("ada", "ada");
+        is("ADA", "ada");
+        is("\u{ff21}\u{ff44}a", "ada");
+        is("cafe\u{301}", "caf\u{e9}");
+        is("CAF\u{c9}", "caf\u{e9}");
+        is("\u{fb01}n", "fin");
+        is(
+            "\u{39f}\u{394}\u{39f}\u{3a3}",
+            "\u{3bf}\u{3b4}\u{3bf}\u{3c3}",
+        );
+        is(
+            "\u{3bf}\u{3b4}\u{3bf}\u{3c2}",
+            "\u{3bf}\u{3b4}\u{3bf}\u{3c3}",
+        );
+        is("\u{212a}elvin", "kelvin");
+        is("x\u{b2}", "x2");
+        is("ada@example.com", "ada@example.com");
+        is("o'brien-%40_~!\"#", "o'brien-%40_~!\"#");
+        for name in [
+            "\u{915}\u{94d}\u{937}",
+            "\u{5d3}\u{5d5}\u{5d3}",
+            "\u{738b}\u{5c0f}\u{660e}2",
+            "\u{ac01}",
+        ] {
+            is(name, name);
+        }
+        // RFC 8265 section 3.5, examples 3 and 5: not the same names.
+        assert_ne!(UserName::parse("fu\u{df}ball"), UserName::parse("fussball"));
+        is("\u{3c0}", "\u{3c0}");
+    }
+
+    #[test]
+    fn what_no_name_has_is_refused() {
+        refused("", NameError::Empty);
+        for typed in [
+            " ada",
+            "ada ",
+            "ada lovelace",
+            "\u{a0}ada",
+            "ada\n",
+            "\u{3000}",
+            "a\tb",
+            "a\u{2028}b",
+        ] {
+            refused(typed, NameError::Blank);
+        }
+        refused("ada:lovelace", NameError::Colon);
+        refused("ada\u{ff1a}", NameError::Colon);
+        for typed in [
+            "ada\0",
+            "a\u{200b}da",
+            "a\u{200d}da",
+            "a\u{ad}da",
+            "\u{202e}ada",
+            "\u{feff}ada",
+            "a\u{fe0f}",
+            "a\u{e0100}",
+            "a\u{34f}a",
+            "\u{3164}",
+            "\u{115f}",
+            "a\u{20dd}",
+            "\u{301}a",
+            "\u{1f600}",
+            "\u{e000}",
+            "\u{ffff}",
+            "\u{265a}",
+            // RFC 8265 section 3.5, example 9.
+            "\u{265a}",
+        ] {
+            refused(typed, NameError::Character);
+        }
+    }
+
+    #[test]
+    fn it_has_1_to_64_characters_and_at_most_256_bytes() {
+        is(&"a".repeat(64), &"a".repeat(64));
+        refused(&"a".repeat(65), NameError::TooLong);
+        is(&"\u{20000}".repeat(64), &"\u{20000}".repeat(64));
+        refused(&"a".repeat(1_000_000), NameError::TooLong);
+        // One character that is eighteen.
+        refused(&"\u{fdfb}".repeat(20), NameError::Blank);
+        refused(&"\u{fb03}".repeat(30), NameError::TooLong);
+    }
+
+    #[test]
+    fn scripts_that_look_alike_are_not_mixed() {
+        for typed in [
+            "p\u{430}ypal",
+            "\u{3bf}range",
+            "\u{430}\u{3bf}",
+            "ad\u{561}",
+            "\u{13a0}da",
+        ] {
+            refused(typed, NameError::MixedScripts);
+        }
+        for typed in [
+            "\u{430}\u{434}\u{430}-99_",
+            "ada\u{738b}",
+            "\u{440}\u{430}\u{443}",
+            "z\u{142}oty",
+        ] {
+            is(typed, typed);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_one_spelling_is_spelled_once(typed in "\\PC{0,70}|[a-zA-Z\u{370}-\u{3ff}]{0,20}|.{0,3}") {
+            if let Ok(name) = UserName::parse(&typed) {
+                prop_assert_eq!(UserName::parse(name.as_str()), Ok(name.clone()));
+                prop_assert!((1..=64).contains(&name.as_str().chars().count()));
+                prop_assert!(name.as_str().len() <= 256);
+                let odd = |c: char| {
+                    c == ':' || c.is_control() || c.is_whitespace() || c.is_ascii_uppercase()
+                };
+                prop_assert!(!name.as_str().contains(odd));
+            }
+        }
+    }
+}

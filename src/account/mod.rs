@@ -1,8 +1,40 @@
-//! Accounts: who registers, and under which name.
+//! Accounts: registration and login.
 //!
-//! [`UserName`] is a name in the one spelling under which it is stored and looked up; what a
-//! password has to be says [`PasswordPolicy`](crate::password::PasswordPolicy).
+//! 1. A [`UserName`] is in the one spelling under which it is stored and looked up; what a
+//!    password has to be says [`PasswordPolicy`](crate::password::PasswordPolicy).
+//! 2. [`Accounts::register`] adds an account. Of any number of calls for one name, one is
+//!    successful. Its subject is random, and never given to another.
+//! 3. [`Accounts::log_in`] takes as long for a name that is unknown as for a wrong password, and
+//!    answers both alike. Passwords are hashed on the threads of a
+//!    [`HashPool`](crate::password::HashPool), never on a runtime's.
+//! 4. A stored hash that is not as strong as those made today, such as one that another system
+//!    made, is replaced at the next login.
+//! 5. Logins that fail are [counted](Accounts::count_attempts_in), where there is a store for it.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use tower_auth::account::Accounts;
+//! use tower_auth::store::MemoryStore;
+//!
+//! let store = MemoryStore::new();
+//! let accounts = Accounts::new("https://api.example.com/", store.clone())?
+//!     .count_attempts_in(store);
+//!
+//! accounts.register("Ada", "a quiet harbour at dusk").await?;
+//! let ada = accounts.log_in("ada", "a quiet harbour at dusk").await?;
+//! assert!(accounts.log_in("ada", "a guess").await.is_err());
+//! # let _ = ada;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! What an identity is good for is a matter of [`Tokens`](crate), or of a session of the
+//! application's own.
 
+mod accounts;
+#[cfg(feature = "basic")]
+mod basic;
 mod name;
 
+pub use accounts::{Accounts, ChangeError, RegisterError};
 pub use name::{NameError, UserName};

@@ -33,7 +33,6 @@
 //!
 //! The password is checked by [`password::HashPool`](crate::password::HashPool).
 
-mod cache;
 mod credentials;
 #[cfg(feature = "password-import")]
 mod htpasswd;

@@ -1,9 +1,9 @@
 //! [`Users`]: a verifier for users in memory.
 
-use super::{Credentials, User, cache::Cache, table::Table};
+use super::{Credentials, User, table::Table};
 use crate::{
     ConfigError, Identity, Rejection, Verdict, Verify,
-    password::{HashPool, PasswordHash},
+    password::{HashPool, PasswordHash, Remembered},
 };
 use std::{
     collections::HashSet,
@@ -42,7 +42,7 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct Users {
     table: Arc<RwLock<Table>>,
-    cache: Option<Arc<Cache>>,
+    cache: Option<Arc<Remembered>>,
     pool: HashPool,
 }
 
@@ -58,7 +58,7 @@ impl Users {
         table.replace(checked(users)?);
         Ok(Self {
             table: Arc::new(RwLock::new(table)),
-            cache: Some(Arc::new(Cache::new(TIME_TO_LIVE, CAPACITY)?)),
+            cache: Some(Arc::new(Remembered::new(TIME_TO_LIVE, CAPACITY)?)),
             pool: HashPool::new()?,
         })
     }
@@ -90,7 +90,7 @@ impl Users {
         self
     }
 
-    fn with_cache(mut self, change: impl FnOnce(&Cache) -> Cache) -> Self {
+    fn with_cache(mut self, change: impl FnOnce(&Remembered) -> Remembered) -> Self {
         self.cache = self.cache.map(|cache| Arc::new(change(&cache)));
         self
     }

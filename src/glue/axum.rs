@@ -10,7 +10,14 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
+#[cfg(feature = "accounts")]
+use http::StatusCode;
 use http::{Extensions, HeaderMap, request::Parts};
+#[cfg(any(feature = "accounts", feature = "issue"))]
+use http::{
+    HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
 use serde::de::DeserializeOwned;
 use std::{ops::Deref, sync::Arc};
 
@@ -112,20 +119,65 @@ fn logged(rejection: Rejection, identity: Option<&Identity>) -> Rejection {
     rejection
 }
 
+/// A problem document (RFC 9457): 422 for what may not be chosen, 409 for a name that is taken,
+/// and 503.
+#[cfg(feature = "accounts")]
+impl IntoResponse for crate::account::RegisterError {
+    fn into_response(self) -> Response {
+        use crate::account::RegisterError as E;
+        match self {
+            E::Name(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+            E::Password(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+            E::Taken => problem(StatusCode::CONFLICT, &E::Taken.to_string()),
+            E::Unavailable(rejection) => rejection.into_response(),
+        }
+    }
+}
+
+/// A problem document (RFC 9457): 422 for what may not be chosen, and what a login answers.
+#[cfg(feature = "accounts")]
+impl IntoResponse for crate::account::ChangeError {
+    fn into_response(self) -> Response {
+        use crate::account::ChangeError as E;
+        match self {
+            E::Password(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+            E::Refused(rejection) => rejection.into_response(),
+        }
+    }
+}
+
+/// The texts are fixed ones: nothing of a request is in them.
+#[cfg(feature = "accounts")]
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or_default();
+    let document = serde_json::json!({
+        "type": "about:blank",
+        "title": title,
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let mut response = Response::new(Body::from(document.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/problem+json");
+    headers.insert(CONTENT_TYPE, json);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// The answer of a token endpoint (RFC 6749 section 5.1): JSON that no cache keeps.
 #[cfg(feature = "issue")]
 impl IntoResponse for crate::issue::Issued {
     fn into_response(self) -> Response {
-        use http::{HeaderValue, header};
         let Ok(json) = serde_json::to_vec(&self) else {
             return Rejection::unavailable("the tokens are no JSON").into_response();
         };
         let mut response = Response::new(Body::from(json));
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/json");
-        headers.insert(header::CONTENT_TYPE, json);
+        headers.insert(CONTENT_TYPE, json);
         let no_store = HeaderValue::from_static("no-store");
-        headers.insert(header::CACHE_CONTROL, no_store);
+        headers.insert(CACHE_CONTROL, no_store);
         response
     }
 }

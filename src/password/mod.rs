@@ -54,9 +54,13 @@ mod hash;
 mod kinds;
 mod pool;
 mod queue;
+#[cfg(feature = "basic")]
+mod remembered;
 
 #[cfg(feature = "accounts")]
 pub use chosen::{NormalizedPassword, PasswordPolicy, PolicyError, normalize};
 pub(crate) use cost::Cost;
 pub use hash::PasswordHash;
 pub use pool::HashPool;
+#[cfg(feature = "basic")]
+pub(crate) use remembered::Remembered;

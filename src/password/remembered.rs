@@ -1,9 +1,9 @@
 //! Credentials that were right a moment ago.
 
+use super::PasswordHash;
 use crate::{
     ConfigError,
     digest::{Digest, Keyed},
-    password::PasswordHash,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,7 +16,7 @@ use std::{
 /// It holds no password: credentials are known by a digest under a key of its own. Only what was
 /// right gets in, so that nobody can crowd it out without being a user. A hit says no more than
 /// "this hash was matched"; that it still is the user's is for the caller to see.
-pub(super) struct Cache {
+pub(crate) struct Remembered {
     keyed: Keyed,
     time_to_live: Duration,
     capacity: usize,
@@ -37,8 +37,8 @@ struct Entry {
     since: Instant,
 }
 
-impl Cache {
-    pub(super) fn new(time_to_live: Duration, capacity: usize) -> Result<Self, ConfigError> {
+impl Remembered {
+    pub(crate) fn new(time_to_live: Duration, capacity: usize) -> Result<Self, ConfigError> {
         Ok(Self {
             keyed: Keyed::new()?,
             time_to_live,
@@ -48,7 +48,7 @@ impl Cache {
     }
 
     /// An empty one that remembers for this long.
-    pub(super) fn with_time_to_live(&self, time_to_live: Duration) -> Self {
+    pub(crate) fn with_time_to_live(&self, time_to_live: Duration) -> Self {
         Self {
             keyed: self.keyed.clone(),
             time_to_live,
@@ -58,7 +58,7 @@ impl Cache {
     }
 
     /// An empty one that remembers so many.
-    pub(super) fn with_capacity(&self, capacity: usize) -> Self {
+    pub(crate) fn with_capacity(&self, capacity: usize) -> Self {
         Self {
             keyed: self.keyed.clone(),
             time_to_live: self.time_to_live,
@@ -67,17 +67,25 @@ impl Cache {
         }
     }
 
-    pub(super) fn digest(&self, user: &str, password: &str) -> Digest {
+    pub(crate) fn digest(&self, user: &str, password: &str) -> Digest {
         self.keyed.digest([user.as_bytes(), password.as_bytes()])
     }
 
     /// Whether these credentials matched this hash a moment ago.
-    pub(super) fn knows(&self, digest: &Digest, hash: &PasswordHash, now: Instant) -> bool {
+    pub(crate) fn knows(&self, digest: &Digest, hash: &PasswordHash, now: Instant) -> bool {
         self.lock().knows(digest, hash, now, self.time_to_live)
     }
 
+    /// Whether these credentials matched some hash not long ago.
+    #[cfg_attr(not(feature = "accounts"), allow(dead_code))]
+    pub(crate) fn may_know(&self, digest: &Digest) -> bool {
+        let entries = self.lock();
+        let entry = entries.by_digest.get(&digest.start());
+        entry.is_some_and(|entry| entry.digest == *digest)
+    }
+
     /// These credentials have just matched this hash.
-    pub(super) fn insert(&self, digest: Digest, hash: PasswordHash, now: Instant) {
+    pub(crate) fn insert(&self, digest: Digest, hash: PasswordHash, now: Instant) {
         let mut entries = self.lock();
         // Many requests with the same new credentials at once take one place, not many.
         if self.capacity == 0 || entries.knows(&digest, &hash, now, self.time_to_live) {
@@ -103,7 +111,7 @@ impl Cache {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let entries = self.lock();
         assert!(entries.order.len() <= self.capacity);
         entries.by_digest.len()
@@ -152,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_matched_is_known_for_its_time_and_for_its_hash_only() {
-        let cache = Cache::new(Duration::from_secs(60), 4).unwrap();
+        let cache = Remembered::new(Duration::from_secs(60), 4).unwrap();
         let (hash, other) = (PasswordHash::cheap("p"), PasswordHash::cheap("p"));
         let start = Instant::now();
         let digest = cache.digest("u", "p");
@@ -173,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_when_it_is_full() {
-        let cache = Cache::new(Duration::from_secs(60), 3).unwrap();
+        let cache = Remembered::new(Duration::from_secs(60), 3).unwrap();
         let hash = PasswordHash::cheap("p");
         let now = Instant::now();
         let digests: Vec<_> = (0..10).map(|n| cache.digest(&n.to_string(), "p")).collect();
@@ -191,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_same_credentials_again_do_not_crowd_out_the_fresh_entry() {
-        let cache = Cache::new(Duration::from_secs(1), 2).unwrap();
+        let cache = Remembered::new(Duration::from_secs(1), 2).unwrap();
         let hash = PasswordHash::cheap("p");
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
@@ -208,7 +216,7 @@ mod tests {
         let hash = PasswordHash::cheap("p");
         let now = Instant::now();
         for (time_to_live, capacity) in [(60, 0), (0, 8)] {
-            let cache = Cache::new(Duration::from_secs(time_to_live), capacity).unwrap();
+            let cache = Remembered::new(Duration::from_secs(time_to_live), capacity).unwrap();
             let digest = cache.digest("u", "p");
             cache.insert(digest, hash.clone(), now);
             assert!(!cache.knows(&digest, &hash, now));

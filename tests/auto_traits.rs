@@ -23,6 +23,7 @@ use tower_auth::{
     bearer::FixedTokens,
     introspection::{Introspection, IntrospectionBuilder, IntrospectionError},
     jwt::{Jwt, OrOpaque},
+    resource::{ResourceMetadata, ResourceMetadataBuilder, ResourceMetadataLayer, ServeMetadata},
     revocation::{Cause, Revocable, Revocations, RevokeError, Revoked},
     role,
 };
@@ -58,6 +59,10 @@ fn what_applications_configure_is_cloned_and_shared() {
     cloned::<AuthLayer>();
     cloned::<Auth<Probe>>();
     cloned::<RequireLayer>();
+    cloned::<ResourceMetadata>();
+    cloned::<ResourceMetadataBuilder>();
+    cloned::<ResourceMetadataLayer>();
+    cloned::<ServeMetadata<Probe>>();
     cloned::<Require<Probe>>();
     cloned::<AccessRules>();
     cloned::<Endpoint>();

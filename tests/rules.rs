@@ -318,13 +318,13 @@ async fn challenges_name_the_scopes_that_a_path_takes() {
             r#"Key realm="api", scope="other""#
         ]
     );
-    // A bad credential is told nothing of scopes.
+    // A bad credential is told what a visitor is, so that the next one is good for this.
     let bad = ask(&rules, "POST", "/orders", Some("bad")).await;
     assert_eq!(
         bad.challenges(),
         [
-            r#"Toy realm="api", error="invalid_token""#,
-            r#"Key realm="api""#
+            r#"Toy realm="api", error="invalid_token", scope="orders:read orders:write""#,
+            r#"Key realm="api", scope="orders:read orders:write""#
         ]
     );
 }

@@ -145,6 +145,8 @@ mod identity;
 mod json;
 mod place;
 mod policy;
+#[cfg(feature = "bearer")]
+mod publish;
 mod realm;
 mod rejection;
 mod require;
@@ -189,6 +191,8 @@ pub use glue::tonic::RequestExt;
 pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity, Scope};
 pub use place::{Credential, Found, Location, Place};
 pub use policy::{Policy, PolicyFn, policy_fn};
+#[cfg(feature = "bearer")]
+pub use publish::PublishedFuture;
 pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind};
 pub use require::{
     AccessRules, All, Any, Authenticated, AuthenticatedWithin, Claim, Endpoint, Fresh, Not,

@@ -481,3 +481,44 @@ async fn requests_sent_at_once_renew_to_one_refresh_token() {
     }
     assert_eq!(refreshed.len(), 1);
 }
+
+/// RFC 7517 section 5, RFC 9110 section 13.1.2.
+#[tokio::test]
+async fn the_public_keys_are_served_to_everybody() {
+    let keys = SigningKeys::new(Signer::generate(Algorithm::ES256).unwrap());
+    let app = Router::new()
+        .route("/", get(whoami))
+        .layer(tower_auth::issue::JwksLayer::new(keys.clone()));
+    let ask = |tag: Option<&str>| {
+        let mut request = Request::get("/.well-known/jwks.json?x")
+            .body(Body::empty())
+            .unwrap();
+        if let Some(tag) = tag {
+            request
+                .headers_mut()
+                .insert("if-none-match", tag.parse().unwrap());
+        }
+        app.clone().oneshot(request)
+    };
+    let response = ask(None).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(
+        response.headers()[header::CACHE_CONTROL],
+        "public, max-age=300"
+    );
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+    let tag = response.headers()[header::ETAG]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let set: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(set["keys"][0]["crv"], "P-256");
+    assert!(set["keys"][0].get("d").is_none());
+    assert_eq!(ask(Some(&tag)).await.unwrap().status(), 304);
+    keys.rotate(Signer::generate(Algorithm::EdDSA).unwrap())
+        .unwrap();
+    assert_eq!(ask(Some(&tag)).await.unwrap().status(), 200);
+    let other = Request::get("/jwks.json").body(Body::empty()).unwrap();
+    assert_eq!(app.clone().oneshot(other).await.unwrap().status(), 404);
+}

@@ -5,7 +5,7 @@
 //!
 //! 1. An access token is a JWT by RFC 9068 (`typ` is `at+jwt`), signed by the key of
 //!    [`SigningKeys`] that signs now. It says who, with which roles and scopes, until when, and
-//!    to which session it belongs (`sid`). Any verifier with the [public keys](SigningKeys::jwks)
+//!    to which session it belongs (`sid`). Any verifier with the [public keys](JwksLayer)
 //!    accepts it; [`Tokens::verifier`] is the one at hand, and it asks what is revoked, too.
 //! 2. A refresh token is opaque. It is good once: [`Tokens::refresh`] gives a new pair. All that
 //!    come of one login are a *family*, which ends after 90 days however often it is refreshed.
@@ -47,6 +47,7 @@ mod endpoint;
 mod error;
 mod grant;
 mod issued;
+mod jwks_layer;
 mod refresh;
 mod renew;
 mod signer;
@@ -60,6 +61,7 @@ pub use endpoint::{EndpointLayer, Endpoints};
 pub use error::RefreshError;
 pub use grant::Grant;
 pub use issued::{AccessToken, Issued};
+pub use jwks_layer::{JwksLayer, ServeJwks};
 pub use renew::{Renew, RenewLayer};
 pub use signer::Signer;
 pub use signing_keys::SigningKeys;

@@ -5,12 +5,9 @@ use super::{
     document::Document,
     identifier::{check, well_known},
 };
-use crate::{ConfigError, Scope};
-use bytes::Bytes;
-use http::HeaderValue;
+use crate::{ConfigError, Scope, publish::Published};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Builds a [`ResourceMetadata`]; made by [`ResourceMetadata::of`].
@@ -128,21 +125,15 @@ impl ResourceMetadataBuilder {
             }
         }
         let (url, asked) = well_known(&self.resource);
-        let cache_control = format!("public, max-age={}", self.max_age.as_secs());
+        let max_age = self.max_age;
         let resource = self.resource.clone();
         let json = serde_json::to_vec(&self.into_members()?)
             .map_err(|error| ConfigError::new("the metadata is no JSON").with_source(error))?;
-        let header = |text: String| {
-            HeaderValue::try_from(text)
-                .map_err(|error| ConfigError::new("the metadata has no tag").with_source(error))
-        };
         Ok(ResourceMetadata(Arc::new(Document {
             resource,
             url: url.into(),
             asked,
-            etag: header(etag(&json))?,
-            cache_control: header(cache_control)?,
-            json: Bytes::from(json),
+            published: Published::new(json, max_age)?,
         })))
     }
 
@@ -182,13 +173,6 @@ impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
-}
-
-/// A strong entity tag (RFC 9110 section 8.8.3): 64 bits of the document's digest.
-fn etag(json: &[u8]) -> String {
-    let digest = Sha256::digest(json);
-    let hex: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("\"{hex}\"")
 }
 
 impl fmt::Debug for ResourceMetadataBuilder {

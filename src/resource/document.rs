@@ -1,8 +1,7 @@
 //! [`ResourceMetadata`]: the document, ready to be sent.
 
 use super::{ResourceMetadataBuilder, ResourceMetadataLayer};
-use bytes::Bytes;
-use http::HeaderValue;
+use crate::publish::Published;
 use std::{fmt, sync::Arc};
 
 /// What clients are told about a protected resource (RFC 9728 section 2). A cheap clone.
@@ -17,9 +16,7 @@ pub(super) struct Document {
     pub(super) url: Arc<str>,
     /// Path and query of a request for it.
     pub(super) asked: String,
-    pub(super) json: Bytes,
-    pub(super) etag: HeaderValue,
-    pub(super) cache_control: HeaderValue,
+    pub(super) published: Published,
 }
 
 impl ResourceMetadata {
@@ -46,7 +43,7 @@ impl ResourceMetadata {
     /// The document itself, in JSON.
     #[must_use]
     pub fn json(&self) -> &[u8] {
-        &self.0.json
+        &self.0.published.text
     }
 
     /// The layer that serves it; see there.

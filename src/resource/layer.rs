@@ -1,22 +1,11 @@
 //! [`ResourceMetadataLayer`]: serves the document, and passes everything else on.
 
-use super::{ResourceMetadata, document::Document};
-use crate::{ResponseBody, gate::release};
-use bytes::Bytes;
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-        IF_NONE_MATCH,
-    },
-};
-use pin_project_lite::pin_project;
+use super::ResourceMetadata;
+use crate::{ResponseBody, gate::release, publish::PublishedFuture};
+use http::{Request, Response, uri::PathAndQuery};
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -70,7 +59,7 @@ where
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = MetadataFuture<S::Future>;
+    type Future = PublishedFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -78,124 +67,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let document = &*self.metadata.0;
-        let uri = request.uri();
-        let state = match uri.path_and_query() {
-            Some(asked) if asked.as_str() == document.asked => {
+        let is_asked = |asked: &PathAndQuery| asked.as_str() == document.asked;
+        match request.uri().path_and_query().is_some_and(is_asked) {
+            true => {
                 release(&mut self.inner);
-                State::Document {
-                    response: Some(document.answer(&request)),
-                }
+                PublishedFuture::document(document.published.answer(&request))
             }
-            _ => State::Inner {
-                future: self.inner.call(request),
-            },
-        };
-        MetadataFuture { state }
-    }
-}
-
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
-const ANY: HeaderValue = HeaderValue::from_static("*");
-
-impl Document {
-    fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
-        let mut response = match *request.method() {
-            Method::GET | Method::HEAD => self.content(request),
-            Method::OPTIONS => {
-                let mut response = empty(StatusCode::NO_CONTENT);
-                let headers = response.headers_mut();
-                headers.insert(ALLOW, METHODS);
-                headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-                // MCP clients send `MCP-Protocol-Version`.
-                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ANY);
-                headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
-                response
-            }
-            _ => {
-                let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-                response.headers_mut().insert(ALLOW, METHODS);
-                response
-            }
-        };
-        response
-            .headers_mut()
-            .insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-        response
-    }
-
-    fn content<B>(&self, request: &Request<B>) -> Response<Bytes> {
-        let is_known = self.is_known(request);
-        let is_get = request.method() == Method::GET;
-        let mut response = match is_known {
-            true => empty(StatusCode::NOT_MODIFIED),
-            false if is_get => Response::new(self.json.clone()),
-            false => empty(StatusCode::OK),
-        };
-        let headers = response.headers_mut();
-        headers.insert(ETAG, self.etag.clone());
-        headers.insert(CACHE_CONTROL, self.cache_control.clone());
-        if !is_known {
-            let json = HeaderValue::from_static("application/json");
-            headers.insert(CONTENT_TYPE, json);
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(self.json.len()));
-        }
-        response
-    }
-
-    /// Whether the client has this very document (RFC 9110 section 13.1.2, compared weakly).
-    fn is_known<B>(&self, request: &Request<B>) -> bool {
-        let is_it = |tag: &[u8]| {
-            let tag = tag.trim_ascii();
-            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == self.etag.as_bytes()
-        };
-        let fields = request.headers().get_all(IF_NONE_MATCH);
-        // None of our tags holds a comma.
-        let mut tags = fields
-            .iter()
-            .flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
-        tags.any(is_it)
-    }
-}
-
-fn empty(status: StatusCode) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = status;
-    response
-}
-
-pin_project! {
-    /// The inner service's response, or the document.
-    pub struct MetadataFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[project = StateProject]
-    enum State<F> {
-        Inner { #[pin] future: F },
-        Document { response: Option<Response<Bytes>> },
-    }
-}
-
-impl<F, R, E> Future for MetadataFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-{
-    type Output = Result<Response<ResponseBody<R>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProject::Inner { future } => {
-                let response = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(response.map(ResponseBody::inner)))
-            }
-            StateProject::Document { response } => match response.take() {
-                Some(response) => Poll::Ready(Ok(response.map(ResponseBody::own))),
-                // Polled after completion: never a second answer.
-                None => Poll::Pending,
-            },
+            false => PublishedFuture::inner(self.inner.call(request)),
         }
     }
 }
@@ -209,11 +87,5 @@ impl fmt::Debug for ResourceMetadataLayer {
 impl<S> fmt::Debug for ServeMetadata<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.metadata.fmt(f)
-    }
-}
-
-impl<F> fmt::Debug for MetadataFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MetadataFuture")
     }
 }

@@ -49,4 +49,4 @@ mod layer;
 
 pub use builder::ResourceMetadataBuilder;
 pub use document::ResourceMetadata;
-pub use layer::{MetadataFuture, ResourceMetadataLayer, ServeMetadata};
+pub use layer::{ResourceMetadataLayer, ServeMetadata};

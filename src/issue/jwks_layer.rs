@@ -1,0 +1,142 @@
+//! [`JwksLayer`]: serves the public keys.
+
+use super::SigningKeys;
+use crate::{
+    ResponseBody,
+    gate::release,
+    publish::{Published, PublishedFuture},
+};
+use http::{Request, Response};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Serves the public keys of [`SigningKeys`] at `/.well-known/jwks.json`, to everybody, and passes
+/// everything else on.
+///
+/// It stands outside of any [`AuthLayer`](crate::AuthLayer). `Cache-Control` says five minutes,
+/// well under the hour for which a key is published before it signs; there is an `ETag`, and 304
+/// for who has the set already.
+///
+/// ```
+/// use tower_auth::{issue::{JwksLayer, Signer, SigningKeys}, jwt::Algorithm};
+///
+/// let keys = SigningKeys::new(Signer::generate(Algorithm::ES256)?);
+/// let layer = JwksLayer::new(keys);
+/// # let _ = layer;
+/// # Ok::<(), tower_auth::ConfigError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct JwksLayer {
+    keys: SigningKeys,
+    path: Arc<str>,
+    max_age: Duration,
+    /// What was served last, for as long as it is the set.
+    made: Arc<Mutex<Option<(String, Published)>>>,
+}
+
+impl JwksLayer {
+    /// Serves these keys.
+    pub fn new(keys: SigningKeys) -> Self {
+        Self {
+            keys,
+            path: "/.well-known/jwks.json".into(),
+            max_age: Duration::from_secs(300),
+            made: Arc::default(),
+        }
+    }
+
+    /// Serves them at another path.
+    ///
+    /// # Panics
+    ///
+    /// If it does not begin with `/`.
+    #[track_caller]
+    pub fn path(mut self, path: &str) -> Self {
+        assert!(path.starts_with('/'), "{path:?} is not a path");
+        self.path = path.into();
+        self
+    }
+
+    /// For how long others may keep the set. Default: five minutes; whole seconds count.
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = max_age;
+        self.made = Arc::default();
+        self
+    }
+
+    fn published(&self) -> Option<Published> {
+        let jwks = self.keys.jwks();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, published)) = &*made
+            && *of == jwks
+        {
+            return Some(published.clone());
+        }
+        let published = Published::new(jwks.clone(), self.max_age).ok()?;
+        *made = Some((jwks, published.clone()));
+        Some(published)
+    }
+}
+
+impl<S> Layer<S> for JwksLayer {
+    type Service = ServeJwks<S>;
+
+    fn layer(&self, inner: S) -> ServeJwks<S> {
+        ServeJwks {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// A service beside its issuer's public keys; made by [`JwksLayer`].
+#[derive(Clone)]
+pub struct ServeJwks<S> {
+    inner: S,
+    layer: JwksLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for ServeJwks<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = PublishedFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if request.uri().path() == &*self.layer.path
+            && let Some(published) = self.layer.published()
+        {
+            release(&mut self.inner);
+            return PublishedFuture::document(published.answer(&request));
+        }
+        PublishedFuture::inner(self.inner.call(request))
+    }
+}
+
+impl fmt::Debug for JwksLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwksLayer")
+            .field("keys", &self.keys)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Debug for ServeJwks<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.layer.fmt(f)
+    }
+}

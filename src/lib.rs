@@ -220,3 +220,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "jwks", feature = "reqwest"))]
 #[doc = include_str!("../docs/providers.md")]
 struct Providers;
+
+/// Compiles the snippet of the page for who comes from Flask-JWT-Extended.
+#[cfg(all(doctest, feature = "issue"))]
+#[doc = include_str!("../docs/flask-jwt-extended.md")]
+struct FlaskJwtExtended;

@@ -257,7 +257,6 @@ impl AuthLayer {
 
     /// How an OpenAPI document describes what this layer takes.
     #[cfg(feature = "openapi")]
-    #[must_use]
     pub fn openapi(&self) -> crate::OpenApiSecurity {
         let security = crate::OpenApiSecurity::of(&self.config.scheme);
         match self.config.optional {

@@ -106,6 +106,7 @@
 //! | `reqwest` | no | the HTTP client for both, over rustls |
 //! | `axum` | yes | extractors, and [`Rejection`] as a response |
 //! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
+//! | `openapi` | no | schemes in OpenAPI documents, by utoipa: `OpenApiSecurity` |
 //! | `tracing` | yes | one event per decision, target `tower_auth` |
 //! | `full` | no | everything |
 //!
@@ -186,6 +187,8 @@ pub use error::ConfigError;
 pub use gate::{ResponseBody, ResponseFuture};
 #[cfg(feature = "axum")]
 pub use glue::axum::Claims;
+#[cfg(feature = "openapi")]
+pub use glue::openapi::OpenApiSecurity;
 #[cfg(feature = "tonic")]
 pub use glue::tonic::RequestExt;
 pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity, Scope};

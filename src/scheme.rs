@@ -102,6 +102,12 @@ pub trait Scheme: Send + Sync + 'static {
     /// [`Rejection::scheme`] is then its name. Every scheme adds a challenge to a 401.
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>);
 
+    /// How its bearer tokens are made, for descriptions of an API: `JWT`, where that is known.
+    #[doc(hidden)]
+    fn token_format(&self) -> Option<&'static str> {
+        None
+    }
+
     /// This scheme or another one: whichever the request carries credentials of.
     ///
     /// A bad credential of one is never offered to the other.
@@ -137,6 +143,10 @@ impl<T: Scheme + ?Sized> Scheme for Arc<T> {
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         (**self).challenge(rejection, challenges);
     }
+
+    fn token_format(&self) -> Option<&'static str> {
+        (**self).token_format()
+    }
 }
 
 impl<T: Scheme + ?Sized> Scheme for Box<T> {
@@ -162,6 +172,10 @@ impl<T: Scheme + ?Sized> Scheme for Box<T> {
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         (**self).challenge(rejection, challenges);
+    }
+
+    fn token_format(&self) -> Option<&'static str> {
+        (**self).token_format()
     }
 }
 
@@ -227,6 +241,10 @@ impl Scheme for AnyOf {
         for scheme in &self.0 {
             scheme.challenge(rejection, challenges);
         }
+    }
+
+    fn token_format(&self) -> Option<&'static str> {
+        self.0.iter().find_map(Scheme::token_format)
     }
 }
 

@@ -32,6 +32,12 @@ pub trait Verify<C>: Send + Sync + 'static {
         None
     }
 
+    /// How the tokens are made, for descriptions of an API: `JWT`, where that is known.
+    #[doc(hidden)]
+    fn token_format(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Refuses what this verifier accepts, once it is [revoked](crate::revocation).
     ///
     /// The list is asked on every request, also where the verifier remembers what it has judged.
@@ -62,6 +68,10 @@ impl<C, V: Verify<C> + ?Sized> Verify<C> for Arc<V> {
     fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Identity, Rejection>> {
         (**self).verify_borrowed(bytes)
     }
+
+    fn token_format(&self) -> Option<&'static str> {
+        (**self).token_format()
+    }
 }
 
 impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
@@ -71,6 +81,10 @@ impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
 
     fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Identity, Rejection>> {
         (**self).verify_borrowed(bytes)
+    }
+
+    fn token_format(&self) -> Option<&'static str> {
+        (**self).token_format()
     }
 }
 

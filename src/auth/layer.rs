@@ -255,6 +255,16 @@ impl AuthLayer {
         self.with(|config| config.resource_metadata = Some(url))
     }
 
+    /// How an OpenAPI document describes what this layer takes.
+    #[cfg(feature = "openapi")]
+    pub fn openapi(&self) -> crate::OpenApiSecurity {
+        let security = crate::OpenApiSecurity::of(&self.config.scheme);
+        match self.config.optional {
+            true => security.optional(),
+            false => security,
+        }
+    }
+
     /// Lets CORS preflights (Fetch standard, section 3.2.2: `OPTIONS` with `Origin` and
     /// `Access-Control-Request-Method`) go inward as [`Anonymous`](crate::Anonymous), without
     /// rules.

@@ -100,6 +100,10 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
             challenges.push(challenge);
         }
     }
+
+    fn token_format(&self) -> Option<&'static str> {
+        self.carried.verifier.token_format()
+    }
 }
 
 impl<V> fmt::Debug for Bearer<V> {

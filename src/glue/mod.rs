@@ -1,6 +1,8 @@
-//! Thin glue to frameworks: extractors, and rejections in their terms.
+//! Thin glue to frameworks: extractors, rejections and descriptions in their terms.
 
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
+#[cfg(feature = "openapi")]
+pub(crate) mod openapi;
 #[cfg(feature = "tonic")]
 pub(crate) mod tonic;

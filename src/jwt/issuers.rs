@@ -154,6 +154,10 @@ impl Verify<bearer::Token> for Issuers {
             Err(rejection) => Some(Err(rejection)),
         }
     }
+
+    fn token_format(&self) -> Option<&'static str> {
+        Some("JWT")
+    }
 }
 
 impl fmt::Debug for Issuers {

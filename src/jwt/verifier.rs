@@ -87,6 +87,10 @@ impl Verify<bearer::Token> for Jwt {
             Judged::Fetch(_) => None,
         }
     }
+
+    fn token_format(&self) -> Option<&'static str> {
+        Some("JWT")
+    }
 }
 
 /// What is known about a token without waiting.

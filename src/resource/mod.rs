@@ -12,6 +12,7 @@
 //! | `https://api.example.com` | `https://api.example.com/.well-known/oauth-protected-resource` |
 //! | `https://api.example.com/` | the same |
 //! | `https://api.example.com/mcp` | `https://api.example.com/.well-known/oauth-protected-resource/mcp` |
+//! | `https://api.example.com/mcp/` | `https://api.example.com/.well-known/oauth-protected-resource/mcp/` |
 //! | `https://api.example.com/?tenant=1` | `https://api.example.com/.well-known/oauth-protected-resource?tenant=1` |
 //!
 //! Everything comes from the configuration; what a request says in `Host`, `Forwarded` or

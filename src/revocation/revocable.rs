@@ -59,6 +59,10 @@ impl<C: 'static, V: Verify<C>> Verify<C> for Revocable<V> {
             }
         }
     }
+
+    fn token_format(&self) -> Option<&'static str> {
+        self.verifier.token_format()
+    }
 }
 
 impl List {

@@ -19,10 +19,14 @@ use tower_auth::{
     Claim, ClaimPath, Claims, ConfigError, Credential, Endpoint, Format, Found, Hierarchy,
     Identity, Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, Require,
     RequireLayer, ResponseBody, Roles, Scheme, Scope, Scopes, Subject, SystemClock, Verdict,
-    Verify, VerifyFn, authenticated,
+    Verify, VerifyFn,
+    account::{NameError, UserName},
+    authenticated,
+    basic::{Htpasswd, Users},
     bearer::FixedTokens,
     introspection::{Introspection, IntrospectionBuilder, IntrospectionError},
     jwt::{Jwt, OrOpaque},
+    password::{HashPool, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError},
     resource::{ResourceMetadata, ResourceMetadataBuilder, ResourceMetadataLayer, ServeMetadata},
     revocation::{Cause, Revocable, Revocations, RevokeError, Revoked},
     role,
@@ -107,6 +111,24 @@ fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     // Servers connect in tasks of their own.
     fn spawned(_: impl Future + Send + 'static) {}
     spawned(Jwt::issuer("https://login.example.com/").connect());
+}
+
+#[test]
+fn users_and_their_passwords_are_shared() {
+    cloned::<Users>();
+    cloned::<Htpasswd>();
+    cloned::<HashPool>();
+    cloned::<PasswordHash>();
+    cloned::<PasswordPolicy>();
+    cloned::<NormalizedPassword>();
+    cloned::<UserName>();
+    defaulted::<PasswordPolicy>();
+    sent::<Verdict<PasswordHash>>();
+    errors::<PolicyError>();
+    errors::<NameError>();
+    debugged::<Htpasswd>();
+    debugged::<PasswordPolicy>();
+    debugged::<NormalizedPassword>();
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod introspection;
 mod jwks;
 #[path = "../fuzz/src/jwt.rs"]
 mod jwt;
+#[path = "../fuzz/src/password_hash.rs"]
+mod password_hash;
 #[path = "../fuzz/src/places.rs"]
 mod places;
 #[path = "../fuzz/src/rules.rs"]
@@ -166,6 +168,36 @@ fn a_generated_key_is_right_in_every_character_or_it_is_none() {
             "longest_prefix",
             "one_letter",
             "zeros",
+        ],
+    );
+}
+
+#[test]
+fn a_stored_hash_that_parses_has_one_spelling_and_a_bounded_cost() {
+    replay(
+        "password_hash",
+        password_hash::check,
+        &[
+            "argon2id",
+            "argon2id_cheap",
+            "argon2id_costliest",
+            "bcrypt_2a",
+            "bcrypt_2b",
+            "bcrypt_2y",
+            "bcrypt_costliest",
+            "pbkdf2_costliest",
+            "pbkdf2_django",
+            "pbkdf2_passlib",
+            "pbkdf2_phc",
+            "pbkdf2_phc_512",
+            "pbkdf2_werkzeug",
+            "scrypt_costliest",
+            "scrypt_phc",
+            "scrypt_werkzeug",
+            "sha_crypt_5",
+            "sha_crypt_5_rounds",
+            "sha_crypt_6",
+            "sha_crypt_no_salt",
         ],
     );
 }

@@ -225,10 +225,6 @@ async fn pbkdf2_is_understood() {
             "l\u{e8}tmein".as_bytes(),
             "pbkdf2_sha256$10000$seasalt$CWWFdHOWwPnki7HvkcqN9iA2T3KLW1cf2uZ5kvArtVY=",
         ),
-        (
-            "l\u{e8}tmein".as_bytes(),
-            "pbkdf2_sha256$720000$seasalt$eDupbcisD1UuIiou3hMuMu8oe/XwnpDw45r6AA5iv0E=",
-        ),
         // Werkzeug.
         (
             b"open sesame",
@@ -443,10 +439,10 @@ async fn an_unknown_user_takes_as_long_as_the_costliest_kind_that_was_seen() {
     .unwrap();
     for costly in [
         "$2b$11$abcdefghijklmnopqrstuusV1DKdsbs6FYIYh9W.bTOu4kIZn0gtC",
-        "pbkdf2_sha256$400000$seasalt$eDupbcisD1UuIiou3hMuMu8oe/XwnpDw45r6AA5iv0E=",
-        "$pbkdf2-sha512$i=120000$c2FsdHNhbHRzYWx0c2FsdA$vZCp1sGG8fFQ6MSMh5iSOaoBMDoKHVBssiPi7TrIXOygJm4T3jkav3HcJ34gIzHIkWuyzTchd1kfimKFHnIw+A",
+        "pbkdf2_sha256$60000$seasalt$eDupbcisD1UuIiou3hMuMu8oe/XwnpDw45r6AA5iv0E=",
+        "$pbkdf2-sha512$i=30000$c2FsdHNhbHRzYWx0c2FsdA$vZCp1sGG8fFQ6MSMh5iSOaoBMDoKHVBssiPi7TrIXOygJm4T3jkav3HcJ34gIzHIkWuyzTchd1kfimKFHnIw+A",
         "scrypt:32768:8:1$HGO14h6HWffKGLCz$6fa5fb55cfe6f9c18dcd8efdf4cead0faea5bc76c71272562837ae89139786cd2bc6e87c119bcec26b0de0d4e86ea95a7eb86b5be404908c3a1ba6168e8d5375",
-        "$6$rounds=300000$saltstring$kyGrqt6gmjAdtFLPrflEFifSYLCWWq1pyx95SvqinLDy2UHmj0sTF0MSLMwxPFZc3tu5kQckI8fks0zOPda3n1",
+        "$6$rounds=200000$saltstring$kyGrqt6gmjAdtFLPrflEFifSYLCWWq1pyx95SvqinLDy2UHmj0sTF0MSLMwxPFZc3tu5kQckI8fks0zOPda3n1",
     ] {
         let costly = PasswordHash::parse(costly).unwrap();
         let pool = HashPool::new().unwrap();

@@ -304,8 +304,8 @@ mod tests {
         refused(&"a".repeat(65), NameError::TooLong);
         is(&"\u{20000}".repeat(64), &"\u{20000}".repeat(64));
         refused(&"a".repeat(1_000_000), NameError::TooLong);
-        // One character that is eighteen.
-        refused(&"\u{fdfb}".repeat(20), NameError::Blank);
+        // One character that is eight, and one that is three.
+        refused(&"\u{fdfb}".repeat(20), NameError::TooLong);
         refused(&"\u{fb03}".repeat(30), NameError::TooLong);
     }
 

@@ -1,4 +1,5 @@
-//! Passwords: hashed at rest with Argon2id (RFC 9106), and checked where they stall nobody.
+//! Passwords: hashed at rest with Argon2id (RFC 9106), checked where they stall nobody, and hard to
+//! guess from the beginning.
 //!
 //! Checking a password is slow on purpose: some 15 ms and 19 MiB at the recommended cost. So it
 //! has rules of its own, and [`HashPool`] is where they are kept:
@@ -10,7 +11,12 @@
 //!    second more, is [`Unavailable`](crate::RejectionKind::Unavailable): 503, never a denial.
 //! 4. An attempt whose request is gone before its turn is skipped.
 //! 5. The same attempt made twice at once is computed once.
-//! 6. An unknown user costs as much as a wrong password, or response times would tell who exists.
+//! 6. An unknown user costs as much as a wrong password, or response times would tell who exists:
+//!    as much as the costliest hash seen. Kinds are compared by
+//!    [an estimate of their time](PasswordHash::estimated_time), so that with several kinds, or
+//!    several costs, times still differ between users; [replacing](PasswordHash::needs_rehash)
+//!    the old ones ends that.
+//! 7. New hashes are made by the same rules ([`HashPool::hash`]), each for itself.
 //!
 //! [`basic::Users`](crate::basic::Users) does all this by itself. An application whose users are
 //! in its own database does it in a closure:
@@ -46,6 +52,20 @@
 //! # let _ = basic;
 //! # Ok::<(), tower_auth::ConfigError>(())
 //! ```
+//!
+//! # Hashes made elsewhere
+//!
+//! With the feature `password-import`, [`PasswordHash::parse`] understands bcrypt, scrypt, PBKDF2
+//! and SHA-crypt besides, in the forms of crypt(3), PHC strings, passlib, Django and Werkzeug; for
+//! `htpasswd` files there is `basic::Htpasswd`. None is ever made here: who logs in with one gets
+//! a new hash, as [`HashPool::hash`] shows. What a kind cannot tell apart does not match, and
+//! takes as long as what does: passwords of more than 72 bytes or with a NUL in bcrypt, of more
+//! than 511 bytes in SHA-crypt.
+//!
+//! # New passwords
+//!
+//! With the feature `accounts`, `PasswordPolicy` says whether a password may be set (NIST SP
+//! 800-63B-4), and `normalize` brings what is typed at login to the form that was hashed then.
 
 #[cfg(feature = "accounts")]
 mod chosen;

@@ -359,7 +359,7 @@ fn every_form_has_one_spelling() {
         format!("$pbkdf2-sha256$i=1000,l=032${rest}"),
         format!("$pbkdf2-sha256$1000${rest}"),
         format!("$pbkdf2-sha512$01000${}", rest.replace('+', ".")),
-        "pbkdf2_sha256$1000$salt$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E".to_owned(),
+        "pbkdf2_sha256$1000$salt$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E".into(),
         format!("pbkdf2:sha256:1000$sa:lt${hex}"),
         format!("pbkdf2:sha256:1000:x$salt${hex}"),
     ] {

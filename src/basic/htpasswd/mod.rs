@@ -25,10 +25,11 @@ use watch::Watch;
 /// plain text.
 ///
 /// A thread of its own looks at the file once a second, and reads it again when it is another one
-/// or has changed; no request ever waits for that. Users who are gone from it are out with the
-/// next request. A file that cannot be read or is broken changes nothing: the users before stay,
-/// and one warning is logged (target `tower_auth`) for each change that was of no use. Write it
-/// as `htpasswd` does, or better, rename a finished one over it.
+/// or has changed, and has been left alone for a fifth of a second; no request ever waits for
+/// that. Who is gone from it is out some two seconds later, remembered or not. A file that cannot
+/// be read or is broken changes nothing: the users before stay, and one warning is logged (target
+/// `tower_auth`) for each change that was of no use. Write it as `htpasswd` does, or better,
+/// rename a finished one over it.
 ///
 /// At most 4 MiB, and 1,024 bytes a line. Clones are handles to the same users; the thread ends
 /// with the last one.

@@ -28,10 +28,17 @@ impl Stamp {
     /// Whether another change would show: times are coarse, so that a file changed just now may
     /// change again and look the same.
     pub(super) fn is_settled(&self, now: SystemTime) -> bool {
-        self.modified.is_some_and(|modified| {
-            // One that is ahead of the clock is never settled.
-            now.duration_since(modified).is_ok_and(|age| age > COARSEST)
-        })
+        // One that is ahead of the clock is never settled.
+        self.age(now).is_some_and(|age| age > COARSEST)
+    }
+
+    /// Whether it may still be being written: `htpasswd` empties a file, and fills it again.
+    pub(super) fn is_restless(&self, now: SystemTime) -> bool {
+        self.age(now).is_some_and(|age| age < QUIET)
+    }
+
+    fn age(&self, now: SystemTime) -> Option<Duration> {
+        now.duration_since(self.modified?).ok()
     }
 }
 
@@ -50,6 +57,9 @@ fn place(metadata: &Metadata) -> Place {
 fn place(_: &Metadata) -> Place {
     (0, 0, 0, 0)
 }
+
+/// Writing a few hundred kilobytes takes less.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// FAT has two seconds.
 const COARSEST: Duration = Duration::from_secs(2);

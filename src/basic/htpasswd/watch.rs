@@ -50,7 +50,7 @@ impl Watch {
 
     /// Who is in the file to begin with.
     pub(super) fn first(&mut self) -> Result<Vec<Entry>, ConfigError> {
-        for _ in 0..10 {
+        for _ in 0..50 {
             match self.look() {
                 Change::New(entries) => return Ok(entries),
                 Change::Useless(error) => return Err(error),
@@ -110,7 +110,7 @@ impl Watch {
         ));
         (&file).take(MAX_FILE).read_to_end(&mut bytes)?;
         let (before, after) = (Stamp::of(&before), Stamp::of(&file.metadata()?));
-        if before != after {
+        if before != after || before.is_restless(now) {
             return Ok(None);
         }
         self.stamp = before.is_settled(now).then_some(before);

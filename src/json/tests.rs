@@ -221,6 +221,17 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         .prop_map(|map| serde_json::Value::Object(map.into_iter().collect()))
 }
 
+#[test]
+fn a_name_with_backslashes_is_not_another_one_that_is_spelt_so() {
+    let object = parse(br#"{"\\": 1, "\\\\": 2, "v": "\\\\"}"#).unwrap();
+    let at = |name: &'static str| object.at(&name.into()).and_then(|value| value.to::<u8>());
+    assert_eq!(at("\\"), Some(1));
+    assert_eq!(at("\\\\"), Some(2));
+    assert_eq!(at("\\\\\\\\"), None);
+    let value = object.at(&"v".into()).unwrap();
+    assert!(value.is_str("\\\\") && !value.is_str("\\\\\\\\"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -8,7 +8,11 @@ pub(super) fn is_escaped(raw: &str) -> bool {
 
 /// Whether a string, still escaped, reads as this one.
 pub(super) fn is(raw: &str, text: &str) -> bool {
-    raw == text || (is_escaped(raw) && unescape(raw) == text)
+    // A backslash in the text is two in the raw one: they may look alike and differ.
+    match is_escaped(raw) {
+        true => unescape(raw) == text,
+        false => raw == text,
+    }
 }
 
 /// What a string reads as; the scanner has seen that its escapes are right.

@@ -60,7 +60,10 @@ impl<'a> Value<'a> {
 
     /// Whether this is this string.
     pub(crate) fn is_str(self, other: &str) -> bool {
-        let is = |raw| raw == other || (!self.0.plain && text::is(raw, other));
+        let is = |raw| match self.0.plain {
+            true => raw == other,
+            false => text::is(raw, other),
+        };
         self.raw_str().is_some_and(is)
     }
 

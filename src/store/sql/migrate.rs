@@ -3,6 +3,7 @@
 use super::{Connection, IS_MIGRATED, MIGRATIONS, lock};
 use crate::ConfigError;
 use crate::store::sql::to_seconds;
+use sqlx::Executor as _;
 use std::time::SystemTime;
 
 /// "towrauth": whoever migrates holds this lock, where locks have numbers.
@@ -43,7 +44,7 @@ async fn version(connection: &mut Connection) -> sqlx::Result<i64> {
 }
 
 async fn run(connection: &mut Connection, number: i64, migration: &str) -> sqlx::Result<()> {
-    sqlx::raw_sql(migration).execute(&mut *connection).await?;
+    connection.execute(sqlx::raw_sql(migration)).await?;
     sqlx::query("INSERT INTO auth_migrations (version, run_at) VALUES ($1, $2)")
         .bind(number)
         .bind(to_seconds(SystemTime::now()))

@@ -224,7 +224,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 #[test]
 fn a_name_with_backslashes_is_not_another_one_that_is_spelt_so() {
     let object = parse(br#"{"\\": 1, "\\\\": 2, "v": "\\\\"}"#).unwrap();
-    let at = |name: &'static str| object.at(&name.into()).and_then(|value| value.to::<u8>());
+    let at = |name: &'static str| object.at(&name.into()).and_then(Value::to::<u8>);
     assert_eq!(at("\\"), Some(1));
     assert_eq!(at("\\\\"), Some(2));
     assert_eq!(at("\\\\\\\\"), None);

@@ -23,10 +23,12 @@ pub(super) struct Server {
     connecting: tokio::sync::Mutex<Attempts>,
 }
 
-/// A connection, and which process is at its other end.
+/// A connection, and who is at its other end.
 pub(super) struct Live {
     connection: MultiplexedConnection,
-    pub(super) run_id: Box<str>,
+    /// The process (`run_id`), and the history of its values (`master_replid`): a primary that was
+    /// a replica for a while has those of another, and is the same process.
+    pub(super) history: Box<str>,
 }
 
 /// Since when connecting fails.
@@ -112,19 +114,19 @@ impl Server {
             .client
             .get_multiplexed_async_connection_with_config(&config);
         let mut connection = connection.await.map_err(Rejection::unavailable)?;
-        let info: String = redis::cmd("INFO")
-            .arg("server")
-            .query_async(&mut connection)
-            .await
-            .map_err(Rejection::unavailable)?;
-        let run_id = field(&info, "run_id").filter(|run_id| !run_id.is_empty());
+        let process = info(&mut connection, "server").await;
+        let process = process.map_err(Rejection::unavailable)?;
+        let run_id = field(&process, "run_id").filter(|run_id| !run_id.is_empty());
         let run_id = run_id
             .ok_or_else(|| Rejection::unavailable("the Redis server does not tell its run_id"))?;
+        let replication = info(&mut connection, "replication").await;
+        let replication = replication.map_err(Rejection::unavailable)?;
+        let replication = field(&replication, "master_replid").unwrap_or_default();
         if !self.may_evict {
             keeps_everything(&mut connection).await?;
         }
         Ok(Live {
-            run_id: run_id.into(),
+            history: format!("{run_id}-{replication}").into(),
             connection,
         })
     }
@@ -197,12 +199,9 @@ async fn keeps_everything(connection: &mut MultiplexedConnection) -> Result<(), 
         Ok(answer) if answer.len() == 2 => answer.into_iter().nth(1),
         // Where CONFIG is forbidden, as it is by many who run Redis for others.
         Ok(_) | Err(_) => {
-            let info: Result<String, _> = redis::cmd("INFO")
-                .arg("memory")
-                .query_async(connection)
-                .await;
-            let info = info.map_err(Rejection::unavailable)?;
-            field(&info, "maxmemory_policy").map(str::to_owned)
+            let memory = info(connection, "memory").await;
+            let memory = memory.map_err(Rejection::unavailable)?;
+            field(&memory, "maxmemory_policy").map(str::to_owned)
         }
     };
     match policy.as_deref() {
@@ -214,6 +213,11 @@ async fn keeps_everything(connection: &mut MultiplexedConnection) -> Result<(), 
             "the Redis server does not tell its maxmemory-policy, which has to be noeviction",
         )),
     }
+}
+
+async fn info(connection: &mut MultiplexedConnection, section: &str) -> Result<String, RedisError> {
+    let mut command = redis::cmd("INFO");
+    command.arg(section).query_async(connection).await
 }
 
 /// A field of what `INFO` answers.

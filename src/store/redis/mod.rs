@@ -35,11 +35,11 @@ const FILLED_WITHIN: Duration = Duration::from_secs(10 * 60);
 ///    [`Unavailable`](crate::RejectionKind::Unavailable). A connection that failed is made anew at
 ///    the next use, after a pause of up to a second where that fails again.
 /// 2. A server that throws values out when its memory is full (`maxmemory-policy` other than
-///    `noeviction`) is refused, at every connection: it would forget revocations and attempts.
+///    `noeviction`) is refused, also if it begins to later: it would forget revocations and attempts.
 /// 3. The mark of [completeness](Read::complete) is kept under the server's `run_id` and
-///    `master_replid`, which are read at every connection. A server that was restarted, also from
-///    an old snapshot, has others, as has one that took another's place; one that was emptied has
-///    lost the mark with the rest.
+///    `master_replid`, which are read at every connection, and every second in use. A server that
+///    was restarted, also from an old snapshot, has others, as has one that took another's place;
+///    one that was emptied has lost the mark with the rest.
 #[derive(Clone)]
 pub struct RedisStore {
     server: Arc<Server>,

@@ -1,134 +1,166 @@
-//! The main job: Basic, JWT and API keys on one axum server, with roles and scopes.
+//! The whole story of an API: accounts, tokens, API keys and Basic on one axum server.
 //!
-//! `cargo run --example demo`, then paste what it prints. `LISTEN` sets the address.
+//! `cargo run --example demo`, then paste what it prints, or open the page that it names.
+//!
+//! 1. `app.rs` wires everything together: which credentials a route takes, and what it requires.
+//! 2. `routes.rs` has the handlers.
+//! 3. `body.rs` makes problem documents of everything that is wrong with a request.
+//! 4. `setup.rs` has stores and secrets.
+//! 5. `page.*` is the page at `/`.
+//!
+//! | variable | |
+//! |---|---|
+//! | `LISTEN` | the address; default `127.0.0.1:3000` |
+//! | `ADMIN_PASSWORD` | of the account `admin`, which a fresh database gets; default: random, printed once |
+//! | `ACCESS_SECONDS` | for how long access tokens are good; `5`, to watch a session renew itself |
 
-use axum::{Json, Router, routing::get};
-use jsonwebtoken::{EncodingKey, Header, encode};
-use serde_json::{Value, json};
-use std::{
-    error::Error,
-    time::{SystemTime, UNIX_EPOCH},
-};
-use tower_auth::{
-    AuthLayer, Identity, RequireLayer, Scheme,
-    api_key::{ApiKey, ApiKeys},
-    basic::{Basic, User, Users},
-    bearer::Bearer,
-    jwt::{Algorithm, Jwt, Key},
-    password::PasswordHash,
-    role, scope,
-};
+#![allow(unreachable_pub, reason = "a program has no outside")]
 
-/// A demo may have its secret in its source. Yours comes from the environment.
-const SECRET: &[u8] = b"a secret of at least 32 bytes, for HS256";
+mod app;
+mod body;
+mod routes;
+mod setup;
+
+use app::App;
+use std::{env, error::Error, fmt::Write, time::Duration};
+use tower_auth::{account::RegisterError, api_key::KeyRequest, issue::Grant};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Users with passwords; the administrator has a role.
-    let users = Users::new([
-        User::new("ada", PasswordHash::new("correct horse battery staple")?).with_role("admin"),
-        User::new("bob", PasswordHash::new("hunter2 hunter2 hunter2")?),
-    ])?;
+    let app = App::new(setup::stores().await?)?;
+    let admin = first_administrator(&app).await?;
 
-    // Tokens from one issuer, for one audience; roles are where that issuer puts them.
-    let jwt = Jwt::issuer("https://login.example.com/")
-        .audience("https://api.example.com")
-        .keys(Key::from_secret(Algorithm::HS256, SECRET)?)
-        .roles_at("roles")
-        .build()?;
-
-    // API keys for programs. Only a digest is kept; this is the one time the key is shown.
-    let keys = ApiKeys::new();
-    let key = keys.create(
-        "demo",
-        Identity::new("nightly-report").with_scope("reports:read"),
-    )?;
-
-    let app = Router::new()
-        .route("/whoami", get(whoami))
-        .route(
-            "/admin",
-            get(admin).route_layer(RequireLayer::new(role("admin"))),
-        )
-        .route(
-            "/reports",
-            get(reports).route_layer(RequireLayer::new(scope("reports:read"))),
-        )
-        .layer(AuthLayer::new(
-            Bearer::new(jwt)
-                .or(Basic::new("demo", users))
-                .or(ApiKey::header("x-api-key", keys)),
-        ));
-
-    let listen = std::env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(&listen)
         .await
         .map_err(|error| format!("{listen}: {error}; set LISTEN to another address"))?;
     let url = format!("http://{}", listener.local_addr()?);
     println!("listening on {url}\n");
-    print_commands(&url, &token()?, key.expose());
-    axum::serve(listener, app).await?;
+    println!("{}", commands(&app, &url, admin.as_deref()).await?);
+
+    // What is over is forgotten every hour.
+    let tokens = app.tokens.clone();
+    tokio::spawn(async move {
+        let mut hourly = tokio::time::interval(Duration::from_secs(3600));
+        loop {
+            hourly.tick().await;
+            if let Err(error) = tokens.purge().await {
+                eprintln!("nothing was purged: {error:?}");
+            }
+        }
+    });
+    axum::serve(listener, app.router()?).await?;
     Ok(())
 }
 
-async fn whoami(identity: Identity) -> Json<Value> {
-    Json(json!({
-        "scheme": identity.scheme(),
-        "issuer": identity.issuer(),
-        "subject": identity.subject(),
-        "roles": identity.roles().collect::<Vec<_>>(),
-        "scopes": identity.scopes().collect::<Vec<_>>(),
-    }))
+/// A fresh database gets an account with the role `admin`; says its password, if it did.
+async fn first_administrator(app: &App) -> Result<Option<String>, Box<dyn Error>> {
+    if app.accounts.named("admin").await?.is_some() {
+        return Ok(None);
+    }
+    let chosen = env::var("ADMIN_PASSWORD").ok();
+    let password = chosen.clone().map_or_else(setup::random, Ok)?;
+    let account = match app.accounts.register("admin", &password).await {
+        Ok(account) => account,
+        // Another server of the same database was faster.
+        Err(RegisterError::Taken) => return Ok(None),
+        Err(error) => return Err(format!("ADMIN_PASSWORD: {error}").into()),
+    };
+    let roles = ["admin".to_owned()];
+    app.accounts.set_roles(&account.subject, &roles).await?;
+    if chosen.is_none() {
+        println!("admin's password, shown this once: {password}\n");
+    }
+    Ok(Some(password))
 }
 
-async fn admin(identity: Identity) -> String {
-    format!("{} may do anything\n", identity.subject())
-}
+/// What to try, each with the status that it gets. The credentials are good for an hour.
+async fn commands(app: &App, url: &str, admin: Option<&str>) -> Result<String, Box<dyn Error>> {
+    let name = format!("visitor-{}", &setup::random()?[..6]);
+    let password = setup::random()?;
+    let grant = Grant::new(&*name)
+        .with_scope("data:read")
+        .with_lifetime(Duration::from_secs(3600));
+    let token = app.tokens.access_token(grant)?;
+    let hour = std::time::SystemTime::now() + Duration::from_secs(3600);
+    let key = |label| {
+        KeyRequest::new(app::ISSUER, &*name)
+            .with_label(label)
+            .with_expiry(hour)
+    };
+    let reader = key("a reader").with_scope("data:read");
+    let reader = app.keys.create("demo", reader).await?;
+    let nobody = app.keys.create("demo", key("without a scope")).await?;
 
-async fn reports(identity: Identity) -> String {
-    format!("the reports, for {}\n", identity.subject())
-}
+    let post = |path: &str, json: &str| {
+        format!("-H 'content-type: application/json' -d '{json}' {url}{path}")
+    };
+    let account = format!(r#"{{"name":"{name}","password":"{password}"}}"#);
+    let short = format!(r#"{{"name":"{name}","password":"short"}}"#);
+    let wrong = format!(r#"{{"name":"{name}","password":"not the password"}}"#);
+    let cookies = format!(r#"{{"name":"{name}","password":"{password}","cookies":true}}"#);
+    let basic = format!("-u '{name}:{password}'");
+    let bearer = format!("-H 'authorization: Bearer {}'", token.expose());
+    let reader = format!("-H 'x-api-key: {}'", reader.expose());
+    let nobody = format!("-H 'x-api-key: {}'", nobody.expose());
 
-/// What an identity provider would hand out; good for an hour.
-fn token() -> Result<String, Box<dyn Error>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let claims = json!({
-        "iss": "https://login.example.com/",
-        "aud": "https://api.example.com",
-        "sub": "carol",
-        "iat": now,
-        "exp": now + 3600,
-        "roles": ["editor"],
-        "scope": "reports:read",
-    });
-    Ok(encode(
-        &Header::default(),
-        &claims,
-        &EncodingKey::from_secret(SECRET),
-    )?)
-}
-
-fn print_commands(url: &str, token: &str, key: &str) {
-    let ada = "-u 'ada:correct horse battery staple'";
-    let bob = "-u 'bob:hunter2 hunter2 hunter2'";
-    let bearer = format!("-H 'Authorization: Bearer {token}'");
-    let api_key = format!("-H 'x-api-key: {key}'");
-    for (what, credentials, path) in [
-        ("nobody: 401, and every scheme is offered", "", "/whoami"),
-        ("a password: 200", ada, "/whoami"),
-        ("a wrong password: 401", "-u ada:guess", "/whoami"),
-        ("a token: 200", &bearer, "/whoami"),
-        ("an API key: 200", &api_key, "/whoami"),
-        ("the administrator: 200", ada, "/admin"),
-        ("without the role: 403", bob, "/admin"),
-        ("with the scope: 200", &bearer, "/reports"),
-        ("without the scope: 403", bob, "/reports"),
+    let mut lines = vec![
+        (
+            "a password that is too short: 422",
+            post("/register", &short),
+        ),
+        ("register: 201", post("/register", &account)),
+        ("the same name again: 409", post("/register", &account)),
+        ("log in, for tokens: 200", post("/login", &account)),
+        ("log in, for cookies: 200", post("/login", &cookies)),
+        ("a wrong password: 401", post("/login", &wrong)),
+        ("no JSON: 400", post("/login", "{")),
+        (
+            "another kind of body: 415",
+            format!("-d name=ada {url}/login"),
+        ),
+        (
+            "a field that nobody knows: 422",
+            post("/login", r#"{"user":"ada"}"#),
+        ),
+        (
+            "a refresh token of nobody: 401",
+            post("/refresh", r#"{"refresh_token":"rt_1"}"#),
+        ),
+        (
+            "nobody: 401, and every scheme is offered",
+            format!("{url}/whoami"),
+        ),
+        ("a password: 200", format!("{basic} {url}/whoami")),
+        ("a token: 200", format!("{bearer} {url}/whoami")),
+        ("an API key: 200", format!("{reader} {url}/whoami")),
         (
             "two credentials at once: 400",
-            &format!("{bearer} {api_key}"),
-            "/whoami",
+            format!("{bearer} {reader} {url}/whoami"),
         ),
-    ] {
-        println!("# {what}\ncurl -i {credentials} {url}{path}\n");
+        ("with the scope: 200", format!("{reader} {url}/data")),
+        ("without the scope: 403", format!("{nobody} {url}/data")),
+        ("without the role: 403", format!("{bearer} {url}/admin")),
+        (
+            "who has just shown a password makes a key: 201",
+            format!("{basic} {}", post("/api-keys", r#"{"label":"mine"}"#)),
+        ),
+        (
+            "a key makes no keys: 401",
+            format!("{reader} {}", post("/api-keys", "{}")),
+        ),
+        ("no such path: 404", format!("{url}/nothing")),
+        ("no such method: 405", format!("-X DELETE {url}/login")),
+        ("log out: 204", format!("-X POST {bearer} {url}/logout")),
+        ("the token is over: 401", format!("{bearer} {url}/whoami")),
+    ];
+    if let Some(password) = admin {
+        let admin = format!("-u 'admin:{password}'");
+        lines.push(("the administrator: 200", format!("{admin} {url}/admin")));
     }
+    let mut text = String::new();
+    for (what, rest) in lines {
+        writeln!(text, "# {what}\ncurl -i {rest}\n")?;
+    }
+    Ok(text)
 }

@@ -4,7 +4,7 @@ use crate::{body, routes, setup::Stores};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::map_response,
+    middleware::from_fn,
     routing::{delete, get, post, put},
 };
 use std::{env, error::Error, time::Duration};
@@ -132,7 +132,7 @@ impl App {
             .fallback(routes::no_such_path)
             .method_not_allowed_fallback(routes::no_such_method)
             .layer(DefaultBodyLimit::max(body::LONGEST))
-            .layer(map_response(routes::guarded))
+            .layer(from_fn(routes::guarded))
             .with_state(self))
     }
 }

@@ -6,8 +6,9 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -324,14 +325,28 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
 
-pub async fn guarded(mut response: Response) -> Response {
+pub async fn guarded(request: Request, next: Next) -> Response {
+    // What a script asks for. A navigation, or a program, has another mode, or none.
+    let mode = request.headers().get("sec-fetch-mode");
+    let is_script = mode.is_some_and(|mode| mode != "navigate");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if is_script {
+        // A browser that is offered Basic opens a box of its own in front of the page.
+        let offered = headers.get_all(header::WWW_AUTHENTICATE).iter();
+        let others = offered.filter(|challenge| !challenge.as_bytes().starts_with(b"Basic "));
+        let others: Vec<_> = others.cloned().collect();
+        headers.remove(header::WWW_AUTHENTICATE);
+        for challenge in others {
+            headers.append(header::WWW_AUTHENTICATE, challenge);
+        }
+    }
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
-        let value = HeaderValue::from_static(value);
-        response.headers_mut().insert(name, value);
+        headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }

@@ -17,11 +17,58 @@
 mod account;
 mod api_key;
 mod memory;
+#[cfg(feature = "postgres")]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one text of the statements, two drivers"
+)]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod short_lived;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one text of the statements, two drivers"
+)]
+mod sqlite;
 mod token;
 
 pub use account::{Account, AccountStore};
 pub use api_key::{ApiKeyRecord, ApiKeyStore};
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 pub use short_lived::{Read, ShortLived};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 pub use token::{Family, Names, Revocation, Revoked, Rotation, TokenStore};
+
+/// An answer, or that there was none in time. Outside of a runtime there is nothing to wait with.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+async fn within<T>(
+    limit: std::time::Duration,
+    answer: impl Future<Output = Result<T, crate::Rejection>>,
+) -> Result<T, crate::Rejection> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(crate::Rejection::unavailable(
+            "this store can only be asked within a Tokio runtime",
+        ));
+    }
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer,
+        Err(elapsed) => Err(crate::Rejection::unavailable(elapsed)),
+    }
+}
+
+/// 128 bits that nobody can guess.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+fn random_hex() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,221 @@
+//! [`PostgresStore`]: one database for many servers.
+
+#[path = "../sql/accounts.rs"]
+mod accounts;
+#[path = "../sql/api_keys.rs"]
+mod api_keys;
+#[path = "../sql/migrate.rs"]
+mod migrate;
+#[path = "../sql/short_lived.rs"]
+mod short_lived;
+#[path = "../sql/tokens.rs"]
+mod tokens;
+#[path = "../sql/traits.rs"]
+mod traits;
+
+use super::sql::{Answer, Pool, SWEEP_EVERY};
+use crate::{ConfigError, Rejection, Verdict};
+use sqlx::{
+    ConnectOptions as _, Connection as _,
+    postgres::{PgConnectOptions, PgRow},
+};
+use std::{
+    fmt,
+    str::FromStr as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+// What the files in `sql/` are compiled with here.
+type Connection = sqlx::PgConnection;
+type Row = PgRow;
+type Store = PostgresStore;
+
+const MIGRATIONS: &[&str] = &[include_str!("../sql/migrations/postgres/0001_tables.sql")];
+const IS_MIGRATED: &str = "SELECT to_regclass('auth_migrations') IS NOT NULL";
+
+macro_rules! now_millis {
+    () => {
+        "(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+    };
+}
+macro_rules! skip_locked {
+    () => {
+        " FOR UPDATE SKIP LOCKED"
+    };
+}
+use {now_millis, skip_locked};
+
+/// No text in PostgreSQL holds a NUL.
+fn fits<const N: usize>(texts: [&str; N]) -> bool {
+    !texts.iter().any(|text| text.contains('\0'))
+}
+
+/// Whoever else wants this lock waits for the end of the transaction.
+async fn lock(connection: &mut Connection, number: i64) -> sqlx::Result<()> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(number)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// How many connections there are at most.
+const CONNECTIONS: usize = 10;
+
+/// How long an answer may take, with waiting for a connection.
+const DEADLINE: Duration = Duration::from_millis(2_500);
+
+/// How long making the tables may take, behind other servers that do.
+const MIGRATED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Keeps everything in a PostgreSQL database (12 or later), for any number of servers. Clones
+/// share it.
+///
+/// 1. The tables, whose names begin with `auth_`, are made where the database's `search_path`
+///    points. Servers that start at once do not disturb each other; one that may not make tables
+///    can start where another has made them.
+/// 2. Ten connections at most. Whatever takes longer than two and a half seconds, with waiting for
+///    one of them, is [`Unavailable`](crate::RejectionKind::Unavailable): a server that hangs
+///    never makes a request hang. The server is told to give up a statement earlier than that.
+/// 3. Short-lived values end by the clock of the database.
+/// 4. A name that holds a NUL character, which PostgreSQL cannot keep, is one that nobody has.
+#[derive(Clone)]
+pub struct PostgresStore(Arc<Inner>);
+
+struct Inner {
+    pool: Pool<Connection>,
+    writes: AtomicU64,
+}
+
+impl PostgresStore {
+    /// Connects to the database of a URL (`postgres://user:password@host/database`), and makes
+    /// the tables if they are not there.
+    ///
+    /// `sslmode=verify-full` in its query asks for TLS with a certificate that is checked, against
+    /// the roots in `sslrootcert` if given; what is not said is as `libpq` has it.
+    ///
+    /// # Errors
+    ///
+    /// If the URL cannot be read, the database cannot be reached or is not in UTF-8, or was used
+    /// by a newer version of this crate.
+    pub async fn connect(url: &str) -> Result<Self, ConfigError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| {
+                ConfigError::new("the URL of the PostgreSQL database cannot be read")
+                    .with_source(error)
+            })?
+            .options([
+                ("statement_timeout", "2000"),
+                ("idle_in_transaction_session_timeout", "10000"),
+                ("default_transaction_isolation", "read\\ committed"),
+            ])
+            .disable_statement_logging();
+        let ready = tokio::time::timeout(MIGRATED_WITHIN, migrated(&options)).await;
+        ready.unwrap_or_else(|elapsed| Err(unreachable(elapsed)))?;
+        Ok(Self::of(options, CONNECTIONS))
+    }
+
+    /// Sets how many connections there are at most; 10 by default, at least one.
+    #[must_use]
+    pub fn with_max_connections(self, most: usize) -> Self {
+        Self::of(self.0.pool.options().clone(), most)
+    }
+
+    fn of(options: PgConnectOptions, connections: usize) -> Self {
+        Self(Arc::new(Inner {
+            pool: Pool::new(options, connections),
+            writes: AtomicU64::new(0),
+        }))
+    }
+
+    /// Answers by what nothing is changed with.
+    fn read<T, F>(&self, ask: F) -> Verdict<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        self.write(ask)
+    }
+
+    /// Answers by one statement.
+    fn write<T, F>(&self, ask: F) -> Verdict<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        within_deadline(async move {
+            let mut lease = inner.pool.lease().await?;
+            let answer = ask(&mut lease).await?;
+            lease.give_back();
+            Ok(answer)
+        })
+    }
+
+    /// Answers by several statements, of which all count or none.
+    fn transact<T, F>(&self, ask: F) -> Verdict<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        within_deadline(async move {
+            let mut lease = inner.pool.lease().await?;
+            let mut transaction = lease.begin().await?;
+            let answer = ask(&mut transaction).await?;
+            transaction.commit().await?;
+            lease.give_back();
+            Ok(answer)
+        })
+    }
+
+    fn sweeps(&self) -> bool {
+        self.0
+            .writes
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(SWEEP_EVERY)
+    }
+}
+
+fn within_deadline<T: Send + 'static>(
+    answer: impl Future<Output = sqlx::Result<T>> + Send + 'static,
+) -> Verdict<T> {
+    Verdict::pending(super::within(DEADLINE, async {
+        answer.await.map_err(Rejection::unavailable)
+    }))
+}
+
+async fn migrated(options: &PgConnectOptions) -> Result<(), ConfigError> {
+    let mut connection = options.connect().await.map_err(unreachable)?;
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(unreachable)?;
+    if encoding != "UTF8" {
+        return Err(ConfigError::new(format!(
+            "the encoding of the PostgreSQL database has to be UTF8, and is {encoding}"
+        )));
+    }
+    let mut transaction = connection.begin().await.map_err(unreachable)?;
+    sqlx::query("SET LOCAL statement_timeout = 0")
+        .execute(&mut *transaction)
+        .await
+        .map_err(unreachable)?;
+    migrate::migrate(&mut transaction).await?;
+    transaction.commit().await.map_err(unreachable)?;
+    connection.close().await.map_err(unreachable)
+}
+
+fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConfigError {
+    ConfigError::new("the PostgreSQL database cannot be used").with_source(error)
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PostgresStore")
+    }
+}

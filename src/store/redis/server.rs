@@ -1,0 +1,257 @@
+//! The connection to the server: made when it is needed, dropped when it fails.
+
+use crate::{ConfigError, Rejection};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RetryMethod,
+    aio::MultiplexedConnection,
+};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The pause after a connection could not be made, which doubles up to the second of these.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Where values are kept, and how to get there.
+pub(super) struct Server {
+    client: Client,
+    timeout: Duration,
+    may_evict: bool,
+    live: Mutex<Option<Arc<Live>>>,
+    /// Held by who connects; the others wait.
+    connecting: tokio::sync::Mutex<Attempts>,
+}
+
+/// A connection, and which process is at its other end.
+pub(super) struct Live {
+    connection: MultiplexedConnection,
+    pub(super) run_id: Box<str>,
+}
+
+/// Since when connecting fails.
+#[derive(Default)]
+struct Attempts {
+    pause: Duration,
+    not_before: Option<Instant>,
+}
+
+impl Server {
+    pub(super) fn new(url: &str) -> Result<Self, ConfigError> {
+        let client = Client::open(url).map_err(|error| {
+            ConfigError::new("the URL of the Redis server cannot be read").with_source(error)
+        })?;
+        if url.starts_with("rediss:") {
+            provide_cryptography();
+        }
+        Ok(Self::of(client, Duration::from_secs(1), false))
+    }
+
+    fn of(client: Client, timeout: Duration, may_evict: bool) -> Self {
+        Self {
+            client,
+            timeout,
+            may_evict,
+            live: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub(super) fn with_timeout(&self, timeout: Duration) -> Self {
+        Self::of(self.client.clone(), timeout, self.may_evict)
+    }
+
+    pub(super) fn with_eviction(&self) -> Self {
+        Self::of(self.client.clone(), self.timeout, true)
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The connection, made if there is none. A task makes it, so that it does not matter that
+    /// a caller goes away.
+    pub(super) async fn connection(self: &Arc<Self>) -> Result<Arc<Live>, Rejection> {
+        if let Some(live) = &*self.live() {
+            return Ok(Arc::clone(live));
+        }
+        let server = Arc::clone(self);
+        let made = tokio::spawn(async move { server.connect_once().await });
+        made.await.map_err(Rejection::unavailable)?
+    }
+
+    async fn connect_once(&self) -> Result<Arc<Live>, Rejection> {
+        let mut attempts = self.connecting.lock().await;
+        if let Some(live) = &*self.live() {
+            return Ok(Arc::clone(live));
+        }
+        if attempts.not_before.is_some_and(|at| Instant::now() < at) {
+            return Err(Rejection::unavailable(
+                "the Redis server could not be reached a moment ago",
+            ));
+        }
+        match super::super::within(self.timeout, self.connect()).await {
+            Ok(live) => {
+                let live = Arc::new(live);
+                *attempts = Attempts::default();
+                *self.live() = Some(Arc::clone(&live));
+                Ok(live)
+            }
+            Err(rejection) => {
+                attempts.failed();
+                Err(rejection)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Live, Rejection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None);
+        let connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connection.await.map_err(Rejection::unavailable)?;
+        let info: String = redis::cmd("INFO")
+            .arg("server")
+            .query_async(&mut connection)
+            .await
+            .map_err(Rejection::unavailable)?;
+        let run_id = field(&info, "run_id").filter(|run_id| !run_id.is_empty());
+        let run_id = run_id
+            .ok_or_else(|| Rejection::unavailable("the Redis server does not tell its run_id"))?;
+        if !self.may_evict {
+            keeps_everything(&mut connection).await?;
+        }
+        Ok(Live {
+            run_id: run_id.into(),
+            connection,
+        })
+    }
+
+    /// Asks. A connection that does not answer in time is not asked again: whatever comes after
+    /// on it would wait as well.
+    pub(super) async fn query<T: FromRedisValue>(
+        &self,
+        live: &Arc<Live>,
+        command: &Cmd,
+        deadline: tokio::time::Instant,
+    ) -> Result<T, Rejection> {
+        let mut connection = live.connection.clone();
+        let answer = tokio::time::timeout_at(deadline, command.query_async(&mut connection));
+        match answer.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if is_of_the_connection(&error) {
+                    self.forget(live);
+                }
+                Err(Rejection::unavailable(error))
+            }
+            Err(elapsed) => {
+                self.forget(live);
+                Err(Rejection::unavailable(elapsed))
+            }
+        }
+    }
+
+    fn forget(&self, failed: &Arc<Live>) {
+        let mut live = self.live();
+        if live.as_ref().is_some_and(|live| Arc::ptr_eq(live, failed)) {
+            *live = None;
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Option<Arc<Live>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempts {
+    fn failed(&mut self) {
+        self.pause = self.pause.saturating_mul(2).clamp(PAUSE.0, PAUSE.1);
+        self.not_before = Instant::now().checked_add(self.pause);
+    }
+}
+
+/// Whether another connection may answer better; one refused command says nothing about the next.
+fn is_of_the_connection(error: &RedisError) -> bool {
+    match error.kind() {
+        ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed => true,
+        // A replica where the primary was before, a server that loads its snapshot.
+        ErrorKind::Server(_) => {
+            !matches!(error.retry_method(), RetryMethod::NoRetry)
+                || error.code() == Some("READONLY")
+        }
+        _ => false,
+    }
+}
+
+/// Makes sure that the server never throws a value out to make room for another.
+async fn keeps_everything(connection: &mut MultiplexedConnection) -> Result<(), Rejection> {
+    let asked: Result<Vec<String>, _> = redis::cmd("CONFIG")
+        .arg("GET")
+        .arg("maxmemory-policy")
+        .query_async(connection)
+        .await;
+    let policy = match asked {
+        Ok(answer) if answer.len() == 2 => answer.into_iter().nth(1),
+        // Where CONFIG is forbidden, as it is by many who run Redis for others.
+        Ok(_) | Err(_) => {
+            let info: Result<String, _> = redis::cmd("INFO")
+                .arg("memory")
+                .query_async(connection)
+                .await;
+            let info = info.map_err(Rejection::unavailable)?;
+            field(&info, "maxmemory_policy").map(str::to_owned)
+        }
+    };
+    match policy.as_deref() {
+        Some("noeviction") => Ok(()),
+        Some(policy) => Err(Rejection::unavailable(format!(
+            "the Redis server throws values out when its memory is full: its maxmemory-policy has to be noeviction, and is {policy}"
+        ))),
+        None => Err(Rejection::unavailable(
+            "the Redis server does not tell its maxmemory-policy, which has to be noeviction",
+        )),
+    }
+}
+
+/// A field of what `INFO` answers.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = info.lines();
+    lines
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
+}
+
+/// The client asks for the cryptography of the process, and panics if there is none, or rather
+/// several to choose from. What the application has chosen stays.
+fn provide_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Somebody else may just have been faster: as good.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_info_is_found_by_its_whole_name() {
+        let info = "# Server\r\nrun_id_before:x\r\nrun_id:abc\r\n";
+        assert_eq!(field(info, "run_id"), Some("abc"));
+        assert_eq!(field(info, "run"), None);
+        assert_eq!(field(info, "config_file"), None);
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_second() {
+        let mut attempts = Attempts::default();
+        let pauses = [50, 100, 200, 400, 800, 1000, 1000];
+        for pause in pauses.map(Duration::from_millis) {
+            attempts.failed();
+            assert_eq!(attempts.pause, pause);
+        }
+    }
+}

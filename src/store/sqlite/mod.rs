@@ -1,0 +1,225 @@
+//! [`SqliteStore`]: everything in one file.
+
+mod writer;
+
+#[path = "../sql/accounts.rs"]
+mod accounts;
+#[path = "../sql/api_keys.rs"]
+mod api_keys;
+#[path = "../sql/migrate.rs"]
+mod migrate;
+#[path = "../sql/short_lived.rs"]
+mod short_lived;
+#[path = "../sql/tokens.rs"]
+mod tokens;
+#[path = "../sql/traits.rs"]
+mod traits;
+
+use super::sql::{Answer, Pool, SWEEP_EVERY};
+use crate::{ConfigError, Rejection, Verdict};
+use sqlx::{
+    ConnectOptions as _, Connection as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
+};
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use writer::Writer;
+
+// What the files in `sql/` are compiled with here.
+type Connection = sqlx::SqliteConnection;
+type Row = SqliteRow;
+type Store = SqliteStore;
+
+const MIGRATIONS: &[&str] = &[include_str!("../sql/migrations/sqlite/0001_tables.sql")];
+const IS_MIGRATED: &str =
+    "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'auth_migrations')";
+
+macro_rules! now_millis {
+    () => {
+        "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)"
+    };
+}
+macro_rules! skip_locked {
+    () => {
+        ""
+    };
+}
+use {now_millis, skip_locked};
+
+/// SQLite keeps any text.
+fn fits<const N: usize>(_: [&str; N]) -> bool {
+    true
+}
+
+/// Whoever writes has locked the whole file.
+async fn lock(_: &mut Connection, _: i64) -> sqlx::Result<()> {
+    Ok(())
+}
+
+/// How long another process may hold the file before an answer is
+/// [`Unavailable`](crate::RejectionKind::Unavailable).
+const BUSY: Duration = Duration::from_secs(2);
+
+/// How long an answer may take.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// How many read at once.
+const READERS: usize = 4;
+
+/// Keeps everything in one SQLite file, without a server: the embedded default. Clones share it.
+///
+/// 1. What was answered is on the disk (write-ahead log, `synchronous = FULL`): neither a crash of
+///    the process nor one of the machine loses an account, or a revocation.
+/// 2. There is one writer, and whatever waits for it is committed together: a thousand rotations
+///    at once cost a few writes to the disk, not a thousand. Readers are not held up by it.
+/// 3. Several processes on one machine may share the file. It must not lie on a network file
+///    system, where SQLite's locks do not work.
+/// 4. Whatever takes longer than three seconds is
+///    [`Unavailable`](crate::RejectionKind::Unavailable); so is everything outside of a Tokio
+///    runtime.
+#[derive(Clone)]
+pub struct SqliteStore(Arc<Inner>);
+
+struct Inner {
+    writer: Arc<Writer>,
+    /// None in memory, where the writer reads as well.
+    readers: Option<Pool<Connection>>,
+    writes: AtomicU64,
+}
+
+impl SqliteStore {
+    /// Opens a file, and makes it, readable by its owner only, if it is not there. Its folder has
+    /// to be.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened or is no database, or was used by a newer version of this
+    /// crate.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            ConfigError::new("the SQLite file cannot be opened").with_source(error)
+        };
+        make(path).map_err(|error| failed(error.into()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        // The busy time-out has to hold before the first of several processes has the mode set.
+        let writer = options
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = writer.connect().await;
+        let writer = migrated(writer.map_err(|error| failed(error.into()))?).await?;
+        let readers = options.pragma("query_only", "ON");
+        Ok(Self::of(writer, Some(Pool::new(readers, READERS))))
+    }
+
+    /// Keeps everything in memory, and for as long as the store lives; for tests.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory.
+    pub async fn in_memory() -> Result<Self, ConfigError> {
+        let options = SqliteConnectOptions::new()
+            .in_memory(true)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        let failed = |error| ConfigError::new("SQLite cannot be used").with_source(error);
+        let writer = migrated(options.connect().await.map_err(failed)?).await?;
+        Ok(Self::of(writer, None))
+    }
+
+    fn of(writer: Connection, readers: Option<Pool<Connection>>) -> Self {
+        Self(Arc::new(Inner {
+            writer: Arc::new(Writer::new(writer)),
+            readers,
+            writes: AtomicU64::new(0),
+        }))
+    }
+
+    /// Answers by what nothing is changed with.
+    fn read<T, F>(&self, ask: F) -> Verdict<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        within_deadline(async move {
+            let Some(readers) = &inner.readers else {
+                return Arc::clone(&inner.writer).run(ask).await;
+            };
+            let mut lease = readers.lease().await.map_err(Rejection::unavailable)?;
+            let answer = ask(&mut lease).await.map_err(Rejection::unavailable)?;
+            lease.give_back();
+            Ok(answer)
+        })
+    }
+
+    /// Answers by one statement.
+    fn write<T, F>(&self, ask: F) -> Verdict<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        let writer = Arc::clone(&self.0.writer);
+        within_deadline(async move { writer.run(ask).await })
+    }
+
+    /// Answers by several statements, of which all count or none. Every write is one of these.
+    fn transact<T, F>(&self, ask: F) -> Verdict<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        self.write(ask)
+    }
+
+    fn sweeps(&self) -> bool {
+        self.0
+            .writes
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(SWEEP_EVERY)
+    }
+}
+
+fn within_deadline<T: Send + 'static>(
+    answer: impl Future<Output = Result<T, Rejection>> + Send + 'static,
+) -> Verdict<T> {
+    Verdict::pending(super::within(DEADLINE, answer))
+}
+
+async fn migrated(mut connection: Connection) -> Result<Connection, ConfigError> {
+    let failed = |error: sqlx::Error| {
+        ConfigError::new("the tables of the store could not be made").with_source(error)
+    };
+    let transaction = connection.begin_with("BEGIN IMMEDIATE").await;
+    let mut transaction = transaction.map_err(failed)?;
+    migrate::migrate(&mut transaction).await?;
+    transaction.commit().await.map_err(failed)?;
+    Ok(connection)
+}
+
+/// SQLite gives its other files the permissions of this one.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SqliteStore")
+    }
+}

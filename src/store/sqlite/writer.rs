@@ -1,0 +1,92 @@
+//! The one connection that writes, and what waits for it.
+
+use super::{Answer, Connection};
+use crate::Rejection;
+use sqlx::Connection as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+
+/// How many answers are committed together at most.
+const TOGETHER: usize = 256;
+
+/// Writes in groups.
+///
+/// 1. Who wants to write puts a job into the queue, and starts a task for it.
+/// 2. The task waits for the connection, takes whatever is in the queue by then, and runs that in
+///    one transaction. It finds nothing if an earlier one has taken its job along.
+/// 3. Answers are given after the commit. If anything fails, none of the group counts.
+///
+/// Since a task runs the group, it does not matter that a caller goes away.
+pub(super) struct Writer {
+    connection: tokio::sync::Mutex<Connection>,
+    queue: Mutex<Vec<Job>>,
+}
+
+type Job = Box<dyn for<'c> FnOnce(&'c mut Connection) -> Answer<'c, Done> + Send>;
+
+/// Tells the caller, once the answer counts.
+type Done = Box<dyn FnOnce() + Send>;
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            connection: tokio::sync::Mutex::new(connection),
+            queue: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn run<T, F>(self: Arc<Self>, ask: F) -> Result<T, Rejection>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        let (told, answer) = oneshot::channel();
+        let job: Job = Box::new(|connection| {
+            Box::pin(async move {
+                // Whoever has gone away before it began was told that it is unavailable.
+                if told.is_closed() {
+                    return Ok(Box::new(|| ()) as Done);
+                }
+                let value = ask(connection).await?;
+                Ok(Box::new(|| drop(told.send(value))) as Done)
+            })
+        });
+        self.queue().push(job);
+        let task = tokio::spawn(async move { self.work().await });
+        match answer.await {
+            Ok(value) => Ok(value),
+            // The job was dropped with its group, whose error the task knows if it was its own.
+            Err(_) => Err(match task.await {
+                Ok(Err(error)) => Rejection::unavailable(error),
+                _ => Rejection::unavailable("the write was not committed"),
+            }),
+        }
+    }
+
+    async fn work(&self) -> sqlx::Result<()> {
+        let mut connection = self.connection.lock().await;
+        let jobs = self.take();
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut done = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            done.push(job(&mut transaction).await?);
+        }
+        transaction.commit().await?;
+        done.into_iter().for_each(|tell| tell());
+        Ok(())
+    }
+
+    /// The oldest jobs. Each that stays has a task of its own, which waits behind this one.
+    fn take(&self) -> Vec<Job> {
+        let mut queue = self.queue();
+        let some = queue.len().min(TOGETHER);
+        queue.drain(..some).collect()
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, Vec<Job>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,421 @@
+//! Servers and processes that are killed, hang, are emptied, or are several.
+
+use crate::{
+    Folder, Postgres, Redis, accounts::account, at, short_lived, tokens::family, tokens::rotation,
+};
+use std::{
+    future::Future,
+    io::{BufRead, BufReader},
+    pin::Pin,
+    process::{Command, Stdio},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+use tower_auth::{
+    RejectionKind, Verdict,
+    store::{
+        AccountStore, PostgresStore, RedisStore, Revocation, ShortLived, SqliteStore, TokenStore,
+    },
+};
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// Nobody can tell, and says so within three seconds.
+async fn is_unavailable<T>(answer: Verdict<T>) {
+    let asked = Instant::now();
+    let kind = answer.await.map(drop).unwrap_err().kind();
+    assert_eq!(kind, RejectionKind::Unavailable);
+    assert!(
+        asked.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        asked.elapsed()
+    );
+}
+
+/// Asks until there is an answer; a few connections may have to be found broken before.
+async fn recovers<T>(ask: impl Fn() -> Verdict<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(Instant::now() < until, "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+// --- SQLite
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_at_once_make_one_sqlite_file() {
+    let folder = Folder::new("sqlite");
+    let path = folder.0.join("auth.db");
+    let opened: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(SqliteStore::open(path.clone())))
+        .collect();
+    let mut stores = Vec::new();
+    for opened in opened {
+        stores.push(opened.await.unwrap().unwrap());
+    }
+    #[cfg(unix)]
+    for name in ["auth.db", "auth.db-wal", "auth.db-shm"] {
+        use std::os::unix::fs::PermissionsExt;
+        let file = std::fs::metadata(folder.0.join(name)).unwrap();
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    // Each sees at once what another has written.
+    for (number, writer) in stores.iter().enumerate() {
+        let subject = format!("s{number}");
+        let added = writer.add_account(&account("i", &subject, &subject));
+        assert!(added.await.unwrap());
+        for reader in &stores {
+            assert!(reader.account("i", &subject).await.unwrap().is_some());
+        }
+    }
+    // And one winner among all of them.
+    stores[0]
+        .begin_family(&family("i", "s1", "f1"))
+        .await
+        .unwrap();
+    let rotated: Vec<_> = (0..100)
+        .map(|number| {
+            let successor = [number as u8 + 2; 32];
+            let store = &stores[number % stores.len()];
+            tokio::spawn(store.rotate(rotation("i/f1", &[1; 32], &successor)))
+        })
+        .collect();
+    let mut winners = 0;
+    for rotated in rotated {
+        winners += usize::from(rotated.await.unwrap().unwrap());
+    }
+    assert_eq!(winners, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_file_is_there_after_it_was_closed() {
+    let folder = Folder::new("sqlite");
+    let path = folder.0.join("auth.db");
+    let mark = {
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert!(store.add_account(&account("i", "s1", "ada")).await.unwrap());
+        store.put("k", b"x", LONG).await.unwrap();
+        store.begin_filling().await.unwrap()
+    };
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(
+        store.account("i", "s1").await.unwrap(),
+        Some(account("i", "s1", "ada"))
+    );
+    assert!(store.complete(&mark).await.unwrap());
+    assert!(store.read(&["k"]).await.unwrap().complete);
+}
+
+#[tokio::test]
+async fn what_is_no_sqlite_file_is_refused_at_start() {
+    let folder = Folder::new("sqlite");
+    assert!(
+        SqliteStore::open(folder.0.join("no/folder.db"))
+            .await
+            .is_err()
+    );
+    assert!(SqliteStore::open(&folder.0).await.is_err());
+    let path = folder.0.join("letter.txt");
+    std::fs::write(&path, "Dear reader, ".repeat(1000)).unwrap();
+    assert!(SqliteStore::open(&path).await.is_err());
+    assert_eq!(std::fs::read(&path).unwrap().len(), 13_000);
+}
+
+const FILE: &str = "TOWER_AUTH_TEST_FILE";
+
+/// The process that the next test kills; by itself it does nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_that_adds_accounts_until_it_is_killed() {
+    let Some(path) = std::env::var_os(FILE) else {
+        return;
+    };
+    let store = SqliteStore::open(path).await.unwrap();
+    let workers: Vec<_> = (0..8)
+        .map(|worker| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for number in 0.. {
+                    let subject = format!("{worker}-{number}");
+                    let added = store.add_account(&account("i", &subject, &subject));
+                    assert!(added.await.unwrap());
+                    println!("\nadded {subject}");
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_loses_no_account() {
+    let folder = Folder::new("sqlite");
+    let mut added = Vec::new();
+    for round in 1..=3 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg("outages::child_that_adds_accounts_until_it_is_killed")
+            .env(FILE, folder.0.join(format!("{round}.db")))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = lines
+            .map_while(Result::ok)
+            .filter_map(|line| line.strip_prefix("added ").map(str::to_owned));
+        added.clear();
+        added.extend(lines.by_ref().take(100 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Up to the last that was told before it died.
+        added.extend(lines);
+        assert!(added.len() >= 100 * round);
+        let store = SqliteStore::open(folder.0.join(format!("{round}.db")));
+        let store = store.await.unwrap();
+        for subject in &added {
+            let found = store.account("i", subject).await.unwrap();
+            assert!(found.is_some(), "{subject} of {}", added.len());
+        }
+        assert!(
+            store
+                .add_account(&account("i", "next", "next"))
+                .await
+                .unwrap()
+        );
+    }
+}
+
+#[test]
+fn outside_of_a_runtime_a_store_is_unavailable() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sqlite = runtime.block_on(SqliteStore::in_memory()).unwrap();
+    let redis = RedisStore::open("redis://127.0.0.1:1/").unwrap();
+    fn polled<T>(mut verdict: Verdict<T>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Err(rejection)) = Pin::new(&mut verdict).poll(&mut cx) else {
+            panic!("not refused at once");
+        };
+        assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    }
+    polled(sqlite.family("f"));
+    polled(sqlite.put("k", b"", LONG));
+    polled(redis.take("k"));
+}
+
+// --- PostgreSQL
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_start_at_once_make_one_set_of_tables_in_postgres() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let connected: Vec<_> = (0..8)
+        .map(|_| {
+            let url = server.url.clone();
+            tokio::spawn(async move { PostgresStore::connect(&url).await })
+        })
+        .collect();
+    let mut stores = Vec::new();
+    for connected in connected {
+        stores.push(connected.await.unwrap().unwrap());
+    }
+    assert_eq!(server.sql("SELECT version FROM auth_migrations"), "1");
+    for (number, writer) in stores.iter().enumerate() {
+        let id = format!("t{number}");
+        let revocation = Revocation::Token {
+            issuer: "i".to_owned(),
+            id,
+            until: at(4_000_000_000),
+        };
+        writer.revoke(&revocation).await.unwrap();
+        for reader in &stores {
+            let known = reader.revocations(at(0)).await.unwrap();
+            assert!(known.contains(&revocation));
+        }
+    }
+
+    // One that may not make tables starts where they are.
+    server.sql(
+        "CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app",
+    );
+    let url = server.url.replace("postgres@", "app@");
+    let app = PostgresStore::connect(&url).await.unwrap();
+    assert!(app.add_account(&account("i", "s1", "ada")).await.unwrap());
+
+    // A newer version's tables are left alone.
+    server.sql("INSERT INTO auth_migrations VALUES (2, 0)");
+    let error = PostgresStore::connect(&server.url).await.unwrap_err();
+    assert!(error.to_string().contains("newer version"), "{error}");
+
+    server.sql("CREATE DATABASE odd ENCODING 'SQL_ASCII' TEMPLATE template0");
+    let url = format!("{}odd", server.url.trim_end_matches("postgres"));
+    let error = PostgresStore::connect(&url).await.unwrap_err();
+    assert!(error.to_string().contains("UTF8"), "{error}");
+    assert!(
+        PostgresStore::connect("postgres://127.0.0.1:1/x")
+            .await
+            .is_err()
+    );
+    assert!(PostgresStore::connect("no url").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
+    let Some(mut server) = Postgres::start() else {
+        return;
+    };
+    let store = PostgresStore::connect(&server.url).await.unwrap();
+    let store = Arc::new(store.with_max_connections(4));
+    assert!(store.add_account(&account("i", "s1", "ada")).await.unwrap());
+    store.begin_family(&family("i", "s1", "f1")).await.unwrap();
+    // Several connections, all of which are about to break.
+    let counted = crate::at_once(&store, |store, _| store.count("before", LONG)).await;
+    assert_eq!(counted.into_iter().max(), Some(100));
+
+    server.kill();
+    for _ in 0..6 {
+        is_unavailable(store.account("i", "s1")).await;
+        is_unavailable(store.rotate(rotation("i/f1", &[1; 32], &[2; 32]))).await;
+        is_unavailable(store.end_family("i", "i/f1", at(1))).await;
+    }
+    server.restart();
+    let found = recovers(|| store.account("i", "s1")).await;
+    assert_eq!(found, Some(account("i", "s1", "ada")));
+    assert!(
+        store
+            .rotate(rotation("i/f1", &[1; 32], &[2; 32]))
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.count("before", LONG).await.unwrap(), 101);
+
+    for idle in [Duration::ZERO, Duration::from_millis(1_200)] {
+        tokio::time::sleep(idle).await;
+        server.hang();
+        let hung: Vec<_> = (0..20)
+            .map(|_| tokio::spawn(is_unavailable(store.account("i", "s1"))))
+            .collect();
+        for hung in hung {
+            hung.await.unwrap();
+        }
+        is_unavailable(store.begin_family(&family("i", "s1", "f2"))).await;
+        server.go_on();
+        assert!(recovers(|| store.account("i", "s1")).await.is_some());
+    }
+    let counted = crate::at_once(&store, |store, _| store.count("after", LONG)).await;
+    assert_eq!(counted.into_iter().max(), Some(100));
+}
+
+// --- Redis
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_throws_values_out_is_refused() {
+    let options = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    let Some(server) = Redis::start_with(&options) else {
+        return;
+    };
+    let error = RedisStore::connect(&server.url).await.unwrap_err();
+    let cause = std::error::Error::source(&error).and_then(std::error::Error::source);
+    let cause = cause.expect("a cause").to_string();
+    assert!(cause.contains("noeviction, and is allkeys-lru"), "{cause}");
+    let store = RedisStore::open(&server.url).unwrap();
+    is_unavailable(store.put("k", b"x", LONG)).await;
+    let store = store.dangerous_allow_eviction();
+    store.put("k", b"x", LONG).await.unwrap();
+    assert!(RedisStore::connect("no url").await.is_err());
+    assert!(RedisStore::connect("redis://127.0.0.1:1/").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_does_not_let_its_policy_be_read_is_asked_otherwise_or_refused() {
+    let renamed = ["--rename-command", "CONFIG", ""];
+    let Some(server) = Redis::start_with(&renamed) else {
+        return;
+    };
+    RedisStore::connect(&server.url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_has_lost_anything_is_not_complete() {
+    let Some(mut server) = Redis::start() else {
+        return;
+    };
+    let store = Arc::new(RedisStore::connect(&server.url).await.unwrap());
+    short_lived::is_complete_once_it_was_filled(&store).await;
+    let is_complete = async || store.read(&["filled/1"]).await.unwrap().complete;
+
+    // Emptied, before and while it is filled.
+    server.command("FLUSHALL");
+    assert!(!is_complete().await);
+    let mark = store.begin_filling().await.unwrap();
+    server.command("FLUSHALL");
+    assert!(!store.complete(&mark).await.unwrap());
+    assert!(!is_complete().await);
+    assert!(!store.complete("").await.unwrap());
+    assert!(!store.complete("no mark").await.unwrap());
+    short_lived::is_complete_once_it_was_filled(&store).await;
+
+    // Restarted from an old snapshot, in which it was complete, also while it is filled.
+    let mark = store.begin_filling().await.unwrap();
+    server.command("SAVE");
+    store.put("filled/later", b"x", LONG).await.unwrap();
+    server.kill();
+    server.restart();
+    let keys = ["filled/1", "filled/later"];
+    let read = recovers(|| store.read(&keys)).await;
+    assert_eq!(read.values, [Some(b"x".to_vec()), None]);
+    assert!(!read.complete);
+    assert!(!store.complete(&mark).await.unwrap());
+    short_lived::is_complete_once_it_was_filled(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
+    let Some(mut server) = Redis::start() else {
+        return;
+    };
+    let store = Arc::new(RedisStore::open(&server.url).unwrap());
+    server.kill();
+    // It need not be there at start.
+    for _ in 0..20 {
+        is_unavailable(store.count("k", LONG)).await;
+    }
+    server.restart();
+    assert_eq!(recovers(|| store.count("k", LONG)).await, 1);
+    store.check().await.unwrap();
+
+    server.kill();
+    for _ in 0..20 {
+        is_unavailable(store.take("k")).await;
+        is_unavailable(store.read(&["k"])).await;
+        is_unavailable(store.begin_filling()).await;
+    }
+    server.restart();
+    assert_eq!(recovers(|| store.take("k")).await, None);
+
+    server.hang();
+    let hung: Vec<_> = (0..20)
+        .map(|_| tokio::spawn(is_unavailable(store.add("hung", b"x", LONG))))
+        .collect();
+    for hung in hung {
+        hung.await.unwrap();
+    }
+    server.go_on();
+    recovers(|| store.put("k", b"x", LONG)).await;
+
+    // Many callers that went away do not cost the others their connection.
+    for _ in 0..200 {
+        let mut left = store.count("left", LONG);
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = Pin::new(&mut left).poll(&mut cx);
+        drop(left);
+        store.put("k", b"x", LONG).await.unwrap();
+    }
+}

@@ -1,0 +1,150 @@
+//! What every store of short-lived values does.
+
+use crate::at_once;
+use std::{sync::Arc, time::Duration};
+use tower_auth::store::ShortLived;
+
+const LONG: Duration = Duration::from_secs(600);
+const SHORT: Duration = Duration::from_millis(1_500);
+
+/// Lets some time go by, as the store sees it.
+pub(crate) trait Wait {
+    fn wait(&self, time: Duration) -> impl Future<Output = ()>;
+}
+
+/// By waiting.
+pub(crate) struct Really;
+
+impl Wait for Really {
+    async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+async fn value(store: &Arc<impl ShortLived>, key: &str) -> Option<Vec<u8>> {
+    let mut read = store.read(&[key]).await.unwrap();
+    assert_eq!(read.values.len(), 1);
+    read.values.remove(0)
+}
+
+pub(crate) async fn all(store: &Arc<impl ShortLived>, time: &impl Wait) {
+    a_value_is_added_once(store).await;
+    a_value_is_taken_once(store).await;
+    several_values_are_read_in_order(store).await;
+    a_counter_counts_each(store).await;
+    values_and_counters_end(store, time).await;
+    any_lifetime_is_taken(store).await;
+}
+
+async fn a_value_is_added_once(store: &Arc<impl ShortLived>) {
+    assert!(store.add("added/1", b"one", LONG).await.unwrap());
+    assert!(!store.add("added/1", b"two", LONG).await.unwrap());
+    assert_eq!(value(store, "added/1").await.as_deref(), Some(&b"one"[..]));
+    store.put("added/1", b"three", LONG).await.unwrap();
+    assert_eq!(
+        value(store, "added/1").await.as_deref(),
+        Some(&b"three"[..])
+    );
+    assert!(store.add("added/2", b"", LONG).await.unwrap());
+    assert_eq!(value(store, "added/2").await.as_deref(), Some(&b""[..]));
+    let added = at_once(store, |store, number| {
+        store.add("added/race", &[number as u8], LONG)
+    });
+    let added = added.await;
+    assert_eq!(added.iter().filter(|added| **added).count(), 1);
+    let winner = added.iter().position(|added| *added).unwrap();
+    assert_eq!(value(store, "added/race").await, Some(vec![winner as u8]));
+}
+
+async fn a_value_is_taken_once(store: &Arc<impl ShortLived>) {
+    let bytes: Vec<u8> = (0..4096).map(|byte| byte as u8).collect();
+    assert!(store.add("taken/1", &bytes, LONG).await.unwrap());
+    assert_eq!(store.take("taken/1").await.unwrap(), Some(bytes));
+    assert_eq!(store.take("taken/1").await.unwrap(), None);
+    assert_eq!(value(store, "taken/1").await, None);
+    assert!(store.add("taken/1", b"again", LONG).await.unwrap());
+    let taken = at_once(store, |store, _| store.take("taken/1"));
+    assert_eq!(taken.await.into_iter().flatten().count(), 1);
+}
+
+async fn several_values_are_read_in_order(store: &Arc<impl ShortLived>) {
+    store.put("read/a", b"1", LONG).await.unwrap();
+    store.put("read/A", b"2", LONG).await.unwrap();
+    let keys = ["read/A", "read/none", "read/a", "read/A", "read/%"];
+    let read = store.read(&keys).await.unwrap();
+    let wanted = [Some("2"), None, Some("1"), Some("2"), None];
+    let wanted: Vec<_> = wanted
+        .map(|value| value.map(|v| v.as_bytes().to_vec()))
+        .into();
+    assert_eq!(read.values, wanted);
+    assert!(store.read(&[]).await.unwrap().values.is_empty());
+    let long = format!("read/{}", "k".repeat(500));
+    store.put(&long, b"long", LONG).await.unwrap();
+    assert_eq!(value(store, &long).await.as_deref(), Some(&b"long"[..]));
+}
+
+async fn a_counter_counts_each(store: &Arc<impl ShortLived>) {
+    for wanted in 1..=3 {
+        assert_eq!(store.count("counted/1", LONG).await.unwrap(), wanted);
+    }
+    assert_eq!(store.count("counted/2", LONG).await.unwrap(), 1);
+    let mut counts = at_once(store, |store, _| store.count("counted/race", LONG)).await;
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=100).collect::<Vec<_>>());
+}
+
+async fn values_and_counters_end(store: &Arc<impl ShortLived>, time: &impl Wait) {
+    store.put("ended/put", b"x", SHORT).await.unwrap();
+    assert!(store.add("ended/add", b"x", SHORT).await.unwrap());
+    assert!(store.add("ended/take", b"x", SHORT).await.unwrap());
+    store.put("ended/longer", b"x", SHORT).await.unwrap();
+    store.put("ended/longer", b"y", LONG).await.unwrap();
+    assert_eq!(store.count("ended/count", SHORT).await.unwrap(), 1);
+    time.wait(SHORT / 3).await;
+    // The window is that of the first count.
+    assert_eq!(store.count("ended/count", LONG).await.unwrap(), 2);
+    assert!(value(store, "ended/put").await.is_some());
+    assert!(!store.add("ended/add", b"y", LONG).await.unwrap());
+    time.wait(SHORT).await;
+    assert_eq!(value(store, "ended/put").await, None);
+    assert_eq!(store.take("ended/take").await.unwrap(), None);
+    assert_eq!(
+        value(store, "ended/longer").await.as_deref(),
+        Some(&b"y"[..])
+    );
+    assert_eq!(store.count("ended/count", SHORT).await.unwrap(), 1);
+    assert_eq!(store.count("ended/count", SHORT).await.unwrap(), 2);
+    let added = at_once(store, |store, _| store.add("ended/add", b"z", LONG));
+    assert_eq!(added.await.into_iter().filter(|added| *added).count(), 1);
+}
+
+async fn any_lifetime_is_taken(store: &Arc<impl ShortLived>) {
+    let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    assert!(store.add("lifetime/long", b"x", century).await.unwrap());
+    assert!(value(store, "lifetime/long").await.is_some());
+    assert!(
+        store
+            .add("lifetime/none", b"x", Duration::ZERO)
+            .await
+            .unwrap()
+    );
+    // However long: kept, or refused, and no panic.
+    let _ = store.add("lifetime/longest", b"x", Duration::MAX).await;
+    let _ = store.count("lifetime/longest count", Duration::MAX).await;
+}
+
+/// Of a store that has lost nothing.
+pub(crate) async fn is_complete_once_it_was_filled(store: &Arc<impl ShortLived>) {
+    assert!(!store.read(&["x"]).await.unwrap().complete);
+    let mark = store.begin_filling().await.unwrap();
+    store.put("filled/1", b"x", LONG).await.unwrap();
+    assert!(!store.read(&["filled/1"]).await.unwrap().complete);
+    assert!(store.complete(&mark).await.unwrap());
+    let read = store.read(&["filled/1", "filled/2"]).await.unwrap();
+    assert!(read.complete);
+    assert_eq!(read.values, [Some(b"x".to_vec()), None]);
+    // Again, as another server does.
+    let mark = store.begin_filling().await.unwrap();
+    assert!(store.complete(&mark).await.unwrap());
+    assert!(store.read(&[]).await.unwrap().complete);
+}

@@ -1,0 +1,399 @@
+//! What every store of tokens does.
+
+use crate::{at, at_once};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tower_auth::store::{Family, Names, Revocation, Revoked, Rotation, TokenStore};
+
+pub(crate) fn family(issuer: &str, subject: &str, id: &str) -> Family {
+    Family {
+        id: format!("{issuer}/{id}"),
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+        grant: r#"{"roles":["clerk"],"name":"Zoë \"Z\""}"#.to_owned(),
+        current: [1; 32],
+        rotated_at: at(4_000_000_000) + Duration::from_millis(123),
+        expires_at: at(4_000_000_100),
+        ends_at: at(4_000_000_200),
+        ended: false,
+    }
+}
+
+pub(crate) fn rotation<'a>(
+    family: &'a str,
+    spent: &'a [u8; 32],
+    successor: &'a [u8; 32],
+) -> Rotation<'a> {
+    Rotation {
+        family,
+        spent,
+        successor,
+        at: at(4_000_000_010) + Duration::from_millis(7),
+        expires_at: at(4_000_000_110),
+    }
+}
+
+async fn revoked(
+    store: &Arc<impl TokenStore>,
+    issuer: &str,
+    subject: &str,
+    token: Option<&str>,
+    session: Option<&str>,
+) -> (bool, bool, Option<SystemTime>) {
+    let names = Names {
+        issuer,
+        subject,
+        token,
+        session,
+    };
+    let Revoked {
+        token,
+        session,
+        cut_off,
+    } = store.revoked(names).await.unwrap();
+    (token, session, cut_off)
+}
+
+pub(crate) async fn all(store: &Arc<impl TokenStore>) {
+    a_family_is_found_as_it_was_begun(store).await;
+    only_the_current_token_is_rotated(store).await;
+    of_a_hundred_at_once_one_rotates(store).await;
+    an_ended_family_is_not_rotated_and_its_session_is_revoked(store).await;
+    ending_all_families_of_a_subject_leaves_those_of_others(store).await;
+    a_family_that_begins_while_all_are_ended_is_ended_or_told(store).await;
+    each_kind_of_revocation_is_its_own(store).await;
+    revocations_only_move_forward(store).await;
+    names_from_tokens_may_be_anything(store).await;
+    far_away_times_are_kept_as_what_is_nearest(store).await;
+    // What it deletes is of other cases as well.
+    what_is_over_is_purged_and_nothing_else(store).await;
+}
+
+async fn a_family_is_found_as_it_was_begun(store: &Arc<impl TokenStore>) {
+    let one = family("begun", "s1", "f1");
+    assert_eq!(store.begin_family(&one).await.unwrap(), None);
+    assert_eq!(store.family(&one.id).await.unwrap(), Some(one));
+    for nobody in ["begun/F1", "", "begun/f1\0", "%"] {
+        assert_eq!(store.family(nobody).await.unwrap(), None);
+        let rotated = store.rotate(rotation(nobody, &[1; 32], &[2; 32]));
+        assert!(!rotated.await.unwrap());
+    }
+}
+
+async fn only_the_current_token_is_rotated(store: &Arc<impl TokenStore>) {
+    let mut one = family("rotated", "s1", "f1");
+    store.begin_family(&one).await.unwrap();
+    let rotate =
+        |spent, successor| store.rotate(rotation("rotated/f1", &[spent; 32], &[successor; 32]));
+    assert!(!rotate(2, 3).await.unwrap());
+    assert!(rotate(1, 2).await.unwrap());
+    assert!(!rotate(1, 2).await.unwrap());
+    one.current = [2; 32];
+    one.rotated_at = at(4_000_000_010) + Duration::from_millis(7);
+    one.expires_at = at(4_000_000_110);
+    assert_eq!(store.family(&one.id).await.unwrap(), Some(one));
+    assert!(rotate(2, 3).await.unwrap());
+}
+
+async fn of_a_hundred_at_once_one_rotates(store: &Arc<impl TokenStore>) {
+    let one = family("rotated at once", "s1", "f1");
+    store.begin_family(&one).await.unwrap();
+    for round in 1..4 {
+        let rotated = at_once(store, |store, number| {
+            let mut successor = [round + 1; 32];
+            // All successors are others, and each round knows which comes next.
+            successor[0] = number as u8;
+            let mut spent = [round; 32];
+            spent[0] = if round == 1 { 1 } else { 255 };
+            store.rotate(rotation(&one.id, &spent, &successor))
+        });
+        let rotated = rotated.await;
+        assert_eq!(rotated.iter().filter(|rotated| **rotated).count(), 1);
+        let winner = rotated.iter().position(|rotated| *rotated).unwrap();
+        let mut current = [round + 1; 32];
+        current[0] = winner as u8;
+        let found = store.family(&one.id).await.unwrap().unwrap();
+        assert_eq!(found.current, current);
+        let mut next = current;
+        next[0] = 255;
+        let rotated = store.rotate(rotation(&one.id, &current, &next));
+        assert!(rotated.await.unwrap());
+    }
+}
+
+async fn an_ended_family_is_not_rotated_and_its_session_is_revoked(store: &Arc<impl TokenStore>) {
+    let mut one = family("ended", "s1", "f1");
+    store.begin_family(&one).await.unwrap();
+    store
+        .begin_family(&family("ended", "s1", "f2"))
+        .await
+        .unwrap();
+    let ended = store.end_family("ended", &one.id, at(4_000_000_500));
+    ended.await.unwrap();
+    one.ended = true;
+    assert_eq!(store.family(&one.id).await.unwrap(), Some(one.clone()));
+    let rotated = store.rotate(rotation(&one.id, &[1; 32], &[2; 32]));
+    assert!(!rotated.await.unwrap());
+    let session = revoked(store, "ended", "s1", None, Some(&one.id)).await;
+    assert_eq!(session, (false, true, None));
+    let session = revoked(store, "another", "s1", None, Some(&one.id)).await;
+    assert_eq!(session, (false, false, None));
+    assert!(!store.family("ended/f2").await.unwrap().unwrap().ended);
+    // A session whose family is not here, or has a name that no family has.
+    for id in ["ended/unknown", "ended/\0"] {
+        store
+            .end_family("ended", id, at(4_000_000_500))
+            .await
+            .unwrap();
+        let session = revoked(store, "ended", "s1", None, Some(id)).await;
+        assert_eq!(session, (false, true, None));
+    }
+}
+
+async fn ending_all_families_of_a_subject_leaves_those_of_others(store: &Arc<impl TokenStore>) {
+    let families = [
+        (family("all", "s1", "f1"), true),
+        (family("all", "s1", "f2"), true),
+        (family("all", "S1", "f3"), false),
+        (family("all, too", "s1", "f4"), false),
+    ];
+    for (family, _) in &families {
+        store.begin_family(family).await.unwrap();
+    }
+    let (cut_off, until) = (at(4_000_000_050), at(4_000_000_500));
+    let ended = store.end_families_of("all", "s1", cut_off, until);
+    ended.await.unwrap();
+    for (family, ended) in &families {
+        let found = store.family(&family.id).await.unwrap().unwrap();
+        assert_eq!(found.ended, *ended, "{family:?}");
+    }
+    let known = revoked(store, "all", "s1", None, Some("all/f1")).await;
+    assert_eq!(known, (false, false, Some(cut_off)));
+    assert_eq!(revoked(store, "all", "S1", None, None).await.2, None);
+    let told = store
+        .begin_family(&family("all", "s1", "f5"))
+        .await
+        .unwrap();
+    assert_eq!(told, Some(cut_off));
+    assert!(!store.family("all/f5").await.unwrap().unwrap().ended);
+    let ended = store.end_families_of("all", "nobody\0", cut_off, until);
+    ended.await.unwrap();
+    assert_eq!(
+        revoked(store, "all", "nobody\0", None, None).await.2,
+        Some(cut_off)
+    );
+}
+
+async fn a_family_that_begins_while_all_are_ended_is_ended_or_told(store: &Arc<impl TokenStore>) {
+    for round in 0..20 {
+        let subject = format!("s{round}");
+        let begun = family("while", &subject, &format!("f{round}"));
+        let (cut_off, until) = (at(4_000_000_050), at(4_000_000_500));
+        let begin = tokio::spawn(store.begin_family(&begun));
+        let end = tokio::spawn(store.end_families_of("while", &subject, cut_off, until));
+        let (told, ended) = (begin.await.unwrap().unwrap(), end.await.unwrap());
+        ended.unwrap();
+        let found = store.family(&begun.id).await.unwrap().unwrap();
+        assert!(found.ended || told == Some(cut_off), "in round {round}");
+    }
+}
+
+async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
+    let (issuer, until) = ("kinds".to_owned(), at(4_000_000_500));
+    let revocations = [
+        Revocation::Token {
+            issuer: issuer.clone(),
+            id: "x".to_owned(),
+            until,
+        },
+        Revocation::Session {
+            issuer: issuer.clone(),
+            id: "y".to_owned(),
+            until,
+        },
+        Revocation::Subject {
+            issuer,
+            subject: "z".to_owned(),
+            cut_off: at(4_000_000_001),
+            until,
+        },
+    ];
+    for revocation in &revocations {
+        store.revoke(revocation).await.unwrap();
+    }
+    let known = |subject: &'static str, token, session| {
+        revoked(store, "kinds", subject, Some(token), Some(session))
+    };
+    assert_eq!(
+        known("z", "x", "y").await,
+        (true, true, Some(at(4_000_000_001)))
+    );
+    assert_eq!(known("x", "y", "z").await, (false, false, None));
+    assert_eq!(known("y", "z", "x").await, (false, false, None));
+    assert_eq!(known("Z", "X", "Y").await, (false, false, None));
+    let none = revoked(store, "kinds", "x", None, None).await;
+    assert_eq!(none, (false, false, None));
+
+    let of_here = |revocation: &Revocation| {
+        let (Revocation::Token { issuer, .. }
+        | Revocation::Session { issuer, .. }
+        | Revocation::Subject { issuer, .. }) = revocation;
+        issuer == "kinds"
+    };
+    let all = store.revocations(at(4_000_000_499)).await.unwrap();
+    let here: Vec<_> = all
+        .iter()
+        .filter(|revocation| of_here(revocation))
+        .collect();
+    assert_eq!(here.len(), 3);
+    assert!(
+        revocations
+            .iter()
+            .all(|revocation| here.contains(&revocation))
+    );
+    let later = store.revocations(at(4_000_000_500)).await.unwrap();
+    assert!(!later.iter().any(of_here));
+}
+
+async fn revocations_only_move_forward(store: &Arc<impl TokenStore>) {
+    let times = [
+        ((100, 4_000_000_200), (100, 4_000_000_200)),
+        ((50, 4_000_000_100), (100, 4_000_000_200)),
+        ((150, 4_000_000_150), (150, 4_000_000_200)),
+        ((120, 4_000_000_300), (150, 4_000_000_300)),
+    ];
+    for ((cut_off, until), kept) in times {
+        let revocation = Revocation::Subject {
+            issuer: "forward".to_owned(),
+            subject: "s1".to_owned(),
+            cut_off: at(cut_off),
+            until: at(until),
+        };
+        store.revoke(&revocation).await.unwrap();
+        let kept = Revocation::Subject {
+            issuer: "forward".to_owned(),
+            subject: "s1".to_owned(),
+            cut_off: at(kept.0),
+            until: at(kept.1),
+        };
+        assert!(
+            store
+                .revocations(at(4_000_000_000))
+                .await
+                .unwrap()
+                .contains(&kept)
+        );
+    }
+    store
+        .end_families_of("forward", "s1", at(10), at(4_000_000_010))
+        .await
+        .unwrap();
+    assert_eq!(
+        revoked(store, "forward", "s1", None, None).await.2,
+        Some(at(150))
+    );
+    for until in [4_000_000_200, 4_000_000_100] {
+        store.end_family("forward", "f1", at(until)).await.unwrap();
+    }
+    let kept = Revocation::Session {
+        issuer: "forward".to_owned(),
+        id: "f1".to_owned(),
+        until: at(4_000_000_200),
+    };
+    assert!(
+        store
+            .revocations(at(4_000_000_000))
+            .await
+            .unwrap()
+            .contains(&kept)
+    );
+    let many = at_once(store, |store, number| {
+        store.revoke(&Revocation::Subject {
+            issuer: "forward".to_owned(),
+            subject: "s2".to_owned(),
+            cut_off: at(number as u64),
+            until: at(4_000_000_200),
+        })
+    });
+    many.await;
+    assert_eq!(
+        revoked(store, "forward", "s2", None, None).await.2,
+        Some(at(99))
+    );
+}
+
+async fn names_from_tokens_may_be_anything(store: &Arc<impl TokenStore>) {
+    // Random, so that no database makes it short.
+    let mut state = 1u64;
+    let mut long = String::new();
+    while long.len() < 16_000 {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        long.push(char::from(b'!' + (state >> 33) as u8 % 90));
+    }
+    for name in [
+        "",
+        "\0",
+        "a\0b",
+        "日本語 🦀",
+        "'; DROP TABLE auth_revocations; --",
+        &long,
+    ] {
+        let before = revoked(store, name, name, Some(name), Some(name)).await;
+        assert_eq!(before, (false, false, None), "{name:?}");
+        let (issuer, id) = (name.to_owned(), name.to_owned());
+        let until = at(4_000_000_200);
+        let revocation = Revocation::Token { issuer, id, until };
+        store.revoke(&revocation).await.unwrap();
+        let after = revoked(store, name, name, Some(name), Some(name)).await;
+        assert_eq!(after, (true, false, None), "{name:?}");
+        let all = store.revocations(at(4_000_000_000)).await.unwrap();
+        assert!(all.contains(&revocation), "{name:?}");
+    }
+}
+
+async fn far_away_times_are_kept_as_what_is_nearest(store: &Arc<impl TokenStore>) {
+    let far = at(i64::MAX as u64);
+    let mut one = family("far", "s1", "f1");
+    (one.rotated_at, one.expires_at, one.ends_at) = (far, far, far);
+    store.begin_family(&one).await.unwrap();
+    let mut turned = rotation(&one.id, &[1; 32], &[2; 32]);
+    (turned.at, turned.expires_at) = (far, far);
+    assert!(store.rotate(turned).await.unwrap());
+    let found = store.family(&one.id).await.unwrap().unwrap();
+    assert!(found.ends_at >= at(253_402_300_799));
+    store.end_families_of("far", "s1", far, far).await.unwrap();
+    store.revocations(far).await.unwrap();
+    assert!(revoked(store, "far", "s1", None, None).await.2 >= Some(at(253_402_300_799)));
+}
+
+async fn what_is_over_is_purged_and_nothing_else(store: &Arc<impl TokenStore>) {
+    store.purge_tokens(at(1_000_000_000)).await.unwrap();
+    // More than one batch.
+    for number in 0..700 {
+        let mut over = family("purged", "s1", &format!("over {number}"));
+        over.ends_at = at(1_000_000_000 + number);
+        store.begin_family(&over).await.unwrap();
+    }
+    let revocation = |until| Revocation::Token {
+        issuer: "purged".to_owned(),
+        id: format!("t{until}"),
+        until: at(until),
+    };
+    for until in [1_000_000_100, 1_000_000_699, 1_000_000_700] {
+        store.revoke(&revocation(until)).await.unwrap();
+    }
+    assert_eq!(store.purge_tokens(at(999_999_999)).await.unwrap(), 0);
+    assert_eq!(store.purge_tokens(at(1_000_000_698)).await.unwrap(), 700);
+    assert_eq!(store.family("purged/over 698").await.unwrap(), None);
+    assert!(store.family("purged/over 699").await.unwrap().is_some());
+    let known = |token| revoked(store, "purged", "s1", Some(token), None);
+    assert!(!known("t1000000100").await.0);
+    assert!(known("t1000000699").await.0);
+    assert_eq!(store.purge_tokens(at(1_000_000_699)).await.unwrap(), 2);
+    assert!(!known("t1000000699").await.0);
+    assert!(known("t1000000700").await.0);
+}

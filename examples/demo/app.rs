@@ -34,24 +34,30 @@ pub struct App {
 impl App {
     pub fn new(stores: Stores) -> Result<Self, Box<dyn Error>> {
         // Registration and login; who guesses is stopped.
-        let accounts = Accounts::new(ISSUER, stores.durable.clone())?
-            .count_attempts_in(stores.short_lived.clone());
+        let mut accounts = Accounts::new(ISSUER, stores.database.clone())?
+            .count_attempts_in(stores.database.clone());
 
         // Access tokens for minutes, refresh tokens for weeks.
         let signer = Signer::from_secret(Algorithm::HS256, stores.secret_for("signing")?)?;
-        let reloaded = accounts.clone();
         let mut tokens = Tokens::issuer(ISSUER, SigningKeys::new(signer))
             .audience(ISSUER)
-            .store(stores.durable.clone(), stores.secret_for("refresh")?)
-            .short_lived(stores.short_lived.clone())
-            // Roles that were given or taken count from the next refresh.
-            .reload(move |grant: Grant| {
-                let accounts = reloaded.clone();
-                async move {
-                    let account = accounts.find(grant.subject()).await?;
-                    account.as_ref().map(routes::grant).transpose()
-                }
-            });
+            .store(stores.database.clone(), stores.secret_for("refresh")?);
+
+        // What is asked on every request is answered by Redis, where there is one.
+        if let Some(redis) = stores.redis {
+            accounts = accounts.count_attempts_in(redis.clone());
+            tokens = tokens.short_lived(redis);
+        }
+
+        // Roles that were given or taken count from the next refresh.
+        let known = accounts.clone();
+        tokens = tokens.reload(move |grant: Grant| {
+            let accounts = known.clone();
+            async move {
+                let account = accounts.find(grant.subject()).await?;
+                account.as_ref().map(routes::grant).transpose()
+            }
+        });
         if let Ok(seconds) = env::var("ACCESS_SECONDS") {
             let seconds = seconds.parse().map_err(|_| "ACCESS_SECONDS is no number")?;
             tokens = tokens.access_lifetime(Duration::from_secs(seconds));
@@ -60,7 +66,7 @@ impl App {
         Ok(Self {
             accounts,
             tokens: tokens.build()?,
-            keys: StoredKeys::new(stores.durable),
+            keys: StoredKeys::new(stores.database),
             cookies: Cookies::new(),
         })
     }

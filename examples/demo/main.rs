@@ -11,6 +11,10 @@
 //! | variable | |
 //! |---|---|
 //! | `LISTEN` | the address; default `127.0.0.1:3000` |
+//! | `DATABASE` | the SQLite file; default `demo.db` |
+//! | `DATABASE_URL` | a PostgreSQL database in its place, `postgres://…`, for several servers |
+//! | `REDIS_URL` | a Redis for what is short-lived, `redis://…` |
+//! | `SECRET` | 32 bytes or more, from which keys are derived; default: random, kept beside the SQLite file |
 //! | `ADMIN_PASSWORD` | of the account `admin`, which a fresh database gets; default: random, printed once |
 //! | `ACCESS_SECONDS` | for how long access tokens are good; `5`, to watch a session renew itself |
 

@@ -205,9 +205,11 @@ async fn accounts_are_users_of_the_basic_scheme() {
         async move { accounts.verify(credentials.unwrap()).await }
     };
     for _ in 0..3 {
-        assert_eq!(
-            verify("Ada", GOOD).await.unwrap().subject(),
-            account.subject
+        let identity = verify("Ada", GOOD).await.unwrap();
+        assert_eq!(identity.subject(), account.subject);
+        assert!(
+            identity.authenticated_at().is_some(),
+            "the password was shown now, remembered or not"
         );
     }
     assert!(verify("ada", OTHER).await.is_err());

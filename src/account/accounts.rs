@@ -200,9 +200,7 @@ impl Accounts {
         if stored.needs_rehash() {
             self.strengthen(&account, &stored, password).await;
         }
-        Ok(self
-            .identity(account)
-            .with_authenticated_at(self.clock.now()))
+        Ok(self.authenticated(account))
     }
 
     /// Sets another password, for who knows the old one. Sessions stay; end them by
@@ -323,7 +321,13 @@ impl Accounts {
         &self.remembered
     }
 
-    pub(super) fn identity(&self, account: Account) -> Identity {
+    /// Somebody who has just shown who they are.
+    pub(super) fn authenticated(&self, account: Account) -> Identity {
+        let now = self.clock.now();
+        self.identity(account).with_authenticated_at(now)
+    }
+
+    fn identity(&self, account: Account) -> Identity {
         Identity::new(account.subject.as_str())
             .with_issuer(Arc::clone(&self.issuer))
             .with_roles(&account.roles)

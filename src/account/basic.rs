@@ -52,7 +52,8 @@ impl Accounts {
             return Ok(None);
         };
         let knows = remembered.knows(&digest, &hash, Instant::now());
-        Ok((knows && account.enabled).then(|| self.identity(account)))
+        // The password was shown now, remembered or not.
+        Ok((knows && account.enabled).then(|| self.authenticated(account)))
     }
 
     fn recall(&self, name: &str, password: &str, identity: &Identity) {

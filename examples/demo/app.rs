@@ -1,0 +1,144 @@
+//! How everything is wired: which credentials a route takes, and what it requires.
+
+use crate::{body, routes, setup::Stores};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn,
+    routing::{delete, get, post, put},
+};
+use std::{env, error::Error, time::Duration};
+use tower_auth::{
+    AuthLayer, ConfigError, Policy, RequireLayer, Scheme,
+    account::Accounts,
+    api_key::{ApiKey, StoredKeys},
+    authenticated_within,
+    basic::Basic,
+    issue::{Cookies, EndpointLayer, Grant, RenewLayer, Signer, SigningKeys, Tokens},
+    jwt::Algorithm,
+    role, scope,
+};
+
+/// Within what names and subjects are unique, and what tokens are issued and good for.
+pub const ISSUER: &str = "https://demo.example/";
+
+/// What handlers need. Cloning is cheap.
+#[derive(Clone)]
+pub struct App {
+    pub accounts: Accounts,
+    pub tokens: Tokens,
+    pub keys: StoredKeys,
+    pub cookies: Cookies,
+}
+
+impl App {
+    pub fn new(stores: Stores) -> Result<Self, Box<dyn Error>> {
+        // Registration and login; who guesses is stopped.
+        let mut accounts = Accounts::new(ISSUER, stores.database.clone())?
+            .count_attempts_in(stores.database.clone());
+
+        // Access tokens for minutes, refresh tokens for weeks.
+        let signer = Signer::from_secret(Algorithm::HS256, stores.secret_for("signing")?)?;
+        let mut tokens = Tokens::issuer(ISSUER, SigningKeys::new(signer))
+            .audience(ISSUER)
+            .store(stores.database.clone(), stores.secret_for("refresh")?);
+
+        // What is asked on every request is answered by Redis, where there is one.
+        if let Some(redis) = stores.redis {
+            accounts = accounts.count_attempts_in(redis.clone());
+            tokens = tokens.short_lived(redis);
+        }
+
+        // Roles that were given or taken count from the next refresh.
+        let known = accounts.clone();
+        tokens = tokens.reload(move |grant: Grant| {
+            let accounts = known.clone();
+            async move {
+                let account = accounts.find(grant.subject()).await?;
+                account.as_ref().map(routes::grant).transpose()
+            }
+        });
+        if let Ok(seconds) = env::var("ACCESS_SECONDS") {
+            let seconds = seconds.parse().map_err(|_| "ACCESS_SECONDS is no number")?;
+            tokens = tokens.access_lifetime(Duration::from_secs(seconds));
+        }
+
+        Ok(Self {
+            accounts,
+            tokens: tokens.build()?,
+            keys: StoredKeys::new(stores.database),
+            cookies: Cookies::new(),
+        })
+    }
+
+    pub fn router(self) -> Result<Router, ConfigError> {
+        // Tokens, from `Authorization` or the cookie.
+        let bearer = || Ok(self.cookies.bearer(self.tokens.verifier()?));
+        // People have tokens and passwords; programs have API keys, too.
+        let people = || Ok(bearer()?.or(Basic::new("demo", self.accounts.clone())));
+        let anyone = people()?.or(ApiKey::header("x-api-key", self.keys.clone()));
+
+        let api = Router::new()
+            .route("/whoami", get(routes::whoami))
+            .route("/protected", get(routes::protected))
+            .route(
+                "/data",
+                get(routes::data)
+                    .route_layer(RequireLayer::new(scope("data:read").or(role("admin")))),
+            )
+            .route(
+                "/admin",
+                get(routes::admin).route_layer(RequireLayer::new(role("admin"))),
+            )
+            .route_layer(AuthLayer::new(anyone));
+
+        // Keys are made by people, and by those who logged in within the hour. Every change by a
+        // cookie brings the double-submit token.
+        let hour = Duration::from_secs(3600);
+        let managed = Router::new()
+            .route(
+                "/api-keys",
+                post(routes::create_key)
+                    .route_layer(RequireLayer::new(authenticated_within(hour)))
+                    .get(routes::list_keys),
+            )
+            .route("/api-keys/{id}", delete(routes::revoke_key))
+            .route(
+                "/accounts/{name}/roles",
+                put(routes::set_roles).route_layer(RequireLayer::new(role("admin"))),
+            )
+            .route_layer(RequireLayer::new(self.tokens.csrf()))
+            .route_layer(AuthLayer::new(people()?));
+
+        // By an access token, or by a refresh token in the body.
+        let log_out = Router::new()
+            .route("/logout", post(routes::log_out))
+            .route_layer(AuthLayer::new(bearer()?).optional())
+            .route_layer(EndpointLayer::new());
+
+        // A browser's session renews itself on the way in. `/refresh` does so by its own.
+        let renew = RenewLayer::new(self.tokens.clone(), self.cookies.clone());
+        let renewing = api.merge(managed).merge(log_out).route_layer(renew);
+
+        let endpoints = Router::new()
+            .route("/register", post(routes::register))
+            .route("/login", post(routes::log_in))
+            .route("/refresh", post(routes::refresh))
+            .route_layer(EndpointLayer::new());
+
+        let page = Router::new()
+            .route("/", get(routes::page))
+            .route("/page.css", get(routes::style))
+            .route("/page.js", get(routes::script))
+            .route("/icon.svg", get(routes::icon));
+
+        Ok(renewing
+            .merge(endpoints)
+            .merge(page)
+            .fallback(routes::no_such_path)
+            .method_not_allowed_fallback(routes::no_such_method)
+            .layer(DefaultBodyLimit::max(body::LONGEST))
+            .layer(from_fn(routes::guarded))
+            .with_state(self))
+    }
+}

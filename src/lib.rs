@@ -75,6 +75,10 @@
     doc = "| [`introspection`] | opaque tokens, by asking who issued them |"
 )]
 #![cfg_attr(
+    feature = "oauth2",
+    doc = "| [`oauth2`] | signing in with an identity provider |"
+)]
+#![cfg_attr(
     feature = "store",
     doc = "| [`store`] | where accounts, API keys and tokens are kept |"
 )]
@@ -89,7 +93,8 @@
 //! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
 //! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
 //! | `introspection` | no | opaque tokens, by asking who issued them (RFC 7662) |
-//! | `reqwest` | no | the HTTP client for both, over rustls |
+//! | `oauth2` | no | signing in with an identity provider: OAuth 2.0, OpenID Connect |
+//! | `reqwest` | no | the HTTP client for all of them, over rustls |
 //! | `axum` | yes | extractors, and [`Rejection`] as a response |
 //! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
 //! | `tracing` | yes | one event per decision, target `tower_auth` |
@@ -153,6 +158,8 @@ pub mod introspection;
 pub mod jwks;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+#[cfg(feature = "oauth2")]
+pub mod oauth2;
 #[cfg(feature = "password")]
 pub mod password;
 #[cfg(feature = "store")]

@@ -80,7 +80,7 @@ where
 }
 
 /// Gives back what a ready service holds. Clones are not ready, by tower's contract.
-fn release<S: Clone>(service: &mut S) {
+pub(crate) fn release<S: Clone>(service: &mut S) {
     let fresh = service.clone();
     drop(mem::replace(service, fresh));
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Identity, Rejection, clock,
-    json::{Members, Object},
+    json::{Members, Object, Value},
 };
 
 /// What kind of token is expected (RFC 8725 section 3.11).
@@ -94,7 +94,7 @@ impl Verifier {
         let algorithm = {
             let (text, mut members) = (token.header()?, Vec::new());
             let header = Members::read(&text, &mut members).map_err(|_| TokenError::Header)?;
-            let typ = header.named("typ").and_then(|typ| typ.as_str());
+            let typ = header.named("typ").and_then(Value::as_str);
             let is_id = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
             if kind == Kind::Id && !is_id {
                 return Err(TokenError::Type);

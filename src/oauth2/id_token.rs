@@ -192,7 +192,7 @@ fn check_logout(
     let is_logout = members
         .named("events")
         .and_then(|events| events.named(EVENT));
-    if !is_logout.is_some_and(|event| event.members().is_some()) {
+    if is_logout.is_none_or(|event| event.members().is_none()) {
         return Err("events does not say that it is one");
     }
     if members.named("nonce").is_some() {

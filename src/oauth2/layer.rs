@@ -7,7 +7,10 @@ use crate::{
     gate::{ResponseBody, release},
 };
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts,
+    uri::PathAndQuery,
+};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::{
@@ -192,7 +195,7 @@ struct Visit {
 
 impl Visit {
     fn new(inner: &Arc<Inner>, head: &Parts) -> Self {
-        let target = head.uri.path_and_query().map(|target| target.as_str());
+        let target = head.uri.path_and_query().map(PathAndQuery::as_str);
         Self {
             target: target.and_then(|target| inner.returns.check(target)),
             just_now: cookies::one(&head.headers, &inner.just_now).is_some(),

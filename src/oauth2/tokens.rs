@@ -4,6 +4,7 @@ use super::{LoginError, provider::object};
 use crate::{
     claims::date::{self, Round},
     clock,
+    json::Value,
 };
 use std::{fmt, sync::Arc, time::SystemTime};
 use zeroize::Zeroizing;
@@ -73,7 +74,7 @@ impl Tokens {
             },
         };
         let access = token("access_token")?.ok_or_else(|| bad("there is no access token"))?;
-        let kind = answer.named("token_type").and_then(|kind| kind.as_str());
+        let kind = answer.named("token_type").and_then(Value::as_str);
         // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
         if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
             return Err(bad("the access token is no bearer token"));

@@ -95,6 +95,8 @@ function build() {
     enabledJWA: {
       idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'],
     },
+    // Everything is on loopback here, which the provider would not post logout tokens to.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     pkce: { required: (_ctx, c) => c.clientId === 'spa' },
     async findAccount(_ctx, sub) {
       const a = accounts[sub]; if (!a) return undefined;
@@ -131,6 +133,7 @@ function build() {
     interactions: { url: (_ctx, i) => `/interaction/${i.uid}` },
   });
   p.on('server_error', (_ctx, e) => console.error('server_error', e));
+  p.on('backchannel.error', (_ctx, e) => console.error('backchannel.error', e));
   return p;
 }
 let provider = build();

@@ -755,7 +755,7 @@ async fn a_log_out_by_the_provider_ends_what_it_names() {
         });
         op.script(|script| script.signer.sign(&merge(claims, &changes)))
     };
-    let mut session = |sub: &'static str, sid: &'static str| {
+    let session = |sub: &'static str, sid: &'static str| {
         op.script(|script| script.claims = json!({ "sub": sub, "sid": sid }));
         let mut site = site.clone();
         async move {

@@ -928,6 +928,94 @@ async fn a_provider_that_never_answers_is_503() {
     ));
 }
 
+#[tokio::test]
+async fn what_a_request_asks_for_may_depend_on_it() {
+    let op = Op::new();
+    let login = op.builder().customize(|head, request| {
+        assert_eq!(head.uri.path(), "/login");
+        let tenant = head.headers["x-tenant"].to_str().unwrap();
+        let request = request.param("state", "stolen").scope("orders");
+        request.resource(format!("https://{tenant}.example"))
+    });
+    let mut site = Site::new(&op, login.scope("profile"));
+    let fields = [("x-tenant", "t1")];
+    let answer = site.send("GET", "/login?prompt=login", &fields, "").await;
+    let url = Url::parse(&answer.location()).unwrap();
+    let asked: Vec<_> = url.query_pairs().into_owned().collect();
+    let all = |name: &str| {
+        let found = asked.iter().filter(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(all("scope"), ["openid profile orders"]);
+    assert_eq!(all("resource"), ["https://t1.example"]);
+    assert_eq!(all("prompt"), ["login"]);
+    // What the login sets itself is not for anybody else to set.
+    assert_eq!(all("state").len(), 1);
+    assert_ne!(all("state"), ["stolen"]);
+    op.script(|script| script.claims = json!({ "nonce": all("nonce")[0] }));
+    let answer = site
+        .get(&format!("/callback?code=c&state={}", all("state")[0]))
+        .await;
+    assert_eq!(answer.status, 303);
+    // The code is exchanged for the same.
+    let form = op.asked("/token").pop().unwrap();
+    assert!(
+        form.ends_with("&resource=https%3A%2F%2Ft1.example"),
+        "{form}"
+    );
+}
+
+#[tokio::test]
+async fn the_logins_own_paths_hold_nothing_of_the_service_behind() {
+    use tower::{Layer, Service, limit::ConcurrencyLimitLayer, service_fn};
+    let op = Op::new();
+    let slow = service_fn(|_: Request<axum::body::Body>| async {
+        Ok::<_, std::convert::Infallible>(Response::new(axum::body::Body::empty()))
+    });
+    let one = ConcurrencyLimitLayer::new(1).layer(slow);
+    let login = op.builder().build().unwrap();
+    let mut service = login.layer().layer(one);
+    let get = |target: &str| {
+        Request::get(target)
+            .body(axum::body::Body::empty())
+            .unwrap()
+    };
+    // Answers that are not polled yet.
+    let mut kept = Vec::new();
+    for target in ["/login", "/callback", "/logout"] {
+        let ready = tokio::time::timeout(Duration::from_secs(1), ServiceExt::ready(&mut service));
+        let future = ready.await.expect(target).unwrap().call(get(target));
+        kept.push(future);
+    }
+    let other = service.clone().oneshot(get("/"));
+    let answer = tokio::time::timeout(Duration::from_secs(1), other).await;
+    assert_eq!(answer.unwrap().unwrap().status(), 200);
+    assert_eq!(kept.pop().unwrap().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn another_subject_of_the_applications_own_changes_no_log_out() {
+    let op = Op::new();
+    let login = op
+        .builder()
+        .store(MemoryStore::new())
+        .backchannel_logout_path("/ended");
+    let mut site = Site::new(&op, login.subject_at("uid"));
+    op.script(|script| script.claims = json!({ "uid": 7 }));
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(site.get("/").await.body, "7 provider-token");
+    let token = op.script(|script| {
+        script.signer.sign(&json!({
+            "iss": ISSUER, "aud": "app", "iat": now(), "exp": now() + 100, "sub": "alice",
+            "jti": "1", "events": { EVENT: {} },
+        }))
+    });
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("logout_token={token}");
+    assert_eq!(site.send("POST", "/ended", &form, &body).await.status, 200);
+    assert_eq!(site.get("/").await.status, 401);
+}
+
 #[test]
 fn what_is_configured_wrongly_fails_at_the_start() {
     let op = Op::new();

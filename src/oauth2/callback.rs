@@ -99,7 +99,7 @@ async fn exchange(inner: &Inner, code: &str, pending: &Pending) -> Result<Tokens
     form.push("code", code);
     form.push("redirect_uri", &inner.redirect_uri);
     form.push("code_verifier", &pending.verifier.0);
-    for resource in &inner.request.resources {
+    for resource in pending.resources.split_ascii_whitespace() {
         form.push("resource", resource);
     }
     let answer = inner.provider.tokens(&inner.client, form).await?;

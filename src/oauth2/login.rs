@@ -21,7 +21,7 @@ pub(super) async fn login(
         request = customize(head, request);
     }
     let endpoints = inner.provider.endpoints().await?;
-    let pending = Pending::new(return_to, request.max_age)?;
+    let pending = Pending::new(return_to, &request)?;
     let challenge = pending.challenge();
     let mut own = vec![
         ("client_id", inner.client.id.as_str()),

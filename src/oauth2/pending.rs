@@ -1,7 +1,7 @@
 //! Logins under way: one sealed cookie each, so that any server of a fleet takes the callback, and
 //! several tabs can sign in at once.
 
-use super::{Inner, LoginError, cookies, fields, seal, tokens::Hidden};
+use super::{AuthRequest, Inner, LoginError, cookies, fields, seal, tokens::Hidden};
 use crate::{Rejection, clock};
 use base64_simd::URL_SAFE_NO_PAD;
 use constant_time_eq::constant_time_eq;
@@ -24,16 +24,19 @@ pub(super) struct Pending {
     /// Checked already.
     pub(super) return_to: String,
     pub(super) max_age: Option<u64>,
+    /// Separated by spaces.
+    pub(super) resources: String,
 }
 
 impl Pending {
-    pub(super) fn new(return_to: String, max_age: Option<u64>) -> Result<Self, Rejection> {
+    pub(super) fn new(return_to: String, request: &AuthRequest) -> Result<Self, Rejection> {
         Ok(Self {
             state: seal::random_text()?,
             nonce: seal::random_text()?,
             verifier: Hidden::new(seal::random_text()?),
             return_to,
-            max_age,
+            max_age: request.max_age,
+            resources: request.resources.join(" "),
         })
     }
 
@@ -57,6 +60,7 @@ impl Pending {
             self.verifier.0.as_bytes(),
             self.return_to.as_bytes(),
             max_age.as_ref().map_or(&[], |seconds| seconds),
+            self.resources.as_bytes(),
         ]);
         let until = now.saturating_add(LIFETIME);
         let sealed = inner.pending.seal(&name, &plain, now, until)?;
@@ -84,7 +88,7 @@ impl Pending {
     }
 
     fn read(plain: &[u8]) -> Option<Self> {
-        let [state, nonce, verifier, return_to, max_age] = fields::read(plain)?;
+        let [state, nonce, verifier, return_to, max_age, resources] = fields::read(plain)?;
         Some(Self {
             state: fields::text(state)?.to_owned(),
             nonce: fields::text(nonce)?.to_owned(),
@@ -94,6 +98,7 @@ impl Pending {
                 [] => None,
                 seconds => Some(fields::number(seconds)?),
             },
+            resources: fields::text(resources)?.to_owned(),
         })
     }
 }

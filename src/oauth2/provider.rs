@@ -4,7 +4,8 @@
 //!    (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3), which has to name this very
 //!    issuer: that is half of the defence against mixed-up issuers.
 //! 2. Metadata is read when it is first needed, and again after an hour; while it cannot be read
-//!    again, what was read counts. One fetch at a time; after a failure the next waits a second.
+//!    again, what was read counts. One fetch at a time; after a failure the next waits a
+//!    second, or a minute where it does not matter.
 //! 3. Requests go through the guard of [`fetch`](crate::fetch): `https`, five seconds, one
 //!    mebibyte. What comes back is a JSON object in which no name occurs twice.
 
@@ -25,6 +26,9 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// After how long it is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The same while there is metadata that counts meanwhile.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// Where the provider is asked what.
 #[derive(Clone, Debug)]
@@ -84,8 +88,9 @@ impl Provider {
             return Ok(Arc::clone(endpoints));
         }
         let old = old.map(|(endpoints, _)| Arc::clone(endpoints));
+        let pause = if old.is_some() { LONG_PAUSE } else { PAUSE };
         if let Some((error, at)) = &known.failed
-            && at.elapsed() < PAUSE
+            && at.elapsed() < pause
         {
             return old.ok_or_else(|| error.clone());
         }

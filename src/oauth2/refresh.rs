@@ -5,8 +5,9 @@
 //! 2. The result is kept for a minute, for requests that were sent with the old cookie: with a
 //!    provider that rotates refresh tokens, a second use would end the session.
 //! 3. With a store one server of a fleet refreshes, and the others read what came of it.
-//! 4. A provider that cannot be reached costs nothing for as long as the access token is good;
-//!    then it is 503. One that refuses the refresh token ends the session.
+//! 4. A provider that cannot be reached is tried again after five seconds; until the access token
+//!    is over nobody else notices, then it is 503. One that refuses the refresh token ends the
+//!    session.
 
 use super::{
     Inner, LoginError, fields,
@@ -35,7 +36,7 @@ use tokio::{
 const KEPT: Duration = Duration::from_secs(60);
 
 /// For how long a failure is.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// How many results are kept.
 const CAPACITY: usize = 10_000;
@@ -43,27 +44,46 @@ const CAPACITY: usize = 10_000;
 /// How long one server waits for another, and how long that one has.
 const TURN: Duration = Duration::from_secs(15);
 
-type Outcome = Option<Result<Arc<Session>, Rejection>>;
+/// What came of a refresh, and when.
+type Outcome = Option<(Result<Arc<Session>, Rejection>, Instant)>;
 
-struct Flight {
-    outcome: watch::Receiver<Outcome>,
-    began: Instant,
-}
+struct Flight(watch::Receiver<Outcome>);
 
 impl Flight {
     fn is_over(&self) -> bool {
-        let age = self.began.elapsed();
-        match &*self.outcome.borrow() {
-            Some(Err(rejection)) if rejection.kind() == RejectionKind::Unavailable => age >= PAUSE,
-            Some(_) => age >= KEPT,
-            None => self.outcome.has_changed().is_err(),
+        match &*self.0.borrow() {
+            Some((Err(rejection), at)) if rejection.kind() == RejectionKind::Unavailable => {
+                at.elapsed() >= PAUSE
+            }
+            Some((_, at)) => at.elapsed() >= KEPT,
+            // Its task has ended without a result, with its runtime.
+            None => self.0.has_changed().is_err(),
         }
     }
 }
 
 /// Refreshes under way, and what came of the last ones.
 #[derive(Default)]
-pub(super) struct Flights(Mutex<DigestMap<Flight>>);
+pub(super) struct Flights(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    flights: DigestMap<Flight>,
+    /// At how many those that are over are looked for.
+    sweep_at: usize,
+}
+
+impl Table {
+    /// Forgets what is over, so that no token is kept for longer than it serves; at a cost that
+    /// does not grow with their number. Says whether there is room for one more.
+    fn sweep(&mut self) -> bool {
+        if self.flights.len() >= self.sweep_at {
+            self.flights.retain(|_, flight| !flight.is_over());
+            self.sweep_at = self.flights.len().saturating_mul(2).clamp(8, CAPACITY);
+        }
+        self.flights.len() < CAPACITY
+    }
+}
 
 impl Inner {
     /// The session with an access token that is good for a while; and whether it is another.
@@ -96,9 +116,10 @@ impl Inner {
         let mut outcome = self.flight(name, session)?;
         let outcome = outcome.wait_for(Option::is_some).await;
         let outcome = outcome.map_err(Rejection::unavailable)?;
-        outcome
-            .clone()
-            .unwrap_or_else(|| Err(Rejection::unavailable("no refresh")))
+        match &*outcome {
+            Some((result, _)) => result.clone(),
+            None => Err(Rejection::unavailable("no refresh")),
+        }
     }
 
     fn flight(
@@ -106,33 +127,24 @@ impl Inner {
         name: Digest,
         session: &Session,
     ) -> Result<watch::Receiver<Outcome>, Rejection> {
-        let mut flights = self
+        let mut table = self
             .flights
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(&name)
-            && !flight.is_over()
-        {
-            return Ok(flight.outcome.clone());
+        if let Some(Flight(outcome)) = table.flights.get(&name).filter(|one| !one.is_over()) {
+            return Ok(outcome.clone());
         }
-        if flights.len() >= CAPACITY {
-            flights.retain(|_, flight| !flight.is_over());
-            if flights.len() >= CAPACITY {
-                return Err(Rejection::unavailable("too many refreshes at once"));
-            }
+        if !table.sweep() {
+            return Err(Rejection::unavailable("too many refreshes at once"));
         }
         let (sender, outcome) = watch::channel(None);
         let (inner, session) = (Arc::clone(self), session.clone());
         tokio::spawn(async move {
             let result = inner.refresh_once(&session).await;
-            sender.send_replace(Some(result.map(Arc::new)));
+            sender.send_replace(Some((result.map(Arc::new), Instant::now())));
         });
-        let flight = Flight {
-            outcome: outcome.clone(),
-            began: Instant::now(),
-        };
-        flights.insert(name, flight);
+        table.flights.insert(name, Flight(outcome.clone()));
         Ok(outcome)
     }
 

@@ -99,10 +99,15 @@ impl Session {
         identity(self, inner, claims).map_err(Rejection::from)
     }
 
-    /// What the provider calls its session, if it says.
+    /// What the provider calls the user, and its session, if it says.
     pub(super) fn names(&self, inner: &Inner) -> Option<(String, Option<String>)> {
         let claims = self.payload()?;
-        let subject = subject(inner, &claims).ok()?.into_owned();
+        // Whatever the application takes for the subject.
+        let own = claims.members().named("sub").and_then(Value::as_str);
+        let subject = match own {
+            Some(own) => own.into_owned(),
+            None => subject(inner, &claims).ok()?.into_owned(),
+        };
         let session = claims.members().named("sid").and_then(Value::as_str);
         Some((subject, session.map(Cow::into_owned)))
     }

@@ -19,6 +19,8 @@ mod introspection;
 mod jwks;
 #[path = "../fuzz/src/jwt.rs"]
 mod jwt;
+#[path = "../fuzz/src/login.rs"]
+mod login;
 #[path = "../fuzz/src/places.rs"]
 mod places;
 #[path = "../fuzz/src/rules.rs"]
@@ -194,6 +196,21 @@ fn at_most_one_credential_is_judged_and_none_goes_on_in_the_query() {
             "query_among",
             "query_and_cookie",
             "query_encoded",
+        ],
+    );
+}
+
+#[test]
+fn a_login_ends_here_whatever_it_is_asked() {
+    replay(
+        "login",
+        login::check,
+        &[
+            "login",
+            "login_dots",
+            "login_fragment",
+            "login_return",
+            "pending_junk",
         ],
     );
 }

@@ -19,6 +19,7 @@ pub mod discovery;
 pub mod introspection;
 pub mod jwks;
 pub mod jwt;
+pub mod login;
 pub mod places;
 pub mod rules;
 pub mod through;

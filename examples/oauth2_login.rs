@@ -3,13 +3,15 @@
 //! With the provider of `examples/provider`, on loopback:
 //!
 //! ```text
-//! (cd examples/provider && npm install && REDIRECT_URIS=http://127.0.0.1:3000/callback node server.mjs)
+//! (cd examples/provider && npm install && node server.mjs)
 //! cargo run --example oauth2_login
 //! ```
 //!
+//! Nobody has a password there: `/login?login_hint=admin` signs an administrator in.
+//!
 //! With your own: set `ISSUER`, `CLIENT_ID` and `CLIENT_SECRET` (none for a public client), and
-//! register the redirect URI that this prints. `SCOPE`, `ROLES` (the claim that holds them) and
-//! `LISTEN` may be set, too.
+//! register the redirect URI that this prints. `COOKIE_SECRET`, `SCOPE`, `ROLES` (the claim that
+//! holds them), `REDIRECT_URI` and `LISTEN` may be set, too.
 
 use axum::{
     Extension, Router,

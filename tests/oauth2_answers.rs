@@ -722,6 +722,20 @@ async fn only_a_browser_that_navigates_is_sent_to_the_login() {
 }
 
 #[tokio::test]
+async fn a_user_whom_the_application_refuses_keeps_the_session_and_is_told_so() {
+    let op = Op::new();
+    let login = op.builder().build().unwrap();
+    let mut site = Site::new(&op, op.builder());
+    site.app = Router::new()
+        .route("/", get(whoami))
+        .layer(AuthLayer::new(login.session()).load(|_: Identity| Ok(None::<u8>)))
+        .layer(login.layer());
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(site.visit("/").await.status, 401);
+    assert!(site.cookies.contains_key("__Host-session"));
+}
+
+#[tokio::test]
 async fn a_new_login_is_a_new_session() {
     let op = Op::new();
     let store = Arc::new(MemoryStore::new());

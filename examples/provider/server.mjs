@@ -1,6 +1,7 @@
 // Loopback OpenID Provider (panva oidc-provider, OpenID-certified) + fault control plane.
-// start:  node server.mjs(PORT=4455 by default, everything on 127.0.0.1)
-// Set REDIRECT_URIS="http://127.0.0.1:8080/callback,..." for the code-flow client under test.
+// start: npm install && node server.mjs (PORT=4455 by default, everything on 127.0.0.1)
+// Its users have no passwords: login_hint=alice|admin|bob|deny says who signs in. For tests and demonstrations only.
+// Set REDIRECT_URIS="http://127.0.0.1:3000/callback,..." for the code-flow client under test.
 import http from 'node:http';
 import crypto from 'node:crypto';
 import Provider, { errors } from 'oidc-provider';
@@ -8,8 +9,8 @@ import Provider, { errors } from 'oidc-provider';
 const PORT = Number(process.env.PORT ?? 4455);
 const HOST = '127.0.0.1';
 const ISSUER = process.env.ISSUER ?? `http://${HOST}:${PORT}`;
-const REDIRECTS = (process.env.REDIRECT_URIS ?? 'http://127.0.0.1:8080/callback,http://127.0.0.1:9999/cb').split(',');
-const AFTER_LOGOUT = (process.env.POST_LOGOUT_REDIRECT_URIS ?? 'http://127.0.0.1:8080/').split(',');
+const REDIRECTS = (process.env.REDIRECT_URIS ?? 'http://127.0.0.1:3000/callback').split(',');
+const AFTER_LOGOUT = (process.env.POST_LOGOUT_REDIRECT_URIS ?? 'http://127.0.0.1:3000/').split(',');
 // Where logout tokens for the client `web` are posted (OpenID Connect Back-Channel Logout).
 const BACKCHANNEL = process.env.BACKCHANNEL_URI ? { backchannel_logout_uri: process.env.BACKCHANNEL_URI, backchannel_logout_session_required: true } : {};
 const AT_TTL = Number(process.env.AT_TTL ?? 600);

@@ -74,6 +74,7 @@ pub(super) async fn callback(
         let fields = hook(logged_in).await?;
         let mut response = page::see_other(&pending.return_to)?;
         response.headers_mut().extend(fields);
+        response.extensions_mut().insert(identity);
         set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
         return Ok(response);
     }
@@ -89,7 +90,10 @@ pub(super) async fn callback(
     }
     set.extend(own);
     set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
-    page::see_other(&pending.return_to)
+    let mut response = page::see_other(&pending.return_to)?;
+    // For the log; the layer takes it away.
+    response.extensions_mut().insert(identity);
+    Ok(response)
 }
 
 /// RFC 6749 section 4.1.3.

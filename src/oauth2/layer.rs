@@ -2,7 +2,7 @@
 
 use super::{Inner, LoginError, callback, cookies, login, logout, page, scheme::NAME};
 use crate::{
-    Place, Rejection, RejectionKind,
+    Identity, Place, Rejection, RejectionKind,
     event::{self, Decision},
     gate::{ResponseBody, release},
 };
@@ -134,12 +134,15 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
         },
     };
     let mut response = match result {
-        Ok(response) => {
-            tell(None);
+        Ok(mut response) => {
+            // Whoever has logged in with it.
+            if let Some(identity) = response.extensions_mut().remove() {
+                tell(None, Some(&identity));
+            }
             response
         }
         Err(rejection) => {
-            tell(Some(&rejection));
+            tell(Some(&rejection), None);
             page::refuse(&inner, page::wants_html(&head), rejection)
         }
     };
@@ -147,11 +150,11 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
     response
 }
 
-fn tell(rejection: Option<&Rejection>) {
+fn tell(rejection: Option<&Rejection>, identity: Option<&Identity>) {
     event::emit(rejection, || Decision {
         scheme: Some(NAME),
         place: Some(Place::Cookie),
-        identity: None,
+        identity,
         policy: None,
     });
 }

@@ -61,7 +61,8 @@
 //! All are `__Host-`, `Secure`, `HttpOnly` and `SameSite=Lax`, encrypted by XChaCha20-Poly1305
 //! under keys derived (HKDF-SHA-256) from the [`Secret`], bound to what they are for, their name
 //! and their time, and end by what is written inside of them. Browsers take `Secure` cookies from
-//! `http://localhost`, too.
+//! `http://localhost`, too. One holds nothing: that a login has ended within the last ten seconds,
+//! so that a user whom the application refuses is not sent round in circles.
 //!
 //! # What a store adds
 //!
@@ -97,6 +98,7 @@
 //! ID tokens that are signed with the client's secret (HS256), encrypted ones, and
 //! `response_mode=form_post`, whose callback comes without `SameSite=Lax` cookies.
 
+mod build;
 mod builder;
 mod callback;
 mod client;

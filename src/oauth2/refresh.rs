@@ -41,6 +41,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How many results are kept.
 const CAPACITY: usize = 10_000;
 
+/// How long a request waits for another server while its access token is good.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long one server waits for another, and how long that one has.
 const TURN: Duration = Duration::from_secs(15);
 
@@ -177,8 +180,13 @@ impl Inner {
             store.put(&done, value.as_bytes(), KEPT).await?;
             return result;
         }
+        // What is good for a while need not wait for long.
+        let patience = match session.is_stale(self.now()) {
+            true => TURN,
+            false => PATIENCE,
+        };
         let started = Instant::now();
-        while started.elapsed() < TURN {
+        while started.elapsed() < patience {
             let read = store.read(&[&done]).await?.values;
             if let Some(Some(value)) = read.into_iter().next() {
                 return self.others(&done, &value);

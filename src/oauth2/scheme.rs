@@ -9,6 +9,7 @@ use crate::{
 };
 use http::{HeaderValue, request::Parts};
 use std::{
+    error::Error,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -128,8 +129,12 @@ impl Scheme for SessionScheme {
         Some(attempt.on_response(move |result, response| {
             let mut shared = for_response.lock().unwrap_or_else(PoisonError::into_inner);
             let mut set = std::mem::take(&mut shared.cookies);
+            // Not because the application does not want this user.
             let is_over = result.is_err_and(|rejection| {
-                rejection.kind() == RejectionKind::Invalid && set.is_empty()
+                let own = rejection
+                    .source()
+                    .is_some_and(<dyn Error>::is::<LoginError>);
+                own && rejection.kind() == RejectionKind::Invalid && set.is_empty()
             });
             if is_over {
                 set = cookies::clear_joined(&name, before);

@@ -8,7 +8,7 @@ use http::{HeaderMap, request};
 use std::{fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
-/// Builds a [`Login`]; made by [`Login::builder`].
+/// Builds a [`Login`](super::Login); made by [`Login::builder`](super::Login::builder).
 ///
 /// A client, a redirect URI and a [`Secret`] have to be configured, or building fails.
 #[must_use = "a builder logs nobody in"]
@@ -228,7 +228,7 @@ impl LoginBuilder {
         self
     }
 
-    /// The keys that ID tokens are signed with. Default: [`RemoteKeys::discover`].
+    /// The keys that ID tokens are signed with. Default: [`RemoteKeys::discover`](crate::jwks::RemoteKeys::discover).
     pub fn keys(mut self, keys: impl Into<Keys>) -> Self {
         self.keys = Some(keys.into());
         self
@@ -359,7 +359,7 @@ impl LoginBuilder {
     }
 
     /// What becomes of a login, instead of a session of this module: fields for the response,
-    /// such as cookies of the application's own. [`Login::session`] then knows nobody.
+    /// such as cookies of the application's own. [`Login::session`](super::Login::session) then knows nobody.
     pub fn on_login<F, R, M>(mut self, f: F) -> Self
     where
         F: Fn(LoggedIn) -> R + Send + Sync + 'static,

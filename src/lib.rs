@@ -83,6 +83,10 @@
     doc = "| [`introspection`] | opaque tokens, by asking who issued them |"
 )]
 #![cfg_attr(
+    feature = "oauth2",
+    doc = "| [`oauth2`] | signing in with an identity provider |"
+)]
+#![cfg_attr(
     feature = "store",
     doc = "| [`store`] | where accounts, API keys and tokens are kept |"
 )]
@@ -103,7 +107,8 @@
 //! | `accounts` | no | what a new password and a user's name have to be |
 //! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
 //! | `introspection` | no | opaque tokens, by asking who issued them (RFC 7662) |
-//! | `reqwest` | no | the HTTP client for both, over rustls |
+//! | `oauth2` | no | signing in with an identity provider: OAuth 2.0, OpenID Connect |
+//! | `reqwest` | no | the HTTP client for all of them, over rustls |
 //! | `axum` | yes | extractors, and [`Rejection`] as a response |
 //! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
 //! | `openapi` | no | schemes in OpenAPI documents, by utoipa: `OpenApiSecurity` |
@@ -174,6 +179,8 @@ pub mod issue;
 pub mod jwks;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+#[cfg(feature = "oauth2")]
+pub mod oauth2;
 #[cfg(feature = "password")]
 pub mod password;
 #[cfg(feature = "bearer")]

@@ -1,7 +1,7 @@
 //! [`Scheme`]: finds its credentials in a request and judges them.
 
 use crate::{Challenges, Found, Identity, Location, Place, Rejection, Verdict, realm::Realm};
-use http::{request, response};
+use http::{Extensions, request, response};
 use std::{fmt, sync::Arc};
 
 /// An authentication scheme: finds its credentials in the request head and judges them.
@@ -259,6 +259,9 @@ pub(crate) type Admit<'a> = &'a dyn Fn(Found) -> Result<(), Rejection>;
 
 pub(crate) type OnResponse = dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send;
 
+/// What a scheme puts beside the identity once the request has passed everything.
+pub(crate) type OnAdmit = dyn FnOnce(&Identity, &mut Extensions) + Send;
+
 /// One try to authenticate a request: by which scheme, from where, with which verdict.
 #[must_use]
 pub struct Attempt {
@@ -267,6 +270,7 @@ pub struct Attempt {
     pub(crate) realm: Option<Realm>,
     pub(crate) verdict: Verdict<Identity>,
     pub(crate) on_response: Option<Box<OnResponse>>,
+    pub(crate) on_admit: Option<Box<OnAdmit>>,
 }
 
 impl Attempt {
@@ -278,6 +282,7 @@ impl Attempt {
             realm: None,
             verdict: verdict.into(),
             on_response: None,
+            on_admit: None,
         }
     }
 
@@ -299,6 +304,10 @@ impl Attempt {
         self
     }
 }
+
+/// How a layer further inside takes back what a scheme put beside another identity.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside(pub(crate) fn(&mut Extensions));
 
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -113,6 +113,25 @@ fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     spawned(Jwt::issuer("https://login.example.com/").connect());
 }
 
+#[cfg(feature = "oauth2")]
+#[test]
+fn a_login_is_cloned_and_shared() {
+    use tower_auth::oauth2;
+    cloned::<oauth2::Login>();
+    cloned::<oauth2::LoginLayer>();
+    cloned::<oauth2::LoginService<Probe>>();
+    cloned::<oauth2::SessionScheme>();
+    cloned::<oauth2::AuthRequest>();
+    cloned::<oauth2::ProviderToken>();
+    cloned::<oauth2::Tokens>();
+    cloned::<oauth2::LoggedIn>();
+    shared::<oauth2::LoginBuilder>();
+    shared::<oauth2::Secret>();
+    sent::<oauth2::LoginFuture<Ready<Result<Response<()>, Infallible>>>>();
+    errors::<oauth2::LoginError>();
+    debugged::<oauth2::Login>();
+}
+
 #[test]
 fn users_and_their_passwords_are_shared() {
     cloned::<Users>();

@@ -19,6 +19,8 @@ mod introspection;
 mod jwks;
 #[path = "../fuzz/src/jwt.rs"]
 mod jwt;
+#[path = "../fuzz/src/login.rs"]
+mod login;
 #[path = "../fuzz/src/password_hash.rs"]
 mod password_hash;
 #[path = "../fuzz/src/places.rs"]
@@ -226,6 +228,21 @@ fn at_most_one_credential_is_judged_and_none_goes_on_in_the_query() {
             "query_among",
             "query_and_cookie",
             "query_encoded",
+        ],
+    );
+}
+
+#[test]
+fn a_login_ends_here_whatever_it_is_asked() {
+    replay(
+        "login",
+        login::check,
+        &[
+            "login",
+            "login_dots",
+            "login_fragment",
+            "login_return",
+            "pending_junk",
         ],
     );
 }

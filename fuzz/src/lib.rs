@@ -20,6 +20,7 @@ pub mod introspection;
 pub mod jwks;
 pub mod jwt;
 pub mod password_hash;
+pub mod login;
 pub mod places;
 pub mod rules;
 pub mod through;

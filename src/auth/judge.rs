@@ -12,7 +12,7 @@ use crate::{
     realm::Realm,
     rejection::{is_grpc, without_body},
     require::Rule,
-    scheme::OnResponse,
+    scheme::{Beside, OnAdmit, OnResponse},
     verdict::Pending,
 };
 use bytes::Bytes;
@@ -39,6 +39,7 @@ pub struct AuthJudge {
     place: Option<Place>,
     realm: Option<Realm>,
     on_response: Option<Box<OnResponse>>,
+    on_admit: Option<Box<OnAdmit>>,
     waits: Waits,
 }
 
@@ -64,6 +65,7 @@ impl AuthJudge {
             place: None,
             realm: None,
             on_response: None,
+            on_admit: None,
             waits: Waits::No,
         }
     }
@@ -74,6 +76,9 @@ impl AuthJudge {
             head.extensions.remove::<Identity>();
             head.extensions.remove::<Anonymous>();
             if let Some(Loaded(forget)) = head.extensions.remove() {
+                forget(&mut head.extensions);
+            }
+            if let Some(Beside(forget)) = head.extensions.remove() {
                 forget(&mut head.extensions);
             }
         }
@@ -102,6 +107,7 @@ impl AuthJudge {
         self.place = Some(attempt.place);
         self.realm = attempt.realm;
         self.on_response = attempt.on_response;
+        self.on_admit = attempt.on_admit;
         match attempt.verdict.split() {
             Ok(Ok(identity)) => self.verified(head, identity),
             Ok(Err(rejection)) => Err(self.judged(rejection)),
@@ -240,8 +246,13 @@ impl Judge for AuthJudge {
         }
     }
 
-    fn admit(self, head: &mut Parts) -> AuthFinish {
+    fn admit(mut self, head: &mut Parts) -> AuthFinish {
         self.emit(head, None);
+        if let Some(on_admit) = self.on_admit.take()
+            && let Some(identity) = head.extensions.get::<Identity>().cloned()
+        {
+            on_admit(&identity, &mut head.extensions);
+        }
         // A shared cache keeps responses to `Authorization` apart by itself (RFC 9111
         // section 3.5); no other credential, and no visitor.
         let elsewhere = |place| place != Place::Authorization;

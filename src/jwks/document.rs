@@ -14,7 +14,7 @@ use std::time::Duration;
 /// 3. RFC 8414 section 5: OpenID's name in the place of RFC 8414, where that is another.
 ///
 /// `None` if the issuer is no URL without query and fragment.
-pub(super) fn metadata_urls(issuer: &str) -> Option<Vec<Uri>> {
+pub(crate) fn metadata_urls(issuer: &str) -> Option<Vec<Uri>> {
     if issuer.contains(['?', '#']) {
         return None;
     }

@@ -61,4 +61,6 @@ mod sync {
     };
 }
 
+#[allow(unused_imports, reason = "only a login looks for other metadata")]
+pub(crate) use document::metadata_urls;
 pub use remote_keys::RemoteKeys;

@@ -30,6 +30,8 @@ pub struct JwtBuilder {
     leeway: Duration,
     allow_missing_expiry: bool,
     access_token_profile: bool,
+    /// `None`: what the profile says.
+    pub(super) types: Option<Types>,
     typed: Option<ParseTyped>,
     max_token_bytes: usize,
     cache: Option<Limits>,
@@ -50,6 +52,7 @@ impl JwtBuilder {
             leeway: Duration::from_secs(60),
             allow_missing_expiry: false,
             access_token_profile: false,
+            types: None,
             typed: None,
             max_token_bytes: 16 * 1024,
             cache: Some(Limits::default()),
@@ -206,10 +209,10 @@ impl JwtBuilder {
                 "verifying signatures needs the feature \"aws-lc-rs\" or \"rust-crypto\" of tower-auth",
             )
         })?;
-        let types = match self.access_token_profile {
+        let types = self.types.unwrap_or(match self.access_token_profile {
             true => Types::AccessToken,
             false => Types::Usual,
-        };
+        });
         Ok(Jwt::new(Verifier {
             keys: keys.source(self.issuer.as_ref(), backend, &self.clock)?,
             types,

@@ -18,6 +18,9 @@ pub(super) enum Types {
     Usual,
     /// `at+jwt` or `application/at+jwt` (RFC 9068 section 4).
     AccessToken,
+    /// None, `JWT`, or a logout token: what a login is told (see `signed`).
+    #[allow(dead_code, reason = "only a login reads them")]
+    Login,
 }
 
 impl<'a> Header<'a> {
@@ -61,6 +64,10 @@ impl<'a> Header<'a> {
 impl Types {
     fn accept(self, typ: &str) -> bool {
         let is = |name: &str| typ.eq_ignore_ascii_case(name);
-        is("at+jwt") || is("application/at+jwt") || (self == Self::Usual && is("JWT"))
+        match self {
+            Self::Usual => is("JWT") || is("at+jwt") || is("application/at+jwt"),
+            Self::AccessToken => is("at+jwt") || is("application/at+jwt"),
+            Self::Login => is("JWT") || is("logout+jwt") || is("application/logout+jwt"),
+        }
     }
 }

@@ -66,6 +66,8 @@ mod or_opaque;
 mod peek;
 #[cfg(feature = "jwks")]
 pub(crate) mod published;
+#[cfg(feature = "oauth2")]
+pub(crate) mod signed;
 pub(crate) mod source;
 mod tenants;
 mod verifier;

@@ -19,7 +19,7 @@ use std::{fmt, sync::Arc};
 const USUAL_MEMBERS: usize = 16;
 
 /// How many fetches one token waits for: for one that was under way, and for one of its own.
-const FETCHES: usize = 2;
+pub(super) const FETCHES: usize = 2;
 
 /// Verifies JSON Web Tokens of one issuer. Cloning is cheap.
 ///
@@ -66,7 +66,7 @@ impl Jwt {
 
 /// Why a token cannot be judged with the keys at hand.
 #[derive(Clone, Copy)]
-enum Lack {
+pub(super) enum Lack {
     Set,
     Key,
 }
@@ -94,7 +94,7 @@ impl Verify<bearer::Token> for Jwt {
 }
 
 /// What is known about a token without waiting.
-enum Judged {
+pub(super) enum Judged {
     Done(Result<Identity, Rejection>),
     /// Keys have to be fetched first.
     Fetch(Waiting),
@@ -144,7 +144,13 @@ impl Verifier {
     /// What becomes of a token whose key is not at hand. Only one that may be good is worth a
     /// fetch.
     #[cold]
-    fn without_key(&self, remote: &dyn Remote, token: &[u8], lack: Lack, now: u64) -> Judged {
+    pub(super) fn without_key(
+        &self,
+        remote: &dyn Remote,
+        token: &[u8],
+        lack: Lack,
+        now: u64,
+    ) -> Judged {
         let plausible = Plausible {
             types: self.types,
             issuer: self.rules.issuer.as_deref(),

@@ -18,6 +18,7 @@ pub struct Provider {
     pub issuer: String,
     port: u16,
     process: Option<Child>,
+    settings: Vec<(&'static str, String)>,
     client: HttpClient,
 }
 
@@ -28,10 +29,10 @@ fn folder() -> Option<&'static Path> {
 }
 
 fn install() -> Option<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/provider");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/provider");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("provider");
     if !source.is_dir() {
-        eprintln!("skipped: the shared provider is not here");
+        eprintln!("skipped: the provider is not here");
         return None;
     }
     fs::create_dir_all(&folder).unwrap();
@@ -70,8 +71,23 @@ impl Provider {
             issuer: format!("http://127.0.0.1:{port}"),
             port,
             process: None,
+            settings: Vec::new(),
             client: HttpClient::new().unwrap(),
         })
+    }
+
+    /// Sets a variable of its environment, before it is started.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((name, value.into()));
+        self
+    }
+
+    /// Ends it; it can be started again.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 
     pub async fn up(&mut self) {
@@ -80,6 +96,7 @@ impl Provider {
             .current_dir(folder().unwrap())
             .env("PORT", self.port.to_string())
             .env("NODE_NO_WARNINGS", "1")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -141,9 +158,6 @@ impl Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.stop();
     }
 }

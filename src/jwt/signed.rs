@@ -1,0 +1,111 @@
+//! Tokens that a login is told: their signature is this room's matter, their claims are judged
+//! by the login (OpenID Connect Core section 3.1.3.7, Back-Channel Logout section 2.6).
+
+use super::{
+    Algorithm, Jwt, JwtBuilder, KeysUnavailable, TokenError,
+    compact::Compact,
+    header::{Header, Types},
+    source::{Source, Waiting},
+    verifier::{FETCHES, Judged, Lack, Verifier},
+};
+use crate::{
+    Identity, Rejection, clock,
+    json::{Members, Object, Value},
+};
+
+/// What kind of token is expected (RFC 8725 section 3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `typ` is `JWT`, or there is none.
+    Id,
+    /// `typ` may also be `logout+jwt`.
+    Logout,
+}
+
+/// A payload that the issuer has signed, and nothing else is known of it.
+pub(crate) struct Signed {
+    pub(crate) payload: Object,
+    pub(crate) algorithm: Algorithm,
+}
+
+enum Failed {
+    Refused(Rejection),
+    Fetch(Waiting),
+}
+
+impl JwtBuilder {
+    /// For [`Jwt::signed`] alone.
+    pub(crate) fn of_logins(mut self) -> Self {
+        self.types = Some(Types::Login);
+        self.without_cache()
+    }
+}
+
+impl Jwt {
+    /// The payload of a token with a good signature; its keys are fetched first where that helps.
+    pub(crate) async fn signed(&self, token: &str, kind: Kind) -> Result<Signed, Rejection> {
+        for _ in 0..=FETCHES {
+            match self.0.signed(token.as_bytes(), kind) {
+                Ok(signed) => return Ok(signed),
+                Err(Failed::Refused(rejection)) => return Err(rejection),
+                Err(Failed::Fetch(waiting)) => waiting.await,
+            }
+        }
+        Err(KeysUnavailable.into_rejection())
+    }
+
+    /// Judges claims by what the verifier was built for: `iss`, `aud`, `exp`, `nbf`, `iat`, and a
+    /// subject.
+    pub(crate) fn judge_claims(&self, payload: Object) -> Result<Identity, TokenError> {
+        let now = clock::now(&*self.0.clock);
+        self.0
+            .rules
+            .identity(payload, now, None)
+            .map(|(identity, _)| identity)
+    }
+}
+
+impl Verifier {
+    fn signed(&self, token: &[u8], kind: Kind) -> Result<Signed, Failed> {
+        let now = clock::now(&*self.clock);
+        let lack = match self.keys.current(now) {
+            None => Lack::Set,
+            Some(_) => match self.payload(token, kind) {
+                Err(TokenError::UnknownKey) => Lack::Key,
+                result => {
+                    return result.map_err(|error| Failed::Refused(error.into_rejection()));
+                }
+            },
+        };
+        let judged = match &self.keys {
+            Source::Fixed(_) => Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
+            Source::Remote(remote) => self.without_key(&**remote, token, lack, now),
+        };
+        Err(match judged {
+            Judged::Fetch(waiting) => Failed::Fetch(waiting),
+            Judged::Done(Err(rejection)) => Failed::Refused(rejection),
+            // Without a key nothing passes.
+            Judged::Done(Ok(_)) => Failed::Refused(TokenError::UnknownKey.into_rejection()),
+        })
+    }
+
+    fn payload(&self, token: &[u8], kind: Kind) -> Result<Signed, TokenError> {
+        let token = Compact::split(token, self.max_token_bytes)?;
+        let algorithm = {
+            let (text, mut members) = (token.header()?, Vec::new());
+            let header = Members::read(&text, &mut members).map_err(|_| TokenError::Header)?;
+            let typ = header.named("typ").and_then(Value::as_str);
+            let is_id = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+            if kind == Kind::Id && !is_id {
+                return Err(TokenError::Type);
+            }
+            Header::read(header, self.types)?.algorithm
+        };
+        self.check_signature(&self.keys.snapshot(), &token)?;
+        let payload = Object::parse(token.payload(0)?, Vec::new());
+        Ok(Signed {
+            payload: payload.map_err(|_| TokenError::Payload)?,
+            algorithm,
+        })
+    }
+}

@@ -1,0 +1,265 @@
+//! From what is configured to a [`Login`], or to what is wrong with it.
+
+use super::{
+    Client, Inner, Login, LoginBuilder, Paths,
+    builder::ByHand,
+    provider::{Endpoints, Provider},
+    refresh::Flights,
+    return_to::Returns,
+    seal::Sealer,
+};
+use crate::{
+    ConfigError, fetch::Guard, jwks::RemoteKeys, jwt::Jwt, place::CrossSite, rejection::is_token,
+};
+use http::Uri;
+use std::{sync::Arc, time::Duration};
+use url::{Host, Url};
+
+/// Beyond this a leeway is a mistake.
+const MAX_LEEWAY: Duration = Duration::from_secs(3600);
+
+/// Beyond this a session is a mistake.
+const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+
+impl LoginBuilder {
+    /// Builds the login. Nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// If there is no client, redirect URI or secret; if a URL is none, is not `https` (a
+    /// redirect URI on loopback may be `http`), or not in its normal form; if a path is none, or
+    /// two are one; if the cookie's name does not begin with `__Host-`; if a duration is 0 or too
+    /// long; if what takes a store has none; if the issuer has no place for metadata and there
+    /// are no endpoints; if a parameter is one that the login sets itself; if there is no HTTP
+    /// client.
+    pub fn build(mut self) -> Result<Login, ConfigError> {
+        self.check()?;
+        let refuse = ConfigError::new;
+        let client = self
+            .client
+            .take()
+            .filter(|client| !client.id.is_empty())
+            .ok_or_else(|| {
+                refuse("a login needs this application's id: call `client_basic`, `client_post` or `public_client`")
+            })?;
+        let redirect_uri = self
+            .redirect_uri
+            .take()
+            .ok_or_else(|| refuse("a login needs a redirect URI: call `redirect_uri`"))?;
+        let base = redirect(&redirect_uri)?;
+        let paths = self.paths(&base)?;
+        let own = [&paths.login, &paths.callback, &paths.logout];
+        let own = own.into_iter().chain(&paths.by_provider).cloned();
+        let mut returns = Returns::new(base.clone(), own.collect());
+        for origin in &self.allowed {
+            returns.allow(origin)?;
+        }
+        let lands = |path: &str| {
+            let landed = returns.check(path);
+            landed.ok_or_else(|| ConfigError::new(format!("{path:?} is no place to end at")))
+        };
+        let (after_login, after_logout) = (lands(&self.after_login)?, lands(&self.after_logout)?);
+        let mut cross_site = CrossSite::default();
+        cross_site.trust(&base.origin().ascii_serialization());
+        let guard = Guard::new(self.fetch.clone(), self.allow_http)?;
+        let fixed = self.hand.endpoints(&guard)?;
+        let jwt = self.jwt(&client)?;
+        if fixed
+            .as_ref()
+            .is_some_and(|fixed| fixed.user_info.is_none())
+            && !self.openid
+        {
+            return Err(refuse("without OpenID a login needs a user-info endpoint"));
+        }
+        let provider = Provider::new(Arc::clone(&self.issuer), fixed, guard.clone());
+        for url in provider.urls() {
+            guard.check(url).map_err(|error| {
+                ConfigError::new(format!("{url} cannot be asked for metadata")).with_source(error)
+            })?;
+        }
+        if provider.urls().is_empty() && self.hand.authorization.is_none() {
+            return Err(refuse("the issuer is no URL that metadata could be at"));
+        }
+        let sealer = |purpose| Sealer::new(&self.secrets, purpose, &self.issuer, &client.id);
+        if self.openid {
+            self.request.scopes.retain(|scope| scope != "openid");
+            self.request.scopes.insert(0, "openid".to_owned());
+        }
+        Ok(Login(Arc::new(Inner {
+            pending: sealer("login")?,
+            sessions: sealer("session")?,
+            stored: sealer("stored session")?,
+            client,
+            redirect_uri,
+            paths,
+            returns,
+            after_login,
+            after_logout,
+            post_logout: self.post_logout,
+            cross_site,
+            request: self.request,
+            customize: self.customize,
+            provider,
+            jwt,
+            just_now: format!("{}-just-now", self.cookie),
+            cookie: self.cookie,
+            lifetime: self.lifetime.as_secs(),
+            refresh_before: self.refresh_before.as_secs(),
+            leeway: self.leeway.as_secs(),
+            subject: self.subject,
+            roles: self.roles,
+            scopes: self.scopes,
+            store: self.store,
+            in_store: self.in_store,
+            on_login: self.on_login,
+            flights: Flights::default(),
+            issuer: self.issuer,
+            clock: self.clock,
+        })))
+    }
+
+    /// Who verifies ID tokens.
+    fn jwt(&mut self, client: &Client) -> Result<Option<Jwt>, ConfigError> {
+        if !self.openid {
+            return Ok(None);
+        }
+        let keys = self.keys.take().unwrap_or_else(|| {
+            let mut keys = RemoteKeys::discover();
+            if let Some(fetch) = &self.fetch {
+                keys = keys.client(Arc::clone(fetch));
+            }
+            if self.allow_http {
+                keys = keys.dangerous_allow_http();
+            }
+            keys.into()
+        });
+        let clock = Arc::clone(&self.clock);
+        let jwt = Jwt::issuer(Arc::clone(&self.issuer))
+            .audience(client.id.as_str())
+            .keys(keys)
+            .leeway(self.leeway)
+            .clock(move || clock.now())
+            .of_logins()
+            .build()?;
+        Ok(Some(jwt))
+    }
+
+    fn paths(&self, base: &Url) -> Result<Paths, ConfigError> {
+        let callback = self.callback_path.as_deref().unwrap_or(base.path());
+        let paths = Paths {
+            login: self.login_path.clone(),
+            callback: callback.to_owned(),
+            logout: self.logout_path.clone(),
+            by_provider: self.by_provider.clone(),
+        };
+        let mut all = vec![&paths.login, &paths.callback, &paths.logout];
+        all.extend(&paths.by_provider);
+        for (i, path) in all.iter().enumerate() {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+            if !path.starts_with('/') || path.contains("//") || !path.bytes().all(is_plain) {
+                return Err(ConfigError::new(format!("{path:?} is no plain path")));
+            }
+            if all.iter().take(i).any(|other| other == path) {
+                return Err(ConfigError::new(format!("{path:?} cannot be two things")));
+            }
+        }
+        Ok(paths)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |message: &'static str| Err(ConfigError::new(message));
+        if self.issuer.is_empty() {
+            return refuse("an issuer is not empty");
+        }
+        if !self.cookie.starts_with("__Host-") || !is_token(&self.cookie) {
+            return refuse("the name of a session's cookie begins with \"__Host-\"");
+        }
+        if self.lifetime < Duration::from_secs(1) || self.lifetime > MAX_LIFETIME {
+            return refuse("a session lasts between a second and a year");
+        }
+        if self.leeway > MAX_LEEWAY || self.refresh_before > MAX_LIFETIME {
+            return refuse("a leeway is at most an hour, and what is refreshed lasts a year");
+        }
+        if self.store.is_none() && (self.in_store || self.by_provider.is_some()) {
+            return refuse("sessions in a store, and log-out by the provider, take a store");
+        }
+        if self.by_provider.is_some() && !self.openid {
+            return refuse("log-out by the provider takes OpenID");
+        }
+        if self.on_login.is_some() && self.in_store {
+            return refuse("either sessions of this login or `on_login`");
+        }
+        let paths = [&self.subject, &self.roles, &self.scopes];
+        let mut paths = paths.into_iter().flatten();
+        if paths.any(|path| path.names().next().is_none()) {
+            return refuse("the path of a claim has at least one name");
+        }
+        self.request.check()
+    }
+}
+
+impl ByHand {
+    fn endpoints(&self, guard: &Guard) -> Result<Option<Endpoints>, ConfigError> {
+        let (authorization, token) = match (&self.authorization, &self.token) {
+            (None, None) => return Ok(None),
+            (Some(authorization), Some(token)) => (authorization, token),
+            _ => {
+                return Err(ConfigError::new(
+                    "by hand an authorization endpoint and a token endpoint belong together",
+                ));
+            }
+        };
+        let uri = |text: &String| {
+            let bad = || ConfigError::new(format!("{text:?} is no URL that may be asked"));
+            let uri: Uri = text.parse().map_err(|error| bad().with_source(error))?;
+            guard
+                .check(&uri)
+                .map_err(|error| bad().with_source(error))?;
+            Ok(uri)
+        };
+        let url = |text: &String| {
+            uri(text)?;
+            Url::parse(text)
+                .map_err(|error| ConfigError::new(format!("{text:?} is no URL")).with_source(error))
+        };
+        Ok(Some(Endpoints {
+            authorization: url(authorization)?,
+            token: uri(token)?,
+            user_info: self.user_info.as_ref().map(uri).transpose()?,
+            revocation: self.revocation.as_ref().map(uri).transpose()?,
+            end_session: self.end_session.as_ref().map(url).transpose()?,
+            names_itself: self.names_itself,
+        }))
+    }
+}
+
+/// A redirect URI: `https`, or `http` on loopback (RFC 8252 section 7.3).
+fn redirect(text: &str) -> Result<Url, ConfigError> {
+    let refuse =
+        |why: &'static str| Err(ConfigError::new(format!("the redirect URI {text:?} {why}")));
+    let Ok(url) = Url::parse(text) else {
+        return refuse("is no URL");
+    };
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback => {}
+        _ => return refuse("is not https"),
+    }
+    if url.as_str() != text {
+        return refuse("is not in its normal form");
+    }
+    if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return refuse("has a fragment or a user");
+    }
+    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    if !url.host_str().unwrap_or_default().bytes().all(is_host_byte) {
+        return refuse("has a strange host");
+    }
+    Ok(url)
+}

@@ -1,0 +1,77 @@
+//! Who this application is to the provider.
+
+use super::form::Body;
+use base64_simd::STANDARD;
+use http::{HeaderValue, Request, header::AUTHORIZATION};
+use url::form_urlencoded::byte_serialize;
+use zeroize::Zeroizing;
+
+/// The client, and how it proves to be it.
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) method: Method,
+}
+
+pub(super) enum Method {
+    /// A public client: PKCE is all that ties a code to it.
+    Public,
+    /// `client_secret_basic`.
+    Basic(Zeroizing<String>),
+    /// `client_secret_post`.
+    Post(Zeroizing<String>),
+}
+
+impl Client {
+    /// What goes into the form.
+    pub(super) fn fill(&self, form: &mut Body) {
+        match &self.method {
+            Method::Basic(_) => {}
+            Method::Public => form.push("client_id", &self.id),
+            Method::Post(secret) => {
+                form.push("client_id", &self.id);
+                form.push("client_secret", secret);
+            }
+        }
+    }
+
+    /// What goes into the head. Id and secret are form-encoded first (RFC 6749 section 2.3.1), so
+    /// that a colon in the id does not end it.
+    pub(super) fn sign<B>(&self, request: &mut Request<B>) {
+        let Method::Basic(secret) = &self.method else {
+            return;
+        };
+        let mut pair = Zeroizing::new(String::new());
+        pair.extend(byte_serialize(self.id.as_bytes()));
+        pair.push(':');
+        pair.extend(byte_serialize(secret.as_bytes()));
+        let encoded = Zeroizing::new(STANDARD.encode_to_string(pair.as_bytes()));
+        let value = Zeroizing::new(format!("Basic {}", *encoded));
+        // Base64 is visible ASCII.
+        if let Ok(mut field) = HeaderValue::from_str(&value) {
+            field.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, field);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_and_secret_are_form_encoded_before_they_are_joined() {
+        let secret = "s3c:r+t%41 &=/~\"".to_owned();
+        let client = Client {
+            id: "odd:client+id%20/e".into(),
+            method: Method::Basic(secret.into()),
+        };
+        let mut request = Request::new(());
+        client.sign(&mut request);
+        let field = request.headers()[AUTHORIZATION].to_str().unwrap();
+        let decoded = STANDARD.decode_to_vec(field.strip_prefix("Basic ").unwrap());
+        assert_eq!(
+            String::from_utf8(decoded.unwrap()).unwrap(),
+            "odd%3Aclient%2Bid%2520%2Fe:s3c%3Ar%2Bt%2541+%26%3D%2F%7E%22"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! `/logout`, and log-out by the provider.
+//!
+//! 1. A log-out is a `POST`, or a `GET` that the browser says comes from this site
+//!    (`Sec-Fetch-Site`): another site cannot log anybody out.
+//! 2. The session's cookies are taken back. With a store the session is over on every server, also
+//!    for whoever has a copy of its cookie.
+//! 3. The refresh token is revoked at the provider (RFC 7009), or the access token where there is
+//!    none, as far as the provider can be reached.
+//! 4. The browser goes on to the provider's own log-out, where there is one (OpenID Connect
+//!    RP-Initiated Logout section 2), or back to the application.
+//! 5. A logout token that the provider posts (Back-Channel Logout section 2.5) ends the sessions
+//!    that it names. It takes a store.
+
+use super::{
+    Inner, LoginError, cookies,
+    form::Form,
+    id_token, page, pending,
+    sessions::{Mark, key},
+};
+use crate::Rejection;
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue, Method, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+    request::Parts,
+};
+use std::time::Duration;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+pub(super) async fn logout(
+    inner: &Inner,
+    head: &Parts,
+    set: &mut Vec<HeaderValue>,
+) -> Result<Response<Bytes>, Rejection> {
+    if head.method == Method::POST {
+        inner.cross_site.check(head)?;
+    } else {
+        let mut sites = head.headers.get_all(SEC_FETCH_SITE).iter();
+        let is_own = |site: &HeaderValue| site == "same-origin" || site == "none";
+        if !sites.next().is_some_and(is_own) || sites.next().is_some() {
+            return Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"));
+        }
+    }
+    let count = cookies::count(&head.headers, &inner.cookie);
+    set.extend(cookies::clear_joined(&inner.cookie, count));
+    set.extend(cookies::clear(&inner.just_now));
+    set.extend(pending::clear_all(inner, &head.headers));
+    let session = match inner.carried(&head.headers) {
+        // One that is over already needs no end.
+        Some(carried) => match inner.load(carried).await {
+            Ok(session) => Some(session),
+            Err(rejection) if rejection.kind() == crate::RejectionKind::Unavailable => {
+                return Err(rejection);
+            }
+            Err(_) => None,
+        },
+        None => None,
+    };
+    let Some(session) = session else {
+        return page::see_other(&inner.after_logout);
+    };
+    inner.end(Mark::Session(&session.id)).await?;
+    let (token, kind) = match session.tokens.refresh_token() {
+        Some(token) => (token, "refresh_token"),
+        None => (session.tokens.access_token(), "access_token"),
+    };
+    if let Err(error) = inner.provider.revoke(&inner.client, token, kind).await {
+        super::log::not_revoked(&inner.issuer, &error);
+    }
+    let endpoints = inner.provider.endpoints().await;
+    let end = endpoints
+        .ok()
+        .and_then(|endpoints| endpoints.end_session.clone());
+    let (Some(mut end), Some(hint)) = (end, session.tokens.id_token()) else {
+        return page::see_other(&inner.after_logout);
+    };
+    {
+        let mut query = end.query_pairs_mut();
+        query.append_pair("id_token_hint", hint);
+        query.append_pair("client_id", &inner.client.id);
+        if let Some(uri) = &inner.post_logout {
+            query.append_pair("post_logout_redirect_uri", uri);
+        }
+    }
+    page::see_other(end.as_str())
+}
+
+/// Back-Channel Logout sections 2.5 to 2.8.
+pub(super) async fn by_provider(
+    inner: &Inner,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Response<Bytes>, Rejection> {
+    let (Some(store), Some(jwt)) = (&inner.store, &inner.jwt) else {
+        return Err(LoginError::Request.into());
+    };
+    let kind = head.headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(LoginError::Request.into());
+    }
+    let form = Form::read(body)?;
+    let token = form.one("logout_token")?.ok_or(LoginError::Request)?;
+    let (client, leeway) = (&inner.client.id, inner.leeway);
+    let token =
+        id_token::verify_logout(jwt, token, &inner.issuer, client, leeway, inner.now()).await?;
+    let seen = key(inner, "logout", &token.id);
+    if store
+        .read(&[&seen])
+        .await?
+        .values
+        .into_iter()
+        .flatten()
+        .next()
+        .is_some()
+    {
+        return Err(LoginError::LogoutToken("it was used before").into());
+    }
+    // Marked first: a token whose mark was not kept may come again.
+    match (&token.session, &token.subject) {
+        (Some(session), _) => inner.end(Mark::ProvidersSession(session)).await?,
+        (None, Some(subject)) => inner.end(Mark::Subject(subject)).await?,
+        (None, None) => {}
+    }
+    let lifetime = id_token::LOGOUT_AGE.saturating_add(leeway.saturating_mul(2));
+    store
+        .put(&seen, b"1", Duration::from_secs(lifetime))
+        .await?;
+    let mut response = Response::new(Bytes::new());
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    Ok(response)
+}

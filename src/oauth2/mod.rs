@@ -1,0 +1,254 @@
+//! Signing in with an identity provider: OAuth 2.0 and OpenID Connect.
+//!
+//! A [`Login`] is two things: a [`LoginLayer`] that answers `/login`, `/callback` and `/logout`
+//! and passes everything else on, and a [`SessionScheme`] by which an
+//! [`AuthLayer`](crate::AuthLayer) behind it knows who has logged in.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use axum::{Router, routing::get};
+//! use tower_auth::{AuthLayer, ConfigError, Identity};
+//! use tower_auth::oauth2::{Login, Secret};
+//!
+//! # fn app(
+//! #     client_secret: &str,
+//! #     secret: &str,
+//! #     client: impl tower_auth::fetch::Fetch,
+//! # ) -> Result<Router, ConfigError> {
+//! let login = Login::builder("https://login.example.com/")
+//!     .client_basic("shop", client_secret)
+//!     .redirect_uri("https://shop.example.com/callback")
+//!     .secret(Secret::new(secret)?)
+//!     .scope("profile offline_access")
+//!     .roles_at("roles")
+//! #   .fetch_with(tower_auth::fetch::fetch_fn(|_| async { Err::<http::Response<bytes::Bytes>, _>("") }))
+//!     .build()?;
+//!
+//! let app = Router::new()
+//!     .route("/me", get(|identity: Identity| async move { identity.subject().to_owned() }))
+//!     .layer(AuthLayer::new(login.session())) // or login.session().or(Bearer::new(jwt))
+//!     .layer(login.layer()); // the outermost
+//! # Ok(app)
+//! # }
+//! # }
+//! ```
+//!
+//! # A login
+//!
+//! 1. A browser that navigates and is refused with 401 is sent to `/login?return_to=…`; a call of
+//!    an API keeps its 401. A link may lead there, too. `return_to` passes an allow-list: paths of
+//!    this application, and [origins](LoginBuilder::allow_return_to) that are named. Anything else
+//!    is 400.
+//! 2. `/login` sends the browser to the provider: authorization code (RFC 6749 section 4.1) with
+//!    `state`, PKCE by S256 (RFC 7636) and `nonce`, always all of them, and the redirect URI as it
+//!    is configured. What it needs to remember is in a cookie of its own, for ten minutes, so that
+//!    any server of a fleet takes the callback, and several tabs can sign in at once: five at
+//!    most, then the oldest is given up.
+//! 3. `/callback` takes the answer: `state` by that cookie, `iss` (RFC 9207), then the code is
+//!    exchanged with the verifier of PKCE and the client's own credentials.
+//! 4. The ID token is verified by this crate's own verifier: signature, `iss`, `aud`, `azp`,
+//!    `nonce`, `exp`, `iat`, `at_hash`, and `auth_time` where an age was asked for (OpenID Connect
+//!    Core section 3.1.3.7). Without OpenID the user-info endpoint says who it is.
+//! 5. There is a new session, whatever the browser had before, and the browser is sent on.
+//! 6. Sessions are cookies that hold the tokens, encrypted (in up to four, 14 KB), or are
+//!    [in a store](LoginBuilder::sessions_in_store). Tokens are refreshed before they end, once,
+//!    however many requests of a page come at a time.
+//! 7. `/logout` ends the session, revokes the refresh token (RFC 7009) and goes on to the
+//!    provider's own log-out. It takes a `POST`, or a `GET` of this very site.
+//!
+//! # Cookies
+//!
+//! All are `__Host-`, `Secure`, `HttpOnly` and `SameSite=Lax`, encrypted by XChaCha20-Poly1305
+//! under keys derived (HKDF-SHA-256) from the [`Secret`], bound to what they are for, their name
+//! and their time, and end by what is written inside of them. Browsers take `Secure` cookies from
+//! `http://localhost`, too. One holds nothing: that a login has ended within the last ten seconds,
+//! so that a user whom the application refuses is not sent round in circles.
+//!
+//! # What a store adds
+//!
+//! Without [`store`](LoginBuilder::store) servers share nothing but the secret. Then
+//!
+//! * that a code is used once is up to the provider. A callback that is sent again, with its
+//!   cookie, gets as far as the token endpoint, and is refused there;
+//! * a copy of a session's cookie lives on after log-out, until the session's end;
+//! * two servers may refresh at the same time, which a provider that rotates refresh tokens may
+//!   take for a theft.
+//!
+//! With one a `state` comes back once, log-out is for every copy, one server refreshes, and the
+//! provider can [log users out](LoginBuilder::backchannel_logout_path). Marks of ended sessions
+//! are as durable as the store: one that forgets early lets sessions in cookies live on, and ends
+//! those that it holds itself.
+//!
+//! # Refusals
+//!
+//! The provider's own words reach neither users nor logs: its error codes are looked up in a list.
+//!
+//! | | |
+//! |---|---|
+//! | a strange, old, replayed or mixed-up callback | 400 |
+//! | a code or ID token that is not good; `login_required` and the like | 401 |
+//! | `access_denied` | 403 |
+//! | the provider cannot be reached, or does not know this client | 503 |
+//!
+//! A browser gets a small page, everybody else `application/problem+json`. The source of the
+//! [`Rejection`](crate::Rejection) is a [`LoginError`].
+//!
+//! # What is not here
+//!
+//! ID tokens that are signed with the client's secret (HS256), encrypted ones, and
+//! `response_mode=form_post`, whose callback comes without `SameSite=Lax` cookies.
+
+mod build;
+mod builder;
+mod callback;
+mod client;
+mod cookies;
+mod error;
+mod fields;
+mod form;
+mod id_token;
+mod layer;
+mod log;
+mod login;
+mod logout;
+mod page;
+mod pending;
+mod provider;
+mod refresh;
+mod request;
+mod return_to;
+mod scheme;
+mod seal;
+mod secret;
+mod session;
+mod sessions;
+mod tokens;
+
+pub use builder::LoginBuilder;
+use client::Client;
+pub use error::LoginError;
+pub use layer::{LoginFuture, LoginLayer, LoginService};
+pub use request::AuthRequest;
+pub use scheme::SessionScheme;
+pub use secret::Secret;
+pub use tokens::{ProviderToken, Tokens};
+
+use crate::{
+    ClaimPath, Clock, ConfigError, Identity, Verdict, jwt::Jwt, place::CrossSite, store::ShortLived,
+};
+use http::{HeaderMap, request::Parts};
+use provider::Provider;
+use refresh::Flights;
+use return_to::Returns;
+use seal::Sealer;
+use std::{fmt, sync::Arc};
+
+/// Signs users in with one provider. Cloning is cheap.
+///
+/// See the [module](self) for what happens when.
+#[derive(Clone)]
+pub struct Login(Arc<Inner>);
+
+impl Login {
+    /// A login with this provider, by its issuer: letter by letter, a slash at its end counts.
+    /// Its endpoints and keys are discovered, unless they are given.
+    pub fn builder(issuer: impl Into<Arc<str>>) -> LoginBuilder {
+        LoginBuilder::new(issuer.into())
+    }
+
+    /// The layer that answers the login's own paths. It belongs outside of the
+    /// [`AuthLayer`](crate::AuthLayer).
+    #[must_use]
+    pub fn layer(&self) -> LoginLayer {
+        LoginLayer(Arc::clone(&self.0))
+    }
+
+    /// The scheme that knows who has logged in.
+    #[must_use]
+    pub fn session(&self) -> SessionScheme {
+        SessionScheme::new(Arc::clone(&self.0))
+    }
+
+    /// Asks the provider where its endpoints are, so that what is configured wrongly fails at
+    /// start-up. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the provider's metadata cannot be had now, or is that of another issuer.
+    pub async fn connect(&self) -> Result<(), ConfigError> {
+        let endpoints = self.0.provider.endpoints().await;
+        endpoints.map(drop).map_err(|error| {
+            ConfigError::new(format!("cannot sign in with {}", self.0.issuer)).with_source(error)
+        })
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("issuer", &self.0.issuer)
+            .field("redirect_uri", &self.0.redirect_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a login has brought, for [`LoginBuilder::on_login`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoggedIn {
+    /// Who it is: the provider is the issuer, and the claims are those of the ID token.
+    pub identity: Identity,
+    /// The provider's tokens.
+    pub tokens: Tokens,
+}
+
+type Hook = dyn Fn(LoggedIn) -> Verdict<HeaderMap> + Send + Sync;
+type Customize = dyn Fn(&Parts, AuthRequest) -> AuthRequest + Send + Sync;
+
+/// The paths that a login answers.
+#[derive(Debug)]
+struct Paths {
+    login: String,
+    callback: String,
+    logout: String,
+    /// For logout tokens.
+    by_provider: Option<String>,
+}
+
+/// What layer and scheme share.
+struct Inner {
+    issuer: Arc<str>,
+    client: Client,
+    redirect_uri: String,
+    paths: Paths,
+    returns: Returns,
+    after_login: String,
+    after_logout: String,
+    post_logout: Option<String>,
+    cross_site: CrossSite,
+    request: AuthRequest,
+    customize: Option<Box<Customize>>,
+    provider: Provider,
+    /// `None` without OpenID.
+    jwt: Option<Jwt>,
+    pending: Sealer,
+    sessions: Sealer,
+    /// For what is in the store.
+    stored: Sealer,
+    /// The name of the session's cookie.
+    cookie: String,
+    /// The name of the cookie that says that a login has just ended.
+    just_now: String,
+    /// In seconds, and so are the next two.
+    lifetime: u64,
+    refresh_before: u64,
+    leeway: u64,
+    subject: Option<ClaimPath>,
+    roles: Option<ClaimPath>,
+    scopes: Option<ClaimPath>,
+    store: Option<Arc<dyn ShortLived>>,
+    in_store: bool,
+    on_login: Option<Box<Hook>>,
+    flights: Flights,
+    clock: Arc<dyn Clock>,
+}

@@ -1,0 +1,164 @@
+//! Logins under way: one sealed cookie each, so that any server of a fleet takes the callback, and
+//! several tabs can sign in at once.
+
+use super::{AuthRequest, Inner, LoginError, cookies, fields, seal, tokens::Hidden};
+use crate::{Rejection, clock};
+use base64_simd::URL_SAFE_NO_PAD;
+use constant_time_eq::constant_time_eq;
+use http::{HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
+use std::cmp::Reverse;
+
+/// For how long a login may be under way, in seconds.
+pub(super) const LIFETIME: u64 = 600;
+
+/// How many logins one browser may have under way.
+const MAX: usize = 5;
+
+/// One login under way.
+pub(super) struct Pending {
+    pub(super) state: String,
+    pub(super) nonce: String,
+    /// PKCE's (RFC 7636 section 4.1).
+    pub(super) verifier: Hidden,
+    /// Checked already.
+    pub(super) return_to: String,
+    pub(super) max_age: Option<u64>,
+    /// Separated by spaces.
+    pub(super) resources: String,
+}
+
+impl Pending {
+    pub(super) fn new(return_to: String, request: &AuthRequest) -> Result<Self, Rejection> {
+        Ok(Self {
+            state: seal::random_text()?,
+            nonce: seal::random_text()?,
+            verifier: Hidden::new(seal::random_text()?),
+            return_to,
+            max_age: request.max_age,
+            resources: request.resources.join(" "),
+        })
+    }
+
+    /// RFC 7636 section 4.2.
+    pub(super) fn challenge(&self) -> String {
+        challenge(&self.verifier.0)
+    }
+
+    /// The cookie, and the end of those that are too many.
+    pub(super) fn cookies(
+        &self,
+        inner: &Inner,
+        headers: &HeaderMap,
+    ) -> Result<Vec<HeaderValue>, Rejection> {
+        let now = clock::now(&*inner.clock);
+        let name = name(inner, &self.state);
+        let max_age = self.max_age.map(u64::to_be_bytes);
+        let plain = fields::write(&[
+            self.state.as_bytes(),
+            self.nonce.as_bytes(),
+            self.verifier.0.as_bytes(),
+            self.return_to.as_bytes(),
+            max_age.as_ref().map_or(&[], |seconds| seconds),
+            self.resources.as_bytes(),
+        ]);
+        let until = now.saturating_add(LIFETIME);
+        let sealed = inner.pending.seal(&name, &plain, now, until)?;
+        let mut set = old(inner, headers, now);
+        set.extend(cookies::set(&name, &sealed, LIFETIME));
+        Ok(set)
+    }
+
+    /// The login that this state belongs to, and its cookie's end.
+    pub(super) fn take(
+        inner: &Inner,
+        headers: &HeaderMap,
+        state: &str,
+    ) -> Result<(Self, Option<HeaderValue>), LoginError> {
+        let now = clock::now(&*inner.clock);
+        let name = name(inner, state);
+        let value = cookies::one(headers, &name).ok_or(LoginError::State)?;
+        let opened = inner.pending.open(&name, value, now);
+        let opened = opened.ok_or(LoginError::State)?;
+        let pending = Self::read(&opened.plain).ok_or(LoginError::State)?;
+        match constant_time_eq(pending.state.as_bytes(), state.as_bytes()) {
+            true => Ok((pending, cookies::clear(&name))),
+            false => Err(LoginError::State),
+        }
+    }
+
+    fn read(plain: &[u8]) -> Option<Self> {
+        let [state, nonce, verifier, return_to, max_age, resources] = fields::read(plain)?;
+        Some(Self {
+            state: fields::text(state)?.to_owned(),
+            nonce: fields::text(nonce)?.to_owned(),
+            verifier: Hidden::new(fields::text(verifier)?),
+            return_to: fields::text(return_to)?.to_owned(),
+            max_age: match max_age {
+                [] => None,
+                seconds => Some(fields::number(seconds)?),
+            },
+            resources: fields::text(resources)?.to_owned(),
+        })
+    }
+}
+
+fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode_to_string(Sha256::digest(verifier))
+}
+
+fn prefix(inner: &Inner) -> String {
+    format!("{}-login-", inner.cookie)
+}
+
+/// Named after the state, without telling it.
+fn name(inner: &Inner, state: &str) -> String {
+    let digest = URL_SAFE_NO_PAD.encode_to_string(Sha256::digest(state));
+    format!("{}{}", prefix(inner), digest.get(..16).unwrap_or_default())
+}
+
+/// Takes back what is over, and the oldest ones, so that there is room for one more.
+fn old(inner: &Inner, headers: &HeaderMap, now: u64) -> Vec<HeaderValue> {
+    let prefix = prefix(inner);
+    let mut known: Vec<_> = cookies::all(headers)
+        .filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)))
+        .filter(|(name, _)| name.starts_with(&prefix) && crate::rejection::is_token(name))
+        .map(|(name, value)| {
+            let opened = inner.pending.open(name, value, now);
+            (Reverse(opened.map_or(0, |opened| opened.made)), name)
+        })
+        .collect();
+    known.sort_unstable();
+    // What does not open sorts last, and was made in 1970.
+    let is_over =
+        |(i, (made, _)): &(usize, &(Reverse<u64>, &str))| made.0 == 0 || i.saturating_add(1) >= MAX;
+    let over = known.iter().enumerate().filter(is_over);
+    over.take(32)
+        .filter_map(|(_, (_, name))| cookies::clear(name))
+        .collect()
+}
+
+/// The end of every login under way that the browser knows of.
+pub(super) fn clear_all(inner: &Inner, headers: &HeaderMap) -> Vec<HeaderValue> {
+    let prefix = prefix(inner);
+    cookies::all(headers)
+        .filter_map(|(name, _)| std::str::from_utf8(name).ok())
+        .filter(|name| name.starts_with(&prefix) && crate::rejection::is_token(name))
+        .take(32)
+        .filter_map(cookies::clear)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7636 appendix B.
+    #[test]
+    fn a_challenge_is_that_of_the_rfc() {
+        assert_eq!(
+            challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
+    }
+}

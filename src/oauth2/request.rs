@@ -1,0 +1,202 @@
+//! [`AuthRequest`]: what the provider is asked for.
+
+use super::form::Form;
+use super::{LoginError, provider::Endpoints};
+use crate::ConfigError;
+use url::Url;
+
+/// What a login sets by itself, and nobody else.
+const RESERVED: [&str; 16] = [
+    "acr_values",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];
+
+/// The longest value that a query may bring, in bytes.
+const MAX_VALUE: usize = 512;
+
+/// What the provider is asked for with one login (RFC 6749 section 4.1.1, OpenID Connect Core
+/// section 3.1.2.1, RFC 8707). The login adds the rest: `state`, `nonce`, PKCE.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct AuthRequest {
+    pub(super) scopes: Vec<String>,
+    pub(super) resources: Vec<String>,
+    pub(super) prompt: Option<String>,
+    pub(super) login_hint: Option<String>,
+    /// In seconds.
+    pub(super) max_age: Option<u64>,
+    pub(super) acr_values: Option<String>,
+    pub(super) others: Vec<(String, String)>,
+}
+
+impl AuthRequest {
+    /// Asks for these scopes, too, separated by spaces.
+    pub fn scope(mut self, scopes: &str) -> Self {
+        for scope in scopes.split_ascii_whitespace() {
+            if !self.scopes.iter().any(|other| other == scope) {
+                self.scopes.push(scope.to_owned());
+            }
+        }
+        self
+    }
+
+    /// Asks for an access token that is for this API (RFC 8707).
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// Whether the user is asked: `none`, `login`, `consent`, `select_account`.
+    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.prompt = Some(prompt.into());
+        self
+    }
+
+    /// Who is about to sign in.
+    pub fn login_hint(mut self, hint: impl Into<String>) -> Self {
+        self.login_hint = Some(hint.into());
+        self
+    }
+
+    /// How long ago the user may have been authenticated, in seconds. The ID token then has to
+    /// say when that was.
+    pub fn max_age(mut self, seconds: u64) -> Self {
+        self.max_age = Some(seconds);
+        self
+    }
+
+    /// Which strengths of authentication are wished for, separated by spaces. What it was then
+    /// is the claim `acr`.
+    pub fn acr_values(mut self, values: impl Into<String>) -> Self {
+        self.acr_values = Some(values.into());
+        self
+    }
+
+    /// Any other parameter, such as `audience`, `ui_locales` or `domain_hint`. Those that the
+    /// login sets itself are left out.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.others.push((name.into(), value.into()));
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match self.others.iter().any(|(name, _)| is_reserved(name)) {
+            true => Err(ConfigError::new(
+                "a parameter that the login sets itself has a method of its own, or none",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// With what the browser's query asks for, where nothing is configured. It can only ask for
+    /// more care than that: not for other scopes or resources, and for no greater age.
+    pub(super) fn with_query(mut self, query: &Form<'_>) -> Result<Self, LoginError> {
+        let value = |name| match query.one(name)? {
+            Some(value) if value.len() > MAX_VALUE || value.contains(char::is_control) => {
+                Err(LoginError::Request)
+            }
+            value => Ok(value.map(str::to_owned)),
+        };
+        if let Some(prompt) = value("prompt")? {
+            self.prompt.get_or_insert(prompt);
+        }
+        if let Some(hint) = value("login_hint")? {
+            self.login_hint.get_or_insert(hint);
+        }
+        if let Some(values) = value("acr_values")? {
+            self.acr_values.get_or_insert(values);
+        }
+        if let Some(max_age) = value("max_age")? {
+            let max_age: u32 = max_age.parse().map_err(|_| LoginError::Request)?;
+            let most = self.max_age.unwrap_or(u64::MAX);
+            self.max_age = Some(most.min(max_age.into()));
+        }
+        Ok(self)
+    }
+
+    /// Where the browser is sent.
+    pub(super) fn url(&self, endpoints: &Endpoints, set: &[(&str, &str)]) -> Url {
+        let mut url = endpoints.authorization.clone();
+        {
+            // A query that the endpoint has already is kept (RFC 6749 section 3.1).
+            let mut query = url.query_pairs_mut();
+            query.append_pair("response_type", "code");
+            query.extend_pairs(set);
+            if !self.scopes.is_empty() {
+                query.append_pair("scope", &self.scopes.join(" "));
+            }
+            for resource in &self.resources {
+                query.append_pair("resource", resource);
+            }
+            let max_age = self.max_age.map(|seconds| seconds.to_string());
+            for (name, value) in [
+                ("prompt", &self.prompt),
+                ("login_hint", &self.login_hint),
+                ("max_age", &max_age),
+                ("acr_values", &self.acr_values),
+            ] {
+                if let Some(value) = value {
+                    query.append_pair(name, value);
+                }
+            }
+            for (name, value) in &self.others {
+                if !is_reserved(name) {
+                    query.append_pair(name, value);
+                }
+            }
+        }
+        url
+    }
+}
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_can_ask_for_more_care_only() {
+        let ask = |request: AuthRequest, query: &str| {
+            request.with_query(&Form::read(query.as_bytes()).unwrap())
+        };
+        let query = "prompt=none&login_hint=bob&max_age=900&acr_values=gold&scope=admin&resource=x";
+        let asked = ask(AuthRequest::default(), query).unwrap();
+        assert_eq!(asked.prompt.as_deref(), Some("none"));
+        assert_eq!(asked.login_hint.as_deref(), Some("bob"));
+        assert_eq!(asked.acr_values.as_deref(), Some("gold"));
+        assert_eq!(asked.max_age, Some(900));
+        assert!(asked.scopes.is_empty() && asked.resources.is_empty());
+        let strict = AuthRequest::default().prompt("login").max_age(60);
+        let asked = ask(strict.clone(), query).unwrap();
+        assert_eq!(
+            (asked.prompt.as_deref(), asked.max_age),
+            (Some("login"), Some(60))
+        );
+        assert_eq!(ask(strict, "max_age=5").unwrap().max_age, Some(5));
+        for bad in [
+            "max_age=-1",
+            "max_age=x",
+            "prompt=a%0Ab",
+            "prompt=a&prompt=b",
+        ] {
+            assert!(ask(AuthRequest::default(), bad).is_err(), "{bad}");
+        }
+    }
+}

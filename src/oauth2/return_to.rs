@@ -1,0 +1,236 @@
+//! Where a browser may be sent after a login: an allow-list, so that nobody's link leads from
+//! here to a page of theirs (RFC 9700 section 4.11).
+//!
+//! 1. At most 2,048 characters of visible ASCII, without a backslash: browsers read it as a
+//!    slash, and drop tabs and line breaks.
+//! 2. A path, which begins with one slash, and not with two. It is read as browsers do (WHATWG
+//!    URL): afterwards its origin is that of this application, and its path, with dot segments
+//!    gone, still does not begin with two slashes, encoded or not.
+//! 3. It is none of the paths that the login itself answers.
+//! 4. A whole URL only if its origin is one that was allowed by name.
+
+use crate::ConfigError;
+use url::{Origin, Url};
+
+const MAX: usize = 2048;
+
+/// Where it is allowed to go.
+pub(super) struct Returns {
+    /// This application.
+    base: Url,
+    allowed: Vec<Origin>,
+    /// The login's own paths.
+    own: Vec<String>,
+}
+
+impl Returns {
+    pub(super) fn new(base: Url, own: Vec<String>) -> Self {
+        Self {
+            base,
+            allowed: Vec::new(),
+            own,
+        }
+    }
+
+    /// Allows an origin, such as `https://app.example.com`.
+    pub(super) fn allow(&mut self, origin: &str) -> Result<(), ConfigError> {
+        let url = Url::parse(origin).ok();
+        let is_origin = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.origin().ascii_serialization() == origin.trim_end_matches('/')
+        };
+        match url.filter(is_origin) {
+            Some(url) => {
+                self.allowed.push(url.origin());
+                Ok(())
+            }
+            None => Err(ConfigError::new(format!(
+                "{origin:?} is no origin such as \"https://app.example.com\""
+            ))),
+        }
+    }
+
+    /// Where to go, as it may stand in `Location`; `None` if that is not allowed.
+    pub(super) fn check(&self, wanted: &str) -> Option<String> {
+        let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+        if wanted.len() > MAX || !wanted.bytes().all(is_visible) {
+            return None;
+        }
+        if !wanted.starts_with('/') {
+            let url = Url::parse(wanted).ok()?;
+            let is_plain = url.username().is_empty() && url.password().is_none();
+            let is_allowed = is_plain && self.allowed.contains(&url.origin());
+            return is_allowed.then(|| url.into());
+        }
+        if wanted.starts_with("//") {
+            return None;
+        }
+        let url = self.base.join(wanted).ok()?;
+        if url.origin() != self.base.origin() || !is_plain_path(url.path()) {
+            return None;
+        }
+        if self.own.iter().any(|own| own == url.path()) {
+            return None;
+        }
+        url.as_str()
+            .strip_prefix(&self.base.origin().ascii_serialization())
+            .map(str::to_owned)
+    }
+}
+
+/// Whether servers that decode, join or redirect by a path are not led elsewhere by it.
+fn is_plain_path(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let Some(rest) = lower.strip_prefix('/') else {
+        return false;
+    };
+    let is_slash = ["/", "%2f", "%5c", "\\"]
+        .iter()
+        .any(|slash| rest.starts_with(slash));
+    // C0 controls and DEL, encoded.
+    let mut escapes = lower.split('%').skip(1);
+    let has_control =
+        escapes.any(|escape| matches!(escape.as_bytes(), [b'0' | b'1', ..] | [b'7', b'f', ..]));
+    !is_slash && !has_control
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn returns() -> Returns {
+        let base = Url::parse("https://app.example.com/callback").unwrap();
+        let own = ["/login", "/callback", "/logout"].map(str::to_owned);
+        Returns::new(base, own.into())
+    }
+
+    #[test]
+    fn a_path_of_this_application_is_allowed() {
+        for (wanted, expected) in [
+            ("/", "/"),
+            ("/a/b?c=d&e=/f//g#h", "/a/b?c=d&e=/f//g#h"),
+            ("/a/../b", "/b"),
+            (
+                "/a?next=https://evil.example/",
+                "/a?next=https://evil.example/",
+            ),
+            ("/@evil.example", "/@evil.example"),
+            ("/:80", "/:80"),
+            ("/caf%C3%A9/a%2Fb", "/caf%C3%A9/a%2Fb"),
+            ("/loginx", "/loginx"),
+        ] {
+            assert_eq!(returns().check(wanted).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn nothing_leads_elsewhere() {
+        for wanted in [
+            "",
+            "a",
+            "?a",
+            "#a",
+            ".",
+            "..",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "\\/evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "\t//evil.example",
+            " //evil.example",
+            "/ /evil.example",
+            "/%2f/evil.example",
+            "/%2Fevil.example",
+            "/%5Cevil.example",
+            "/%5c%5cevil.example",
+            "/.//evil.example",
+            "/..//evil.example",
+            "/a/..//evil.example",
+            "/%2e//evil.example",
+            "/%2e%2e//evil",
+            "/./%2Fevil.example",
+            "/%09/evil.example",
+            "/%0d%0aset-cookie:a=b",
+            "/%00",
+            "/%7f",
+            "https://evil.example/",
+            "https:evil.example",
+            "https:/evil.example",
+            "http://a",
+            "https://app.example.com",
+            "https://app.example.com@evil.example/",
+            "javascript:x",
+            "data:text/html,x",
+            "/login",
+            "/callback",
+            "/logout",
+            "/login?return_to=/",
+            "/a/../login",
+            "/\u{2f}/evil",
+            "/\u{ff0f}evil.example",
+            "/é",
+        ] {
+            assert_eq!(returns().check(wanted), None, "{wanted:?}");
+        }
+        let long = format!("/{}", "a".repeat(MAX));
+        assert_eq!(returns().check(&long), None);
+    }
+
+    #[test]
+    fn another_origin_is_allowed_by_name_only() {
+        let mut returns = returns();
+        returns.allow("https://other.example").unwrap();
+        returns.allow("https://port.example:8443/").unwrap();
+        for (wanted, expected) in [
+            ("https://other.example/x?y#z", "https://other.example/x?y#z"),
+            ("https://port.example:8443/", "https://port.example:8443/"),
+        ] {
+            assert_eq!(returns.check(wanted).as_deref(), Some(expected));
+        }
+        for wanted in [
+            "http://other.example/",
+            "https://other.example.evil/",
+            "https://other.example:1/",
+            "https://port.example/",
+            "https://user@other.example/",
+            "//other.example/",
+            "https://other.example\\@evil.example/",
+            "https://app.example.com/",
+        ] {
+            assert_eq!(returns.check(wanted), None, "{wanted:?}");
+        }
+        for none in ["", "other.example", "https://a/b", "ftp://a", "https://u@a"] {
+            assert!(returns.allow(none).is_err(), "{none}");
+        }
+    }
+
+    proptest! {
+        /// By the oracle that browsers are specified by.
+        #[test]
+        fn no_return_url_leaves_the_allow_list(
+            wanted in r"[/\\.%2fF5cCeE0d9a@:?#\t\n -]{0,12}(//)?(evil\.example)?[/?#a]{0,3}"
+        ) {
+            let base = Url::parse("https://app.example.com/x/callback").unwrap();
+            if let Some(location) = returns().check(&wanted) {
+                let url = base.join(&location).unwrap();
+                prop_assert_eq!(url.origin(), base.origin(), "{}", location);
+                prop_assert!(location.starts_with('/') && !location.starts_with("//"));
+                // Once more, as a server would that decodes and redirects.
+                let decoded = location.replace("%2F", "/").replace("%2f", "/");
+                let decoded = decoded.replace("%5C", "\\").replace("%5c", "\\");
+                prop_assert_eq!(base.join(&decoded).unwrap().origin(), base.origin());
+            }
+        }
+
+        #[test]
+        fn any_text_is_checked_without_a_panic(wanted: String) {
+            if let Some(location) = returns().check(&wanted) {
+                prop_assert!(http::HeaderValue::try_from(location).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Tokens of the provider: as they are answered, and as handlers get them.
+
+use super::{LoginError, provider::object};
+use crate::{
+    claims::date::{self, Round},
+    clock,
+    json::Value,
+};
+use std::{fmt, sync::Arc, time::SystemTime};
+use zeroize::Zeroizing;
+
+/// A text that is wiped. `Debug` shows its length only.
+#[derive(Clone, Default)]
+pub(super) struct Hidden(pub(super) Zeroizing<String>);
+
+impl Hidden {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// What the provider has issued. `Debug` shows no token, and all are wiped.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    pub(super) access: Hidden,
+    pub(super) refresh: Option<Hidden>,
+    pub(super) id: Option<Hidden>,
+    /// In seconds since 1970.
+    pub(super) expires_at: Option<u64>,
+}
+
+impl Tokens {
+    /// The access token, for the provider's APIs.
+    #[must_use]
+    pub fn access_token(&self) -> &str {
+        &self.access.0
+    }
+
+    /// The refresh token, if there is one.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&str> {
+        self.refresh.as_ref().map(|token| token.0.as_str())
+    }
+
+    /// The ID token, which has been verified.
+    #[must_use]
+    pub fn id_token(&self) -> Option<&str> {
+        self.id.as_ref().map(|token| token.0.as_str())
+    }
+
+    /// When the access token ends, if the provider said so.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at.map(clock::at)
+    }
+
+    /// Reads an answer of the token endpoint (RFC 6749 section 5.1).
+    pub(super) fn read(answer: &[u8], now: u64) -> Result<Self, LoginError> {
+        let bad = |why: &'static str| LoginError::provider(why);
+        let answer = object(answer).ok_or_else(|| bad("the tokens are no JSON object"))?;
+        let token = |name| match answer.named(name) {
+            None => Ok(None),
+            Some(value) if value.is_null() => Ok(None),
+            Some(value) => match value.as_str() {
+                // What stands in a header field; RFC 6749 appendix A.12 has nothing else, either.
+                Some(text) if is_visible(&text) => Ok(Some(Hidden::new(text))),
+                _ => Err(bad("a token is not a text of visible ASCII")),
+            },
+        };
+        let access = token("access_token")?.ok_or_else(|| bad("there is no access token"))?;
+        let kind = answer.named("token_type").and_then(Value::as_str);
+        // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
+        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
+            return Err(bad("the access token is no bearer token"));
+        }
+        let lifetime = match answer.named("expires_in") {
+            None => None,
+            Some(value) if value.is_null() => None,
+            // Some send it as a text.
+            Some(value) => match value.as_str() {
+                Some(text) => text.parse().ok(),
+                None => date::read(value, Round::Down),
+            },
+        };
+        Ok(Self {
+            access,
+            refresh: token("refresh_token")?,
+            id: token("id_token")?,
+            expires_at: lifetime
+                .map(|seconds: u64| now.saturating_add(seconds).min(clock::LAST_SECOND)),
+        })
+    }
+}
+
+fn is_visible(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The provider's access token of whoever is calling, for handlers that call its APIs. It is in
+/// the request's extensions behind an [`AuthLayer`](crate::AuthLayer) whose
+/// [session scheme](super::Login::session) has let the request pass, unless it has ended.
+///
+/// `Debug` does not show it.
+#[derive(Clone)]
+pub struct ProviderToken(pub(super) Arc<Tokens>);
+
+impl ProviderToken {
+    /// The token, for `Authorization: Bearer`. Never to be logged, or sent to a browser.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.access_token()
+    }
+
+    /// When it ends, if the provider said so. It is refreshed before that, with the next request.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.0.expires_at()
+    }
+}
+
+impl fmt::Debug for ProviderToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProviderToken({} bytes)", self.expose().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(answer: &str) -> Option<Tokens> {
+        Tokens::read(answer.as_bytes(), 1000).ok()
+    }
+
+    #[test]
+    fn an_answer_of_the_token_endpoint_is_read() {
+        let tokens = read(
+            r#"{"access_token":"a","token_type":"bearer","expires_in":60,"refresh_token":"r","id_token":"i","scope":"x"}"#,
+        )
+        .unwrap();
+        assert_eq!(tokens.access_token(), "a");
+        assert_eq!(tokens.refresh_token(), Some("r"));
+        assert_eq!(tokens.id_token(), Some("i"));
+        assert_eq!(tokens.expires_at, Some(1060));
+        let text = format!("{tokens:?} {:?}", ProviderToken(Arc::new(tokens.clone())));
+        assert!(!text.contains('"'), "{text}");
+        let tokens = read(r#"{"access_token":"a","token_type":"Bearer","expires_in":"60"}"#);
+        assert_eq!(tokens.unwrap().expires_at, Some(1060));
+        let tokens = read(r#"{"access_token":"a","token_type":"Bearer","refresh_token":null}"#);
+        assert_eq!(tokens.unwrap().expires_at, None);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused() {
+        for junk in [
+            "",
+            "[]",
+            "{}",
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"a","token_type":"DPoP"}"#,
+            r#"{"access_token":"","token_type":"Bearer"}"#,
+            r#"{"access_token":7,"token_type":"Bearer"}"#,
+            r#"{"access_token":"a\r\nb","token_type":"Bearer"}"#,
+            r#"{"access_token":"a","token_type":"Bearer","access_token":"b"}"#,
+            r#"{"access_token":"a","token_type":"Bearer","id_token":7}"#,
+        ] {
+            assert!(read(junk).is_none(), "{junk}");
+        }
+    }
+}

@@ -1,0 +1,1124 @@
+//! A provider that a test scripts: answers that no certified provider gives.
+#![cfg(feature = "oauth2")]
+
+mod common;
+#[path = "common/events.rs"]
+mod events;
+
+use axum::{Extension, Router, routing::get};
+use bytes::Bytes;
+use common::signer::Signer;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tower::ServiceExt;
+use tower_auth::{
+    AuthLayer, Identity, Rejection, RejectionKind, Verdict,
+    fetch::{FetchError, FetchErrorKind, fetch_fn},
+    oauth2::{LoggedIn, Login, LoginBuilder, LoginError, ProviderToken, Secret},
+    store::{MemoryStore, Read, ShortLived},
+};
+use url::Url;
+
+const ISSUER: &str = "https://login.example";
+const APP: &str = "https://app.example.com";
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// What the provider answers with; a test changes it.
+struct Script {
+    metadata: Value,
+    signer: Signer,
+    /// Changes the claims of ID tokens; `null` removes one.
+    claims: Value,
+    /// Replaces members of the answer of the token endpoint.
+    tokens: Value,
+    status: u16,
+    user_info: Value,
+    asked: Vec<(String, String)>,
+}
+
+#[derive(Clone)]
+struct Op(Arc<Mutex<Script>>);
+
+fn merge(mut base: Value, changes: &Value) -> Value {
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        match value {
+            Value::Null => drop(base.as_object_mut().unwrap().remove(name)),
+            value => base[name] = value.clone(),
+        }
+    }
+    base
+}
+
+impl Op {
+    fn new() -> Self {
+        let url = |path: &str| format!("{ISSUER}{path}");
+        Self(Arc::new(Mutex::new(Script {
+            metadata: json!({
+                "issuer": ISSUER,
+                "jwks_uri": url("/jwks"),
+                "authorization_endpoint": url("/auth?tenant=1"),
+                "token_endpoint": url("/token"),
+                "userinfo_endpoint": url("/me"),
+                "revocation_endpoint": url("/revoke"),
+                "end_session_endpoint": url("/end"),
+            }),
+            signer: Signer::new("a"),
+            claims: json!({}),
+            tokens: json!({}),
+            status: 200,
+            user_info: json!({ "id": 42, "login": "octo" }),
+            asked: Vec::new(),
+        })))
+    }
+
+    fn script<T>(&self, f: impl FnOnce(&mut Script) -> T) -> T {
+        f(&mut self.0.lock().unwrap())
+    }
+
+    fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let mut script = self.0.lock().unwrap();
+        let path = request.uri().path().to_owned();
+        let body = String::from_utf8(request.body().to_vec()).unwrap();
+        script.asked.push((path.clone(), body));
+        let (status, body) = match path.as_str() {
+            "/.well-known/openid-configuration" => (200, script.metadata.clone()),
+            "/jwks" => (200, json!({ "keys": [script.signer.jwk()] })),
+            "/token" => (script.status, self.tokens(&script)),
+            "/me" => (200, script.user_info.clone()),
+            "/revoke" => (200, json!({})),
+            _ => (404, json!({})),
+        };
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response
+    }
+
+    fn tokens(&self, script: &Script) -> Value {
+        let claims = json!({
+            "iss": ISSUER, "sub": "alice", "aud": "app", "exp": now() + 600, "iat": now(),
+        });
+        let claims = merge(claims, &script.claims);
+        let tokens = json!({
+            "access_token": "provider-token",
+            "token_type": "Bearer",
+            "expires_in": 3600,
+            "refresh_token": "provider-refresh",
+            "id_token": script.signer.sign(&claims),
+        });
+        merge(tokens, &script.tokens)
+    }
+
+    fn builder(&self) -> LoginBuilder {
+        let op = self.clone();
+        Login::builder(ISSUER)
+            .client_basic("app", "app-secret")
+            .redirect_uri(format!("{APP}/callback"))
+            .secret(Secret::new([1; 32]).unwrap())
+            .fetch_with(fetch_fn(move |request: Request<Bytes>| {
+                let answer = op.answer(&request);
+                async move { Ok::<_, FetchError>(answer) }
+            }))
+    }
+
+    fn asked(&self, path: &str) -> Vec<String> {
+        let script = self.0.lock().unwrap();
+        let asked = script.asked.iter().filter(|(other, _)| other == path);
+        asked.map(|(_, body)| body.clone()).collect()
+    }
+}
+
+/// An application, and a browser in front of it.
+#[derive(Clone)]
+struct Site {
+    op: Op,
+    app: Router,
+    cookies: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+    rejection: Option<Rejection>,
+}
+
+impl Answer {
+    fn location(&self) -> String {
+        self.headers[header::LOCATION].to_str().unwrap().to_owned()
+    }
+
+    /// Why it was refused, as logs see it.
+    fn why(&self) -> String {
+        let rejection = self
+            .rejection
+            .as_ref()
+            .unwrap_or_else(|| panic!("{self:?}"));
+        assert_eq!(rejection.status(), self.status);
+        let source = rejection.source().unwrap();
+        source.to_string()
+    }
+}
+
+async fn whoami(identity: Identity, token: Option<Extension<ProviderToken>>) -> String {
+    let token = token.map_or("none".to_owned(), |Extension(token)| {
+        token.expose().to_owned()
+    });
+    format!("{} {token}", identity.subject())
+}
+
+impl Site {
+    fn new(op: &Op, login: LoginBuilder) -> Self {
+        let login = login.build().unwrap();
+        let app = Router::new()
+            .route("/", get(whoami))
+            .route(
+                "/strong",
+                get(|| async { Rejection::insufficient_authentication() }),
+            )
+            .route("/own", get(|| async { StatusCode::UNAUTHORIZED }))
+            .layer(AuthLayer::new(login.session()))
+            .layer(login.layer());
+        Self {
+            op: op.clone(),
+            app,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(target);
+        let cookies = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies);
+        }
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(axum::body::Body::from(body.to_owned()))
+            .unwrap();
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        for field in parts.headers.get_all(header::SET_COOKIE) {
+            let (pair, rest) = field.to_str().unwrap().split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            match rest.contains("Max-Age=0;") {
+                true => drop(self.cookies.remove(name)),
+                false => drop(self.cookies.insert(name.to_owned(), value.to_owned())),
+            }
+        }
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+            rejection: parts.extensions.get().cloned(),
+        }
+    }
+
+    async fn get(&mut self, target: &str) -> Answer {
+        self.send("GET", target, &[], "").await
+    }
+
+    async fn visit(&mut self, target: &str) -> Answer {
+        let fields = [("accept", "text/html"), ("sec-fetch-mode", "navigate")];
+        self.send("GET", target, &fields, "").await
+    }
+
+    /// Where the browser is sent from `/login`, with the parameters.
+    async fn begin(&mut self, query: &str) -> BTreeMap<String, String> {
+        let answer = self.get(&format!("/login?{query}")).await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let url = Url::parse(&answer.location()).unwrap();
+        assert!(
+            url.as_str()
+                .starts_with("https://login.example/auth?tenant=1&")
+        );
+        url.query_pairs().into_owned().collect()
+    }
+
+    /// A login up to its end, whose ID token has the right nonce unless the test has its own.
+    async fn sign_in(&mut self) -> Answer {
+        let asked = self.begin("").await;
+        self.op.script(|script| {
+            if script.claims.get("nonce").is_none() {
+                let nonce = asked.get("nonce").cloned();
+                script.claims = merge(script.claims.clone(), &json!({ "nonce": nonce }));
+            }
+        });
+        let answer = self
+            .get(&format!("/callback?code=c&state={}", asked["state"]))
+            .await;
+        self.op.script(|script| script.claims = json!({}));
+        answer
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_what_the_specifications_say() {
+    let op = Op::new();
+    let mut site = Site::new(
+        &op,
+        op.builder()
+            .scope("profile")
+            .resource("https://api.example"),
+    );
+    let asked = site.begin("").await;
+    let mut names: Vec<_> = asked.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "client_id",
+            "code_challenge",
+            "code_challenge_method",
+            "nonce",
+            "redirect_uri",
+            "resource",
+            "response_type",
+            "scope",
+            "state",
+            "tenant",
+        ]
+    );
+    assert_eq!(asked["redirect_uri"], "https://app.example.com/callback");
+    let answer = site.sign_in().await;
+    assert_eq!((answer.status, answer.location().as_str()), (303, "/"));
+    let form = op.asked("/token").pop().unwrap();
+    let form: BTreeMap<_, _> = url::form_urlencoded::parse(form.as_bytes())
+        .into_owned()
+        .collect();
+    assert_eq!(form["grant_type"], "authorization_code");
+    assert_eq!(form["code"], "c");
+    assert_eq!(form["redirect_uri"], "https://app.example.com/callback");
+    assert_eq!(form["resource"], "https://api.example");
+    assert_eq!(form["code_verifier"].len(), 43);
+    // Credentials are in the head, and nowhere else.
+    assert!(!form.contains_key("client_secret") && !form.contains_key("client_id"));
+    assert_eq!(site.get("/").await.body, "alice provider-token");
+}
+
+#[tokio::test]
+async fn an_id_token_that_is_not_for_this_login_is_refused() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    for (claims, why) in [
+        (json!({ "nonce": "other" }), "nonce is another"),
+        (
+            json!({ "iss": "https://evil.example" }),
+            "issuer is another",
+        ),
+        (json!({ "aud": "other" }), "audience is another"),
+        (json!({ "aud": ["app", "other"] }), "several audiences"),
+        (json!({ "azp": "other" }), "azp is another"),
+        (json!({ "exp": now() - 600 }), "expired"),
+        (json!({ "exp": null }), "claim is missing"),
+        (json!({ "iat": null }), "no iat"),
+        (json!({ "sub": null }), "claim is missing"),
+        (json!({ "at_hash": "77QmUPtjPfzWtF2AnpK9RQ" }), "at_hash"),
+        (json!({ "cnf": { "jkt": "x" } }), "bound to a key"),
+        (json!({ "events": { EVENT: {} } }), "is an event"),
+    ] {
+        op.script(|script| script.claims = claims.clone());
+        let answer = site.sign_in().await;
+        assert_eq!(answer.status, 401, "{claims}");
+        assert!(answer.headers.contains_key("www-authenticate"));
+        let rejection = answer.rejection.unwrap();
+        let mut source = rejection.source();
+        let mut found = String::new();
+        while let Some(error) = source {
+            found += &format!("{error}; ");
+            source = error.source();
+        }
+        assert!(found.contains(why), "{claims}: {found}");
+        assert_eq!(site.get("/").await.status, 401, "{claims}");
+        // Not even a cookie of a session.
+        assert!(
+            site.cookies.keys().all(|name| !name.contains("session")),
+            "{claims}"
+        );
+    }
+    for tokens in [
+        json!({ "id_token": null }),
+        json!({ "id_token": "a.b.c" }),
+        json!({ "id_token": Signer::new("a").sign(&json!({ "iss": ISSUER })) }),
+    ] {
+        op.script(|script| script.tokens = tokens.clone());
+        assert_eq!(site.sign_in().await.status, 401, "{tokens}");
+    }
+    op.script(|script| script.tokens = json!({}));
+    assert_eq!(site.sign_in().await.status, 303);
+}
+
+#[tokio::test]
+async fn an_age_that_was_asked_for_is_checked() {
+    let op = Op::new();
+    let login = op.builder().max_age(Duration::from_secs(300));
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.begin("max_age=900").await["max_age"], "300");
+    assert_eq!(site.sign_in().await.status, 401);
+    op.script(|script| script.claims = json!({ "auth_time": now() - 1000 }));
+    assert_eq!(site.sign_in().await.status, 401);
+    op.script(|script| script.claims = json!({ "auth_time": now() - 100 }));
+    assert_eq!(site.sign_in().await.status, 303);
+}
+
+#[tokio::test]
+async fn issuers_are_not_mixed_up() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    let state = site.begin("").await["state"].clone();
+    let target = format!("/callback?code=c&state={state}&iss=https%3A%2F%2Fevil.example");
+    let answer = site.get(&target).await;
+    assert_eq!(
+        (answer.status, answer.why()),
+        (400, "the answer is of another issuer".into())
+    );
+    assert!(op.asked("/token").is_empty());
+    // One that promises to name itself, and does not.
+    let op = Op::new();
+    let promise = json!({ "authorization_response_iss_parameter_supported": true });
+    op.script(|script| script.metadata = merge(script.metadata.clone(), &promise));
+    let mut site = Site::new(&op, op.builder());
+    assert_eq!(site.sign_in().await.status, 400);
+    let state = site.begin("").await["state"].clone();
+    let target = format!("/callback?error=access_denied&state={state}");
+    assert_eq!(site.get(&target).await.status, 400);
+    // Metadata of somebody else.
+    let op = Op::new();
+    op.script(|script| script.metadata["issuer"] = json!("https://login.example/"));
+    let mut site = Site::new(&op, op.builder());
+    let answer = site.get("/login").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.why().contains("another issuer"));
+    // Endpoints that are not https.
+    let op = Op::new();
+    op.script(|script| script.metadata["token_endpoint"] = json!("http://login.example/token"));
+    assert_eq!(Site::new(&op, op.builder()).get("/login").await.status, 503);
+}
+
+#[tokio::test]
+async fn what_the_provider_says_is_never_passed_on() {
+    events::record();
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    for (error, status, kind) in [
+        ("access_denied", 403, RejectionKind::Forbidden),
+        ("login_required", 401, RejectionKind::Invalid),
+        ("interaction_required", 401, RejectionKind::Invalid),
+        ("temporarily_unavailable", 503, RejectionKind::Unavailable),
+        ("server_error", 503, RejectionKind::Unavailable),
+        ("<script>evil-code</script>", 401, RejectionKind::Invalid),
+    ] {
+        for html in [false, true] {
+            let state = site.begin("").await["state"].clone();
+            let error: String = url::form_urlencoded::byte_serialize(error.as_bytes()).collect();
+            let target =
+                format!("/callback?error={error}&error_description=evil-text&state={state}");
+            let fields = [("accept", if html { "text/html" } else { "*/*" })];
+            let answer = site.send("GET", &target, &fields, "").await;
+            assert_eq!(answer.status, status, "{error}");
+            assert_eq!(answer.rejection.as_ref().unwrap().kind(), kind);
+            let all = format!("{answer:?}");
+            assert!(!all.contains("evil"), "{all}");
+            let kind = answer.headers[header::CONTENT_TYPE].to_str().unwrap();
+            assert_eq!(kind.starts_with("text/html"), html);
+            assert_eq!(answer.headers["cache-control"], "no-store");
+        }
+    }
+    for (status, tokens, expected) in [
+        (
+            400,
+            json!({ "error": "invalid_grant", "error_description": "evil" }),
+            401,
+        ),
+        (
+            401,
+            json!({ "error": "invalid_client", "error_description": "evil" }),
+            503,
+        ),
+        (400, json!({ "error": "evil" }), 503),
+        (500, json!({ "error": "invalid_request" }), 503),
+        (200, json!({ "token_type": "evil" }), 503),
+        (200, json!({ "access_token": null }), 503),
+    ] {
+        op.script(|script| (script.status, script.tokens) = (status, tokens.clone()));
+        let answer = site.sign_in().await;
+        assert_eq!(answer.status, expected, "{tokens}");
+        assert!(!format!("{answer:?}").contains("evil"), "{answer:?}");
+    }
+    op.script(|script| (script.status, script.tokens) = (200, json!({})));
+    assert_eq!(site.sign_in().await.status, 303);
+    let lines = events::LINES.lock().unwrap().join("\n");
+    for secret in [
+        "evil",
+        "provider-token",
+        "provider-refresh",
+        "app-secret",
+        "code=c",
+    ] {
+        assert!(!lines.contains(secret), "{secret}: {lines}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_sent_elsewhere() {
+    let op = Op::new();
+    let login = op.builder().allow_return_to("https://other.example");
+    let mut site = Site::new(&op, login.after_login("/welcome"));
+    for bad in [
+        "//evil.example",
+        "%2F%2Fevil.example",
+        "/%5Cevil.example",
+        "/%09/evil.example",
+        "https://evil.example",
+        "https://other.example.evil/",
+        "/login",
+        "/callback?code=x",
+        "javascript:alert(1)",
+        "/%2F%2Fevil.example",
+        "/%252F/../%2Fevil.example&return_to=/",
+    ] {
+        let answer = site.get(&format!("/login?return_to={bad}")).await;
+        assert_eq!(answer.status, 400, "{bad}");
+    }
+    for (wanted, lands) in [
+        ("return_to=%2Fa%3Fb%3Dc", "/a?b=c"),
+        (
+            "return_to=https%3A%2F%2Fother.example%2Fx",
+            "https://other.example/x",
+        ),
+        ("return_to=", "/welcome"),
+        ("", "/welcome"),
+    ] {
+        let asked = site.begin(wanted).await;
+        op.script(|script| script.claims = json!({ "nonce": asked["nonce"] }));
+        let answer = site
+            .get(&format!("/callback?code=c&state={}", asked["state"]))
+            .await;
+        assert_eq!(answer.location(), lands);
+    }
+}
+
+#[tokio::test]
+async fn several_tabs_sign_in_at_once_and_too_many_give_up_the_oldest() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    let mut tabs = Vec::new();
+    for _ in 0..8 {
+        tabs.push(site.begin("").await);
+        assert!(site.cookies.len() <= 5, "{:?}", site.cookies.keys());
+    }
+    site.cookies
+        .insert("__Host-session-login-junk".into(), "junk".into());
+    tabs.push(site.begin("").await);
+    assert_eq!(site.cookies.len(), 5);
+    let mut good = 0;
+    for tab in &tabs {
+        op.script(|script| script.claims = json!({ "nonce": tab["nonce"] }));
+        let target = format!("/callback?code=c&state={}", tab["state"]);
+        good += u32::from(site.get(&target).await.status == 303);
+    }
+    assert_eq!(good, 5);
+    // The last one could finish, whatever became of the others.
+    let states = tabs
+        .iter()
+        .map(|tab| &tab["state"])
+        .collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(states.len(), tabs.len());
+}
+
+#[tokio::test]
+async fn a_login_has_ten_minutes_and_a_session_its_lifetime() {
+    let op = Op::new();
+    let hand = Arc::new(Mutex::new(SystemTime::now()));
+    let clock = Arc::clone(&hand);
+    let forward = |seconds| *hand.lock().unwrap() += Duration::from_secs(seconds);
+    let login = op.builder().clock(move || *clock.lock().unwrap());
+    let mut site = Site::new(&op, login.session_lifetime(Duration::from_secs(900)));
+    let asked = site.begin("").await;
+    forward(601);
+    let target = format!("/callback?code=c&state={}", asked["state"]);
+    assert_eq!(site.get(&target).await.status, 400);
+    op.script(|script| script.claims = json!({ "exp": now() + 10_000, "iat": now() }));
+    assert_eq!(site.sign_in().await.status, 303);
+    forward(899);
+    assert_eq!(site.get("/").await.status, 200);
+    forward(1);
+    let answer = site.get("/").await;
+    assert_eq!(answer.status, 401);
+    // Its cookie is taken back.
+    assert!(answer.headers.contains_key(header::SET_COOKIE));
+}
+
+#[tokio::test]
+async fn long_tokens_are_in_several_cookies_and_longer_ones_in_none() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    op.script(|script| script.tokens = json!({ "access_token": "t".repeat(7000) }));
+    assert_eq!(site.sign_in().await.status, 303);
+    let session = |site: &Site| {
+        let names = site
+            .cookies
+            .keys()
+            .filter(|name| !name.contains("just-now"));
+        names.cloned().collect::<Vec<_>>()
+    };
+    let three = ["__Host-session", "__Host-session.1", "__Host-session.2"];
+    assert_eq!(session(&site), three);
+    assert!(site.cookies.values().all(|value| value.len() <= 3600));
+    assert_eq!(site.get("/").await.status, 200);
+    // A shorter one takes the others back.
+    op.script(|script| script.tokens = json!({}));
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(session(&site), ["__Host-session"]);
+    op.script(|script| script.tokens = json!({ "access_token": "t".repeat(20_000) }));
+    let answer = site.sign_in().await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.why().contains("keep it in a store"));
+    // In a store they may be long.
+    let login = op.builder().store(MemoryStore::new()).sessions_in_store();
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(session(&site), ["__Host-session"]);
+    assert!(site.cookies["__Host-session"].len() < 250);
+    assert_eq!(site.get("/").await.body.len(), "alice ".len() + 20_000);
+}
+
+#[tokio::test]
+async fn without_openid_the_user_info_says_who_it_is() {
+    let op = Op::new();
+    let endpoints = |login: LoginBuilder| {
+        login
+            .without_openid()
+            .authorization_endpoint("https://login.example/auth?tenant=1")
+            .token_endpoint("https://login.example/token")
+    };
+    assert!(endpoints(op.builder()).build().is_err());
+    let login = endpoints(op.builder()).user_info_endpoint("https://login.example/me");
+    let mut site = Site::new(&op, login.subject_at("id"));
+    let asked = site.begin("").await;
+    assert!(!asked.contains_key("nonce") && !asked.contains_key("scope"));
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(site.get("/").await.body, "42 provider-token");
+    assert!(op.asked("/.well-known/openid-configuration").is_empty());
+    assert!(op.asked("/jwks").is_empty());
+    for user_info in [
+        json!({}),
+        json!({ "id": null }),
+        json!({ "id": "" }),
+        json!([42]),
+        json!({ "id": -1 }),
+    ] {
+        op.script(|script| script.user_info = user_info.clone());
+        assert_eq!(site.sign_in().await.status, 401, "{user_info}");
+    }
+}
+
+#[tokio::test]
+async fn an_application_may_do_with_a_login_what_it_wants() {
+    let op = Op::new();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let hook = Arc::clone(&seen);
+    let login = op.builder().on_login(move |login: LoggedIn| {
+        let seen = Arc::clone(&hook);
+        async move {
+            let subject = login.identity.subject().to_owned();
+            if login.identity.claim::<String>("email").is_none() {
+                return Err(Rejection::forbidden());
+            }
+            seen.lock()
+                .unwrap()
+                .push((subject, login.tokens.access_token().to_owned()));
+            assert!(!format!("{login:?}").contains("provider-"));
+            let mut fields = HeaderMap::new();
+            fields.append(header::SET_COOKIE, "own=1; Path=/".parse().unwrap());
+            Ok(fields)
+        }
+    });
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 403);
+    op.script(|script| script.claims = json!({ "email": "a@b" }));
+    let answer = site.sign_in().await;
+    assert_eq!((answer.status, answer.location().as_str()), (303, "/"));
+    assert_eq!(site.cookies["own"], "1");
+    assert!(!site.cookies.contains_key("__Host-session"));
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [("alice".to_owned(), "provider-token".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn only_a_browser_that_navigates_is_sent_to_the_login() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    for fields in [
+        vec![],
+        vec![("accept", "text/html")],
+        vec![
+            ("accept", "application/json"),
+            ("sec-fetch-mode", "navigate"),
+        ],
+        vec![("accept", "text/html"), ("sec-fetch-mode", "cors")],
+    ] {
+        assert_eq!(
+            site.send("GET", "/", &fields, "").await.status,
+            401,
+            "{fields:?}"
+        );
+    }
+    let browser = [("accept", "text/html"), ("sec-fetch-mode", "navigate")];
+    assert_eq!(site.send("POST", "/", &browser, "").await.status, 401);
+    let answer = site.visit("/?a=1").await;
+    assert_eq!(answer.location(), "/login?return_to=%2F%3Fa%3D1");
+    assert!(!answer.headers.contains_key("www-authenticate"));
+    assert!(answer.body.is_empty());
+    // Where nobody may return to, nobody is promised to.
+    assert_eq!(site.visit("//evil.example").await.location(), "/login");
+    assert_eq!(site.sign_in().await.status, 303);
+    // An application that refuses whoever has just logged in would have them go in circles.
+    assert_eq!(site.visit("/strong").await.status, 401);
+    site.cookies.remove("__Host-session-just-now");
+    assert_eq!(
+        site.visit("/strong").await.location(),
+        "/login?return_to=%2Fstrong&prompt=login"
+    );
+    // Not this crate's refusal.
+    assert_eq!(site.visit("/own").await.status, 401);
+    // A session that is over is taken back on the way.
+    site.cookies
+        .insert("__Host-session".into(), "1.junk".into());
+    assert_eq!(site.visit("/").await.status, 303);
+    assert!(!site.cookies.contains_key("__Host-session"));
+}
+
+#[tokio::test]
+async fn a_user_whom_the_application_refuses_keeps_the_session_and_is_told_so() {
+    let op = Op::new();
+    let login = op.builder().build().unwrap();
+    let mut site = Site::new(&op, op.builder());
+    site.app = Router::new()
+        .route("/", get(whoami))
+        .layer(AuthLayer::new(login.session()).load(|_: Identity| Ok(None::<u8>)))
+        .layer(login.layer());
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(site.visit("/").await.status, 401);
+    assert!(site.cookies.contains_key("__Host-session"));
+}
+
+#[tokio::test]
+async fn a_new_login_is_a_new_session() {
+    let op = Op::new();
+    let store = Arc::new(MemoryStore::new());
+    let login = op.builder().store(Arc::clone(&store)).sessions_in_store();
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 303);
+    let before = site.clone();
+    // A cookie that was planted becomes nobody's session.
+    op.script(|script| script.claims = json!({ "sub": "bob" }));
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(site.get("/").await.body, "bob provider-token");
+    assert_ne!(
+        site.cookies["__Host-session"],
+        before.cookies["__Host-session"]
+    );
+    assert_eq!(before.clone().get("/").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_log_out_by_the_provider_ends_what_it_names() {
+    let op = Op::new();
+    let login = op
+        .builder()
+        .store(MemoryStore::new())
+        .backchannel_logout_path("/ended");
+    let mut site = Site::new(&op, login);
+    let token = |op: &Op, changes: Value| {
+        let claims = json!({
+            "iss": ISSUER, "aud": "app", "iat": now(), "exp": now() + 100,
+            "jti": "1", "events": { EVENT: {} },
+        });
+        op.script(|script| script.signer.sign(&merge(claims, &changes)))
+    };
+    let session = |sub: &'static str, sid: &'static str| {
+        op.script(|script| script.claims = json!({ "sub": sub, "sid": sid }));
+        let mut site = site.clone();
+        async move {
+            assert_eq!(site.sign_in().await.status, 303);
+            site
+        }
+    };
+    let mut one = session("alice", "s1").await;
+    let mut two = session("alice", "s2").await;
+    let mut bob = session("bob", "s3").await;
+    let form = [(
+        "content-type",
+        "application/x-www-form-urlencoded; charset=utf-8",
+    )];
+    let evil = Signer::new("a").sign(&json!({ "iss": ISSUER, "sub": "alice" }));
+    for bad in [
+        token(&op, json!({ "sub": "alice", "nonce": "n" })),
+        token(&op, json!({ "sub": "alice", "events": null })),
+        token(&op, json!({ "sub": "alice", "aud": "other" })),
+        token(&op, json!({ "sub": "alice", "iat": now() - 1000 })),
+        token(&op, json!({})),
+        evil,
+        "x".into(),
+    ] {
+        let answer = site
+            .send("POST", "/ended", &form, &format!("logout_token={bad}"))
+            .await;
+        assert_eq!(answer.status, 400, "{bad}");
+    }
+    assert_eq!(one.get("/").await.status, 200);
+    let body = format!("logout_token={}", token(&op, json!({ "sid": "s1" })));
+    assert_eq!(site.send("POST", "/ended", &[], &body).await.status, 400);
+    let answer = site.send("POST", "/ended", &form, &body).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!(
+        (one.get("/").await.status, two.get("/").await.status),
+        (401, 200)
+    );
+    // It was used.
+    assert_eq!(site.send("POST", "/ended", &form, &body).await.status, 400);
+    let body = format!(
+        "logout_token={}",
+        token(&op, json!({ "sub": "alice", "jti": "2" }))
+    );
+    assert_eq!(site.send("POST", "/ended", &form, &body).await.status, 200);
+    assert_eq!(
+        (two.get("/").await.status, bob.get("/").await.status),
+        (401, 200)
+    );
+    let long = format!("logout_token={}", "x".repeat(70_000));
+    assert_eq!(site.send("POST", "/ended", &form, &long).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_id_token_of_a_refresh_is_of_the_same_user() {
+    let op = Op::new();
+    let login = op.builder().refresh_before(Duration::from_secs(7200));
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 303);
+    op.script(|script| script.claims = json!({ "sub": "bob" }));
+    let answer = site.get("/").await;
+    assert_eq!(answer.status, 401);
+    assert!(answer.why().contains("subject is another"), "{answer:?}");
+    assert!(!site.cookies.contains_key("__Host-session"));
+    // A provider that does not rotate, and sends no ID token.
+    let mut site = Site::new(&op, op.builder().refresh_before(Duration::from_secs(7200)));
+    op.script(|script| script.claims = json!({}));
+    assert_eq!(site.sign_in().await.status, 303);
+    op.script(|script| {
+        script.tokens = json!({
+            "id_token": null, "refresh_token": null, "access_token": "fresh",
+        });
+    });
+    assert_eq!(site.get("/").await.body, "alice fresh");
+    assert_eq!(site.get("/").await.body, "alice fresh");
+    let form = op.asked("/token").pop().unwrap();
+    assert_eq!(
+        form,
+        "grant_type=refresh_token&refresh_token=provider-refresh"
+    );
+}
+
+/// A store that can be unplugged.
+#[derive(Clone)]
+struct Plug(Arc<MemoryStore>, Arc<AtomicBool>);
+
+impl Plug {
+    fn or<T>(&self, f: impl FnOnce(&MemoryStore) -> Verdict<T>) -> Verdict<T> {
+        match self.1.load(Ordering::SeqCst) {
+            true => f(&self.0),
+            false => Verdict::ready(Err(Rejection::unavailable("the store is down"))),
+        }
+    }
+}
+
+impl ShortLived for Plug {
+    fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
+        assert!(key.starts_with("oauth2/") && key.bytes().all(|byte| byte.is_ascii_graphic()));
+        self.or(|store| store.add(key, value, lifetime))
+    }
+
+    fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
+        // Nothing readable is kept.
+        let text = String::from_utf8_lossy(value);
+        assert!(
+            !text.contains("provider-") && !text.contains("alice"),
+            "{text}"
+        );
+        self.or(|store| store.put(key, value, lifetime))
+    }
+
+    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+        self.or(|store| store.read(keys))
+    }
+
+    fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
+        self.or(|store| store.take(key))
+    }
+
+    fn count(&self, key: &str, window: Duration) -> Verdict<u64> {
+        self.or(|store| store.count(key, window))
+    }
+
+    fn begin_filling(&self) -> Verdict<String> {
+        self.or(ShortLived::begin_filling)
+    }
+
+    fn complete(&self, mark: &str) -> Verdict<bool> {
+        self.or(|store| store.complete(mark))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_is_503_and_lets_nobody_pass() {
+    for in_store in [false, true] {
+        let op = Op::new();
+        let plug = Plug(Arc::default(), Arc::new(AtomicBool::new(true)));
+        let mut login = op.builder().store(plug.clone());
+        if in_store {
+            login = login.sessions_in_store();
+        }
+        let mut site = Site::new(&op, login);
+        assert_eq!(site.sign_in().await.status, 303);
+        assert_eq!(site.get("/").await.status, 200);
+        plug.1.store(false, Ordering::SeqCst);
+        assert_eq!(site.get("/").await.status, 503);
+        // The session is not given up for that.
+        assert!(site.cookies.contains_key("__Host-session"));
+        assert_eq!(site.clone().sign_in().await.status, 503);
+        let answer = site.clone().send("POST", "/logout", &[], "").await;
+        assert_eq!(answer.status, 503);
+        plug.1.store(true, Ordering::SeqCst);
+        assert_eq!(site.get("/").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_never_answers_is_503() {
+    let op = Op::new();
+    let fetch =
+        fetch_fn(|_| async { Err::<Response<Bytes>, _>(FetchError::of(FetchErrorKind::TimedOut)) });
+    let mut site = Site::new(&op, op.builder().fetch_with(fetch));
+    let answer = site.get("/login").await;
+    assert_eq!(answer.status, 503);
+    let source = answer.rejection.as_ref().unwrap().source().unwrap();
+    assert!(matches!(
+        source.downcast_ref(),
+        Some(LoginError::Provider(_))
+    ));
+}
+
+#[tokio::test]
+async fn what_a_request_asks_for_may_depend_on_it() {
+    let op = Op::new();
+    let login = op.builder().customize(|head, request| {
+        assert_eq!(head.uri.path(), "/login");
+        let tenant = head.headers["x-tenant"].to_str().unwrap();
+        let request = request.param("state", "stolen").scope("orders");
+        request.resource(format!("https://{tenant}.example"))
+    });
+    let mut site = Site::new(&op, login.scope("profile"));
+    let fields = [("x-tenant", "t1")];
+    let answer = site.send("GET", "/login?prompt=login", &fields, "").await;
+    let url = Url::parse(&answer.location()).unwrap();
+    let asked: Vec<_> = url.query_pairs().into_owned().collect();
+    let all = |name: &str| {
+        let found = asked.iter().filter(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(all("scope"), ["openid profile orders"]);
+    assert_eq!(all("resource"), ["https://t1.example"]);
+    assert_eq!(all("prompt"), ["login"]);
+    // What the login sets itself is not for anybody else to set.
+    assert_eq!(all("state").len(), 1);
+    assert_ne!(all("state"), ["stolen"]);
+    op.script(|script| script.claims = json!({ "nonce": all("nonce")[0] }));
+    let answer = site
+        .get(&format!("/callback?code=c&state={}", all("state")[0]))
+        .await;
+    assert_eq!(answer.status, 303);
+    // The code is exchanged for the same.
+    let form = op.asked("/token").pop().unwrap();
+    assert!(
+        form.ends_with("&resource=https%3A%2F%2Ft1.example"),
+        "{form}"
+    );
+}
+
+#[tokio::test]
+async fn the_logins_own_paths_hold_nothing_of_the_service_behind() {
+    use tower::{Layer, Service, limit::ConcurrencyLimitLayer, service_fn};
+    let op = Op::new();
+    let slow = service_fn(|_: Request<axum::body::Body>| async {
+        Ok::<_, std::convert::Infallible>(Response::new(axum::body::Body::empty()))
+    });
+    let one = ConcurrencyLimitLayer::new(1).layer(slow);
+    let login = op.builder().build().unwrap();
+    let mut service = login.layer().layer(one);
+    let get = |target: &str| {
+        Request::get(target)
+            .body(axum::body::Body::empty())
+            .unwrap()
+    };
+    // Answers that are not polled yet.
+    let mut kept = Vec::new();
+    for target in ["/login", "/callback", "/logout"] {
+        let ready = tokio::time::timeout(Duration::from_secs(1), ServiceExt::ready(&mut service));
+        let future = ready.await.expect(target).unwrap().call(get(target));
+        kept.push(future);
+    }
+    let other = service.clone().oneshot(get("/"));
+    let answer = tokio::time::timeout(Duration::from_secs(1), other).await;
+    assert_eq!(answer.unwrap().unwrap().status(), 200);
+    assert_eq!(kept.pop().unwrap().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn another_subject_of_the_applications_own_changes_no_log_out() {
+    let op = Op::new();
+    let login = op
+        .builder()
+        .store(MemoryStore::new())
+        .backchannel_logout_path("/ended");
+    let mut site = Site::new(&op, login.subject_at("uid"));
+    op.script(|script| script.claims = json!({ "uid": 7 }));
+    assert_eq!(site.sign_in().await.status, 303);
+    assert_eq!(site.get("/").await.body, "7 provider-token");
+    let token = op.script(|script| {
+        script.signer.sign(&json!({
+            "iss": ISSUER, "aud": "app", "iat": now(), "exp": now() + 100, "sub": "alice",
+            "jti": "1", "events": { EVENT: {} },
+        }))
+    });
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("logout_token={token}");
+    assert_eq!(site.send("POST", "/ended", &form, &body).await.status, 200);
+    assert_eq!(site.get("/").await.status, 401);
+}
+
+#[test]
+fn what_is_configured_wrongly_fails_at_the_start() {
+    let op = Op::new();
+    let good = || op.builder();
+    assert!(good().build().is_ok());
+    let secret = || Secret::new([1; 32]).unwrap();
+    let bare = || {
+        Login::builder(ISSUER).fetch_with(fetch_fn(|_| async {
+            Err::<Response<Bytes>, _>(FetchError::of(FetchErrorKind::TimedOut))
+        }))
+    };
+    let uri = "https://app.example.com/callback";
+    assert!(
+        bare()
+            .public_client("a")
+            .redirect_uri(uri)
+            .secret(secret())
+            .build()
+            .is_ok()
+    );
+    assert!(bare().redirect_uri(uri).secret(secret()).build().is_err());
+    assert!(
+        bare()
+            .public_client("")
+            .redirect_uri(uri)
+            .secret(secret())
+            .build()
+            .is_err()
+    );
+    assert!(bare().public_client("a").secret(secret()).build().is_err());
+    assert!(bare().public_client("a").redirect_uri(uri).build().is_err());
+    assert!(Secret::new([1; 31]).is_err());
+    for uri in [
+        "",
+        "/callback",
+        "http://app.example.com/callback",
+        "https://app.example.com/callback#x",
+        "https://user@app.example.com/callback",
+        "https://app.example.com/a/../callback",
+        "https://APP.example.com/callback",
+        "https://app.example.com/call back",
+        "https://app.example.com/login",
+        "https://app.example.com/logout",
+        "http://127.0.0.1.evil.example/callback",
+        "http://localhost.evil.example/callback",
+    ] {
+        assert!(good().redirect_uri(uri).build().is_err(), "{uri}");
+    }
+    for uri in [
+        "http://127.0.0.1:3000/callback",
+        "http://[::1]/callback",
+        "http://localhost/callback",
+        "https://app.example.com/callback?x=y",
+    ] {
+        assert!(good().redirect_uri(uri).build().is_ok(), "{uri}");
+    }
+    for login in [
+        good().login_path("login"),
+        good().login_path("//login"),
+        good().login_path("/log in"),
+        good().login_path("/<b>"),
+        good().login_path("/logout"),
+        good().callback_path("/logout"),
+        good().cookie_name("session"),
+        good().cookie_name("__Host-a b"),
+        good().session_lifetime(Duration::ZERO),
+        good().leeway(Duration::from_secs(3601)),
+        good().sessions_in_store(),
+        good().backchannel_logout_path("/ended"),
+        good().after_login("https://evil.example/"),
+        good().after_login("/login"),
+        good().after_logout("//evil.example"),
+        good().allow_return_to("https://evil.example/path"),
+        good().param("state", "x"),
+        good().roles_at([""; 0]),
+        good().token_endpoint("https://login.example/token"),
+        Login::builder("").client_basic("a", "b"),
+        Login::builder("http://login.example").client_basic("a", "b"),
+    ] {
+        let shown = format!("{login:?}");
+        assert!(login.build().is_err(), "{shown}");
+        assert!(!shown.contains("app-secret"));
+    }
+    let login = good().build().unwrap();
+    let shown = format!(
+        "{login:?} {:?} {:?} {:?}",
+        login.layer(),
+        login.session(),
+        secret()
+    );
+    assert!(!shown.contains("app-secret"), "{shown}");
+}

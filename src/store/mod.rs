@@ -5,6 +5,18 @@
 //! | | accounts, API keys, tokens | short-lived state |
 //! |---|---|---|
 //! | [`MemoryStore`]: tests and small tools | yes | yes, bounded |
+#![cfg_attr(
+    feature = "sqlite",
+    doc = "| [`SqliteStore`]: one file, one machine (feature `sqlite`) | yes | yes |"
+)]
+#![cfg_attr(
+    feature = "postgres",
+    doc = "| [`PostgresStore`]: any number of servers (feature `postgres`) | yes | yes |"
+)]
+#![cfg_attr(
+    feature = "redis",
+    doc = "| [`RedisStore`]: any number of servers, read quickly (feature `redis`) | no | yes |"
+)]
 //!
 //! 1. A method answers with a [`Verdict`](crate::Verdict). Its only refusal is
 //!    [`Rejection::unavailable`](crate::Rejection::unavailable): the store cannot be reached, or not in

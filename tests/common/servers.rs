@@ -90,6 +90,10 @@ impl Redis {
         Some(String::from_utf8_lossy(&answer[..length]).into_owned())
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// As by `kill -9`.
     pub fn kill(&mut self) {
         self.child.kill().expect("redis-server is killed");

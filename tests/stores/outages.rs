@@ -419,3 +419,57 @@ async fn a_redis_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
         store.put("k", b"x", LONG).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_was_the_replica_of_another_is_not_complete() {
+    let (Some(one), Some(two)) = (Redis::start(), Redis::start()) else {
+        return;
+    };
+    let store = Arc::new(RedisStore::connect(&one.url).await.unwrap());
+    short_lived::is_complete_once_it_was_filled(&store).await;
+    let replicates = async |replica: &Redis, primary: &Redis| {
+        replica.command(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
+        let until = Instant::now() + Duration::from_secs(30);
+        while !replica
+            .command("INFO replication")
+            .contains("master_link_status:up")
+        {
+            assert!(Instant::now() < until, "no replication");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // The other has a copy of everything, and takes over; what is written to the first is lost.
+    replicates(&two, &one).await;
+    let other = RedisStore::connect(&two.url).await.unwrap();
+    let read = other.read(&["filled/1"]).await.unwrap();
+    assert_eq!(read.values, [Some(b"x".to_vec())]);
+    assert!(!read.complete);
+    two.command("REPLICAOF NO ONE");
+    store.put("lost", b"x", LONG).await.unwrap();
+    replicates(&one, &two).await;
+    one.command("REPLICAOF NO ONE");
+    // The same process as before, with the mark that it had, on a connection that never broke.
+    let until = Instant::now() + Duration::from_secs(5);
+    while recovers(|| store.read(&["lost"])).await.complete {
+        assert!(Instant::now() < until, "complete without what was lost");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    short_lived::is_complete_once_it_was_filled(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_begins_to_throw_values_out_is_refused() {
+    let Some(server) = Redis::start() else {
+        return;
+    };
+    let store = RedisStore::connect(&server.url).await.unwrap();
+    store.put("k", b"x", LONG).await.unwrap();
+    server.command("CONFIG SET maxmemory-policy volatile-lru");
+    let until = Instant::now() + Duration::from_secs(5);
+    while store.read(&["k"]).await.is_ok() {
+        assert!(Instant::now() < until, "still used");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.command("CONFIG SET maxmemory-policy noeviction");
+    recovers(|| store.read(&["k"])).await;
+}

@@ -35,10 +35,11 @@ const FILLED_WITHIN: Duration = Duration::from_secs(10 * 60);
 ///    [`Unavailable`](crate::RejectionKind::Unavailable). A connection that failed is made anew at
 ///    the next use, after a pause of up to a second where that fails again.
 /// 2. A server that throws values out when its memory is full (`maxmemory-policy` other than
-///    `noeviction`) is refused, at every connection: it would forget revocations and attempts.
-/// 3. The mark of [completeness](Read::complete) is kept under the server's `run_id`, which is read
-///    at every connection. A server that was restarted, also from an old snapshot, has another, as
-///    has one that took another's place; one that was emptied has lost the mark with the rest.
+///    `noeviction`) is refused, also if it begins to later: it would forget revocations and attempts.
+/// 3. The mark of [completeness](Read::complete) is kept under the server's `run_id` and
+///    `master_replid`, which are read at every connection, and every second in use. A server that
+///    was restarted, also from an old snapshot, has others, as has one that took another's place;
+///    one that was emptied has lost the mark with the rest.
 #[derive(Clone)]
 pub struct RedisStore {
     server: Arc<Server>,
@@ -114,7 +115,7 @@ impl RedisStore {
 
     /// Names of our own begin with a space, which those of others do not.
     fn complete_key(&self, live: &Live) -> String {
-        self.key(&format!(" complete:{}", live.run_id))
+        self.key(&format!(" complete:{}", live.history))
     }
 
     fn filling_key(&self, mark: &str) -> String {
@@ -196,7 +197,7 @@ impl ShortLived for RedisStore {
             let random = super::random_hex().map_err(Rejection::unavailable)?;
             // What is filled on one server says nothing about another, also not about a replica
             // that takes its place with most of its values.
-            let mark = format!("{}:{random}", live.run_id);
+            let mark = format!("{}:{random}", live.history);
             let mut command = redis::cmd("SET");
             command.arg(store.filling_key(&mark)).arg("");
             command.arg("PX").arg(millis(FILLED_WITHIN));
@@ -210,7 +211,7 @@ impl ShortLived for RedisStore {
         let mark = mark.to_owned();
         Verdict::pending(async move {
             let (live, deadline) = store.live().await?;
-            if mark.split_once(':').map(|(run_id, _)| run_id) != Some(&*live.run_id) {
+            if mark.split_once(':').map(|(history, _)| history) != Some(&*live.history) {
                 return Ok(false);
             }
             let mut command = redis::cmd("EVAL");

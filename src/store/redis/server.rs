@@ -13,6 +13,12 @@ use std::{
 /// The pause after a connection could not be made, which doubles up to the second of these.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// A server in use is asked so often whether it still is who it was.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// A connection on which it was not asked for so long is made anew.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
+
 /// Where values are kept, and how to get there.
 pub(super) struct Server {
     client: Client,
@@ -23,10 +29,13 @@ pub(super) struct Server {
     connecting: tokio::sync::Mutex<Attempts>,
 }
 
-/// A connection, and which process is at its other end.
+/// A connection, and who is at its other end.
 pub(super) struct Live {
     connection: MultiplexedConnection,
-    pub(super) run_id: Box<str>,
+    /// The process (`run_id`), and the history of its values (`master_replid`): a primary that was
+    /// a replica for a while has those of another, and is the same process.
+    pub(super) history: Box<str>,
+    asked: Mutex<Instant>,
 }
 
 /// Since when connecting fails.
@@ -72,8 +81,11 @@ impl Server {
     /// The connection, made if there is none. A task makes it, so that it does not matter that
     /// a caller goes away.
     pub(super) async fn connection(self: &Arc<Self>) -> Result<Arc<Live>, Rejection> {
-        if let Some(live) = &*self.live() {
-            return Ok(Arc::clone(live));
+        if let Some(live) = self.known() {
+            if live.is_to_be_asked() {
+                tokio::spawn(Arc::clone(self).ask(Arc::clone(&live)));
+            }
+            return Ok(live);
         }
         let server = Arc::clone(self);
         let made = tokio::spawn(async move { server.connect_once().await });
@@ -82,8 +94,8 @@ impl Server {
 
     async fn connect_once(&self) -> Result<Arc<Live>, Rejection> {
         let mut attempts = self.connecting.lock().await;
-        if let Some(live) = &*self.live() {
-            return Ok(Arc::clone(live));
+        if let Some(live) = self.known() {
+            return Ok(live);
         }
         if attempts.not_before.is_some_and(|at| Instant::now() < at) {
             return Err(Rejection::unavailable(
@@ -111,22 +123,36 @@ impl Server {
         let connection = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connection.await.map_err(Rejection::unavailable)?;
-        let info: String = redis::cmd("INFO")
-            .arg("server")
-            .query_async(&mut connection)
-            .await
-            .map_err(Rejection::unavailable)?;
-        let run_id = field(&info, "run_id").filter(|run_id| !run_id.is_empty());
+        let connection = connection.await.map_err(Rejection::unavailable)?;
+        Ok(Live {
+            history: self.history(&mut connection.clone()).await?,
+            connection,
+            asked: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Who a server is, if it may be used.
+    async fn history(&self, connection: &mut MultiplexedConnection) -> Result<Box<str>, Rejection> {
+        let process = info(connection, "server").await?;
+        let run_id = field(&process, "run_id").filter(|run_id| !run_id.is_empty());
         let run_id = run_id
             .ok_or_else(|| Rejection::unavailable("the Redis server does not tell its run_id"))?;
+        let replication = info(connection, "replication").await?;
+        let replication = field(&replication, "master_replid").unwrap_or_default();
         if !self.may_evict {
-            keeps_everything(&mut connection).await?;
+            keeps_everything(connection).await?;
         }
-        Ok(Live {
-            run_id: run_id.into(),
-            connection,
-        })
+        Ok(format!("{run_id}-{replication}").into())
+    }
+
+    /// Forgets a connection whose server is not who it was: its role may change, and its policy,
+    /// while connections stay.
+    async fn ask(self: Arc<Self>, live: Arc<Live>) {
+        let mut connection = live.connection.clone();
+        let history = super::super::within(self.timeout, self.history(&mut connection));
+        if !history.await.is_ok_and(|history| history == live.history) {
+            self.forget(&live);
+        }
     }
 
     /// Asks. A connection that does not answer in time is not asked again: whatever comes after
@@ -161,8 +187,29 @@ impl Server {
         }
     }
 
+    fn known(&self) -> Option<Arc<Live>> {
+        let mut live = self.live();
+        live.take_if(|live| live.asked().elapsed() > FORGOTTEN_AFTER);
+        live.clone()
+    }
+
     fn live(&self) -> MutexGuard<'_, Option<Arc<Live>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    fn is_to_be_asked(&self) -> bool {
+        let mut asked = self.asked();
+        let due = asked.elapsed() > ASKED_EVERY;
+        if due {
+            *asked = Instant::now();
+        }
+        due
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Instant> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,12 +244,8 @@ async fn keeps_everything(connection: &mut MultiplexedConnection) -> Result<(), 
         Ok(answer) if answer.len() == 2 => answer.into_iter().nth(1),
         // Where CONFIG is forbidden, as it is by many who run Redis for others.
         Ok(_) | Err(_) => {
-            let info: Result<String, _> = redis::cmd("INFO")
-                .arg("memory")
-                .query_async(connection)
-                .await;
-            let info = info.map_err(Rejection::unavailable)?;
-            field(&info, "maxmemory_policy").map(str::to_owned)
+            let memory = info(connection, "memory").await?;
+            field(&memory, "maxmemory_policy").map(str::to_owned)
         }
     };
     match policy.as_deref() {
@@ -214,6 +257,12 @@ async fn keeps_everything(connection: &mut MultiplexedConnection) -> Result<(), 
             "the Redis server does not tell its maxmemory-policy, which has to be noeviction",
         )),
     }
+}
+
+async fn info(connection: &mut MultiplexedConnection, section: &str) -> Result<String, Rejection> {
+    let mut command = redis::cmd("INFO");
+    let answer = command.arg(section).query_async(connection).await;
+    answer.map_err(Rejection::unavailable)
 }
 
 /// A field of what `INFO` answers.

@@ -44,6 +44,7 @@ impl<C: Connection> Pool<C> {
         }
     }
 
+    #[cfg(feature = "postgres")]
     pub(in crate::store) fn options(&self) -> &C::Options {
         &self.options
     }

@@ -3,11 +3,14 @@
 use super::{Answer, Connection};
 use crate::Rejection;
 use sqlx::Connection as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// How many answers are committed together at most.
 const TOGETHER: usize = 256;
+
+/// How many may wait. More than that cannot be done before their callers have given up.
+const WAITING: usize = 65_536;
 
 /// Writes in groups.
 ///
@@ -51,7 +54,9 @@ impl Writer {
                 Ok(Box::new(|| drop(told.send(value))) as Done)
             })
         });
-        self.queue().push(job);
+        if !self.put(job) {
+            return Err(Rejection::unavailable("too many writes wait"));
+        }
         let task = tokio::spawn(async move { self.work().await });
         match answer.await {
             Ok(value) => Ok(value),
@@ -79,6 +84,15 @@ impl Writer {
         Ok(())
     }
 
+    fn put(&self, job: Job) -> bool {
+        let mut queue = self.queue();
+        let fits = queue.len() < WAITING;
+        if fits {
+            queue.push(job);
+        }
+        fits
+    }
+
     /// The oldest jobs. Each that stays has a task of its own, which waits behind this one.
     fn take(&self) -> Vec<Job> {
         let mut queue = self.queue();
@@ -86,7 +100,7 @@ impl Writer {
         queue.drain(..some).collect()
     }
 
-    fn queue(&self) -> std::sync::MutexGuard<'_, Vec<Job>> {
+    fn queue(&self) -> MutexGuard<'_, Vec<Job>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -60,7 +60,7 @@ pub async fn stores() -> Result<Stores, Box<dyn Error>> {
 /// signed today is good after a restart.
 fn kept_secret(path: &Path) -> Result<String, Box<dyn Error>> {
     if !path.exists() {
-        let new = path.with_extension("secret.new");
+        let new = path.with_extension(format!("secret.{}", std::process::id()));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]

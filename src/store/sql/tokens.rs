@@ -118,37 +118,47 @@ pub(super) async fn end_families_of(
     lock_subject(connection, issuer, subject).await?;
     let mut revoked = Vec::new();
     if fits([issuer, subject]) {
-        let ended: Vec<String> = sqlx::query_scalar(
+        let families: Vec<(String, bool)> = sqlx::query_as(
+            "SELECT id, ended FROM auth_families WHERE issuer = $1 AND subject = $2",
+        )
+        .bind(issuer)
+        .bind(subject)
+        .fetch_all(&mut *connection)
+        .await?;
+        sqlx::query(
             "UPDATE auth_families SET ended = true \
-             WHERE issuer = $1 AND subject = $2 AND NOT ended RETURNING id",
+             WHERE issuer = $1 AND subject = $2 AND NOT ended",
         )
         .bind(issuer)
         .bind(subject)
-        .fetch_all(&mut *connection)
+        .execute(&mut *connection)
         .await?;
-        for id in &ended {
-            remember(connection, Kind::Session, issuer, id, None, until).await?;
-        }
-        let own: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM auth_families WHERE issuer = $1 AND subject = $2 AND ended",
-        )
-        .bind(issuer)
-        .bind(subject)
-        .fetch_all(&mut *connection)
-        .await?;
-        for id in own {
-            let known = sqlx::query("SELECT kind FROM auth_revocations WHERE digest = $1")
-                .bind(revocation_digest(Kind::Session, issuer, &id).as_slice())
-                .fetch_optional(&mut *connection)
-                .await?;
-            if known.is_some() {
-                revoked.push(id);
+        for (id, ended) in families {
+            if !ended {
+                remember(connection, Kind::Session, issuer, &id, None, until).await?;
+            } else if !is_remembered(connection, issuer, &id).await? {
+                continue;
             }
+            revoked.push(id);
         }
     }
     let cut_off = Some(to_seconds(cut_off));
     remember(connection, Kind::Subject, issuer, subject, cut_off, until).await?;
     Ok(revoked)
+}
+
+/// Whether a session is revoked.
+async fn is_remembered(
+    connection: &mut Connection,
+    issuer: &str,
+    session: &str,
+) -> sqlx::Result<bool> {
+    let digest = revocation_digest(Kind::Session, issuer, session);
+    let found = sqlx::query("SELECT 1 FROM auth_revocations WHERE digest = $1")
+        .bind(digest.as_slice())
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
 }
 
 async fn lock_subject(

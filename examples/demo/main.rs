@@ -15,7 +15,7 @@
 //! | `DATABASE_URL` | a PostgreSQL database in its place, `postgres://…`, for several servers |
 //! | `REDIS_URL` | a Redis for what is short-lived, `redis://…` |
 //! | `SECRET` | 32 bytes or more, from which keys are derived; default: random, kept beside the SQLite file |
-//! | `ADMIN_PASSWORD` | of the account `admin`, which a fresh database gets; default: random, printed once |
+//! | `ADMIN_PASSWORD` | of the account `admin` of a fresh database; default: random, printed once |
 //! | `ACCESS_SECONDS` | for how long access tokens are good; `5`, to watch a session renew itself |
 
 #![allow(unreachable_pub, reason = "a program has no outside")]
@@ -57,25 +57,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A fresh database gets an account with the role `admin`; says its password, if it did.
+/// The account `admin` is there before anybody can ask for its name, and has its role at every
+/// start. Says its password, if that was set now.
 async fn first_administrator(app: &App) -> Result<Option<String>, Box<dyn Error>> {
-    if app.accounts.named("admin").await?.is_some() {
-        return Ok(None);
-    }
-    let chosen = env::var("ADMIN_PASSWORD").ok();
-    let password = chosen.clone().map_or_else(setup::random, Ok)?;
-    let account = match app.accounts.register("admin", &password).await {
-        Ok(account) => account,
-        // Another server of the same database was faster.
-        Err(RegisterError::Taken) => return Ok(None),
-        Err(error) => return Err(format!("ADMIN_PASSWORD: {error}").into()),
+    let known = app.accounts.named("admin").await?;
+    let (account, password) = match known {
+        Some(account) => (account, None),
+        None => {
+            let chosen = env::var("ADMIN_PASSWORD").ok();
+            let password = chosen.clone().map_or_else(setup::random, Ok)?;
+            let account = match app.accounts.register("admin", &password).await {
+                Ok(account) => account,
+                // Another server of the same database was faster.
+                Err(RegisterError::Taken) => return Ok(None),
+                Err(error) => return Err(format!("ADMIN_PASSWORD: {error}").into()),
+            };
+            if chosen.is_none() {
+                println!("admin's password, shown this once: {password}\n");
+            }
+            (account, Some(password))
+        }
     };
-    let roles = ["admin".to_owned()];
-    app.accounts.set_roles(&account.subject, &roles).await?;
-    if chosen.is_none() {
-        println!("admin's password, shown this once: {password}\n");
+    let mut roles = account.roles;
+    if !roles.iter().any(|role| role == "admin") {
+        roles.push("admin".to_owned());
+        app.accounts.set_roles(&account.subject, &roles).await?;
     }
-    Ok(Some(password))
+    Ok(password)
 }
 
 /// What to try, each with the status that it gets. The credentials are good for an hour.

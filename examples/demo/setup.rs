@@ -37,9 +37,9 @@ pub async fn stores() -> Result<Stores, Box<dyn Error>> {
         }
         Err(_) => {
             let path = env::var("DATABASE").unwrap_or_else(|_| "demo.db".to_owned());
+            let store = SqliteStore::open(&path).await?;
             let kept = || kept_secret(&Path::new(&path).with_extension("secret"));
-            let secret = chosen.map_or_else(kept, Ok)?;
-            (Arc::new(SqliteStore::open(&path).await?), secret)
+            (Arc::new(store), chosen.map_or_else(kept, Ok)?)
         }
     };
     if secret.len() < 32 {
@@ -60,7 +60,7 @@ pub async fn stores() -> Result<Stores, Box<dyn Error>> {
 /// signed today is good after a restart.
 fn kept_secret(path: &Path) -> Result<String, Box<dyn Error>> {
     if !path.exists() {
-        let new = path.with_extension("secret.new");
+        let new = path.with_extension(format!("secret.{}", std::process::id()));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]

@@ -187,8 +187,8 @@ await step('keys are made, used and revoked', async () => {
   await status('GET /data: 200');
   await fits();
   if (process.env.SCREENSHOT) {
-    await press('/whoami');
-    await status('GET /whoami: 200');
+    await press('/admin');
+    await status('GET /admin: 200');
     await page.evaluate(() => scrollTo(0, 0));
     await page.screenshot({ path: process.env.SCREENSHOT });
   }

@@ -220,6 +220,33 @@ impl Postgres {
         ran.status.success().then_some(answer)
     }
 
+    /// Lets it speak TLS, with a certificate of its own for `localhost`; gives the file that holds
+    /// it. None where there is no `openssl`.
+    pub fn certify(&self) -> Option<PathBuf> {
+        let openssl = program("openssl", &[])?;
+        let certificate = self.folder.0.join("server.crt");
+        let made = as_user(openssl)
+            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+            .args([
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-subj",
+                "/CN=localhost",
+            ])
+            .args(["-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+            .arg(self.folder.0.join("server.key"))
+            .arg("-out")
+            .arg(&certificate)
+            .current_dir("/")
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.expect("openssl runs").success(), "openssl fails");
+        self.sql("ALTER SYSTEM SET ssl = on");
+        self.sql("SELECT pg_reload_conf()");
+        Some(certificate)
+    }
+
     /// As by a crash: nothing is written any more, and it recovers when it starts again.
     pub fn kill(&mut self) {
         signal("-QUIT", self.child.id());

@@ -313,6 +313,60 @@ async fn a_postgres_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
     assert_eq!(counted.into_iter().max(), Some(100));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_is_spoken_to_over_tls_where_the_url_says_so() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let url = |host: &str, query: &str| {
+        let url = server.url.replace("127.0.0.1", host);
+        format!("{url}?{query}")
+    };
+    assert!(
+        PostgresStore::connect(&url("localhost", "sslmode=require"))
+            .await
+            .is_err()
+    );
+    let Some(certificate) = server.certify() else {
+        return;
+    };
+    let root = format!("sslmode=verify-full&sslrootcert={}", certificate.display());
+    let until = Instant::now() + Duration::from_secs(10);
+    let store = loop {
+        match PostgresStore::connect(&url("localhost", &root)).await {
+            Ok(store) => break store,
+            // It takes a moment to read its configuration again.
+            Err(error) => assert!(Instant::now() < until, "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(store.add_account(&account("i", "s1", "ada")).await.unwrap());
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                     WHERE ssl AND pid <> pg_backend_pid()";
+    assert_ne!(server.sql(encrypted), "0");
+    // Another name than the certificate's, and a certificate that nobody has vouched for.
+    assert!(
+        PostgresStore::connect(&url("127.0.0.1", &root))
+            .await
+            .is_err()
+    );
+    let unknown = url("localhost", "sslmode=verify-full");
+    assert!(PostgresStore::connect(&unknown).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_postgres_cannot_keep_is_refused_without_asking_it() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let store = PostgresStore::connect(&server.url).await.unwrap();
+    is_unavailable(store.add_account(&account("i", "s1", "a\0da"))).await;
+    is_unavailable(store.begin_family(&family("i", "s\0", "f1"))).await;
+    assert!(store.add_account(&account("i", "s1", "ada")).await.unwrap());
+    let shown = format!("{store:?}");
+    assert_eq!(shown, "PostgresStore");
+}
+
 // --- Redis
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,6 +385,9 @@ async fn a_redis_that_throws_values_out_is_refused() {
     store.put("k", b"x", LONG).await.unwrap();
     assert!(RedisStore::connect("no url").await.is_err());
     assert!(RedisStore::connect("redis://127.0.0.1:1/").await.is_err());
+    // TLS where there is none: an error, whatever cryptography the process has.
+    let url = server.url.replace("redis:", "rediss:");
+    assert!(RedisStore::connect(&url).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

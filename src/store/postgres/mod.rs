@@ -82,7 +82,9 @@ const MIGRATED_WITHIN: Duration = Duration::from_secs(60);
 ///    one of them, is [`Unavailable`](crate::RejectionKind::Unavailable): a server that hangs
 ///    never makes a request hang. The server is told to give up a statement earlier than that.
 /// 3. Short-lived values end by the clock of the database.
-/// 4. A name that holds a NUL character, which PostgreSQL cannot keep, is one that nobody has.
+/// 4. A name that holds a NUL character, which PostgreSQL cannot keep, is one that nobody has. To
+///    add one is [`Unavailable`](crate::RejectionKind::Unavailable), as is a name of more than
+///    some two thousand bytes, for which it has no index. Revocations may be of any name.
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Inner>);
 

@@ -1,0 +1,552 @@
+//! The demo as it runs: processes of its own, over real sockets, that are killed and started again.
+
+mod common;
+#[path = "common/servers.rs"]
+mod servers;
+
+use common::wire::{Answer, Wire};
+use serde_json::{Value, json};
+use servers::{Folder, Postgres, Redis};
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+const PASSWORD: &str = "a quiet harbour at dusk";
+const ADMINS: &str = "two grey herons at the weir";
+
+/// The example beside this test. `cargo test --test demo` does not build it, so this does.
+fn program() -> &'static PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--example", "demo"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(built.unwrap().success());
+        let own = env::current_exe().unwrap();
+        let folder = own.parent().unwrap().parent().unwrap();
+        let name = format!("demo{}", env::consts::EXE_SUFFIX);
+        folder.join("examples").join(name)
+    })
+}
+
+/// A running demo. It is killed when this is dropped.
+struct Demo {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Demo {
+    fn start(variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(program());
+        for name in ["DATABASE_URL", "REDIS_URL", "SECRET", "ACCESS_SECONDS"] {
+            command.env_remove(name);
+        }
+        let mut process = command
+            .env("LISTEN", "127.0.0.1:0")
+            .env("ADMIN_PASSWORD", ADMINS)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            let address = line.strip_prefix("listening on http://")?;
+            Some(address.parse().unwrap())
+        });
+        // Whoever writes has to be read.
+        std::thread::spawn(move || lines.count());
+        let address = address.expect("the demo listens");
+        Self { process, address }
+    }
+
+    /// With a file in this folder.
+    fn on(folder: &Folder) -> Self {
+        let file = folder.0.join("demo.db");
+        Self::start(&[("DATABASE", file.to_str().unwrap())])
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    async fn send(&self, line: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut head = format!("{line} HTTP/1.1\nHost: {}\nConnection: close", self.address);
+        for (name, value) in fields {
+            head.push_str(&format!("\n{name}: {value}"));
+        }
+        if !body.is_empty() {
+            head.push_str(&format!("\nContent-Length: {}", body.len()));
+        }
+        let mut wire = Wire::connect(self.address).await;
+        wire.write(&head, body).await;
+        wire.read(line.starts_with("HEAD ")).await
+    }
+
+    async fn get(&self, path: &str, credentials: (&str, &str)) -> Answer {
+        self.send(&format!("GET {path}"), &[credentials], b"").await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_as(path, &[], body).await
+    }
+
+    async fn post_as(&self, path: &str, fields: &[(&str, &str)], body: Value) -> Answer {
+        let fields = [fields, &[("Content-Type", "application/json")]].concat();
+        let body = body.to_string();
+        self.send(&format!("POST {path}"), &fields, body.as_bytes())
+            .await
+    }
+
+    async fn register(&self, name: &str) {
+        let account = json!({ "name": name, "password": PASSWORD });
+        assert_eq!(self.post("/register", account).await.status, 201);
+    }
+
+    async fn log_in(&self, name: &str) -> Pair {
+        let credentials = json!({ "name": name, "password": PASSWORD });
+        Pair::of(&self.post("/login", credentials).await)
+    }
+
+    async fn refresh(&self, refresh_token: &str) -> Answer {
+        let body = json!({ "refresh_token": refresh_token });
+        self.post("/refresh", body).await
+    }
+
+    async fn whoami(&self, access: &str) -> u16 {
+        self.get("/whoami", ("Authorization", access)).await.status
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a login answers; the first is the value of `Authorization`.
+struct Pair {
+    access: String,
+    refresh: String,
+}
+
+impl Pair {
+    #[track_caller]
+    fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.all("cache-control"), ["no-store"]);
+        let body = json_of(answer);
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        assert_eq!(text("token_type"), "Bearer");
+        Self {
+            access: format!("Bearer {}", text("access_token")),
+            refresh: text("refresh_token"),
+        }
+    }
+}
+
+#[track_caller]
+fn json_of(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{answer:?}"))
+}
+
+fn basic(name: &str, password: &str) -> String {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{name}:{password}"))
+    )
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16, what: &str) {
+    assert_eq!(answer.status, status, "{what}: {answer:?}");
+    let kind = answer.all("content-type");
+    assert_eq!(kind, ["application/problem+json"], "{what}");
+    assert_eq!(json_of(answer)["status"], status, "{what}");
+    let is_challenged = !answer.all("www-authenticate").is_empty();
+    assert!(is_challenged || status != 401, "{what}: {answer:?}");
+    let is_told = !answer.all("allow").is_empty();
+    assert!(is_told || status != 405, "{what}: {answer:?}");
+}
+
+#[tokio::test]
+async fn the_whole_story_of_an_account() {
+    let folder = Folder::new("demo");
+    let demo = Demo::on(&folder);
+    demo.register("Ada").await;
+    let again = json!({ "name": "ADA", "password": PASSWORD });
+    assert_problem(&demo.post("/register", again).await, 409, "taken");
+    let first = demo.log_in("ada").await;
+    let bearer = ("Authorization", first.access.as_str());
+    let who = json_of(&demo.get("/whoami", bearer).await);
+    assert_eq!(who["name"], "ada");
+    assert_eq!(who["claims"]["sub"], who["subject"]);
+
+    // Basic and keys are the same person.
+    let password = basic("ada", PASSWORD);
+    let password = ("Authorization", password.as_str());
+    assert_eq!(
+        json_of(&demo.get("/whoami", password).await)["subject"],
+        who["subject"]
+    );
+    let new = json!({ "label": "report", "data": true, "days": 1 });
+    let made = demo.post_as("/api-keys", &[bearer], new).await;
+    assert_eq!(made.status, 201);
+    let made = json_of(&made);
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let key = ("X-Api-Key", key);
+    assert_eq!(
+        json_of(&demo.get("/whoami", key).await)["subject"],
+        who["subject"]
+    );
+    assert_eq!(demo.get("/data", key).await.status, 200);
+    assert_problem(&demo.get("/data", password).await, 403, "no scope");
+    assert_problem(&demo.get("/api-keys", key).await, 401, "a key lists none");
+    let listed = json_of(&demo.get("/api-keys", password).await);
+    assert_eq!(listed["keys"][0]["id"], id);
+    assert!(!listed.to_string().contains(key.1));
+
+    // Keys of others cannot be revoked.
+    let revoke = format!("DELETE /api-keys/{id}");
+    let admin = basic("admin", ADMINS);
+    let admin = ("Authorization", admin.as_str());
+    assert_problem(&demo.send(&revoke, &[admin], b"").await, 404, "another's");
+    assert_eq!(demo.get("/data", key).await.status, 200);
+    assert_eq!(demo.send(&revoke, &[bearer], b"").await.status, 204);
+    assert_problem(&demo.get("/data", key).await, 401, "revoked");
+
+    // A role counts from the next refresh.
+    assert_problem(&demo.get("/admin", bearer).await, 403, "no role");
+    let put = ("Content-Type", "application/json");
+    let roles = br#"{"roles":["admin"]}"#;
+    let put_roles = "PUT /accounts/ada/roles";
+    let refused = demo.send(put_roles, &[bearer, put], roles).await;
+    assert_problem(&refused, 403, "by oneself");
+    let given = demo.send(put_roles, &[admin, put], roles).await;
+    assert_eq!(given.status, 200);
+    let second = Pair::of(&demo.refresh(&first.refresh).await);
+    let promoted = ("Authorization", second.access.as_str());
+    assert_eq!(demo.get("/admin", promoted).await.status, 200);
+
+    // Log-out ends both access tokens, and the refresh token.
+    assert_eq!(
+        demo.send("POST /logout", &[promoted], b"").await.status,
+        204
+    );
+    for pair in [&first, &second] {
+        assert_eq!(demo.whoami(&pair.access).await, 401);
+        assert_problem(&demo.refresh(&pair.refresh).await, 401, "over");
+    }
+    // By the refresh token alone.
+    let third = demo.log_in("ada").await;
+    let body = json!({ "refresh_token": third.refresh });
+    assert_eq!(demo.post("/logout", body).await.status, 204);
+    assert_eq!(demo.whoami(&third.access).await, 401);
+    assert_problem(&demo.send("POST /logout", &[], b"").await, 401, "nobody");
+}
+
+#[tokio::test]
+async fn a_browser_has_its_tokens_in_cookies() {
+    let folder = Folder::new("demo");
+    let demo = Demo::on(&folder);
+    demo.register("ada").await;
+    let login = json!({ "name": "ada", "password": PASSWORD, "cookies": true });
+    let answer = demo.post("/login", login).await;
+    assert!(!answer.body.contains("token\":\"ey") && !answer.body.contains("rt_"));
+    let csrf = json_of(&answer)["csrf_token"].as_str().unwrap().to_owned();
+    let set = answer.all("set-cookie");
+    assert_eq!(set.len(), 3);
+    let pairs = set.iter().map(|line| line.split(';').next().unwrap());
+    let cookies = pairs.collect::<Vec<_>>().join("; ");
+    let sent = [
+        ("Cookie", cookies.as_str()),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    assert_eq!(demo.send("GET /whoami", &sent, b"").await.status, 200);
+    let refused = demo.post_as("/api-keys", &sent, json!({})).await;
+    assert_problem(&refused, 403, "without the token");
+    let with = [&sent[..], &[("X-CSRF-Token", csrf.as_str())]].concat();
+    let made = demo.post_as("/api-keys", &with, json!({})).await;
+    assert_eq!(made.status, 201);
+    let cross = [sent[0], ("Sec-Fetch-Site", "cross-site"), with[2]];
+    for line in ["POST /api-keys", "POST /logout", "POST /refresh"] {
+        let refused = demo.send(line, &cross, b"").await;
+        assert_problem(&refused, 403, line);
+    }
+    let renewed = demo.send("POST /refresh", &sent, b"").await;
+    assert_eq!(renewed.status, 200);
+    assert_eq!(renewed.all("set-cookie").len(), 3);
+    let out = demo.send("POST /logout", &sent, b"").await;
+    assert_eq!(out.status, 204);
+    let cleared = out.all("set-cookie");
+    assert_eq!(cleared.len(), 3);
+    assert!(cleared.iter().all(|line| line.ends_with("Max-Age=0")));
+    assert_problem(&demo.send("GET /whoami", &sent, b"").await, 401, "over");
+    // No box for a password opens in front of a page, for whose scripts this is.
+    let by_script = [
+        ("Sec-Fetch-Mode", "cors"),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    let refused = demo.send("GET /whoami", &by_script, b"").await;
+    let offered = refused.all("www-authenticate");
+    assert_eq!(offered.len(), 2);
+    assert!(
+        !offered
+            .iter()
+            .any(|challenge| challenge.starts_with("Basic"))
+    );
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_request_is_a_problem_document() {
+    let folder = Folder::new("demo");
+    let demo = Demo::on(&folder);
+    demo.register("ada").await;
+    let pair = demo.log_in("ada").await;
+    let bearer = ("Authorization", pair.access.as_str());
+    let kind = ("Content-Type", "application/json");
+    let deep = "[".repeat(10_000);
+    let long = format!(r#"{{"name":"{}","password":"x"}}"#, "x".repeat(20_000));
+
+    // The same bodies everywhere.
+    for path in ["/register", "/login", "/refresh", "/logout", "/api-keys"] {
+        let line = format!("POST {path}");
+        for (status, body) in [
+            (400, b"{".as_slice()),
+            (400, b"\xff\xfe"),
+            (400, b"{\"name\":\"\\ud800\"}"),
+            (400, b"{\"name\":\"\x00\"}"),
+            (400, deep.as_bytes()),
+            (413, long.as_bytes()),
+            (422, b"[]"),
+            (422, b"null"),
+            (422, b"{\"unknown\":1}"),
+            (
+                422,
+                b"{\"name\":1,\"password\":{},\"refresh_token\":[],\"label\":0}",
+            ),
+        ] {
+            let answer = demo.send(&line, &[bearer, kind], body).await;
+            let is_known = [400, 422].contains(&answer.status) && [400, 422].contains(&status);
+            let status = if is_known { answer.status } else { status };
+            assert_problem(&answer, status, &format!("{path} {body:?}"));
+        }
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let answer = demo.send(&line, &[bearer, form], b"name=ada").await;
+        assert_problem(&answer, 415, path);
+    }
+
+    // Of the right form, and wrong all the same.
+    for (status, path, body) in [
+        (
+            422,
+            "/register",
+            json!({ "name": "", "password": PASSWORD }),
+        ),
+        (
+            422,
+            "/register",
+            json!({ "name": "a\0b", "password": PASSWORD }),
+        ),
+        (
+            422,
+            "/register",
+            json!({ "name": "bob", "password": "short" }),
+        ),
+        (
+            422,
+            "/register",
+            json!({ "name": "bob", "password": "a\0b a\0b a\0b a\0b" }),
+        ),
+        (401, "/login", json!({ "name": "ada", "password": "" })),
+        (401, "/login", json!({ "name": "a\0b", "password": "\0" })),
+        (
+            401,
+            "/login",
+            json!({ "name": "nobody", "password": PASSWORD }),
+        ),
+        (401, "/refresh", json!({ "refresh_token": "" })),
+        (401, "/refresh", json!({ "refresh_token": "rt_\0" })),
+        (
+            401,
+            "/refresh",
+            json!({ "refresh_token": "x".repeat(10_000) }),
+        ),
+        (422, "/api-keys", json!({ "label": "a\0b" })),
+        (422, "/api-keys", json!({ "label": "x".repeat(65) })),
+        (422, "/api-keys", json!({ "days": -1 })),
+        (422, "/api-keys", json!({ "days": 1e300 })),
+    ] {
+        let fields = if path == "/api-keys" {
+            &[bearer][..]
+        } else {
+            &[]
+        };
+        let answer = demo.post_as(path, fields, body.clone()).await;
+        assert_problem(&answer, status, &format!("{path} {body}"));
+    }
+
+    let admin = basic("admin", ADMINS);
+    let admin = ("Authorization", admin.as_str());
+    for (status, line, body) in [
+        (404, "GET /nothing", ""),
+        (404, "GET /%ff%00", ""),
+        (405, "DELETE /login", ""),
+        (405, "POST /", ""),
+        (405, "PUT /whoami", ""),
+        (404, "DELETE /api-keys/nothing", ""),
+        (404, "DELETE /api-keys/%00", ""),
+        (404, "DELETE /api-keys/%ff", ""),
+        (404, "PUT /accounts/%ff/roles", r#"{"roles":[]}"#),
+        (404, "PUT /accounts/%00/roles", r#"{"roles":[]}"#),
+        (404, "PUT /accounts/nobody/roles", r#"{"roles":[]}"#),
+        (422, "PUT /accounts/ada/roles", r#"{"roles":["\u0000"]}"#),
+        (422, "PUT /accounts/ada/roles", r#"{"roles":[""]}"#),
+    ] {
+        let answer = demo.send(line, &[admin, kind], body.as_bytes()).await;
+        assert_problem(&answer, status, line);
+    }
+
+    for (status, fields) in [
+        (401, &[][..]),
+        (400, &[bearer, admin]),
+        (400, &[bearer, ("X-Api-Key", "demo_x")]),
+        (400, &[("Authorization", "Basic !")]),
+        (400, &[("Authorization", "Bearer")]),
+        (401, &[("Authorization", "Bearer a.b.c")]),
+        (401, &[("Authorization", "Unknown x")]),
+        (401, &[("X-Api-Key", "demo_x")]),
+        (401, &[("Cookie", "__Host-access=x; __Host-refresh=y")]),
+        (400, &[("Cookie", "__Host-access=x; __Host-access=y")]),
+    ] {
+        let answer = demo.send("GET /whoami", fields, b"").await;
+        assert_problem(&answer, status, &format!("{fields:?}"));
+    }
+    assert_eq!(demo.whoami(&pair.access).await, 200, "nothing is lost");
+}
+
+#[tokio::test]
+async fn a_restart_keeps_accounts_sessions_and_keys() {
+    let folder = Folder::new("demo");
+    let mut demo = Demo::on(&folder);
+    demo.register("ada").await;
+    let pair = demo.log_in("ada").await;
+    let over = demo.log_in("ada").await;
+    let out = [("Authorization", over.access.as_str())];
+    assert_eq!(demo.send("POST /logout", &out, b"").await.status, 204);
+    let bearer = [("Authorization", pair.access.as_str())];
+    let made = json_of(&demo.post_as("/api-keys", &bearer, json!({})).await);
+    demo.kill();
+    let demo = Demo::on(&folder);
+    assert_eq!(demo.whoami(&pair.access).await, 200);
+    assert_eq!(demo.whoami(&over.access).await, 401);
+    let key = ("X-Api-Key", made["key"].as_str().unwrap());
+    assert_eq!(demo.get("/whoami", key).await.status, 200);
+    Pair::of(&demo.refresh(&pair.refresh).await);
+    demo.log_in("ada").await;
+    let admin = basic("admin", ADMINS);
+    let admin = ("Authorization", admin.as_str());
+    assert_eq!(demo.get("/admin", admin).await.status, 200);
+    #[cfg(unix)]
+    for name in ["demo.db", "demo.secret"] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = folder.0.join(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+/// Whatever a client was told before counts afterwards, and what it was not told may be tried
+/// again.
+#[tokio::test]
+async fn a_kill_at_any_moment_of_a_refresh_loses_nobody() {
+    let folder = Folder::new("demo");
+    let mut demo = Demo::on(&folder);
+    demo.register("ada").await;
+    let mut pair = demo.log_in("ada").await;
+    let mut cut_off = 0;
+    for round in 0..12 {
+        let body = json!({ "refresh_token": pair.refresh }).to_string();
+        let head = format!(
+            "POST /refresh HTTP/1.1\nHost: demo\nContent-Type: application/json\nContent-Length: {}",
+            body.len()
+        );
+        let mut wire = Wire::connect(demo.address).await;
+        wire.write(&head, body.as_bytes()).await;
+        // Between nothing and more than a rotation takes.
+        tokio::time::sleep(Duration::from_micros(round * 400)).await;
+        demo.kill();
+        let answer = tokio::spawn(async move { wire.read(false).await }).await;
+        demo = Demo::on(&folder);
+        match answer {
+            Ok(answer) => pair = Pair::of(&answer),
+            // The client has no answer, and asks again.
+            Err(_) => {
+                cut_off += 1;
+                pair = Pair::of(&demo.refresh(&pair.refresh).await);
+            }
+        }
+        assert_eq!(demo.whoami(&pair.access).await, 200, "round {round}");
+    }
+    println!("{cut_off} of 12 were without an answer");
+    demo.log_in("ada").await;
+    let name = json!({ "name": "ada", "password": PASSWORD });
+    assert_problem(&demo.post("/register", name).await, 409, "still there");
+}
+
+#[tokio::test]
+async fn two_servers_of_one_database_are_one() {
+    let (Some(postgres), Some(redis)) = (Postgres::start(), Redis::start()) else {
+        eprintln!("SKIPPED: PostgreSQL or Redis is not installed");
+        return;
+    };
+    let secret = "of servers that share what they keep, in tests";
+    let variables = [
+        ("DATABASE_URL", postgres.url.as_str()),
+        ("REDIS_URL", redis.url.as_str()),
+        ("SECRET", secret),
+    ];
+    let (a, b) = (Demo::start(&variables), Demo::start(&variables));
+    a.register("ada").await;
+    let again = json!({ "name": "ada", "password": PASSWORD });
+    assert_problem(&b.post("/register", again).await, 409, "taken on A");
+    let pair = b.log_in("ada").await;
+    assert_eq!(a.whoami(&pair.access).await, 200);
+    assert_eq!(b.whoami(&pair.access).await, 200);
+    let renewed = Pair::of(&a.refresh(&pair.refresh).await);
+    let out = [("Authorization", renewed.access.as_str())];
+    assert_eq!(a.send("POST /logout", &out, b"").await.status, 204);
+    for access in [&pair.access, &renewed.access] {
+        assert_eq!(b.whoami(access).await, 401);
+    }
+    assert_problem(&b.refresh(&renewed.refresh).await, 401, "over on A");
+    // Attempts are counted together; 429 comes after a hundred, which would take too long here.
+    assert_problem(
+        &b.post("/register", json!({ "name": "a\0", "password": "\0" }))
+            .await,
+        422,
+        "what PostgreSQL cannot keep",
+    );
+    let pair = a.log_in("ada").await;
+    let bearer = [("Authorization", pair.access.as_str())];
+    for line in ["DELETE /api-keys/%00", "DELETE /api-keys/%ff"] {
+        assert_problem(&b.send(line, &bearer, b"").await, 404, line);
+    }
+    // Where nobody can tell, nobody is let in, and nobody is told that it was done.
+    drop(postgres);
+    drop(redis);
+    for line in ["GET /whoami", "POST /logout"] {
+        assert_problem(&a.send(line, &bearer, b"").await, 503, line);
+    }
+}

@@ -530,3 +530,21 @@ async fn a_redis_that_begins_to_throw_values_out_is_refused() {
     server.command("CONFIG SET maxmemory-policy noeviction");
     recovers(|| store.read(&["k"])).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_whose_memory_is_full_is_unavailable_for_more_and_forgets_nothing() {
+    let Some(server) = Redis::start() else {
+        return;
+    };
+    let store = RedisStore::connect(&server.url).await.unwrap();
+    store.put("k", b"x", LONG).await.unwrap();
+    server.command("CONFIG SET maxmemory 1");
+    is_unavailable(store.put("more", b"x", LONG)).await;
+    is_unavailable(store.add("more", b"x", LONG)).await;
+    is_unavailable(store.count("more", LONG)).await;
+    is_unavailable(store.begin_filling()).await;
+    let read = store.read(&["k", "more"]).await.unwrap();
+    assert_eq!(read.values, [Some(b"x".to_vec()), None]);
+    server.command("CONFIG SET maxmemory 0");
+    assert!(store.add("more", b"x", LONG).await.unwrap());
+}

@@ -64,6 +64,7 @@ pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     ending_all_families_of_a_subject_leaves_those_of_others(store).await;
     a_family_that_begins_while_all_are_ended_is_ended_or_told(store).await;
     each_kind_of_revocation_is_its_own(store).await;
+    all_revocations_are_told_however_many(store).await;
     revocations_only_move_forward(store).await;
     names_from_tokens_may_be_anything(store).await;
     far_away_times_are_kept_as_what_is_nearest(store).await;
@@ -265,6 +266,30 @@ async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
     );
     let later = store.revocations(at(4_000_000_500)).await.unwrap();
     assert!(!later.iter().any(of_here));
+}
+
+async fn all_revocations_are_told_however_many(store: &Arc<impl TokenStore>) {
+    for round in 0..21 {
+        let revoked = at_once(store, |store, number| {
+            store.revoke(&Revocation::Session {
+                issuer: "many".to_owned(),
+                id: format!("{round}-{number}"),
+                until: at(4_000_000_100),
+            })
+        });
+        revoked.await;
+    }
+    let all = store.revocations(at(4_000_000_000)).await.unwrap();
+    let mut ids: Vec<_> = all
+        .iter()
+        .filter_map(|revocation| match revocation {
+            Revocation::Session { issuer, id, .. } if issuer == "many" => Some(id),
+            _ => None,
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 2_100);
 }
 
 async fn revocations_only_move_forward(store: &Arc<impl TokenStore>) {

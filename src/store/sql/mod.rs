@@ -28,6 +28,9 @@ pub(super) type Answer<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + S
 /// How many rows that are over are deleted at once.
 pub(super) const BATCH: u64 = 500;
 
+/// How many rows are read at once, where all of them are wanted.
+pub(super) const PAGE: usize = 1000;
+
 /// Of so many writes of short-lived values, one deletes those that are over.
 pub(super) const SWEEP_EVERY: u64 = 64;
 

@@ -4,8 +4,8 @@ use super::{Connection, Row, fits, lock, skip_locked};
 use crate::store::{
     Family, Revocation, Revoked,
     sql::{
-        BATCH, Kind, decode, from_digest, from_millis, from_seconds, from_text, revocation_digest,
-        to_millis, to_seconds, to_seconds_up,
+        BATCH, Kind, PAGE, decode, from_digest, from_millis, from_seconds, from_text,
+        revocation_digest, to_millis, to_seconds, to_seconds_up,
     },
 };
 use sqlx::Row as _;
@@ -246,17 +246,26 @@ pub(super) async fn revoked(
     Ok(revoked)
 }
 
+/// One page of revocations, by their digests, which come after this one; and the last of these,
+/// if there may be more.
 pub(super) async fn revocations(
     connection: &mut Connection,
     now: SystemTime,
-) -> sqlx::Result<Vec<Revocation>> {
+    after: &[u8],
+) -> sqlx::Result<(Vec<Revocation>, Option<Vec<u8>>)> {
     let rows = sqlx::query(
-        "SELECT kind, issuer, name, cut_off, until FROM auth_revocations WHERE until > $1",
+        "SELECT kind, issuer, name, cut_off, until, digest FROM auth_revocations \
+         WHERE until > $1 AND digest > $2 ORDER BY digest LIMIT $3",
     )
     .bind(to_seconds(now))
+    .bind(after)
+    .bind(PAGE as i64)
     .fetch_all(connection)
     .await?;
-    rows.iter().map(revocation).collect()
+    let last = rows.last().filter(|_| rows.len() >= PAGE);
+    let last = last.map(|row| row.try_get(5)).transpose()?;
+    let page: sqlx::Result<Vec<_>> = rows.iter().map(revocation).collect();
+    Ok((page?, last))
 }
 
 fn revocation(row: &Row) -> sqlx::Result<Revocation> {

@@ -233,8 +233,20 @@ impl TokenStore for Store {
     }
 
     fn revocations(&self, now: SystemTime) -> Verdict<Vec<Revocation>> {
-        self.read(move |connection| {
-            Box::pin(async move { tokens::revocations(connection, now).await })
+        let store = self.clone();
+        // A page at a time, each in time. What is added meanwhile need not be in it.
+        Verdict::pending(async move {
+            let mut revocations = Vec::new();
+            let mut after = Some(Vec::new());
+            while let Some(last) = after {
+                let page = store.read(move |connection| {
+                    Box::pin(async move { tokens::revocations(connection, now, &last).await })
+                });
+                let (page, next) = page.await?;
+                revocations.extend(page);
+                after = next;
+            }
+            Ok(revocations)
         })
     }
 

@@ -90,9 +90,6 @@ async fn login(State(app): State<Shared>) -> Result<Response, Rejection> {
     let issued = app.tokens.log_in(Grant::new("42")).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     app.cookies.set(&issued, response.headers_mut());
-    app.tokens
-        .csrf()
-        .set(&app.cookies, &issued, response.headers_mut());
     Ok(response)
 }
 
@@ -131,6 +128,7 @@ impl App {
             .unwrap();
         let clock = hand.clone();
         let recent = authenticated_within(Duration::from_secs(300));
+        let cookies = cookies.clone().with_csrf(&tokens);
         let shared = Shared {
             tokens: tokens.clone(),
             cookies: cookies.clone(),
@@ -167,7 +165,7 @@ impl App {
 
     fn renewing(cookies: Cookies) -> Self {
         let app = Self::new(&cookies);
-        let renew = RenewLayer::new(app.tokens.clone(), cookies);
+        let renew = RenewLayer::new(app.tokens.clone(), cookies.with_csrf(&app.tokens));
         Self {
             router: app.router.layer(renew),
             ..app
@@ -418,7 +416,7 @@ async fn a_session_renews_itself_unseen() {
     app.hand.pass(1);
     let response = app.send(Method::GET, "/whoami", &[]).await;
     assert_eq!(response.status(), 200);
-    assert_eq!(set_cookies(&response).len(), 2);
+    assert_eq!(set_cookies(&response).len(), 3);
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
     // Also when it is over, and when the browser has dropped it.
     app.hand.pass(5000);
@@ -460,11 +458,20 @@ async fn a_session_that_is_over_is_cleared_once() {
     app.hand.pass(31 * 24 * 3600);
     let response = app.send(Method::GET, "/whoami", &[]).await;
     assert_eq!(response.status(), 401);
-    assert_eq!(set_cookies(&response).len(), 2);
-    assert_eq!(
-        app.jar.header(),
-        "__Host-csrf=".to_owned() + &app.jar.get("__Host-csrf").unwrap()
-    );
+    assert_eq!(set_cookies(&response).len(), 3);
+    assert_eq!(app.jar.header(), "");
+}
+
+/// The endpoint sees the new refresh token, as if the browser had sent it.
+#[tokio::test]
+async fn a_refresh_inside_of_a_renewing_layer_is_one_more() {
+    let app = App::renewing(Cookies::new());
+    app.post("/login").await;
+    app.hand.pass(2000);
+    assert_eq!(app.post("/refresh").await, 200);
+    assert_eq!(app.get("/whoami").await, 200);
+    app.hand.pass(2000);
+    assert_eq!(app.post("/refresh").await, 200);
 }
 
 #[tokio::test]

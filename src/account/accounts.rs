@@ -26,18 +26,13 @@ pub struct Accounts {
     store: Arc<dyn AccountStore>,
     policy: Arc<PasswordPolicy>,
     pool: HashPool,
-    attempts: Option<Attempts>,
+    attempts: Option<Arc<dyn ShortLived>>,
+    limit: u64,
+    window: Duration,
     /// Credentials of the Basic scheme that were right a moment ago.
     #[cfg(feature = "basic")]
     remembered: Arc<crate::password::Remembered>,
     clock: Arc<dyn Clock>,
-}
-
-#[derive(Clone)]
-struct Attempts {
-    store: Arc<dyn ShortLived>,
-    limit: u64,
-    window: Duration,
 }
 
 impl Accounts {
@@ -57,6 +52,8 @@ impl Accounts {
             policy: Arc::new(PasswordPolicy::new()),
             pool: HashPool::new()?,
             attempts: None,
+            limit: ATTEMPTS,
+            window: WINDOW,
             #[cfg(feature = "basic")]
             remembered: super::basic::remembered()?,
             clock: Arc::new(SystemClock),
@@ -82,21 +79,15 @@ impl Accounts {
     /// Somebody else can use them up, too, and keep the owner out for the rest of the hour; limit
     /// the rate of each address in front, where that matters.
     pub fn count_attempts_in(mut self, store: impl ShortLived) -> Self {
-        self.attempts = Some(Attempts {
-            store: Arc::new(store),
-            limit: ATTEMPTS,
-            window: WINDOW,
-        });
+        self.attempts = Some(Arc::new(store));
         self
     }
 
     /// Sets how many logins for one name may fail within some time, where they are
     /// [counted](Self::count_attempts_in); at least one.
     pub fn max_attempts(mut self, attempts: u64, within: Duration) -> Self {
-        if let Some(counted) = &mut self.attempts {
-            counted.limit = attempts.max(1);
-            counted.window = within;
-        }
+        self.limit = attempts.max(1);
+        self.window = within;
         self
     }
 
@@ -170,7 +161,7 @@ impl Accounts {
             Some((attempts, key(&self.issuer, name)))
         });
         if let Some((attempts, key)) = &counter {
-            attempts.count(key).await?;
+            self.count(&**attempts, key).await?;
         }
         let account = match name {
             Some(name) => self.store.account_named(&self.issuer, name).await?,
@@ -195,7 +186,7 @@ impl Accounts {
         };
         if let Some((attempts, key)) = &counter {
             // Whether it can be reset or not: the credentials were right.
-            let _ = attempts.store.take(key).await;
+            let _ = attempts.take(key).await;
         }
         if stored.needs_rehash() {
             self.strengthen(&account, &stored, password).await;
@@ -350,6 +341,15 @@ impl Accounts {
         self.pool.verify(name, password, stored).await
     }
 
+    async fn count(&self, attempts: &dyn ShortLived, key: &str) -> Result<(), Rejection> {
+        let count = attempts.count(key, self.window).await?;
+        if count > self.limit {
+            return Err(Rejection::too_many(self.window)
+                .with_detail("too many logins have failed for this name"));
+        }
+        Ok(())
+    }
+
     /// A hash as those made today in place of a weaker one. Nobody is kept out because that
     /// cannot be done now.
     async fn strengthen(&self, account: &Account, stored: &PasswordHash, password: &str) {
@@ -361,17 +361,6 @@ impl Accounts {
                 .set_password_hash(&self.issuer, subject, old, new.as_str());
             let _ = set.await;
         }
-    }
-}
-
-impl Attempts {
-    async fn count(&self, key: &str) -> Result<(), Rejection> {
-        let count = self.store.count(key, self.window).await?;
-        if count > self.limit {
-            return Err(Rejection::too_many(self.window)
-                .with_detail("too many logins have failed for this name"));
-        }
-        Ok(())
     }
 }
 

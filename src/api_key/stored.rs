@@ -20,6 +20,9 @@ use std::{
 /// How many keys are remembered.
 const CAPACITY: usize = 16_384;
 
+/// Bytes.
+const LONGEST_LABEL: usize = 200;
+
 /// That a key was used is written once in so many seconds.
 const NOTED_EVERY: u64 = 60;
 
@@ -100,7 +103,7 @@ impl KeyRequest {
         }
     }
 
-    /// Names the key for its owner's list.
+    /// Names the key for its owner's list; at most 200 bytes, and no control characters.
     pub fn with_label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
@@ -190,10 +193,15 @@ impl StoredKeys {
     ///
     /// # Errors
     ///
-    /// [`CreateError::Config`] if the prefix is not of [its form](super#generated-keys) or the
-    /// operating system has no randomness to give; [`CreateError::Store`] if the store cannot be
+    /// [`CreateError::Config`] if the prefix is not of [its form](super#generated-keys), the label
+    /// is too long, or the operating system has no randomness to give; [`CreateError::Store`] if the store cannot be
     /// reached.
     pub async fn create(&self, prefix: &str, request: KeyRequest) -> Result<NewKey, CreateError> {
+        if request.label.len() > LONGEST_LABEL || request.label.chars().any(char::is_control) {
+            return Err(CreateError::Config(ConfigError::new(
+                "the label of a key has at most 200 bytes, and no control characters",
+            )));
+        }
         let key = NewKey::generate(prefix).map_err(CreateError::Config)?;
         let record = ApiKeyRecord {
             id: key.id().to_owned(),

@@ -169,17 +169,30 @@ fn problem(status: StatusCode, detail: &str) -> Response {
 #[cfg(feature = "issue")]
 impl IntoResponse for crate::issue::Issued {
     fn into_response(self) -> Response {
-        let Ok(json) = serde_json::to_vec(&self) else {
-            return Rejection::unavailable("the tokens are no JSON").into_response();
-        };
-        let mut response = Response::new(Body::from(json));
-        let headers = response.headers_mut();
-        let json = HeaderValue::from_static("application/json");
-        headers.insert(CONTENT_TYPE, json);
-        let no_store = HeaderValue::from_static("no-store");
-        headers.insert(CACHE_CONTROL, no_store);
-        response
+        tokens(&self)
     }
+}
+
+/// The answer of a token endpoint (RFC 6749 section 5.1): JSON that no cache keeps.
+#[cfg(feature = "issue")]
+impl IntoResponse for crate::issue::AccessToken {
+    fn into_response(self) -> Response {
+        tokens(&self)
+    }
+}
+
+#[cfg(feature = "issue")]
+fn tokens(issued: &impl serde::Serialize) -> Response {
+    let Ok(json) = serde_json::to_vec(issued) else {
+        return Rejection::unavailable("the tokens are no JSON").into_response();
+    };
+    let mut response = Response::new(Body::from(json));
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(CONTENT_TYPE, json);
+    let no_store = HeaderValue::from_static("no-store");
+    headers.insert(CACHE_CONTROL, no_store);
+    response
 }
 
 /// `application/problem+json`, which the `AuthLayer` outside completes by its challenges.

@@ -1,6 +1,6 @@
 //! [`Cookies`]: tokens in a browser.
 
-use super::Issued;
+use super::{Csrf, Issued, Tokens};
 use crate::{
     Attempt, Challenges, Found, Location, Rejection, RejectionKind, Scheme, Verify,
     bearer::{Bearer, Token},
@@ -46,6 +46,7 @@ struct Names {
     refresh: Cookie,
     same_site: SameSite,
     lifetime: Lifetime,
+    csrf: Option<Csrf>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +101,7 @@ impl Cookies {
             refresh: Cookie::new("refresh", "/"),
             same_site: SameSite::Lax,
             lifetime: Lifetime::Token,
+            csrf: None,
         }))
     }
 
@@ -175,6 +177,13 @@ impl Cookies {
         self.with(|names| names.lifetime = Lifetime::Browser)
     }
 
+    /// Sets and clears the [double-submit token](Csrf) with the others. What asks for it is
+    /// [`Tokens::csrf`], as a policy.
+    #[must_use]
+    pub fn with_csrf(self, tokens: &Tokens) -> Self {
+        self.with(|names| names.csrf = Some(tokens.csrf()))
+    }
+
     /// Where access tokens lie.
     #[must_use]
     pub fn location(&self) -> Location {
@@ -208,12 +217,18 @@ impl Cookies {
         for (cookie, value, life) in tokens {
             headers.append(SET_COOKIE, self.set_cookie(cookie, value, life));
         }
+        if let Some(csrf) = &names.csrf {
+            csrf.set(self, issued, headers);
+        }
     }
 
     /// Clears both tokens on a response, as after a log-out.
     pub fn clear(&self, headers: &mut HeaderMap) {
         for cookie in [&self.0.access, &self.0.refresh] {
             headers.append(SET_COOKIE, self.cleared(cookie));
+        }
+        if let Some(csrf) = &self.0.csrf {
+            csrf.clear(self, headers);
         }
     }
 
@@ -242,24 +257,31 @@ impl Cookies {
         Ok(Some(Zeroizing::new(text.to_owned())))
     }
 
-    /// Puts the new access token in the place of the old one, as if the browser had sent it.
+    /// Puts the new tokens in the place of the old ones, as if the browser had sent them.
     pub(super) fn replace_in(&self, headers: &mut HeaderMap, issued: &Issued) {
-        let own = [&self.0.access.name, &self.0.refresh.name];
-        let mut kept: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::new());
-        let token = format!("{}={}", self.0.access.name, issued.access_token().expose());
-        kept.extend_from_slice(Zeroizing::new(token).as_bytes());
+        let new = [
+            (&self.0.access.name, issued.access_token().expose()),
+            (&self.0.refresh.name, issued.refresh_token()),
+        ];
+        let mut kept: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(4096));
+        for (name, value) in new {
+            for part in [name, "=", value, "; "] {
+                kept.extend_from_slice(part.as_bytes());
+            }
+        }
         for field in headers.get_all(COOKIE) {
             for pair in field.as_bytes().split(|&byte| byte == b';') {
                 let pair = pair.trim_ascii();
                 let name = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
-                if pair.is_empty() || own.iter().any(|own| own.as_bytes() == name) {
+                if pair.is_empty() || new.iter().any(|(own, _)| own.as_bytes() == name) {
                     continue;
                 }
-                kept.extend_from_slice(b"; ");
                 kept.extend_from_slice(pair);
+                kept.extend_from_slice(b"; ");
             }
         }
-        if let Ok(mut value) = HeaderValue::from_bytes(&kept) {
+        let kept = kept.strip_suffix(b"; ").unwrap_or(&kept);
+        if let Ok(mut value) = HeaderValue::from_bytes(kept) {
             value.set_sensitive(true);
             headers.insert(COOKIE, value);
         }
@@ -282,6 +304,9 @@ impl Cookies {
     pub(super) fn clear_refresh_unless_set(&self, headers: &mut HeaderMap) {
         if !sets(headers, &self.0.refresh.name) {
             headers.append(SET_COOKIE, self.cleared(&self.0.refresh));
+            if let Some(csrf) = &self.0.csrf {
+                csrf.clear(self, headers);
+            }
         }
     }
 

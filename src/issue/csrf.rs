@@ -18,10 +18,10 @@ use std::{borrow::Cow, time::Duration};
 /// ```
 /// use tower_auth::{RequireLayer, issue::{Cookies, Issued, Tokens}};
 ///
-/// # fn wire(tokens: &Tokens, cookies: &Cookies, issued: &Issued, headers: &mut http::HeaderMap) {
-/// let csrf = tokens.csrf();
-/// csrf.set(cookies, issued, headers); // beside `cookies.set`
-/// let layer = RequireLayer::new(csrf);
+/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) {
+/// let cookies = Cookies::new().with_csrf(tokens); // set and cleared with the others
+/// cookies.set(issued, headers);
+/// let layer = RequireLayer::new(tokens.csrf());
 /// # let _ = layer;
 /// # }
 /// ```
@@ -46,7 +46,8 @@ impl Csrf {
             .unwrap_or_default()
     }
 
-    /// Sets the token's cookie on a response, beside the tokens' own.
+    /// Sets the token's cookie on a response, beside the tokens' own; [`Cookies::with_csrf`] does
+    /// it by itself.
     pub fn set(&self, cookies: &Cookies, issued: &Issued, headers: &mut HeaderMap) {
         let life = issued.refresh_expires_in();
         headers.append(

@@ -211,7 +211,8 @@ impl Tokens {
     pub async fn log_out(&self, identity: &Identity) -> Result<(), Rejection> {
         let inner = &*self.0;
         let none = || Rejection::invalid().with_detail("there is no session to end");
-        if identity.own_issuer() != Some(&*inner.access.issuer) {
+        // Of the same issuer are API keys, too, which are revoked where they are kept.
+        if identity.own_issuer() != Some(&*inner.access.issuer) || !identity.has_claims() {
             return Err(none());
         }
         if let Some(session) = identity.session_id() {

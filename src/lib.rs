@@ -104,7 +104,10 @@
 //! | `aws-lc-rs` | yes | verifies signatures of JWTs |
 //! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
 //! | `password-import` | no | password hashes made elsewhere (bcrypt, scrypt, PBKDF2, SHA-crypt), and `htpasswd` files |
-//! | `accounts` | no | what a new password and a user's name have to be |
+//! | `accounts` | no | registration and login; what a new password and a user's name have to be |
+//! | `issue` | no | issuing, renewing and revoking tokens; cookies; rotation of keys |
+//! | `store` | with the two above | the traits of stores, and one in memory |
+//! | `sqlite`, `postgres`, `redis` | no | stores |
 //! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
 //! | `introspection` | no | opaque tokens, by asking who issued them (RFC 7662) |
 //! | `oauth2` | no | signing in with an identity provider: OAuth 2.0, OpenID Connect |
@@ -221,7 +224,12 @@ pub use verify::{Verify, VerifyFn, verify_fn};
     feature = "jwt",
     feature = "api-key",
     feature = "introspection",
-    feature = "tonic"
+    feature = "tonic",
+    feature = "accounts",
+    feature = "issue",
+    feature = "sqlite",
+    feature = "oauth2",
+    feature = "reqwest"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;

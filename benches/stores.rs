@@ -17,6 +17,8 @@ use std::{
 };
 use tower_auth::{
     Verdict,
+    issue::{Grant, Signer, SigningKeys, Tokens},
+    jwt::Algorithm,
     store::{
         Family, MemoryStore, Names, PostgresStore, RedisStore, Rotation, ShortLived, SqliteStore,
         TokenStore,
@@ -37,6 +39,7 @@ async fn main() {
     let path = folder.join(format!("bench-{}.db", std::process::id()));
     let store = SqliteStore::open(&path).await.expect("a file");
     tokens("SQLite", store.clone()).await;
+    refreshes("SQLite", store.clone()).await;
     short_lived("SQLite", store).await;
     for end in ["", "-wal", "-shm"] {
         let mut file = path.clone().into_os_string();
@@ -47,6 +50,7 @@ async fn main() {
     if let Some(server) = Postgres::start() {
         let store = PostgresStore::connect(&server.url).await.expect("a server");
         tokens("PostgreSQL", store.clone()).await;
+        refreshes("PostgreSQL", store.clone()).await;
         short_lived("PostgreSQL", store).await;
     }
     if let Some(server) = Redis::start() {
@@ -108,6 +112,44 @@ async fn tokens(name: &str, store: impl TokenStore) {
                 })
             });
             ended.await.iter().sum()
+        },
+    )
+    .await;
+}
+
+/// The whole of a refresh: read, spend, sign (ES256).
+async fn refreshes(name: &str, store: impl TokenStore) {
+    let keys = SigningKeys::new(Signer::generate(Algorithm::ES256).expect("a key"));
+    let tokens = Tokens::issuer("https://login.example.com/", keys)
+        .audience("https://api.example.com/")
+        .store(store, [7; 32])
+        .build()
+        .expect("an issuer");
+    let tokens = Arc::new(tokens);
+    row(
+        &format!("{name}: refresh"),
+        &tokens,
+        async |tokens, tasks| {
+            let until = Instant::now() + Duration::from_secs(1);
+            let each = (0..tasks).map(|task| {
+                let tokens = Arc::clone(tokens);
+                tokio::spawn(async move {
+                    let grant = Grant::new(format!("subject {task}")).with_role("clerk");
+                    let mut issued = tokens.log_in(grant).await.expect("a session");
+                    let mut answers = 0;
+                    while Instant::now() < until {
+                        let renewed = tokens.refresh(issued.refresh_token()).await;
+                        issued = renewed.expect("a pair");
+                        answers += 1;
+                    }
+                    answers
+                })
+            });
+            let mut answers = 0;
+            for task in each.collect::<Vec<_>>() {
+                answers += task.await.expect("a task");
+            }
+            answers
         },
     )
     .await;

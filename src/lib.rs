@@ -123,7 +123,9 @@
 //! Every decision is one event: passes are `DEBUG`, refusals `INFO`, and what somebody has to
 //! repair (a store that cannot be reached, a missing `AuthLayer`) `ERROR`. Fields: `outcome`
 //! (`allowed`, `anonymous`, `rejected`), `scheme`, `place`, `kind`, `detail`, `issuer`,
-//! `subject`, `policy`, `error`; never a secret.
+//! `subject`, `policy`, `error`; never a secret. Sessions tell of themselves, too (`issuer`,
+//! `subject`, `session`): that they began or ended is `INFO`, and a refresh token that is used
+//! again `WARN`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

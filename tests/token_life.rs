@@ -6,17 +6,17 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Verify,
+    Clock, Rejection, RejectionKind, Verdict, Verify,
     bearer::Token,
     issue::{Grant, Issued, Signer, SigningKeys, Tokens},
     jwt::Algorithm,
     revocation::SharedRevocations,
-    store::{MemoryStore, ShortLived},
+    store::{MemoryStore, Read, ShortLived},
 };
 
 #[derive(Clone)]
@@ -242,6 +242,70 @@ proptest! {
             }
         });
     }
+}
+
+/// A short-lived store that can be taken down.
+#[derive(Clone)]
+struct Breakable(MemoryStore, Arc<AtomicBool>);
+
+impl Breakable {
+    fn up<T>(&self, answer: Verdict<T>) -> Verdict<T> {
+        match self.1.load(SeqCst) {
+            true => Verdict::ready(Err(Rejection::unavailable("down"))),
+            false => answer,
+        }
+    }
+}
+
+impl ShortLived for Breakable {
+    fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
+        self.up(self.0.add(key, value, lifetime))
+    }
+    fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
+        self.up(self.0.put(key, value, lifetime))
+    }
+    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+        self.up(self.0.read(keys))
+    }
+    fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
+        self.up(self.0.take(key))
+    }
+    fn count(&self, key: &str, window: Duration) -> Verdict<u64> {
+        self.up(self.0.count(key, window))
+    }
+    fn begin_filling(&self) -> Verdict<String> {
+        self.up(self.0.begin_filling())
+    }
+    fn complete(&self, mark: &str) -> Verdict<bool> {
+        self.up(self.0.complete(mark))
+    }
+}
+
+/// A log-out is 503 unless it is certain, and is done when it is tried again.
+#[tokio::test]
+async fn a_log_out_that_is_not_certain_is_no_log_out() {
+    let down = Arc::new(AtomicBool::new(false));
+    let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
+    let tokens = Tokens::issuer("https://a.example/", keys)
+        .audience("a")
+        .short_lived(Breakable(MemoryStore::new(), Arc::clone(&down)))
+        .build()
+        .unwrap();
+    let verifier = tokens.verifier().unwrap();
+    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let token = || Token::new(issued.access_token().expose());
+    let identity = verifier.verify(token()).await.unwrap();
+    down.store(true, SeqCst);
+    let unavailable = |rejection: Rejection| {
+        assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    };
+    unavailable(verifier.verify(token()).await.unwrap_err());
+    unavailable(tokens.log_out(&identity).await.unwrap_err());
+    unavailable(tokens.log_out_everywhere("42").await.unwrap_err());
+    down.store(false, SeqCst);
+    tokens.log_out_everywhere("42").await.unwrap();
+    let refused = verifier.verify(token()).await.unwrap_err();
+    assert_eq!(refused.kind(), RejectionKind::Invalid);
 }
 
 /// A store that was emptied is not believed that nothing is revoked.

@@ -1,5 +1,8 @@
 //! Issuing tokens: what a pair is, how it is renewed, and how it ends.
 
+#[path = "common/events.rs"]
+mod events;
+
 use std::{
     sync::{
         Arc,
@@ -625,4 +628,36 @@ fn an_issuer_that_would_be_unsafe_is_not_built() {
         .to_pem()
         .unwrap();
     assert!(Signer::from_pem(Algorithm::ES256, ed.as_bytes()).is_err());
+}
+
+#[tokio::test]
+async fn logs_say_what_becomes_of_sessions_and_never_a_token() {
+    events::record();
+    let (tokens, hand) = tokens();
+    let first = tokens.log_in(Grant::new("log-reader")).await.unwrap();
+    let second = tokens.refresh(first.refresh_token()).await.unwrap();
+    hand.pass(MINUTE);
+    assert!(tokens.refresh(first.refresh_token()).await.is_err());
+    tokens.log_out_everywhere("log-reader").await.unwrap();
+    let lines = events::LINES.lock().unwrap().join("\n");
+    for text in [
+        "a session began",
+        "a session was renewed",
+        "a spent refresh token was used again; its session is ended",
+        "a session was ended",
+        "all sessions of a subject were ended",
+    ] {
+        let own = |line: &str| line.contains(first.session_id()) || line.contains("log-reader");
+        assert!(
+            lines.lines().any(|line| line.contains(text) && own(line)),
+            "{text}\n{lines}"
+        );
+    }
+    for secret in [
+        first.refresh_token(),
+        second.refresh_token(),
+        first.access_token().expose(),
+    ] {
+        assert!(!lines.contains(secret));
+    }
 }

@@ -48,6 +48,7 @@ mod error;
 mod grant;
 mod issued;
 mod jwks_layer;
+mod log;
 mod refresh;
 mod renew;
 mod signer;

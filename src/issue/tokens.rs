@@ -3,6 +3,7 @@
 use super::{
     AccessToken, Csrf, Grant, Issued, RefreshError, SigningKeys, TokensBuilder,
     access::{Access, Moment},
+    log,
     refresh::{RefreshKey, RefreshToken},
 };
 use crate::{
@@ -139,6 +140,7 @@ impl Tokens {
             ends,
         };
         let access = inner.access.token(&grant, moment)?;
+        log::began(&family);
         Ok(inner.issued(access, &token, &family, seconds))
     }
 
@@ -267,7 +269,9 @@ impl Tokens {
             cut_off: now,
             until,
         };
-        inner.revocations.spread(revocation).await
+        inner.revocations.spread(revocation).await?;
+        log::ended_all(issuer, subject);
+        Ok(())
     }
 
     /// The double-submit token against cross-site requests, for clients that need one.
@@ -335,7 +339,9 @@ impl Inner {
             id: session.to_owned(),
             until,
         };
-        self.revocations.spread(revocation).await
+        self.revocations.spread(revocation).await?;
+        log::ended(issuer, session);
+        Ok(())
     }
 
     /// A token that is not the current one: its client has lost the answer, or it is stolen.
@@ -352,7 +358,7 @@ impl Inner {
             let grant = self.grant(&family).await?;
             return self.renewed(&grant, successor, &family, clock::seconds(now));
         }
-        reused(&family);
+        log::reused(&family);
         self.end(&family.id).await?;
         Err(RefreshError::Reused.into())
     }
@@ -396,6 +402,7 @@ impl Inner {
             ends: clock::seconds(family.ends_at),
         };
         let access = self.access.token(grant, moment)?;
+        log::renewed(family);
         Ok(self.issued(access, token, family, now))
     }
 
@@ -413,20 +420,6 @@ impl Inner {
             refresh_expires_in: Duration::from_secs(expires.saturating_sub(now)),
         }
     }
-}
-
-/// Somebody has to know: a refresh token is in two hands.
-fn reused(family: &Family) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(
-        target: "tower_auth",
-        issuer = family.issuer,
-        subject = family.subject,
-        session = family.id,
-        "a spent refresh token was used again; its session is ended"
-    );
-    #[cfg(not(feature = "tracing"))]
-    let _ = family;
 }
 
 impl fmt::Debug for Tokens {

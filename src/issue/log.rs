@@ -1,0 +1,61 @@
+//! What the life of sessions tells logs: who, and which session; never a token.
+
+use crate::store::Family;
+
+macro_rules! tell {
+    ($level:ident, $text:literal, $($field:ident = $value:expr),+) => {{
+        #[cfg(feature = "tracing")]
+        tracing::$level!(target: "tower_auth", $($field = $value,)+ $text);
+        #[cfg(not(feature = "tracing"))]
+        let _ = ($($value,)+);
+    }};
+}
+
+pub(super) fn began(family: &Family) {
+    tell!(
+        info,
+        "a session began",
+        issuer = family.issuer.as_str(),
+        subject = family.subject.as_str(),
+        session = family.id.as_str()
+    );
+}
+
+pub(super) fn renewed(family: &Family) {
+    tell!(
+        debug,
+        "a session was renewed",
+        issuer = family.issuer.as_str(),
+        subject = family.subject.as_str(),
+        session = family.id.as_str()
+    );
+}
+
+pub(super) fn ended(issuer: &str, session: &str) {
+    tell!(
+        info,
+        "a session was ended",
+        issuer = issuer,
+        session = session
+    );
+}
+
+pub(super) fn ended_all(issuer: &str, subject: &str) {
+    tell!(
+        info,
+        "all sessions of a subject were ended",
+        issuer = issuer,
+        subject = subject
+    );
+}
+
+/// Somebody has to know: a refresh token is in two hands.
+pub(super) fn reused(family: &Family) {
+    tell!(
+        warn,
+        "a spent refresh token was used again; its session is ended",
+        issuer = family.issuer.as_str(),
+        subject = family.subject.as_str(),
+        session = family.id.as_str()
+    );
+}

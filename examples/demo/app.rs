@@ -1,12 +1,12 @@
 //! How everything is wired: which credentials a route takes, and what it requires.
 
 use crate::{
-    body, routes,
+    body, openapi, routes,
     setup::Stores,
     sign_in::{self, SignIn},
 };
 use axum::{
-    Router,
+    Json, Router,
     extract::DefaultBodyLimit,
     middleware::from_fn,
     routing::{delete, get, post, put},
@@ -90,6 +90,11 @@ impl App {
         let people = || Ok(bearer()?.or(Basic::new("demo", self.accounts.clone())));
         let anyone = people()?.or(ApiKey::header("x-api-key", self.keys.clone()));
 
+        let anyone = AuthLayer::new(anyone);
+        let people = AuthLayer::new(people()?);
+        let sessions = AuthLayer::new(bearer()?).optional();
+        let document = openapi::document(&anyone, &people, &sessions);
+
         let api = Router::new()
             .route("/whoami", get(routes::whoami))
             .route("/protected", get(routes::protected))
@@ -102,7 +107,7 @@ impl App {
                 "/admin",
                 get(routes::admin).route_layer(RequireLayer::new(role("admin"))),
             )
-            .route_layer(AuthLayer::new(anyone));
+            .route_layer(anyone);
 
         // Keys are made by people, and by those who logged in within the hour. Every change by a
         // cookie brings the double-submit token.
@@ -120,12 +125,12 @@ impl App {
                 put(routes::set_roles).route_layer(RequireLayer::new(role("admin"))),
             )
             .route_layer(RequireLayer::new(self.tokens.csrf()))
-            .route_layer(AuthLayer::new(people()?));
+            .route_layer(people);
 
         // By an access token, or by a refresh token in the body.
         let log_out = Router::new()
             .route("/logout", post(routes::log_out))
-            .route_layer(AuthLayer::new(bearer()?).optional())
+            .route_layer(sessions)
             .route_layer(EndpointLayer::new());
 
         // A browser's session renews itself on the way in. `/refresh` does so by its own.
@@ -143,7 +148,8 @@ impl App {
             .route("/page.css", get(routes::style))
             .route("/page.js", get(routes::script))
             .route("/icon.svg", get(routes::icon))
-            .route("/config", get(routes::config));
+            .route("/config", get(routes::config))
+            .route("/openapi.json", get(|| async { Json(document) }));
 
         let mut all = renewing
             .merge(endpoints)

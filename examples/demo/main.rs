@@ -7,7 +7,8 @@
 //! 3. `body.rs` makes problem documents of everything that is wrong with a request.
 //! 4. `setup.rs` has stores and secrets.
 //! 5. `sign_in.rs` lets people in whom a provider knows ("Sign in with …").
-//! 6. `page.*` is the page at `/`.
+//! 6. `openapi.rs` describes all that in OpenAPI's words, at `/openapi.json`.
+//! 7. `page.*` is the page at `/`.
 //!
 //! | variable | |
 //! |---|---|
@@ -26,6 +27,7 @@
 
 mod app;
 mod body;
+mod openapi;
 mod routes;
 mod setup;
 mod sign_in;
@@ -167,6 +169,10 @@ async fn commands(app: &App, url: &str, admin: Option<&str>) -> Result<String, B
         (
             "a key makes no keys: 401",
             format!("{reader} {}", post("/api-keys", "{}")),
+        ),
+        (
+            "the same in OpenAPI's words: 200",
+            format!("{url}/openapi.json"),
         ),
         ("no such path: 404", format!("{url}/nothing")),
         ("no such method: 405", format!("-X DELETE {url}/login")),

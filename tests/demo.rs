@@ -559,7 +559,7 @@ async fn the_openapi_document_says_what_routes_take() {
                 _ => &anyone[..],
             };
             assert_eq!(offered, wanted, "{line}");
-            let line = line.replace('{', "").replace('}', "");
+            let line = line.replace(['{', '}'], "");
             let answer = demo.send(&line, &[], b"").await;
             assert!(![404, 405].contains(&answer.status), "{line}");
             if wanted.len() > 2 {

@@ -171,7 +171,7 @@ async fn commands(app: &App, url: &str, admin: Option<&str>) -> Result<String, B
             format!("{reader} {}", post("/api-keys", "{}")),
         ),
         (
-            "the same in OpenAPI's words: 200",
+            "all this in OpenAPI's words: 200",
             format!("{url}/openapi.json"),
         ),
         ("no such path: 404", format!("{url}/nothing")),

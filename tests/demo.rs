@@ -734,6 +734,14 @@ async fn whoever_signs_in_elsewhere_has_a_session_like_any_other() {
     // It is renewed, and is still the same person.
     let renewed = alice.ask("POST", &url("/refresh"), &by_script).await;
     assert_eq!(renewed.status, 200);
+    // It is over within twelve hours, whatever is renewed: the provider is to be asked again.
+    let lines = renewed.all("set-cookie");
+    let line = lines
+        .iter()
+        .find(|line| line.starts_with("__Host-refresh="));
+    let (_, seconds) = line.unwrap().rsplit_once("Max-Age=").unwrap();
+    let seconds: u64 = seconds.parse().unwrap();
+    assert!((43_000..=43_200).contains(&seconds), "{seconds}");
     let again = json_of(&alice.ask("GET", &url("/whoami"), &[]).await);
     assert_eq!(again["subject"], who["subject"]);
     assert_ne!(again["claims"]["jti"], who["claims"]["jti"]);
@@ -792,6 +800,23 @@ async fn whoever_signs_in_elsewhere_has_a_session_like_any_other() {
     let (end, page) = alice.visit(&url("/whoami")).await;
     assert_eq!((end, page.status), (url("/whoami"), 200));
     assert_eq!(json_of(&page)["subject"], who["subject"]);
+}
+
+#[tokio::test]
+async fn the_same_subject_of_two_providers_is_two_people() {
+    let folder = Folder::new("demo");
+    let mut subjects = Vec::new();
+    for _ in 0..2 {
+        let Some((_provider, demo)) = with_provider(&folder).await else {
+            return;
+        };
+        let mut alice = Browser::default();
+        let url = format!("http://{}/", demo.address);
+        alice.visit(&format!("{url}sign-in?login_hint=alice")).await;
+        let who = json_of(&alice.ask("GET", &format!("{url}whoami"), &[]).await);
+        subjects.push(who["subject"].as_str().unwrap().to_owned());
+    }
+    assert_ne!(subjects[0], subjects[1]);
 }
 
 #[tokio::test]

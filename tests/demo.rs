@@ -4,10 +4,14 @@ mod common;
 #[path = "common/servers.rs"]
 mod servers;
 
-use common::wire::{Answer, Wire};
+use common::{
+    provider::Provider,
+    wire::{Answer, Wire},
+};
 use serde_json::{Value, json};
 use servers::{Folder, Postgres, Redis};
 use std::{
+    collections::BTreeMap,
     env,
     io::{BufRead, BufReader},
     net::SocketAddr,
@@ -19,6 +23,63 @@ use std::{
 
 const PASSWORD: &str = "a quiet harbour at dusk";
 const ADMINS: &str = "two grey herons at the weir";
+
+/// A browser, as far as a login needs one: it keeps cookies by server, and goes where it is sent.
+#[derive(Default)]
+struct Browser {
+    jars: BTreeMap<SocketAddr, BTreeMap<String, String>>,
+}
+
+impl Browser {
+    /// Shows a page, and says at which URL that ended.
+    async fn visit(&mut self, url: &str) -> (String, Answer) {
+        let mut url = url.to_owned();
+        for _ in 0..20 {
+            let answer = self.ask("GET", &url, &[]).await;
+            let [location] = answer.all("location")[..] else {
+                return (url, answer);
+            };
+            let here = url::Url::parse(&url).unwrap();
+            url = here.join(location).unwrap().into();
+        }
+        panic!("in circles at {url}");
+    }
+
+    async fn ask(&mut self, method: &str, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let rest = url.strip_prefix("http://").unwrap();
+        let (address, path) = rest.split_once('/').unwrap();
+        let address: SocketAddr = address.parse().unwrap();
+        let jar = self.jars.entry(address).or_default();
+        let mut head = format!("{method} /{path} HTTP/1.1\nHost: {address}\nConnection: close");
+        let cookies = jar.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let own = [
+            ("Cookie", cookies.as_str()),
+            ("Accept", "text/html,*/*;q=0.8"),
+            ("Sec-Fetch-Mode", "navigate"),
+            ("Sec-Fetch-Site", "same-origin"),
+        ];
+        let is_own = |name: &str| fields.iter().any(|(other, _)| *other == name);
+        let own = own
+            .iter()
+            .filter(|(name, value)| !value.is_empty() && !is_own(name));
+        for (name, value) in own.chain(fields) {
+            head.push_str(&format!("\n{name}: {value}"));
+        }
+        let mut wire = Wire::connect(address).await;
+        wire.write(&head, b"").await;
+        let answer = wire.read(false).await;
+        for line in answer.all("set-cookie") {
+            let (pair, attributes) = line.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            match value.is_empty() || attributes.contains("Max-Age=0") {
+                true => drop(jar.remove(name)),
+                false => drop(jar.insert(name.to_owned(), value.to_owned())),
+            }
+        }
+        answer
+    }
+}
 
 /// The example beside this test. `cargo test --test demo` does not build it, so this does.
 fn program() -> &'static PathBuf {
@@ -47,7 +108,16 @@ struct Demo {
 impl Demo {
     fn start(variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program());
-        for name in ["DATABASE_URL", "REDIS_URL", "SECRET", "ACCESS_SECONDS"] {
+        for name in [
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SECRET",
+            "ACCESS_SECONDS",
+            "ISSUER",
+            "CLIENT_ID",
+            "CLIENT_SECRET",
+            "PUBLIC_URL",
+        ] {
             command.env_remove(name);
         }
         let mut process = command
@@ -438,6 +508,68 @@ async fn whatever_is_wrong_with_a_request_is_a_problem_document() {
 }
 
 #[tokio::test]
+async fn the_openapi_document_says_what_routes_take() {
+    let folder = Folder::new("demo");
+    let demo = Demo::on(&folder);
+    let answer = demo.send("GET /openapi.json", &[], b"").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.all("content-type"), ["application/json"]);
+    let document = json_of(&answer);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let schemes = &document["components"]["securitySchemes"];
+    let wanted = [
+        ("basic", json!({ "type": "http", "scheme": "basic" })),
+        ("bearer", json!({ "type": "http", "scheme": "bearer" })),
+        (
+            "cookie.__Host-access",
+            json!({ "type": "apiKey", "in": "cookie", "name": "__Host-access" }),
+        ),
+        (
+            "header.x-api-key",
+            json!({ "type": "apiKey", "in": "header", "name": "x-api-key" }),
+        ),
+    ];
+    assert_eq!(schemes.as_object().unwrap().len(), wanted.len());
+    for (name, wanted) in wanted {
+        for (field, value) in wanted.as_object().unwrap() {
+            assert_eq!(schemes[name][field], *value, "{name}");
+        }
+    }
+
+    // It is true: what it offers is what the server offers, and what it names is there.
+    let names = |operation: &Value| -> Vec<String> {
+        let offered = operation["security"].as_array().unwrap().iter();
+        let names = offered.flat_map(|one| one.as_object().unwrap().keys().cloned());
+        names.collect()
+    };
+    let anyone = [
+        "bearer",
+        "cookie.__Host-access",
+        "basic",
+        "header.x-api-key",
+    ];
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let line = format!("{} {path}", method.to_uppercase());
+            let offered = names(operation);
+            let wanted = match path.as_str() {
+                "/register" | "/login" | "/refresh" | "/openapi.json" => &[][..],
+                "/logout" => &anyone[..2],
+                "/api-keys" | "/api-keys/{id}" | "/accounts/{name}/roles" => &anyone[..3],
+                _ => &anyone[..],
+            };
+            assert_eq!(offered, wanted, "{line}");
+            let line = line.replace(['{', '}'], "");
+            let answer = demo.send(&line, &[], b"").await;
+            assert!(![404, 405].contains(&answer.status), "{line}");
+            if wanted.len() > 2 {
+                assert_problem(&answer, 401, &line);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_restart_keeps_accounts_sessions_and_keys() {
     let folder = Folder::new("demo");
     let mut demo = Demo::on(&folder);
@@ -549,4 +681,177 @@ async fn two_servers_of_one_database_are_one() {
     for line in ["GET /whoami", "POST /logout"] {
         assert_problem(&a.send(line, &bearer, b"").await, 503, line);
     }
+}
+
+/// A demo that knows this provider, which may be down.
+fn with_issuer(folder: &Folder, provider: &Provider) -> Demo {
+    let file = folder.0.join("demo.db");
+    Demo::start(&[
+        ("DATABASE", file.to_str().unwrap()),
+        ("ISSUER", provider.issuer.as_str()),
+        ("CLIENT_ID", "web"),
+        ("CLIENT_SECRET", "web-secret"),
+    ])
+}
+
+/// A demo and a provider that know each other, where that can be had.
+async fn with_provider(folder: &Folder) -> Option<(Provider, Demo)> {
+    let provider = Provider::down()?;
+    let demo = with_issuer(folder, &provider);
+    let callback = format!("http://{}/callback", demo.address);
+    let mut provider = provider.with("REDIRECT_URIS", callback);
+    provider.up().await;
+    Some((provider, demo))
+}
+
+#[tokio::test]
+async fn whoever_signs_in_elsewhere_has_a_session_like_any_other() {
+    let folder = Folder::new("demo");
+    let Some((provider, demo)) = with_provider(&folder).await else {
+        return;
+    };
+    let url = |path: &str| format!("http://{}{path}", demo.address);
+    let by_script = [("Sec-Fetch-Mode", "cors")];
+    let config = json_of(&demo.send("GET /config", &[], b"").await);
+    assert_eq!(config, json!({ "sign_in": "127.0.0.1" }));
+
+    // Alice has no role there, and so none here.
+    let mut alice = Browser::default();
+    let (end, page) = alice.visit(&url("/sign-in?login_hint=alice")).await;
+    assert_eq!((end, page.status), (url("/"), 200));
+    let names = ["__Host-access", "__Host-refresh", "__Host-csrf"];
+    for name in names {
+        assert!(alice.jars[&demo.address].contains_key(name), "{name}");
+    }
+    let who = json_of(&alice.ask("GET", &url("/whoami"), &[]).await);
+    assert_eq!((&who["name"], &who["roles"]), (&json!("alice"), &json!([])));
+    assert_eq!(who["issuer"], "https://demo.example/");
+    let subject = who["subject"].as_str().unwrap();
+    assert!(subject.starts_with("elsewhere-") && !subject.contains("alice"));
+    let refused = alice.ask("GET", &url("/admin"), &[]).await;
+    assert_problem(&refused, 403, "no role");
+
+    // It is renewed, and is still the same person.
+    let renewed = alice.ask("POST", &url("/refresh"), &by_script).await;
+    assert_eq!(renewed.status, 200);
+    // It is over within twelve hours, whatever is renewed: the provider is to be asked again.
+    let lines = renewed.all("set-cookie");
+    let line = lines
+        .iter()
+        .find(|line| line.starts_with("__Host-refresh="));
+    let (_, seconds) = line.unwrap().rsplit_once("Max-Age=").unwrap();
+    let seconds: u64 = seconds.parse().unwrap();
+    assert!((43_000..=43_200).contains(&seconds), "{seconds}");
+    let again = json_of(&alice.ask("GET", &url("/whoami"), &[]).await);
+    assert_eq!(again["subject"], who["subject"]);
+    assert_ne!(again["claims"]["jti"], who["claims"]["jti"]);
+
+    // Changes take the double-submit token, and keys are made.
+    let body = ("Content-Type", "application/json");
+    let change = [by_script[0], body];
+    let refused = alice.ask("POST", &url("/api-keys"), &change).await;
+    assert_problem(&refused, 403, "without the token");
+    let csrf = alice.jars[&demo.address]["__Host-csrf"].clone();
+    let cookies = &alice.jars[&demo.address];
+    let cookies = names
+        .map(|name| format!("{name}={}", cookies[name]))
+        .join("; ");
+    let fields = [
+        ("Cookie", cookies.as_str()),
+        ("X-CSRF-Token", csrf.as_str()),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    let made = demo
+        .post_as("/api-keys", &fields, json!({ "data": true }))
+        .await;
+    assert_eq!(made.status, 201);
+    let made = json_of(&made);
+    let key = ("X-Api-Key", made["key"].as_str().unwrap());
+    let by_key = json_of(&demo.get("/whoami", key).await);
+    assert_eq!(by_key["subject"], who["subject"]);
+
+    // An administrator there is one here, and another person; an account of that name is a third.
+    let mut admin = Browser::default();
+    admin.visit(&url("/sign-in?login_hint=admin")).await;
+    let other = json_of(&admin.ask("GET", &url("/whoami"), &[]).await);
+    assert_eq!(other["roles"], json!(["admin"]));
+    assert_ne!(other["subject"], who["subject"]);
+    assert_eq!(admin.ask("GET", &url("/admin"), &[]).await.status, 200);
+    let password = basic("admin", ADMINS);
+    let password = ("Authorization", password.as_str());
+    let third = json_of(&demo.get("/whoami", password).await);
+    assert_ne!(third["subject"], other["subject"]);
+
+    // Log-out ends it for whoever kept a copy, too; the provider is not asked.
+    let asked = provider.hits("/session/end").await;
+    let out = alice.ask("POST", &url("/logout"), &by_script).await;
+    assert_eq!(out.status, 204);
+    let over = demo.send("GET /whoami", &fields[..1], b"").await;
+    assert_problem(&over, 401, "over");
+    for name in names {
+        assert!(!alice.jars[&demo.address].contains_key(name), "{name}");
+    }
+    assert_eq!(provider.hits("/session/end").await, asked);
+
+    // A browser that is refused where it navigates to signs in, and comes back; a script does not.
+    let refused = alice.ask("GET", &url("/whoami"), &by_script).await;
+    assert_problem(&refused, 401, "by a script");
+    alice.jars.get_mut(&demo.address).unwrap().clear();
+    let (end, page) = alice.visit(&url("/whoami")).await;
+    assert_eq!((end, page.status), (url("/whoami"), 200));
+    assert_eq!(json_of(&page)["subject"], who["subject"]);
+}
+
+#[tokio::test]
+async fn the_same_subject_of_two_providers_is_two_people() {
+    let folder = Folder::new("demo");
+    let mut subjects = Vec::new();
+    for _ in 0..2 {
+        let Some((_provider, demo)) = with_provider(&folder).await else {
+            return;
+        };
+        let mut alice = Browser::default();
+        let url = format!("http://{}/", demo.address);
+        alice.visit(&format!("{url}sign-in?login_hint=alice")).await;
+        let who = json_of(&alice.ask("GET", &format!("{url}whoami"), &[]).await);
+        subjects.push(who["subject"].as_str().unwrap().to_owned());
+    }
+    assert_ne!(subjects[0], subjects[1]);
+}
+
+#[tokio::test]
+async fn a_login_elsewhere_that_goes_wrong_lets_nobody_in() {
+    let folder = Folder::new("demo");
+    let Some((mut provider, demo)) = with_provider(&folder).await else {
+        return;
+    };
+    let url = |path: &str| format!("http://{}{path}", demo.address);
+    let mut browser = Browser::default();
+    let (end, page) = browser.visit(&url("/sign-in?login_hint=deny")).await;
+    assert!(end.starts_with(&url("/callback?")));
+    assert_eq!(page.status, 403);
+    let jar = &browser.jars[&demo.address];
+    assert!(!jar.contains_key("__Host-access"), "{jar:?}");
+    for (status, line) in [
+        (400, "GET /callback"),
+        (400, "GET /callback?code=x&state=y"),
+        (400, "GET /callback?code=%00&code=%ff&state=%"),
+        (400, "GET /sign-in?return_to=https://evil.example/"),
+        (400, "GET /sign-in?return_to=//evil.example"),
+    ] {
+        let answer = demo.send(line, &[], b"").await;
+        assert_problem(&answer, status, line);
+        assert!(answer.all("set-cookie").is_empty(), "{line}");
+    }
+    for line in ["POST /sign-in", "DELETE /callback", "PUT /sign-out"] {
+        assert_eq!(demo.send(line, &[], b"").await.status, 405, "{line}");
+    }
+    // Passwords work all the same while the provider is down.
+    provider.stop();
+    drop(demo);
+    let demo = with_issuer(&folder, &provider);
+    let answer = demo.send("GET /sign-in", &[], b"").await;
+    assert_problem(&answer, 503, "down");
+    demo.register("ada").await;
+    demo.log_in("ada").await;
 }

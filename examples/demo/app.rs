@@ -1,8 +1,12 @@
 //! How everything is wired: which credentials a route takes, and what it requires.
 
-use crate::{body, routes, setup::Stores};
+use crate::{
+    body, openapi, routes,
+    setup::Stores,
+    sign_in::{self, SignIn},
+};
 use axum::{
-    Router,
+    Json, Router,
     extract::DefaultBodyLimit,
     middleware::from_fn,
     routing::{delete, get, post, put},
@@ -14,7 +18,9 @@ use tower_auth::{
     api_key::{ApiKey, StoredKeys},
     authenticated_within,
     basic::Basic,
-    issue::{Cookies, EndpointLayer, Grant, RenewLayer, Signer, SigningKeys, Tokens},
+    issue::{
+        Cookies, EndpointLayer, Grant, RenewLayer, Signer, SigningKeys, Tokens, TokensBuilder,
+    },
     jwt::Algorithm,
     role, scope,
 };
@@ -29,45 +35,51 @@ pub struct App {
     pub tokens: Tokens,
     pub keys: StoredKeys,
     pub cookies: Cookies,
+    pub sign_in: Option<SignIn>,
 }
 
 impl App {
-    pub fn new(stores: Stores) -> Result<Self, Box<dyn Error>> {
+    /// With these stores, for browsers that see it at this URL.
+    pub fn new(stores: Stores, public_url: &str) -> Result<Self, Box<dyn Error>> {
         // Registration and login; who guesses is stopped.
         let mut accounts = Accounts::new(ISSUER, stores.database.clone())?
             .count_attempts_in(stores.database.clone());
 
-        // Access tokens for minutes, refresh tokens for weeks.
-        let signer = Signer::from_secret(Algorithm::HS256, stores.secret_for("signing")?)?;
-        let mut tokens = Tokens::issuer(ISSUER, SigningKeys::new(signer))
-            .audience(ISSUER)
-            .store(stores.database.clone(), stores.secret_for("refresh")?);
-
         // What is asked on every request is answered by Redis, where there is one.
-        if let Some(redis) = stores.redis {
+        if let Some(redis) = &stores.redis {
             accounts = accounts.count_attempts_in(redis.clone());
-            tokens = tokens.short_lived(redis);
         }
 
-        // Roles that were given or taken count from the next refresh.
+        // Roles that were given or taken count from the next refresh. Who signs in elsewhere has
+        // no account, and keeps what the provider has said until the session is over.
         let known = accounts.clone();
-        tokens = tokens.reload(move |grant: Grant| {
+        let reload = move |grant: Grant| {
             let accounts = known.clone();
             async move {
+                if sign_in::is_from_elsewhere(grant.subject()) {
+                    return Ok(Some(grant));
+                }
                 let account = accounts.find(grant.subject()).await?;
                 account.as_ref().map(routes::grant).transpose()
             }
-        });
-        if let Ok(seconds) = env::var("ACCESS_SECONDS") {
-            let seconds = seconds.parse().map_err(|_| "ACCESS_SECONDS is no number")?;
-            tokens = tokens.access_lifetime(Duration::from_secs(seconds));
-        }
+        };
+        let signer = Signer::from_secret(Algorithm::HS256, stores.secret_for("signing")?)?;
+        let keys = SigningKeys::new(signer);
+        let tokens = issuer(&stores, &keys)?.reload(reload).build()?;
+
+        // The same tokens, for sessions that are over sooner.
+        let cookies = Cookies::new();
+        let shorter = issuer(&stores, &keys)?
+            .refresh_lifetime(sign_in::LONGEST)
+            .family_lifetime(sign_in::LONGEST);
+        let sign_in = SignIn::from_env(public_url, &stores, shorter.build()?, cookies.clone())?;
 
         Ok(Self {
             accounts,
-            tokens: tokens.build()?,
+            tokens,
             keys: StoredKeys::new(stores.database),
-            cookies: Cookies::new(),
+            cookies,
+            sign_in,
         })
     }
 
@@ -77,6 +89,11 @@ impl App {
         // People have tokens and passwords; programs have API keys, too.
         let people = || Ok(bearer()?.or(Basic::new("demo", self.accounts.clone())));
         let anyone = people()?.or(ApiKey::header("x-api-key", self.keys.clone()));
+
+        let anyone = AuthLayer::new(anyone);
+        let people = AuthLayer::new(people()?);
+        let sessions = AuthLayer::new(bearer()?).optional();
+        let document = openapi::document(&anyone, &people, &sessions);
 
         let api = Router::new()
             .route("/whoami", get(routes::whoami))
@@ -90,7 +107,7 @@ impl App {
                 "/admin",
                 get(routes::admin).route_layer(RequireLayer::new(role("admin"))),
             )
-            .route_layer(AuthLayer::new(anyone));
+            .route_layer(anyone);
 
         // Keys are made by people, and by those who logged in within the hour. Every change by a
         // cookie brings the double-submit token.
@@ -108,12 +125,12 @@ impl App {
                 put(routes::set_roles).route_layer(RequireLayer::new(role("admin"))),
             )
             .route_layer(RequireLayer::new(self.tokens.csrf()))
-            .route_layer(AuthLayer::new(people()?));
+            .route_layer(people);
 
         // By an access token, or by a refresh token in the body.
         let log_out = Router::new()
             .route("/logout", post(routes::log_out))
-            .route_layer(AuthLayer::new(bearer()?).optional())
+            .route_layer(sessions)
             .route_layer(EndpointLayer::new());
 
         // A browser's session renews itself on the way in. `/refresh` does so by its own.
@@ -130,15 +147,39 @@ impl App {
             .route("/", get(routes::page))
             .route("/page.css", get(routes::style))
             .route("/page.js", get(routes::script))
-            .route("/icon.svg", get(routes::icon));
+            .route("/icon.svg", get(routes::icon))
+            .route("/config", get(routes::config))
+            .route("/openapi.json", get(|| async { Json(document) }));
 
-        Ok(renewing
+        let mut all = renewing
             .merge(endpoints)
             .merge(page)
             .fallback(routes::no_such_path)
-            .method_not_allowed_fallback(routes::no_such_method)
+            .method_not_allowed_fallback(routes::no_such_method);
+        if let Some(sign_in) = &self.sign_in {
+            // Outside of every `AuthLayer`. It answers `/sign-in` and `/callback`; and a browser
+            // that is refused with 401 where it navigates to, such as `/whoami`, is sent to the
+            // provider and comes back.
+            all = all.layer(sign_in.login.layer());
+        }
+        Ok(all
             .layer(DefaultBodyLimit::max(body::LONGEST))
             .layer(from_fn(routes::guarded))
             .with_state(self))
     }
+}
+
+/// Access tokens for minutes, refresh tokens for weeks.
+fn issuer(stores: &Stores, keys: &SigningKeys) -> Result<TokensBuilder, Box<dyn Error>> {
+    let mut tokens = Tokens::issuer(ISSUER, keys.clone())
+        .audience(ISSUER)
+        .store(stores.database.clone(), stores.secret_for("refresh")?);
+    if let Some(redis) = &stores.redis {
+        tokens = tokens.short_lived(redis.clone());
+    }
+    if let Ok(seconds) = env::var("ACCESS_SECONDS") {
+        let seconds = seconds.parse().map_err(|_| "ACCESS_SECONDS is no number")?;
+        tokens = tokens.access_lifetime(Duration::from_secs(seconds));
+    }
+    Ok(tokens)
 }

@@ -6,7 +6,9 @@
 //! 2. `routes.rs` has the handlers.
 //! 3. `body.rs` makes problem documents of everything that is wrong with a request.
 //! 4. `setup.rs` has stores and secrets.
-//! 5. `page.*` is the page at `/`.
+//! 5. `sign_in.rs` lets people in whom a provider knows ("Sign in with …").
+//! 6. `openapi.rs` describes all that in OpenAPI's words, at `/openapi.json`.
+//! 7. `page.*` is the page at `/`.
 //!
 //! | variable | |
 //! |---|---|
@@ -17,13 +19,18 @@
 //! | `SECRET` | 32 bytes or more, from which keys are derived; default: random, kept beside the SQLite file |
 //! | `ADMIN_PASSWORD` | of the account `admin` of a fresh database; default: random, printed once |
 //! | `ACCESS_SECONDS` | for how long access tokens are good; `5`, to watch a session renew itself |
+//! | `ISSUER` | an OpenID Provider to sign in with; that of `examples/provider` is `http://127.0.0.1:4455` |
+//! | `CLIENT_ID`, `CLIENT_SECRET` | how it knows the demo; there `web` and `web-secret` |
+//! | `PUBLIC_URL` | where browsers see the demo; default `http://` and the address. The provider sends them back to its `/callback` |
 
 #![allow(unreachable_pub, reason = "a program has no outside")]
 
 mod app;
 mod body;
+mod openapi;
 mod routes;
 mod setup;
+mod sign_in;
 
 use app::App;
 use std::{env, error::Error, fmt::Write, time::Duration};
@@ -31,14 +38,16 @@ use tower_auth::{account::RegisterError, api_key::KeyRequest, issue::Grant};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let app = App::new(setup::stores().await?)?;
-    let admin = first_administrator(&app).await?;
-
+    let stores = setup::stores().await?;
     let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(&listen)
         .await
         .map_err(|error| format!("{listen}: {error}; set LISTEN to another address"))?;
     let url = format!("http://{}", listener.local_addr()?);
+    let public_url = env::var("PUBLIC_URL").unwrap_or_else(|_| url.clone());
+
+    let app = App::new(stores, public_url.trim_end_matches('/'))?;
+    let admin = first_administrator(&app).await?;
     println!("listening on {url}\n");
     println!("{}", commands(&app, &url, admin.as_deref()).await?);
 
@@ -160,6 +169,10 @@ async fn commands(app: &App, url: &str, admin: Option<&str>) -> Result<String, B
         (
             "a key makes no keys: 401",
             format!("{reader} {}", post("/api-keys", "{}")),
+        ),
+        (
+            "all this in OpenAPI's words: 200",
+            format!("{url}/openapi.json"),
         ),
         ("no such path: 404", format!("{url}/nothing")),
         ("no such method: 405", format!("-X DELETE {url}/login")),

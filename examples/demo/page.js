@@ -108,6 +108,14 @@ function element(name, text) {
   return made;
 }
 
+/** Offers the provider, if there is one. A link, since the browser itself has to go there. */
+async function offer() {
+  const { ok, json } = await ask('GET', '/config', { quiet: true });
+  if (!ok || !json.sign_in) return;
+  at('provider').textContent = json.sign_in;
+  show('elsewhere', true);
+}
+
 async function list() {
   const answer = await ask('GET', '/api-keys', { quiet: true });
   if (!answer.ok) return;
@@ -202,6 +210,7 @@ at('try-key').addEventListener('click', once(async () => {
 }));
 
 setInterval(tick, 1000);
+offer();
 
 // What a browser keeps to go back to has nothing of anybody.
 addEventListener('pagehide', () => {

@@ -300,6 +300,12 @@ pub async fn icon() -> Response {
     file("image/svg+xml", include_str!("icon.svg"))
 }
 
+/// What the page has to know: whom to sign in with, if anybody.
+pub async fn config(State(app): State<App>) -> Json<Value> {
+    let host = app.sign_in.as_ref().map(|sign_in| &*sign_in.host);
+    Json(json!({ "sign_in": host }))
+}
+
 fn file(kind: &'static str, text: &'static str) -> Response {
     // Nothing of it is private; a browser asks all the same before it shows it again.
     let headers = [

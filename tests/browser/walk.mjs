@@ -3,70 +3,18 @@
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { chromium } from 'playwright-core';
+import { close, launch, newContext, on, open, step } from './chromium.mjs';
 
 const [url, adminPassword] = process.argv.slice(2);
 const name = `walker-${Math.random().toString(36).slice(2, 8)}`;
 const password = 'seven blue lanterns sway';
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  // What goes back is to find what a browser of today keeps.
-  ignoreDefaultArgs: ['--disable-back-forward-cache'],
-  args: [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
-
-const wrong = [];
-async function open(context) {
-  const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
-  page.on('pageerror', (error) => wrong.push(`error: ${error}`));
-  page.on('console', (message) => {
-    // That a request is refused is what is tested here; everything else is a fault.
-    const refused = /^Failed to load resource: the server responded with a status of 4\d\d/;
-    if (['error', 'warning'].includes(message.type()) && !refused.test(message.text())) {
-      wrong.push(`console: ${message.text()}`);
-    }
-  });
-  return page;
-}
-
-async function step(what, test) {
-  await test();
-  console.log(`ok: ${what}`);
-}
-
-const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-await context.addInitScript(() => {
-  addEventListener('securitypolicyviolation', (event) => {
-    console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
-  });
-});
+const browser = await launch();
+const context = await newContext(browser, { viewport: { width: 1280, height: 900 } });
 const page = await open(context);
-const status = (text) => page.getByRole('status').filter({ hasText: text }).waitFor();
-const press = (button) => page.getByRole('button', { name: button, exact: true }).click();
-const cookie = async (name) => (await context.cookies()).find((cookie) => cookie.name === name);
-const focused = () => page.evaluate(() => {
-  const { id, dataset, textContent } = document.activeElement;
-  return id || dataset.path || textContent.trim();
-});
-const fits = async () => {
-  const { width, height } = page.viewportSize();
-  await page.setViewportSize({ width: 360, height: 740 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  await page.setViewportSize({ width, height });
-  assert.ok(wide <= 360, `${wide} pixels wide on a phone`);
-};
-async function tabTo(wanted) {
-  for (let i = 0; i < 40; i += 1) {
-    if (await focused() === wanted) return;
-    await page.keyboard.press('Tab');
-  }
-  assert.fail(`no way to ${wanted} by the keyboard`);
-}
+const walker = on(page);
+const { status, press, cookie, focused, fits } = walker;
+const tabTo = (wanted) => walker.tabTo(wanted);
 
 await step('the page comes with a strict policy, and nothing of anybody', async () => {
   const response = await page.goto(url);
@@ -250,6 +198,4 @@ await step('a keyboard is enough to log in and out', async () => {
   assert.ok(!(await page.content()).includes(name));
 });
 
-await browser.close();
-assert.deepEqual(wrong, []);
-console.log('ok: no error, no violation of the policy');
+await close(browser);

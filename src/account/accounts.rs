@@ -87,7 +87,7 @@ impl Accounts {
     /// [counted](Self::count_attempts_in); at least one.
     pub fn max_attempts(mut self, attempts: u64, within: Duration) -> Self {
         self.limit = attempts.max(1);
-        self.window = within;
+        self.window = within.max(Duration::from_secs(1));
         self
     }
 
@@ -154,6 +154,8 @@ impl Accounts {
         if password.len() > LONGEST {
             return Err(invalid());
         }
+        // Before anything is read: what ends sessions meanwhile ends what comes of this, too.
+        let begun = self.clock.now();
         let name = UserName::parse(name).ok();
         let name = name.as_ref().map(UserName::as_str);
         let counter = name.and_then(|name| {
@@ -168,16 +170,7 @@ impl Accounts {
             None => None,
         };
         let account = account.filter(|account| account.enabled);
-        let (account, stored) = match account {
-            Some(account) => match &account.password_hash {
-                Some(hash) => {
-                    let hash = PasswordHash::parse(hash).map_err(Rejection::unavailable)?;
-                    (Some(account), Some(hash))
-                }
-                None => (None, None),
-            },
-            None => (None, None),
-        };
+        let stored = account.as_ref().and_then(readable);
         let is_right = self
             .is_right(name.unwrap_or_default(), password, stored.as_ref())
             .await?;
@@ -188,10 +181,17 @@ impl Accounts {
             // Whether it can be reset or not: the credentials were right.
             let _ = attempts.take(key).await;
         }
-        if stored.needs_rehash() {
-            self.strengthen(&account, &stored, password).await;
+        // Looked at again: the password may have been changed while it was checked.
+        let now = self.store.account(&self.issuer, &account.subject).await?;
+        let mut account = now
+            .filter(|now| now.enabled && now.password_hash == account.password_hash)
+            .ok_or_else(invalid)?;
+        if stored.needs_rehash()
+            && let Some(new) = self.strengthened(&account, &stored, password).await
+        {
+            account.password_hash = Some(new);
         }
-        Ok(self.authenticated(account))
+        Ok(self.identity(account).with_authenticated_at(begun))
     }
 
     /// Sets another password, for who knows the old one. Sessions stay; end them by
@@ -213,10 +213,11 @@ impl Accounts {
         // As at a login: counted, and as slow for who does not exist.
         let identity = self.log_in(&name, old).await;
         let identity = identity.map_err(ChangeError::Refused)?;
-        if identity.subject() != subject {
-            return Err(ChangeError::Refused(Rejection::invalid()));
+        match identity.data::<Account>() {
+            // From the hash that was verified, so that a change meanwhile is not undone.
+            Some(account) if account.subject == subject => self.replace(account, new).await,
+            _ => Err(ChangeError::Refused(Rejection::invalid())),
         }
-        self.set_password(subject, new).await
     }
 
     /// Sets a password for somebody who has shown otherwise who they are, as by a link that was
@@ -230,6 +231,11 @@ impl Accounts {
         let account = self.store.account(&self.issuer, subject).await;
         let account = account.map_err(ChangeError::Refused)?;
         let account = account.ok_or_else(|| ChangeError::Refused(Rejection::invalid()))?;
+        self.replace(&account, new).await
+    }
+
+    /// Sets a password in the place of the one that the account had when it was read.
+    async fn replace(&self, account: &Account, new: &str) -> Result<(), ChangeError> {
         let new = self.policy.check(&[&account.name], new);
         let new = new.map_err(ChangeError::Password)?;
         let hash = self.pool.hash(new.expose()).await;
@@ -237,7 +243,7 @@ impl Accounts {
         let old = account.password_hash.as_deref();
         let set = self
             .store
-            .set_password_hash(&self.issuer, subject, old, hash.as_str());
+            .set_password_hash(&self.issuer, &account.subject, old, hash.as_str());
         match set.await.map_err(ChangeError::Refused)? {
             true => Ok(()),
             false => Err(ChangeError::Refused(Rejection::unavailable(
@@ -350,18 +356,40 @@ impl Accounts {
         Ok(())
     }
 
-    /// A hash as those made today in place of a weaker one. Nobody is kept out because that
-    /// cannot be done now.
-    async fn strengthen(&self, account: &Account, stored: &PasswordHash, password: &str) {
+    /// A hash as those made today in place of a weaker one, if it can be stored. Nobody is kept out
+    /// because that cannot be done now.
+    async fn strengthened(
+        &self,
+        account: &Account,
+        stored: &PasswordHash,
+        password: &str,
+    ) -> Option<String> {
         let normal = normalize(password);
-        if let Ok(new) = self.pool.hash(normal.expose()).await {
-            let (subject, old) = (&account.subject, Some(stored.as_str()));
-            let set = self
-                .store
-                .set_password_hash(&self.issuer, subject, old, new.as_str());
-            let _ = set.await;
-        }
+        let new = self.pool.hash(normal.expose()).await.ok()?;
+        let (subject, old) = (&account.subject, Some(stored.as_str()));
+        let set = self
+            .store
+            .set_password_hash(&self.issuer, subject, old, new.as_str());
+        let is_set = set.await.unwrap_or(false);
+        is_set.then(|| new.as_str().to_owned())
     }
+}
+
+/// The stored hash. One that cannot be read is as good as none, or a client could tell by the
+/// answer whose it is; somebody has to repair it.
+fn readable(account: &Account) -> Option<PasswordHash> {
+    let hash = PasswordHash::parse(account.password_hash.as_deref()?);
+    #[cfg(feature = "tracing")]
+    if let Err(error) = &hash {
+        tracing::error!(
+            target: "tower_auth",
+            issuer = account.issuer.as_str(),
+            subject = account.subject.as_str(),
+            error = %error,
+            "the stored password hash cannot be read"
+        );
+    }
+    hash.ok()
 }
 
 /// A name of a fixed size, which says nothing about whose it is.

@@ -74,7 +74,9 @@ struct Remembered {
 struct Known {
     id: Box<str>,
     identity: Prepared,
-    /// The second from which it has to be asked for again.
+    /// The second in which it was asked for, and the one from which it has to be again. A clock
+    /// that was set back makes neither longer.
+    since: u64,
     until: u64,
 }
 
@@ -269,6 +271,15 @@ impl StoredKeys {
         let ended = self.store.expire_api_key(issuer, subject, id, end).await;
         ended.map_err(CreateError::Store)?;
         self.forget(id);
+        // Revoked meanwhile: then its successor is, too.
+        let keys = self.list(issuer, subject).await;
+        let keys = keys.map_err(CreateError::Store)?;
+        let revoked = |key: &ApiKeyRecord| key.id == id && key.revoked_at.is_some();
+        if keys.iter().any(revoked) {
+            let revoked = self.revoke(issuer, subject, new.id()).await;
+            revoked.map_err(CreateError::Store)?;
+            return Ok(None);
+        }
         Ok(Some(new))
     }
 
@@ -294,7 +305,8 @@ impl StoredKeys {
 
     fn remembered(&self, digest: &Digest, now: u64) -> Option<Identity> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let key = known.keys.get(digest).filter(|key| now < key.until)?;
+        let good = |key: &&Known| (key.since..key.until).contains(&now);
+        let key = known.keys.get(digest).filter(good)?;
         Some(key.identity.identity())
     }
 
@@ -334,6 +346,7 @@ impl StoredKeys {
         let known = Known {
             id,
             identity: identity.clone().into(),
+            since: now,
             until: now.saturating_add(self.time_to_live).min(end),
         };
         self.remember(digest, known, now, changes);

@@ -450,6 +450,10 @@ impl<V: Verify<Token>> Scheme for CookieBearer<V> {
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         self.bearer.challenge(rejection, challenges);
     }
+
+    fn token_format(&self) -> Option<&'static str> {
+        self.bearer.token_format()
+    }
 }
 
 impl<V> fmt::Debug for CookieBearer<V> {

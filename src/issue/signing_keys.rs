@@ -123,7 +123,8 @@ impl SigningKeys {
     }
 
     /// Takes a key back at once, as when somebody else has learned it: it signs nothing, is not
-    /// published, and what it signed is refused here from now on.
+    /// published, and what it signed is refused here from now on. One without a name cannot be:
+    /// give secrets one ([`Signer::with_key_id`]).
     ///
     /// # Errors
     ///
@@ -274,10 +275,14 @@ impl Remote for Followed {
         if known.generation == self.generation() {
             return known;
         }
-        // A key that this backend does not take would have failed at start-up, or leaves the set
-        // as it was: under its old generation nothing is remembered.
-        let Ok(fresh) = snapshot(&self.keys.ring, self.backend) else {
-            return known;
+        // A key that this backend does not take verifies nothing; the others do, and none that
+        // was withdrawn.
+        let fresh = {
+            let ring = self.keys.ring.read();
+            let ring = ring.unwrap_or_else(PoisonError::into_inner);
+            let keys = ring.keys.iter().map(|key| key.signer.key().clone());
+            let keys = KeySet::of_those_ready(keys, self.backend);
+            Arc::new(Snapshot::new(keys, ring.generation))
         };
         let mut kept = self
             .snapshot

@@ -10,7 +10,7 @@ use crate::{
     Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
     jwt::{Jwt, JwtBuilder},
     revocation::{Revocable, SharedRevocations},
-    store::{Family, Revocation, Rotation, TokenStore},
+    store::{CUT_OFF_LASTS, Family, Revocation, Rotation, TokenStore},
 };
 use std::{
     fmt,
@@ -55,7 +55,8 @@ impl Tokens {
         &self.0.access.keys
     }
 
-    /// What is revoked, for verifiers of other credentials of the same subjects.
+    /// What is revoked, for verifiers of other credentials of the same subjects: an API key that
+    /// was made before its owner logged out everywhere is refused from then on, too.
     #[must_use]
     pub fn revocations(&self) -> &SharedRevocations {
         &self.0.revocations
@@ -109,7 +110,9 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot be reached.
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot be reached;
+    /// [`Invalid`](crate::RejectionKind::Invalid) if all sessions of the subject were ended
+    /// meanwhile.
     pub async fn log_in(&self, grant: impl Into<Grant>) -> Result<Issued, Rejection> {
         let inner = &*self.0;
         let mut grant = grant.into();
@@ -131,6 +134,11 @@ impl Tokens {
             ended: false,
         };
         let cut_off = inner.store.begin_family(&family).await?;
+        if cut_off.is_some_and(|cut_off| clock::seconds(cut_off) > seconds) {
+            // It began before all of the subject's sessions were ended, and is one of them.
+            inner.end(&family.id).await?;
+            return Err(RefreshError::Ended.into());
+        }
         // What was issued up to the second of the cut-off is revoked; this was issued after it.
         let after = cut_off.map_or(0, |cut_off| clock::seconds(cut_off).saturating_add(1));
         let moment = Moment {
@@ -164,6 +172,8 @@ impl Tokens {
         let now = inner.clock.now();
         let seconds = clock::seconds(now);
         if family.ended {
+            // Whoever ended it may have failed to tell where revocations are looked up.
+            inner.tell_ended(&id).await?;
             return Err(RefreshError::Ended.into());
         }
         if seconds >= clock::seconds(family.ends_at) {
@@ -255,21 +265,17 @@ impl Tokens {
         let now = inner.clock.now();
         let until = inner.until();
         let ended = inner.store.end_families_of(issuer, subject, now, until);
-        for id in ended.await? {
-            let revocation = Revocation::Session {
-                issuer: issuer.to_owned(),
-                id,
-                until,
-            };
-            inner.revocations.spread(revocation).await?;
-        }
+        let ended = ended.await?;
         let revocation = Revocation::Subject {
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
             cut_off: now,
-            until,
+            until: now.checked_add(CUT_OFF_LASTS).unwrap_or(until),
         };
         inner.revocations.spread(revocation).await?;
+        for id in ended {
+            inner.tell_ended(&id).await?;
+        }
         log::ended_all(issuer, subject);
         Ok(())
     }
@@ -332,16 +338,20 @@ impl Inner {
 
     async fn end(&self, session: &str) -> Result<(), Rejection> {
         let issuer = &*self.access.issuer;
-        let until = self.until();
-        self.store.end_family(issuer, session, until).await?;
-        let revocation = Revocation::Session {
-            issuer: issuer.to_owned(),
-            id: session.to_owned(),
-            until,
-        };
-        self.revocations.spread(revocation).await?;
+        self.store.end_family(issuer, session, self.until()).await?;
+        self.tell_ended(session).await?;
         log::ended(issuer, session);
         Ok(())
+    }
+
+    /// A session that is ended durably, to where that is looked up.
+    async fn tell_ended(&self, session: &str) -> Result<(), Rejection> {
+        let revocation = Revocation::Session {
+            issuer: self.access.issuer.to_string(),
+            id: session.to_owned(),
+            until: self.until(),
+        };
+        self.revocations.spread(revocation).await
     }
 
     /// A token that is not the current one: its client has lost the answer, or it is stolen.
@@ -351,8 +361,10 @@ impl Inner {
         family: Family,
         now: SystemTime,
     ) -> Result<Issued, Rejection> {
-        // A clock that was set back makes nothing good that was not.
-        let passed = now.duration_since(family.rotated_at).unwrap_or_default();
+        // A clock that was set back, or is behind another server's, makes nothing good that was
+        // not: the distance counts either way.
+        let passed = now.duration_since(family.rotated_at);
+        let passed = passed.unwrap_or_else(|behind| behind.duration());
         let is_next = successor.digest() == family.current;
         if is_next && !self.retry.is_zero() && passed <= self.retry {
             let grant = self.grant(&family).await?;

@@ -146,6 +146,15 @@ impl KeySet {
         })
     }
 
+    /// Those of these keys that this backend takes; perhaps none.
+    #[allow(dead_code, reason = "only issuers have keys of their own that change")]
+    pub(crate) fn of_those_ready(keys: impl Iterator<Item = Key>, backend: Backend) -> Self {
+        Self {
+            keys: keys.filter_map(|key| key.on(backend).ok()).collect(),
+            left_out: Vec::new(),
+        }
+    }
+
     /// The one key that a token with this header is verified with.
     ///
     /// Its place, for [`at`](Self::at).

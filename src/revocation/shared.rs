@@ -8,7 +8,10 @@ use crate::{
 use sha2::{Digest, Sha256};
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -22,12 +25,14 @@ use std::{
 /// 2. a store that has lost something (it was emptied, restarted or replaced) is not believed
 ///    that nothing is revoked: the answer is 503, until the first who notices has filled it from
 ///    the durable one again.
+/// 3. a revocation only ever grows, in both: neither its cut-off nor its end moves back.
 ///
 /// What is asked about has an issuer: what has none is within the issuer `""`.
 #[derive(Clone)]
 pub struct SharedRevocations {
     durable: Arc<dyn TokenStore>,
     quick: Option<Arc<dyn ShortLived>>,
+    filling: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
 }
 
@@ -38,6 +43,7 @@ impl SharedRevocations {
         Self {
             durable: Arc::new(durable),
             quick: None,
+            filling: Arc::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -79,34 +85,33 @@ impl SharedRevocations {
         let Some(quick) = &self.quick else {
             return Ok(());
         };
-        let now = self.clock.now();
-        let mut entry = Entry::of(&revocation, now);
+        let mut entry = Entry::of(&revocation);
+        // A revocation only ever grows, whoever else is writing: what was put is looked at again
+        // until it holds what is known here.
         loop {
-            quick.put(&entry.key, &entry.value, entry.lifetime).await?;
-            // Of two cut-offs that are spread at once the later one has to remain. Whoever puts
-            // last has read, after that, what both had written.
-            let Revocation::Subject {
-                issuer,
-                subject,
-                until,
-                ..
+            if let Revocation::Subject {
+                issuer, subject, ..
             } = &revocation
-            else {
-                return Ok(());
-            };
-            let names = Names {
-                issuer,
-                subject,
-                token: None,
-                session: None,
-            };
-            let latest = self.durable.revoked(names).await?.cut_off;
-            let value = latest.map(seconds_text).unwrap_or_default();
-            if value <= entry.value || value.is_empty() {
+            {
+                let names = Names {
+                    issuer,
+                    subject,
+                    token: None,
+                    session: None,
+                };
+                let latest = self.durable.revoked(names).await?.cut_off;
+                entry.mark.cut_off = entry.mark.cut_off.max(latest.map_or(0, clock::seconds));
+            }
+            let read = quick.read(&[&entry.key]).await?;
+            let known = read.values.into_iter().next().flatten();
+            let known = known.map(|value| Mark::read(&value)).unwrap_or_default();
+            let grown = entry.mark.grown(known);
+            if grown == known {
                 return Ok(());
             }
-            entry.value = value;
-            entry.lifetime = lifetime(*until, now);
+            entry.mark = grown;
+            let lifetime = grown.lifetime(self.clock.now());
+            quick.put(&entry.key, &grown.to_value(), lifetime).await?;
         }
     }
 
@@ -124,9 +129,12 @@ impl SharedRevocations {
         let mark = quick.begin_filling().await?;
         let now = self.clock.now();
         for revocation in self.durable.revocations(now).await? {
-            let entry = Entry::of(&revocation, now);
+            let entry = Entry::of(&revocation);
+            let lifetime = entry.mark.lifetime(now);
             // What is there already is as new or newer.
-            quick.add(&entry.key, &entry.value, entry.lifetime).await?;
+            quick
+                .add(&entry.key, &entry.mark.to_value(), lifetime)
+                .await?;
         }
         match quick.complete(&mark).await? {
             true => Ok(()),
@@ -134,6 +142,27 @@ impl SharedRevocations {
                 "the store of revocations has lost them while it was filled",
             )),
         }
+    }
+
+    /// Fills it, unless somebody is at it: of many who notice at once, one does.
+    async fn fill_once(self) -> Result<(), Rejection> {
+        if self.filling.swap(true, Ordering::AcqRel) {
+            return Err(Rejection::unavailable(
+                "the store of revocations is being filled",
+            ));
+        }
+        let done = Filling(Arc::clone(&self.filling));
+        let fill = async move {
+            let _done = done;
+            self.fill().await
+        };
+        // A task of its own, where there can be one: whoever waits may give up.
+        #[cfg(any(feature = "redis", feature = "sqlite", feature = "postgres"))]
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let filled = runtime.spawn(fill).await;
+            return filled.unwrap_or_else(|error| Err(Rejection::unavailable(error)));
+        }
+        fill.await
     }
 
     async fn ask_quick(
@@ -145,7 +174,7 @@ impl SharedRevocations {
         let asked: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
         let mut read = quick.read(&asked).await?;
         if !read.complete {
-            self.fill().await?;
+            self.fill_once().await?;
             read = quick.read(&asked).await?;
             if !read.complete {
                 return Err(Rejection::unavailable(
@@ -154,6 +183,15 @@ impl SharedRevocations {
             }
         }
         judge_read(&keys, read, issued_at)
+    }
+}
+
+/// Ends with the filling, however that ends.
+struct Filling(Arc<AtomicBool>);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -167,11 +205,7 @@ fn judge_read(
     let mut value = |key: &Option<String>| key.as_ref().and_then(|_| values.next().flatten());
     let [subject, token, session] = keys;
     let (subject, token, session) = (value(subject), value(token), value(session));
-    // A value that nobody can read revokes all.
-    let cut_off = subject.map(|value| {
-        let text = std::str::from_utf8(&value).ok();
-        text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
-    });
+    let cut_off = subject.map(|value| Mark::read(&value).cut_off);
     judge(cut_off, token.is_some(), session.is_some(), issued_at).map_err(Into::into)
 }
 
@@ -231,45 +265,91 @@ impl Revoked for SharedRevocations {
 /// A revocation as a short-lived value.
 struct Entry {
     key: String,
-    value: Vec<u8>,
-    lifetime: Duration,
+    mark: Mark,
+}
+
+/// Both in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    /// 0 where it is not of a subject.
+    cut_off: u64,
+    until: u64,
+}
+
+impl Mark {
+    fn grown(self, other: Self) -> Self {
+        Self {
+            cut_off: self.cut_off.max(other.cut_off),
+            until: self.until.max(other.until),
+        }
+    }
+
+    fn to_value(self) -> Vec<u8> {
+        format!("{} {}", self.cut_off, self.until).into_bytes()
+    }
+
+    /// A value that nobody can read revokes all.
+    fn read(value: &[u8]) -> Self {
+        let read = || {
+            let (cut_off, until) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+            Some(Self {
+                cut_off: cut_off.parse().ok()?,
+                until: until.parse().ok()?,
+            })
+        };
+        read().unwrap_or(Self {
+            cut_off: u64::MAX,
+            until: u64::MAX,
+        })
+    }
+
+    fn lifetime(self, now: SystemTime) -> Duration {
+        let left = self.until.saturating_sub(clock::seconds(now));
+        // Longer ones end with the store.
+        Duration::from_secs(left.clamp(1, store::CUT_OFF_LASTS.as_secs()))
+    }
 }
 
 impl Entry {
-    fn of(revocation: &Revocation, now: SystemTime) -> Self {
+    fn of(revocation: &Revocation) -> Self {
+        let until = |until: &SystemTime| clock::seconds(*until).saturating_add(1);
         match revocation {
-            Revocation::Token { issuer, id, until } => Self {
+            Revocation::Token {
+                issuer,
+                id,
+                until: end,
+            } => Self {
                 key: key("t", issuer, id),
-                value: b"1".to_vec(),
-                lifetime: lifetime(*until, now),
+                mark: Mark {
+                    cut_off: 0,
+                    until: until(end),
+                },
             },
-            Revocation::Session { issuer, id, until } => Self {
+            Revocation::Session {
+                issuer,
+                id,
+                until: end,
+            } => Self {
                 key: key("s", issuer, id),
-                value: b"1".to_vec(),
-                lifetime: lifetime(*until, now),
+                mark: Mark {
+                    cut_off: 0,
+                    until: until(end),
+                },
             },
             Revocation::Subject {
                 issuer,
                 subject,
                 cut_off,
-                until,
+                until: end,
             } => Self {
                 key: key("u", issuer, subject),
-                value: seconds_text(*cut_off),
-                lifetime: lifetime(*until, now),
+                mark: Mark {
+                    cut_off: clock::seconds(*cut_off),
+                    until: until(end),
+                },
             },
         }
     }
-}
-
-/// Of one length, so that the later one is the greater text.
-fn seconds_text(time: SystemTime) -> Vec<u8> {
-    format!("{:020}", clock::seconds(time)).into_bytes()
-}
-
-fn lifetime(until: SystemTime, now: SystemTime) -> Duration {
-    let left = until.duration_since(now).unwrap_or_default();
-    left.max(Duration::from_secs(1))
 }
 
 /// A name of a fixed size: what an issuer has named may be as long as a token.

@@ -1,8 +1,8 @@
 //! [`MemoryStore`]: everything in memory, for tests and small tools.
 
 use super::{
-    Account, AccountStore, ApiKeyRecord, ApiKeyStore, Family, Names, Read, Revocation, Revoked,
-    Rotation, ShortLived, TokenStore,
+    Account, AccountStore, ApiKeyRecord, ApiKeyStore, CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names,
+    Read, Revocation, Revoked, Rotation, ShortLived, TokenStore,
 };
 use crate::{Clock, Rejection, SystemClock, Verdict};
 use std::{
@@ -253,7 +253,8 @@ impl TokenStore for MemoryStore {
 
     fn end_family(&self, issuer: &str, id: &str, until: SystemTime) -> Verdict<()> {
         let mut tables = self.tables();
-        if let Some(family) = tables.families.get_mut(id) {
+        let family = tables.families.get_mut(id);
+        if let Some(family) = family.filter(|family| family.issuer == issuer) {
             family.ended = true;
         }
         extend(&mut tables.sessions, within(issuer, id), until);
@@ -268,25 +269,22 @@ impl TokenStore for MemoryStore {
         until: SystemTime,
     ) -> Verdict<Vec<String>> {
         let mut tables = self.tables();
-        let mut ended = Vec::new();
+        let near = cut_off.checked_sub(NEAR_CUT_OFF).unwrap_or(cut_off);
+        let mut revoked = Vec::new();
         for family in tables.families.values_mut() {
-            if family.issuer == issuer && family.subject == subject && !family.ended {
+            if family.issuer == issuer && family.subject == subject {
                 family.ended = true;
-                ended.push(family.id.clone());
+                if family.rotated_at >= near {
+                    revoked.push(family.id.clone());
+                }
             }
         }
-        for id in &ended {
+        for id in &revoked {
             extend(&mut tables.sessions, within(issuer, id), until);
         }
-        tables.cut_off(within(issuer, subject), cut_off, until);
-        let own = |family: &&Family| family.issuer == issuer && family.subject == subject;
-        let own = tables.families.values().filter(own);
-        let revoked = |family: &&Family| tables.sessions.contains_key(&within(issuer, &family.id));
-        ready(
-            own.filter(revoked)
-                .map(|family| family.id.clone())
-                .collect(),
-        )
+        let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
+        tables.cut_off(within(issuer, subject), cut_off, lasts.max(until));
+        ready(revoked)
     }
 
     fn revoke(&self, revocation: &Revocation) -> Verdict<()> {

@@ -58,7 +58,9 @@ pub use redis::RedisStore;
 pub use short_lived::{Read, ShortLived};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use token::{Family, Names, Revocation, Revoked, Rotation, TokenStore};
+pub use token::{
+    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names, Revocation, Revoked, Rotation, TokenStore,
+};
 
 /// An answer, or that there was none in time. Outside of a runtime there is nothing to wait with.
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]

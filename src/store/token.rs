@@ -1,7 +1,11 @@
 //! Families of refresh tokens, revocations, and what keeps them.
 
 use crate::Verdict;
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// All refresh tokens that came of one login. At any time one of them is good.
 #[derive(Clone, PartialEq, Eq)]
@@ -112,6 +116,14 @@ pub struct Revoked {
     pub cut_off: Option<SystemTime>,
 }
 
+/// For how long before a cut-off a session may have been given a token that carries a later
+/// second: the longest time for a retry, and clocks of servers that differ.
+pub const NEAR_CUT_OFF: Duration = Duration::from_secs(180);
+
+/// For how long a subject's cut-off is remembered: credentials that do not expire, such as API
+/// keys, must not come back.
+pub const CUT_OFF_LASTS: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
 /// Keeps families of refresh tokens, and revocations, durably.
 pub trait TokenStore: Send + Sync + 'static {
     /// Adds a family, whose id is new; says up to when the subject's tokens are revoked, if any are.
@@ -127,10 +139,13 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Ends a family, and revokes its session until a time, both or neither.
     fn end_family(&self, issuer: &str, id: &str, until: SystemTime) -> Verdict<()>;
 
-    /// Ends every family of a subject, revokes the sessions of those that had not been ended
-    /// before, and what the subject was issued up to a second, until a time; all or nothing.
-    /// Says which of the subject's sessions are revoked now, those of earlier calls among them:
-    /// whoever has to tell others may have failed to.
+    /// Ends every family of a subject and revokes what it was issued up to a second, for
+    /// [`CUT_OFF_LASTS`] at least; all or nothing.
+    ///
+    /// The sessions that were begun or renewed within [`NEAR_CUT_OFF`] before the cut-off, or
+    /// after it, are revoked until a time, too, ended before or not: their tokens may carry a later
+    /// second. It says which; all others are covered by the cut-off. However many sessions a
+    /// subject has, this has to be done within the time that a store takes for an answer.
     fn end_families_of(
         &self,
         issuer: &str,

@@ -2,7 +2,7 @@
 
 use super::{Connection, Row, fits, lock, skip_locked};
 use crate::store::{
-    Family, Revocation, Revoked,
+    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Revocation, Revoked,
     sql::{
         BATCH, Kind, PAGE, decode, from_digest, from_millis, from_seconds, from_text,
         revocation_digest, to_millis, to_seconds, to_seconds_up,
@@ -98,9 +98,10 @@ pub(super) async fn end_family(
     id: &str,
     until: SystemTime,
 ) -> sqlx::Result<()> {
-    if fits([id]) {
-        sqlx::query("UPDATE auth_families SET ended = true WHERE id = $1")
+    if fits([id, issuer]) {
+        sqlx::query("UPDATE auth_families SET ended = true WHERE id = $1 AND issuer = $2")
             .bind(id)
+            .bind(issuer)
             .execute(&mut *connection)
             .await?;
     }
@@ -118,13 +119,6 @@ pub(super) async fn end_families_of(
     lock_subject(connection, issuer, subject).await?;
     let mut revoked = Vec::new();
     if fits([issuer, subject]) {
-        let families: Vec<(String, bool)> = sqlx::query_as(
-            "SELECT id, ended FROM auth_families WHERE issuer = $1 AND subject = $2",
-        )
-        .bind(issuer)
-        .bind(subject)
-        .fetch_all(&mut *connection)
-        .await?;
         sqlx::query(
             "UPDATE auth_families SET ended = true \
              WHERE issuer = $1 AND subject = $2 AND NOT ended",
@@ -133,33 +127,55 @@ pub(super) async fn end_families_of(
         .bind(subject)
         .execute(&mut *connection)
         .await?;
-        for (id, ended) in families {
-            if !ended {
-                remember(connection, Kind::Session, issuer, &id, None, until).await?;
-            } else if !is_remembered(connection, issuer, &id).await? {
-                continue;
-            }
-            revoked.push(id);
-        }
+        let near = cut_off.checked_sub(NEAR_CUT_OFF).unwrap_or(cut_off);
+        revoked = sqlx::query_scalar(
+            "SELECT id FROM auth_families \
+             WHERE issuer = $1 AND subject = $2 AND rotated_at >= $3",
+        )
+        .bind(issuer)
+        .bind(subject)
+        .bind(to_millis(near))
+        .fetch_all(&mut *connection)
+        .await?;
+        remember_sessions(connection, issuer, &revoked, until).await?;
     }
+    let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
     let cut_off = Some(to_seconds(cut_off));
-    remember(connection, Kind::Subject, issuer, subject, cut_off, until).await?;
+    let lasts = lasts.max(until);
+    remember(connection, Kind::Subject, issuer, subject, cut_off, lasts).await?;
     Ok(revoked)
 }
 
-/// Whether a session is revoked.
-async fn is_remembered(
+/// Several at once: a subject may have thousands.
+async fn remember_sessions(
     connection: &mut Connection,
     issuer: &str,
-    session: &str,
-) -> sqlx::Result<bool> {
-    let digest = revocation_digest(Kind::Session, issuer, session);
-    let found = sqlx::query("SELECT 1 FROM auth_revocations WHERE digest = $1")
-        .bind(digest.as_slice())
-        .fetch_optional(connection)
-        .await?;
-    Ok(found.is_some())
+    sessions: &[String],
+    until: SystemTime,
+) -> sqlx::Result<()> {
+    for batch in sessions.chunks(SESSIONS) {
+        let mut insert = sqlx::QueryBuilder::<<Connection as sqlx::Connection>::Database>::new(
+            "INSERT INTO auth_revocations (digest, kind, issuer, name, until) ",
+        );
+        insert.push_values(batch, |mut row, session| {
+            row.push_bind(revocation_digest(Kind::Session, issuer, session).to_vec())
+                .push_bind(Kind::Session as i64)
+                .push_bind(issuer.as_bytes().to_vec())
+                .push_bind(session.as_bytes().to_vec())
+                .push_bind(to_seconds_up(until));
+        });
+        insert.push(
+            " ON CONFLICT (digest) DO UPDATE SET \
+             until = CASE WHEN auth_revocations.until > excluded.until \
+             THEN auth_revocations.until ELSE excluded.until END",
+        );
+        insert.build().execute(&mut *connection).await?;
+    }
+    Ok(())
 }
+
+/// Of five values each; a statement takes 32,766 in SQLite.
+const SESSIONS: usize = 1000;
 
 async fn lock_subject(
     connection: &mut Connection,

@@ -1,5 +1,8 @@
 //! Tokens in cookies: how they are set, cleared and renewed, and what other sites cannot do.
 
+#[path = "common/events.rs"]
+mod events;
+
 use axum::{
     Router,
     body::Body,
@@ -528,4 +531,21 @@ async fn the_public_keys_are_served_to_everybody() {
     assert_eq!(ask(Some(&tag)).await.unwrap().status(), 200);
     let other = Request::get("/jwks.json").body(Body::empty()).unwrap();
     assert_eq!(app.clone().oneshot(other).await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_refused_endpoint_is_an_event() {
+    events::record();
+    let app = App::new(&Cookies::new());
+    let field = [("cookie", "__Host-refresh=rt_x")];
+    let response = app.send(Method::POST, "/refresh", &field).await;
+    assert_eq!(response.status(), 401);
+    let lines = events::LINES.lock().unwrap().join("\n");
+    let text = "the refresh token was not issued here, or is long over";
+    assert!(
+        lines
+            .lines()
+            .any(|line| line.contains("rejected") && line.contains(text)),
+        "{lines}"
+    );
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     Challenge, Challenges, Rejection,
+    event::{self, Decision},
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     place::CrossSite,
     require::refusal,
@@ -27,7 +28,8 @@ use tower_service::Service;
 ///    [cross-site check](crate::AuthLayer#cross-site-requests): nobody is logged in as somebody
 ///    else unawares.
 /// 2. Answers are not kept by caches (RFC 6749 section 5.1).
-/// 3. A [`Rejection`] with status 401 gets a challenge, `Bearer` (RFC 9110 section 15.5.2).
+/// 3. A [`Rejection`] with status 401 gets a challenge, `Bearer` (RFC 9110 section 15.5.2), and
+///    every one is an event, as those of an `AuthLayer` are.
 ///
 /// ```
 /// use tower_auth::issue::EndpointLayer;
@@ -131,6 +133,7 @@ impl Judge for EndpointJudge {
     }
 
     fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+        event::emit(Some(&rejection), || Decision::about(None, None));
         refusal(
             rejection,
             mem::take(&mut head.headers),
@@ -153,7 +156,12 @@ impl Finish for Unkept {
             .headers
             .insert(PRAGMA, HeaderValue::from_static("no-cache"));
         let open = parts.extensions.get::<Rejection>();
-        let is_open = open.is_some_and(Rejection::is_open);
+        let open = open.filter(|rejection| rejection.is_open());
+        if open.is_some() {
+            // Nobody else tells of a login or refresh token that was refused.
+            event::emit(open, || Decision::about(None, None));
+        }
+        let is_open = open.is_some();
         if parts.status == StatusCode::UNAUTHORIZED
             && is_open
             && !parts.headers.contains_key(WWW_AUTHENTICATE)

@@ -62,10 +62,13 @@ pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     of_a_hundred_at_once_one_rotates(store).await;
     an_ended_family_is_not_rotated_and_its_session_is_revoked(store).await;
     ending_all_families_of_a_subject_leaves_those_of_others(store).await;
+    a_family_of_another_issuer_is_not_ended(store).await;
     a_family_that_begins_while_all_are_ended_is_ended_or_told(store).await;
     each_kind_of_revocation_is_its_own(store).await;
     all_revocations_are_told_however_many(store).await;
     revocations_only_move_forward(store).await;
+    // After what counts all revocations.
+    however_many_sessions_a_subject_has_all_are_ended_in_time(store).await;
     names_from_tokens_may_be_anything(store).await;
     far_away_times_are_kept_as_what_is_nearest(store).await;
     // What it deletes is of other cases as well.
@@ -195,6 +198,43 @@ async fn ending_all_families_of_a_subject_leaves_those_of_others(store: &Arc<imp
         revoked(store, "all", "nobody\0", None, None).await.2,
         Some(cut_off)
     );
+}
+
+async fn a_family_of_another_issuer_is_not_ended(store: &Arc<impl TokenStore>) {
+    let one = family("one issuer", "s1", "f1");
+    store.begin_family(&one).await.unwrap();
+    let until = at(4_000_000_500);
+    let end = store.end_family("another issuer", &one.id, until);
+    end.await.unwrap();
+    assert!(!store.family(&one.id).await.unwrap().unwrap().ended);
+}
+
+/// Half of them long before the cut-off, which covers their tokens; the others are revoked one by
+/// one.
+async fn however_many_sessions_a_subject_has_all_are_ended_in_time(store: &Arc<impl TokenStore>) {
+    const SESSIONS: usize = 6_000;
+    for chunk in (0..SESSIONS).collect::<Vec<_>>().chunks(50) {
+        let begun = chunk.iter().map(|number| {
+            let mut family = family("many", "s1", &format!("f{number}"));
+            if number % 2 == 0 {
+                family.rotated_at = at(3_999_000_000);
+            }
+            let store = Arc::clone(store);
+            tokio::spawn(async move { store.begin_family(&family).await.unwrap() })
+        });
+        for begun in begun.collect::<Vec<_>>() {
+            begun.await.unwrap();
+        }
+    }
+    let (cut_off, until) = (at(4_000_000_050), at(4_000_000_500));
+    let ended = store.end_families_of("many", "s1", cut_off, until).await;
+    assert_eq!(ended.unwrap().len(), SESSIONS / 2);
+    for number in [0, 1, SESSIONS - 2, SESSIONS - 1] {
+        let id = format!("many/f{number}");
+        assert!(store.family(&id).await.unwrap().unwrap().ended);
+        let known = revoked(store, "many", "s1", None, Some(&id)).await;
+        assert_eq!(known, (false, number % 2 == 1, Some(cut_off)));
+    }
 }
 
 async fn a_family_that_begins_while_all_are_ended_is_ended_or_told(store: &Arc<impl TokenStore>) {

@@ -853,9 +853,19 @@ async fn an_id_token_of_a_refresh_is_of_the_same_user() {
     );
 }
 
-/// A store that can be unplugged.
+/// A store that can be unplugged, or keep nothing more.
 #[derive(Clone)]
-struct Plug(Arc<MemoryStore>, Arc<AtomicBool>);
+struct Plug(Arc<MemoryStore>, Arc<AtomicBool>, Arc<AtomicBool>);
+
+impl Default for Plug {
+    fn default() -> Self {
+        Self(
+            Arc::default(),
+            Arc::new(AtomicBool::new(true)),
+            Arc::default(),
+        )
+    }
+}
 
 impl Plug {
     fn or<T>(&self, f: impl FnOnce(&MemoryStore) -> Verdict<T>) -> Verdict<T> {
@@ -879,6 +889,9 @@ impl ShortLived for Plug {
             !text.contains("provider-") && !text.contains("alice"),
             "{text}"
         );
+        if self.2.load(Ordering::SeqCst) {
+            return Verdict::ready(Err(Rejection::unavailable("the store is full")));
+        }
         self.or(|store| store.put(key, value, lifetime))
     }
 
@@ -907,7 +920,7 @@ impl ShortLived for Plug {
 async fn a_store_that_cannot_be_reached_is_503_and_lets_nobody_pass() {
     for in_store in [false, true] {
         let op = Op::new();
-        let plug = Plug(Arc::default(), Arc::new(AtomicBool::new(true)));
+        let plug = Plug::default();
         let mut login = op.builder().store(plug.clone());
         if in_store {
             login = login.sessions_in_store();
@@ -920,11 +933,37 @@ async fn a_store_that_cannot_be_reached_is_503_and_lets_nobody_pass() {
         // The session is not given up for that.
         assert!(site.cookies.contains_key("__Host-session"));
         assert_eq!(site.clone().sign_in().await.status, 503);
-        let answer = site.clone().send("POST", "/logout", &[], "").await;
+        let (mut copy, before) = (site.clone(), site.cookies.clone());
+        let answer = site.send("POST", "/logout", &[], "").await;
         assert_eq!(answer.status, 503);
+        // Nothing has ended yet: the browser can try again.
+        assert!(!answer.headers.contains_key(header::SET_COOKIE));
+        assert_eq!(site.cookies, before);
         plug.1.store(true, Ordering::SeqCst);
         assert_eq!(site.get("/").await.status, 200);
+        let answer = site.send("POST", "/logout", &[], "").await;
+        assert_eq!(answer.status, 303);
+        assert!(site.cookies.is_empty());
+        assert_eq!(copy.get("/").await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn a_log_out_whose_end_is_not_kept_leaves_the_cookies() {
+    let op = Op::new();
+    let plug = Plug::default();
+    let mut site = Site::new(&op, op.builder().store(plug.clone()));
+    assert_eq!(site.sign_in().await.status, 303);
+    // It can be read, and not written.
+    plug.2.store(true, Ordering::SeqCst);
+    let mut copy = site.clone();
+    let answer = site.send("POST", "/logout", &[], "").await;
+    assert_eq!(answer.status, 503);
+    assert!(!answer.headers.contains_key(header::SET_COOKIE));
+    assert_eq!(copy.get("/").await.status, 200);
+    plug.2.store(false, Ordering::SeqCst);
+    assert_eq!(site.send("POST", "/logout", &[], "").await.status, 303);
+    assert_eq!(copy.get("/").await.status, 401);
 }
 
 #[tokio::test]

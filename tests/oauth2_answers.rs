@@ -853,6 +853,112 @@ async fn an_id_token_of_a_refresh_is_of_the_same_user() {
     );
 }
 
+/// Has the provider post a logout token.
+async fn end_at_provider(site: &mut Site, names: Value) -> u16 {
+    let claims = json!({
+        "iss": ISSUER, "aud": "app", "iat": now(), "exp": now() + 100,
+        "jti": names.to_string(), "events": { EVENT: {} },
+    });
+    let token = site
+        .op
+        .script(|script| script.signer.sign(&merge(claims, &names)));
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("logout_token={token}");
+    site.send("POST", "/ended", &form, &body).await.status
+}
+
+#[tokio::test]
+async fn a_refresh_changes_neither_the_providers_session_nor_its_age() {
+    async fn about(identity: Identity) -> String {
+        let at = identity.authenticated_at();
+        let at = at.map(|at| at.duration_since(UNIX_EPOCH).unwrap().as_secs());
+        format!("{:?} {at:?}", identity.session_id())
+    }
+    for in_store in [false, true] {
+        // The ID token of a refresh says nothing of it, or makes it later.
+        for later in [json!({}), json!({ "sid": "s1", "auth_time": now() })] {
+            let op = Op::new();
+            let mut login = op
+                .builder()
+                .store(MemoryStore::new())
+                .backchannel_logout_path("/ended")
+                .refresh_before(Duration::from_secs(7200));
+            if in_store {
+                login = login.sessions_in_store();
+            }
+            let mut site = Site::new(&op, op.builder());
+            let login = login.build().unwrap();
+            site.app = Router::new()
+                .route("/", get(whoami))
+                .route("/about", get(about))
+                .layer(AuthLayer::new(login.session()))
+                .layer(login.layer());
+            op.script(|script| script.claims = json!({ "sid": "s1", "auth_time": 1000 }));
+            assert_eq!(site.sign_in().await.status, 303);
+            // Twice, so that nothing of the login's own ID token is left.
+            for token in ["one", "two"] {
+                op.script(|script| {
+                    script.claims = later.clone();
+                    script.tokens = json!({ "access_token": token, "refresh_token": token });
+                });
+                assert_eq!(site.get("/").await.body, format!("alice {token}"));
+            }
+            assert_eq!(site.get("/about").await.body, "Some(\"s1\") Some(1000)");
+            assert_eq!(
+                end_at_provider(&mut site, json!({ "sid": "s2" })).await,
+                200
+            );
+            assert_eq!(site.get("/").await.status, 200);
+            assert_eq!(
+                end_at_provider(&mut site, json!({ "sid": "s1" })).await,
+                200
+            );
+            assert_eq!(site.get("/").await.status, 401, "{in_store} {later}");
+        }
+    }
+    // One that is said late counts from then on.
+    let op = Op::new();
+    let login = op
+        .builder()
+        .store(MemoryStore::new())
+        .backchannel_logout_path("/ended")
+        .refresh_before(Duration::from_secs(7200));
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 303);
+    for (claims, token) in [(json!({ "sid": "s1" }), "one"), (json!({}), "two")] {
+        op.script(|script| {
+            script.claims = claims;
+            script.tokens = json!({ "access_token": token, "refresh_token": token });
+        });
+        assert_eq!(site.get("/").await.body, format!("alice {token}"));
+    }
+    let status = end_at_provider(&mut site, json!({ "sid": "s1" })).await;
+    assert_eq!((status, site.get("/").await.status), (200, 401));
+}
+
+#[tokio::test]
+async fn an_id_token_of_a_refresh_is_of_the_same_login() {
+    for (claims, why) in [
+        (json!({ "sid": "s2" }), "session is another"),
+        (json!({ "sid": "s1", "sub": "bob" }), "subject is another"),
+        (
+            json!({ "iss": "https://evil.example" }),
+            "issuer is another",
+        ),
+    ] {
+        let op = Op::new();
+        let login = op.builder().refresh_before(Duration::from_secs(7200));
+        let mut site = Site::new(&op, login);
+        op.script(|script| script.claims = json!({ "sid": "s1" }));
+        assert_eq!(site.sign_in().await.status, 303);
+        op.script(|script| script.claims = claims.clone());
+        let answer = site.get("/").await;
+        assert_eq!(answer.status, 401, "{claims}");
+        assert!(answer.why().contains(why), "{claims}: {answer:?}");
+        assert_eq!(site.get("/").await.status, 401);
+    }
+}
+
 /// A store that can be unplugged, or keep nothing more.
 #[derive(Clone)]
 struct Plug(Arc<MemoryStore>, Arc<AtomicBool>, Arc<AtomicBool>);

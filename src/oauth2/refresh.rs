@@ -231,14 +231,6 @@ impl Inner {
         }
         // A provider that does not rotate says nothing of the old one.
         tokens.refresh = tokens.refresh.or_else(|| session.tokens.refresh.clone());
-        let fresh = Session {
-            tokens: Arc::new(tokens),
-            ..session.clone()
-        };
-        let before = session.names(self).map(|(subject, _)| subject);
-        if fresh.names(self).map(|(subject, _)| subject) != before {
-            return Err(LoginError::IdToken("the subject is another than before").into());
-        }
-        Ok(fresh)
+        Ok(session.with_tokens(self, tokens)?)
     }
 }

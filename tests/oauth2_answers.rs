@@ -1073,6 +1073,39 @@ async fn a_log_out_whose_end_is_not_kept_leaves_the_cookies() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_the_store_does_not_hear_of_is_not_lost() {
+    let op = Op::new();
+    let plug = Plug::default();
+    let login = op
+        .builder()
+        .store(plug.clone())
+        .refresh_before(Duration::from_secs(7200));
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 303);
+    plug.2.store(true, Ordering::SeqCst);
+    op.script(|script| {
+        script.tokens = json!({ "access_token": "fresh", "refresh_token": "rotated" });
+    });
+    let answer = site.get("/").await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "alice fresh"),
+        "{answer:?}"
+    );
+    // The browser has the new refresh token, which is the next that is used.
+    plug.2.store(false, Ordering::SeqCst);
+    op.script(|script| script.tokens = json!({ "access_token": "next", "refresh_token": "third" }));
+    assert_eq!(site.get("/").await.body, "alice next");
+    let form = op.asked("/token").pop().unwrap();
+    assert_eq!(form, "grant_type=refresh_token&refresh_token=rotated");
+    // What the provider refuses is over, whatever the store says.
+    plug.2.store(true, Ordering::SeqCst);
+    op.script(|script| script.claims = json!({ "sub": "bob" }));
+    assert_eq!(site.get("/").await.status, 401);
+    assert!(!site.cookies.contains_key("__Host-session"));
+}
+
+#[tokio::test]
 async fn a_provider_that_never_answers_is_503() {
     let op = Op::new();
     let fetch =

@@ -557,6 +557,59 @@ async fn several_tabs_sign_in_at_once_and_too_many_give_up_the_oldest() {
 }
 
 #[tokio::test]
+async fn another_site_cannot_fill_the_browser_with_cookies() {
+    let op = Op::new();
+    let fresh = || Site::new(&op, op.builder().after_login("/welcome"));
+    let path = |length: usize| format!("/{}", "a".repeat(length - 1));
+    let lands = |mut site: Site, fields: &'static [(&str, &str)], path: String| async move {
+        let target = format!("/login?return_to={path}");
+        let answer = site.send("GET", &target, fields, "").await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let url = Url::parse(&answer.location()).unwrap();
+        let asked: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
+        let claims = json!({ "nonce": asked["nonce"] });
+        site.op.script(|script| script.claims = claims);
+        let target = format!("/callback?code=c&state={}", asked["state"]);
+        site.get(&target).await.location()
+    };
+    for own in [
+        &[][..],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "none")],
+    ] {
+        assert_eq!(lands(fresh(), own, path(2048)).await, path(2048));
+    }
+    for foreign in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(lands(fresh(), foreign, path(512)).await, path(512));
+        assert_eq!(lands(fresh(), foreign, path(513)).await, "/welcome");
+        let mut site = fresh();
+        for _ in 0..5 {
+            site.begin("").await;
+        }
+        // What it grows to counts, not what it was.
+        for wanted in [path(2048), path(512), format!("/?{}", "'".repeat(400))] {
+            let target = format!("/login?return_to={wanted}");
+            assert_eq!(site.send("GET", &target, foreign, "").await.status, 303);
+            assert_eq!(site.cookies.len(), 2);
+        }
+        let length = |cookies: &BTreeMap<String, String>| -> usize {
+            cookies
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum()
+        };
+        assert!(length(&site.cookies) < 2500, "{}", length(&site.cookies));
+        // It is not allowed to lead elsewhere for that.
+        let target = format!("/login?return_to=https://evil.example{}", path(600));
+        assert_eq!(site.send("GET", &target, foreign, "").await.status, 400);
+    }
+}
+
+#[tokio::test]
 async fn a_login_has_ten_minutes_and_a_session_its_lifetime() {
     let op = Op::new();
     let hand = Arc::new(Mutex::new(SystemTime::now()));

@@ -21,13 +21,11 @@ use super::{
 use crate::Rejection;
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Response,
+    HeaderValue, Method, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE},
     request::Parts,
 };
 use std::time::Duration;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 pub(super) async fn logout(
     inner: &Inner,
@@ -36,12 +34,8 @@ pub(super) async fn logout(
 ) -> Result<Response<Bytes>, Rejection> {
     if head.method == Method::POST {
         inner.cross_site.check(head)?;
-    } else {
-        let mut sites = head.headers.get_all(SEC_FETCH_SITE).iter();
-        let is_own = |site: &HeaderValue| site == "same-origin" || site == "none";
-        if !sites.next().is_some_and(is_own) || sites.next().is_some() {
-            return Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"));
-        }
+    } else if page::is_own(head) != Some(true) {
+        return Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"));
     }
     let session = match inner.carried(&head.headers) {
         // One that is over already needs no end.

@@ -557,6 +557,59 @@ async fn several_tabs_sign_in_at_once_and_too_many_give_up_the_oldest() {
 }
 
 #[tokio::test]
+async fn another_site_cannot_fill_the_browser_with_cookies() {
+    let op = Op::new();
+    let fresh = || Site::new(&op, op.builder().after_login("/welcome"));
+    let path = |length: usize| format!("/{}", "a".repeat(length - 1));
+    let lands = |mut site: Site, fields: &'static [(&str, &str)], path: String| async move {
+        let target = format!("/login?return_to={path}");
+        let answer = site.send("GET", &target, fields, "").await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let url = Url::parse(&answer.location()).unwrap();
+        let asked: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
+        let claims = json!({ "nonce": asked["nonce"] });
+        site.op.script(|script| script.claims = claims);
+        let target = format!("/callback?code=c&state={}", asked["state"]);
+        site.get(&target).await.location()
+    };
+    for own in [
+        &[][..],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "none")],
+    ] {
+        assert_eq!(lands(fresh(), own, path(2048)).await, path(2048));
+    }
+    for foreign in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(lands(fresh(), foreign, path(512)).await, path(512));
+        assert_eq!(lands(fresh(), foreign, path(513)).await, "/welcome");
+        let mut site = fresh();
+        for _ in 0..5 {
+            site.begin("").await;
+        }
+        // What it grows to counts, not what it was.
+        for wanted in [path(2048), path(512), format!("/?{}", "'".repeat(400))] {
+            let target = format!("/login?return_to={wanted}");
+            assert_eq!(site.send("GET", &target, foreign, "").await.status, 303);
+            assert_eq!(site.cookies.len(), 2);
+        }
+        let length = |cookies: &BTreeMap<String, String>| -> usize {
+            cookies
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum()
+        };
+        assert!(length(&site.cookies) < 2500, "{}", length(&site.cookies));
+        // It is not allowed to lead elsewhere for that.
+        let target = format!("/login?return_to=https://evil.example{}", path(600));
+        assert_eq!(site.send("GET", &target, foreign, "").await.status, 400);
+    }
+}
+
+#[tokio::test]
 async fn a_login_has_ten_minutes_and_a_session_its_lifetime() {
     let op = Op::new();
     let hand = Arc::new(Mutex::new(SystemTime::now()));
@@ -853,9 +906,125 @@ async fn an_id_token_of_a_refresh_is_of_the_same_user() {
     );
 }
 
-/// A store that can be unplugged.
+/// Has the provider post a logout token.
+async fn end_at_provider(site: &mut Site, names: Value) -> u16 {
+    let claims = json!({
+        "iss": ISSUER, "aud": "app", "iat": now(), "exp": now() + 100,
+        "jti": names.to_string(), "events": { EVENT: {} },
+    });
+    let token = site
+        .op
+        .script(|script| script.signer.sign(&merge(claims, &names)));
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("logout_token={token}");
+    site.send("POST", "/ended", &form, &body).await.status
+}
+
+#[tokio::test]
+async fn a_refresh_changes_neither_the_providers_session_nor_its_age() {
+    async fn about(identity: Identity) -> String {
+        let at = identity.authenticated_at();
+        let at = at.map(|at| at.duration_since(UNIX_EPOCH).unwrap().as_secs());
+        format!("{:?} {at:?}", identity.session_id())
+    }
+    for in_store in [false, true] {
+        // The ID token of a refresh says nothing of it, or makes it later.
+        for later in [json!({}), json!({ "sid": "s1", "auth_time": now() })] {
+            let op = Op::new();
+            let mut login = op
+                .builder()
+                .store(MemoryStore::new())
+                .backchannel_logout_path("/ended")
+                .refresh_before(Duration::from_secs(7200));
+            if in_store {
+                login = login.sessions_in_store();
+            }
+            let mut site = Site::new(&op, op.builder());
+            let login = login.build().unwrap();
+            site.app = Router::new()
+                .route("/", get(whoami))
+                .route("/about", get(about))
+                .layer(AuthLayer::new(login.session()))
+                .layer(login.layer());
+            op.script(|script| script.claims = json!({ "sid": "s1", "auth_time": 1000 }));
+            assert_eq!(site.sign_in().await.status, 303);
+            // Twice, so that nothing of the login's own ID token is left.
+            for token in ["one", "two"] {
+                op.script(|script| {
+                    script.claims = later.clone();
+                    script.tokens = json!({ "access_token": token, "refresh_token": token });
+                });
+                assert_eq!(site.get("/").await.body, format!("alice {token}"));
+            }
+            assert_eq!(site.get("/about").await.body, "Some(\"s1\") Some(1000)");
+            assert_eq!(
+                end_at_provider(&mut site, json!({ "sid": "s2" })).await,
+                200
+            );
+            assert_eq!(site.get("/").await.status, 200);
+            assert_eq!(
+                end_at_provider(&mut site, json!({ "sid": "s1" })).await,
+                200
+            );
+            assert_eq!(site.get("/").await.status, 401, "{in_store} {later}");
+        }
+    }
+    // One that is said late counts from then on.
+    let op = Op::new();
+    let login = op
+        .builder()
+        .store(MemoryStore::new())
+        .backchannel_logout_path("/ended")
+        .refresh_before(Duration::from_secs(7200));
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 303);
+    for (claims, token) in [(json!({ "sid": "s1" }), "one"), (json!({}), "two")] {
+        op.script(|script| {
+            script.claims = claims;
+            script.tokens = json!({ "access_token": token, "refresh_token": token });
+        });
+        assert_eq!(site.get("/").await.body, format!("alice {token}"));
+    }
+    let status = end_at_provider(&mut site, json!({ "sid": "s1" })).await;
+    assert_eq!((status, site.get("/").await.status), (200, 401));
+}
+
+#[tokio::test]
+async fn an_id_token_of_a_refresh_is_of_the_same_login() {
+    for (claims, why) in [
+        (json!({ "sid": "s2" }), "session is another"),
+        (json!({ "sid": "s1", "sub": "bob" }), "subject is another"),
+        (
+            json!({ "iss": "https://evil.example" }),
+            "issuer is another",
+        ),
+    ] {
+        let op = Op::new();
+        let login = op.builder().refresh_before(Duration::from_secs(7200));
+        let mut site = Site::new(&op, login);
+        op.script(|script| script.claims = json!({ "sid": "s1" }));
+        assert_eq!(site.sign_in().await.status, 303);
+        op.script(|script| script.claims = claims.clone());
+        let answer = site.get("/").await;
+        assert_eq!(answer.status, 401, "{claims}");
+        assert!(answer.why().contains(why), "{claims}: {answer:?}");
+        assert_eq!(site.get("/").await.status, 401);
+    }
+}
+
+/// A store that can be unplugged, or keep nothing more.
 #[derive(Clone)]
-struct Plug(Arc<MemoryStore>, Arc<AtomicBool>);
+struct Plug(Arc<MemoryStore>, Arc<AtomicBool>, Arc<AtomicBool>);
+
+impl Default for Plug {
+    fn default() -> Self {
+        Self(
+            Arc::default(),
+            Arc::new(AtomicBool::new(true)),
+            Arc::default(),
+        )
+    }
+}
 
 impl Plug {
     fn or<T>(&self, f: impl FnOnce(&MemoryStore) -> Verdict<T>) -> Verdict<T> {
@@ -879,6 +1048,9 @@ impl ShortLived for Plug {
             !text.contains("provider-") && !text.contains("alice"),
             "{text}"
         );
+        if self.2.load(Ordering::SeqCst) {
+            return Verdict::ready(Err(Rejection::unavailable("the store is full")));
+        }
         self.or(|store| store.put(key, value, lifetime))
     }
 
@@ -907,7 +1079,7 @@ impl ShortLived for Plug {
 async fn a_store_that_cannot_be_reached_is_503_and_lets_nobody_pass() {
     for in_store in [false, true] {
         let op = Op::new();
-        let plug = Plug(Arc::default(), Arc::new(AtomicBool::new(true)));
+        let plug = Plug::default();
         let mut login = op.builder().store(plug.clone());
         if in_store {
             login = login.sessions_in_store();
@@ -920,11 +1092,70 @@ async fn a_store_that_cannot_be_reached_is_503_and_lets_nobody_pass() {
         // The session is not given up for that.
         assert!(site.cookies.contains_key("__Host-session"));
         assert_eq!(site.clone().sign_in().await.status, 503);
-        let answer = site.clone().send("POST", "/logout", &[], "").await;
+        let (mut copy, before) = (site.clone(), site.cookies.clone());
+        let answer = site.send("POST", "/logout", &[], "").await;
         assert_eq!(answer.status, 503);
+        // Nothing has ended yet: the browser can try again.
+        assert!(!answer.headers.contains_key(header::SET_COOKIE));
+        assert_eq!(site.cookies, before);
         plug.1.store(true, Ordering::SeqCst);
         assert_eq!(site.get("/").await.status, 200);
+        let answer = site.send("POST", "/logout", &[], "").await;
+        assert_eq!(answer.status, 303);
+        assert!(site.cookies.is_empty());
+        assert_eq!(copy.get("/").await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn a_log_out_whose_end_is_not_kept_leaves_the_cookies() {
+    let op = Op::new();
+    let plug = Plug::default();
+    let mut site = Site::new(&op, op.builder().store(plug.clone()));
+    assert_eq!(site.sign_in().await.status, 303);
+    // It can be read, and not written.
+    plug.2.store(true, Ordering::SeqCst);
+    let mut copy = site.clone();
+    let answer = site.send("POST", "/logout", &[], "").await;
+    assert_eq!(answer.status, 503);
+    assert!(!answer.headers.contains_key(header::SET_COOKIE));
+    assert_eq!(copy.get("/").await.status, 200);
+    plug.2.store(false, Ordering::SeqCst);
+    assert_eq!(site.send("POST", "/logout", &[], "").await.status, 303);
+    assert_eq!(copy.get("/").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_refresh_that_the_store_does_not_hear_of_is_not_lost() {
+    let op = Op::new();
+    let plug = Plug::default();
+    let login = op
+        .builder()
+        .store(plug.clone())
+        .refresh_before(Duration::from_secs(7200));
+    let mut site = Site::new(&op, login);
+    assert_eq!(site.sign_in().await.status, 303);
+    plug.2.store(true, Ordering::SeqCst);
+    op.script(|script| {
+        script.tokens = json!({ "access_token": "fresh", "refresh_token": "rotated" });
+    });
+    let answer = site.get("/").await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "alice fresh"),
+        "{answer:?}"
+    );
+    // The browser has the new refresh token, which is the next that is used.
+    plug.2.store(false, Ordering::SeqCst);
+    op.script(|script| script.tokens = json!({ "access_token": "next", "refresh_token": "third" }));
+    assert_eq!(site.get("/").await.body, "alice next");
+    let form = op.asked("/token").pop().unwrap();
+    assert_eq!(form, "grant_type=refresh_token&refresh_token=rotated");
+    // What the provider refuses is over, whatever the store says.
+    plug.2.store(true, Ordering::SeqCst);
+    op.script(|script| script.claims = json!({ "sub": "bob" }));
+    assert_eq!(site.get("/").await.status, 401);
+    assert!(!site.cookies.contains_key("__Host-session"));
 }
 
 #[tokio::test]

@@ -144,5 +144,8 @@ async fn session(
         ends: made.saturating_add(inner.lifetime),
         tokens: Arc::new(tokens),
         user_info,
-    })
+        sid: None,
+        auth_time: None,
+    }
+    .of_its_login())
 }

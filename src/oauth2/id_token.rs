@@ -9,8 +9,8 @@
 //! 5. `at_hash`, where present, is that of the access token (section 3.1.3.6).
 //! 6. `auth_time` is there and recent enough, where `max_age` was asked for.
 //!
-//! After a refresh (section 12.2) the subject is the same as before, and a nonce need not be
-//! there. Logout tokens go by Back-Channel Logout section 2.6.
+//! After a refresh (section 12.2) the subject is the same as before, and so is `sid`, if it is
+//! there; a nonce need not be. Logout tokens go by Back-Channel Logout section 2.6.
 
 use super::LoginError;
 use crate::{

@@ -1,9 +1,21 @@
 //! `/login`: the browser is sent to the provider.
+//!
+//! Any site can send a browser here, and have it keep a cookie each time. What another site asks
+//! for is remembered only if it is short, and of two logins at most: the browser's requests would
+//! get too long for servers to read.
 
-use super::{Inner, LoginError, form::Form, page, pending::Pending};
+use super::{
+    Inner, LoginError,
+    form::Form,
+    page,
+    pending::{self, Pending},
+};
 use crate::Rejection;
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
+
+/// The longest address that another site may have remembered, in bytes.
+const MAX_FOREIGN: usize = 512;
 
 /// Where the browser is sent, and what it keeps meanwhile.
 pub(super) async fn login(
@@ -12,9 +24,17 @@ pub(super) async fn login(
     set: &mut Vec<HeaderValue>,
 ) -> Result<Response<Bytes>, Rejection> {
     let query = Form::read(head.uri.query().unwrap_or_default().as_bytes())?;
-    let return_to = match query.one("return_to")? {
-        Some(wanted) => inner.returns.check(wanted).ok_or(LoginError::ReturnTo)?,
-        None => inner.after_login.clone(),
+    let is_foreign = page::is_own(head) == Some(false);
+    let wanted = match query.one("return_to")? {
+        Some(wanted) => Some(inner.returns.check(wanted).ok_or(LoginError::ReturnTo)?),
+        None => None,
+    };
+    let return_to = wanted
+        .filter(|wanted| !is_foreign || wanted.len() <= MAX_FOREIGN)
+        .unwrap_or_else(|| inner.after_login.clone());
+    let most = match is_foreign {
+        true => pending::MAX_FOREIGN,
+        false => pending::MAX,
     };
     let mut request = inner.request.clone().with_query(&query)?;
     if let Some(customize) = &inner.customize {
@@ -34,6 +54,6 @@ pub(super) async fn login(
         own.push(("nonce", &pending.nonce));
     }
     let url = request.url(&endpoints, &own);
-    set.extend(pending.cookies(inner, &head.headers)?);
+    set.extend(pending.cookies(inner, &head.headers, most)?);
     page::see_other(url.as_str())
 }

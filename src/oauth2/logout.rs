@@ -2,8 +2,9 @@
 //!
 //! 1. A log-out is a `POST`, or a `GET` that the browser says comes from this site
 //!    (`Sec-Fetch-Site`): another site cannot log anybody out.
-//! 2. The session's cookies are taken back. With a store the session is over on every server, also
-//!    for whoever has a copy of its cookie.
+//! 2. With a store the session is over on every server, also for whoever has a copy of its cookie.
+//!    Then its cookies are taken back; where the store cannot be reached the browser keeps them,
+//!    for another try.
 //! 3. The refresh token is revoked at the provider (RFC 7009), or the access token where there is
 //!    none, as far as the provider can be reached.
 //! 4. The browser goes on to the provider's own log-out, where there is one (OpenID Connect
@@ -20,13 +21,11 @@ use super::{
 use crate::Rejection;
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Response,
+    HeaderValue, Method, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE},
     request::Parts,
 };
 use std::time::Duration;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 pub(super) async fn logout(
     inner: &Inner,
@@ -35,17 +34,9 @@ pub(super) async fn logout(
 ) -> Result<Response<Bytes>, Rejection> {
     if head.method == Method::POST {
         inner.cross_site.check(head)?;
-    } else {
-        let mut sites = head.headers.get_all(SEC_FETCH_SITE).iter();
-        let is_own = |site: &HeaderValue| site == "same-origin" || site == "none";
-        if !sites.next().is_some_and(is_own) || sites.next().is_some() {
-            return Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"));
-        }
+    } else if page::is_own(head) != Some(true) {
+        return Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"));
     }
-    let count = cookies::count(&head.headers, &inner.cookie);
-    set.extend(cookies::clear_joined(&inner.cookie, count));
-    set.extend(cookies::clear(&inner.just_now));
-    set.extend(pending::clear_all(inner, &head.headers));
     let session = match inner.carried(&head.headers) {
         // One that is over already needs no end.
         Some(carried) => match inner.load(carried).await {
@@ -57,10 +48,17 @@ pub(super) async fn logout(
         },
         None => None,
     };
+    if let Some(session) = &session {
+        inner.end(Mark::Session(&session.id)).await?;
+    }
+    // Not before: whoever tries again needs the cookie for it.
+    let count = cookies::count(&head.headers, &inner.cookie);
+    set.extend(cookies::clear_joined(&inner.cookie, count));
+    set.extend(cookies::clear(&inner.just_now));
+    set.extend(pending::clear_all(inner, &head.headers));
     let Some(session) = session else {
         return page::see_other(&inner.after_logout);
     };
-    inner.end(Mark::Session(&session.id)).await?;
     let (token, kind) = match session.tokens.refresh_token() {
         Some(token) => (token, "refresh_token"),
         None => (session.tokens.access_token(), "access_token"),

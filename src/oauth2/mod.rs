@@ -43,7 +43,9 @@
 //!    `state`, PKCE by S256 (RFC 7636) and `nonce`, always all of them, and the redirect URI as it
 //!    is configured. What it needs to remember is in a cookie of its own, for ten minutes, so that
 //!    any server of a fleet takes the callback, and several tabs can sign in at once: five at
-//!    most, then the oldest is given up.
+//!    most, then the oldest is given up. Where another site sends the browser here
+//!    (`Sec-Fetch-Site`) it is two at most, and a `return_to` of more than 512 bytes is not
+//!    remembered: the user lands [where logins end](LoginBuilder::after_login).
 //! 3. `/callback` takes the answer: `state` by that cookie, `iss` (RFC 9207), then the code is
 //!    exchanged with the verifier of PKCE and the client's own credentials.
 //! 4. The ID token is verified by this crate's own verifier: signature, `iss`, `aud`, `azp`,

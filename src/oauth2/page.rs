@@ -58,6 +58,15 @@ pub(super) fn is_navigation(head: &Parts) -> bool {
         && wants_html(head)
 }
 
+/// Whether this very origin asks, or the user, and no other site (Fetch Metadata section 2.4);
+/// `None` from a browser that does not say.
+pub(super) fn is_own(head: &Parts) -> Option<bool> {
+    let name = HeaderName::from_static("sec-fetch-site");
+    let mut sites = head.headers.get_all(name).iter();
+    let site = sites.next()?;
+    Some((site == "same-origin" || site == "none") && sites.next().is_none())
+}
+
 /// A refusal: as a page for a browser, as `application/problem+json` otherwise.
 pub(super) fn refuse(inner: &Inner, html: bool, rejection: Rejection) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();

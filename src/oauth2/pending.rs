@@ -13,7 +13,10 @@ use std::cmp::Reverse;
 pub(super) const LIFETIME: u64 = 600;
 
 /// How many logins one browser may have under way.
-const MAX: usize = 5;
+pub(super) const MAX: usize = 5;
+
+/// How many, once another site has begun one.
+pub(super) const MAX_FOREIGN: usize = 2;
 
 /// One login under way.
 pub(super) struct Pending {
@@ -45,11 +48,12 @@ impl Pending {
         challenge(&self.verifier.0)
     }
 
-    /// The cookie, and the end of those that are too many.
+    /// The cookie, and the end of those that are too many: with it there are so many at most.
     pub(super) fn cookies(
         &self,
         inner: &Inner,
         headers: &HeaderMap,
+        most: usize,
     ) -> Result<Vec<HeaderValue>, Rejection> {
         let now = clock::now(&*inner.clock);
         let name = name(inner, &self.state);
@@ -64,7 +68,7 @@ impl Pending {
         ]);
         let until = now.saturating_add(LIFETIME);
         let sealed = inner.pending.seal(&name, &plain, now, until)?;
-        let mut set = old(inner, headers, now);
+        let mut set = old(inner, headers, now, most);
         set.extend(cookies::set(&name, &sealed, LIFETIME));
         Ok(set)
     }
@@ -118,7 +122,7 @@ fn name(inner: &Inner, state: &str) -> String {
 }
 
 /// Takes back what is over, and the oldest ones, so that there is room for one more.
-fn old(inner: &Inner, headers: &HeaderMap, now: u64) -> Vec<HeaderValue> {
+fn old(inner: &Inner, headers: &HeaderMap, now: u64, most: usize) -> Vec<HeaderValue> {
     let prefix = prefix(inner);
     let mut known: Vec<_> = cookies::all(headers)
         .filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)))
@@ -130,8 +134,9 @@ fn old(inner: &Inner, headers: &HeaderMap, now: u64) -> Vec<HeaderValue> {
         .collect();
     known.sort_unstable();
     // What does not open sorts last, and was made in 1970.
-    let is_over =
-        |(i, (made, _)): &(usize, &(Reverse<u64>, &str))| made.0 == 0 || i.saturating_add(1) >= MAX;
+    let is_over = |(i, (made, _)): &(usize, &(Reverse<u64>, &str))| {
+        made.0 == 0 || i.saturating_add(1) >= most
+    };
     let over = known.iter().enumerate().filter(is_over);
     over.take(32)
         .filter_map(|(_, (_, name))| cookies::clear(name))

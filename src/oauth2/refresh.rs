@@ -4,7 +4,8 @@
 //!    task of its own: whoever goes away neither ends it nor loses its result.
 //! 2. The result is kept for a minute, for requests that were sent with the old cookie: with a
 //!    provider that rotates refresh tokens, a second use would end the session.
-//! 3. With a store one server of a fleet refreshes, and the others read what came of it.
+//! 3. With a store one server of a fleet refreshes, and the others read what came of it. Where the
+//!    store fails meanwhile, a session in a cookie is fresh all the same.
 //! 4. A provider that cannot be reached is tried again after five seconds; until the access token
 //!    is over nobody else notices, then it is 503. One that refuses the refresh token ends the
 //!    session.
@@ -166,18 +167,26 @@ impl Inner {
             let result = self.refresh(session).await;
             let value = match &result {
                 Ok(fresh) => {
+                    // Nothing to keep where sessions are cookies.
                     self.keep(fresh).await?;
                     let until = self.now().saturating_add(KEPT.as_secs());
-                    self.stored.seal(&done, &fresh.write(), self.now(), until)?
+                    self.stored.seal(&done, &fresh.write(), self.now(), until)
                 }
                 Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
                     // The next one tries it.
                     drop(store.take(&turn).await);
                     return result;
                 }
-                Err(_) => String::new(),
+                Err(_) => Ok(String::new()),
             };
-            store.put(&done, value.as_bytes(), KEPT).await?;
+            // For the others only: what the provider has rotated is not lost over them.
+            let told = match value {
+                Ok(value) => store.put(&done, value.as_bytes(), KEPT).await,
+                Err(rejection) => Err(rejection),
+            };
+            if let Err(rejection) = told {
+                super::log::not_shared(&self.issuer, &rejection);
+            }
             return result;
         }
         // What is good for a while need not wait for long.
@@ -231,14 +240,6 @@ impl Inner {
         }
         // A provider that does not rotate says nothing of the old one.
         tokens.refresh = tokens.refresh.or_else(|| session.tokens.refresh.clone());
-        let fresh = Session {
-            tokens: Arc::new(tokens),
-            ..session.clone()
-        };
-        let before = session.names(self).map(|(subject, _)| subject);
-        if fresh.names(self).map(|(subject, _)| subject) != before {
-            return Err(LoginError::IdToken("the subject is another than before").into());
-        }
-        Ok(fresh)
+        Ok(session.with_tokens(self, tokens)?)
     }
 }

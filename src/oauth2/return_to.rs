@@ -7,7 +7,7 @@
 //!    URL): afterwards its origin is that of this application, and its path, with dot segments
 //!    gone, still does not begin with two slashes, encoded or not.
 //! 3. It is none of the paths that the login itself answers.
-//! 4. A whole URL only if its origin is one that was allowed by name.
+//! 4. A whole URL only if it is `http` or `https`, and its origin one that was allowed by name.
 
 use crate::ConfigError;
 use url::{Origin, Url};
@@ -59,7 +59,9 @@ impl Returns {
         if !wanted.starts_with('/') {
             let url = Url::parse(wanted).ok()?;
             let is_plain = url.username().is_empty() && url.password().is_none();
-            let is_allowed = is_plain && self.allowed.contains(&url.origin());
+            // `blob:` has an origin, too: that of the URL in it.
+            let is_web = matches!(url.scheme(), "http" | "https");
+            let is_allowed = is_web && is_plain && self.allowed.contains(&url.origin());
             return is_allowed.then(|| url.into());
         }
         if wanted.starts_with("//") {
@@ -197,6 +199,11 @@ mod tests {
             "https://other.example:1/",
             "https://port.example/",
             "https://user@other.example/",
+            "blob:https://other.example/x",
+            "BLOB:https://other.example/0b6c6b1c-0f5c-4b5c-8d7e-2f6f3a1c9d10",
+            "blob:blob:https://other.example/x",
+            "filesystem:https://other.example/temporary/x",
+            "view-source:https://other.example/",
             "//other.example/",
             "https://other.example\\@evil.example/",
             "https://app.example.com/",

@@ -82,12 +82,12 @@ impl Inner {
         let Some(store) = &self.store else {
             return Ok(false);
         };
-        let (subject, sid) = session.names(self).ok_or(LoginError::Ended)?;
+        let subject = session.subject(self).ok_or(LoginError::Ended)?;
         let mut keys = vec![
             self.mark(Mark::Session(&session.id)),
             self.mark(Mark::Subject(&subject)),
         ];
-        if let Some(sid) = &sid {
+        if let Some(sid) = &session.sid {
             keys.push(self.mark(Mark::ProvidersSession(sid)));
         }
         let keys: Vec<_> = keys.iter().map(String::as_str).collect();

@@ -68,7 +68,7 @@ impl App {
         let tokens = issuer(&stores, &keys)?.reload(reload).build()?;
 
         // The same tokens, for sessions that are over sooner.
-        let cookies = Cookies::new();
+        let cookies = Cookies::new().with_csrf(&tokens);
         let shorter = issuer(&stores, &keys)?
             .refresh_lifetime(sign_in::LONGEST)
             .family_lifetime(sign_in::LONGEST);

@@ -117,21 +117,17 @@ pub async fn log_out(
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     app.cookies.clear(response.headers_mut());
-    app.tokens
-        .csrf()
-        .clear(&app.cookies, response.headers_mut());
     Ok(response)
 }
 
 impl App {
     /// The tokens in cookies. The body has what a page may know.
     fn with_cookies(&self, issued: &Issued) -> Response {
-        let csrf = self.tokens.csrf();
+        let csrf = self.tokens.csrf().token(issued);
         let expires_in = issued.access_token().expires_in().as_secs();
-        let body = json!({ "csrf_token": csrf.token(issued), "expires_in": expires_in });
+        let body = json!({ "csrf_token": csrf, "expires_in": expires_in });
         let mut response = Json(body).into_response();
         self.cookies.set(issued, response.headers_mut());
-        csrf.set(&self.cookies, issued, response.headers_mut());
         response
     }
 }

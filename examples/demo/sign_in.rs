@@ -90,7 +90,6 @@ async fn session(
     let issued = tokens.log_in(grant(identity)?).await?;
     let mut fields = HeaderMap::new();
     cookies.set(&issued, &mut fields);
-    tokens.csrf().set(cookies, &issued, &mut fields);
     Ok(fields)
 }
 

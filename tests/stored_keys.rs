@@ -230,3 +230,20 @@ async fn an_outage_is_no_denial() {
         RejectionKind::Unavailable
     );
 }
+
+#[tokio::test]
+async fn a_key_ends_with_its_owner() {
+    let (keys, ..) = setup();
+    let gone = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let asked = Arc::clone(&gone);
+    let keys = keys
+        .cache_time_to_live(Duration::ZERO)
+        .owned(move |key: &ApiKeyRecord| {
+            let there = key.subject == "42" && !asked.load(SeqCst);
+            async move { Ok(there) }
+        });
+    let key = keys.create("acme", request()).await.unwrap();
+    ask(&keys, &key).await.unwrap();
+    gone.store(true, SeqCst);
+    refused(ask(&keys, &key).await, KeyError::OwnerGone);
+}

@@ -23,6 +23,7 @@ use tower_auth::{
     },
     jwt::Algorithm,
     role, scope,
+    store::ApiKeyRecord,
 };
 
 /// Within what names and subjects are unique, and what tokens are issued and good for.
@@ -74,10 +75,19 @@ impl App {
             .family_lifetime(sign_in::LONGEST);
         let sign_in = SignIn::from_env(public_url, &stores, shorter.build()?, cookies.clone())?;
 
+        // Whoever is gone or disabled has no keys any more.
+        let known = accounts.clone();
+        let owned = move |key: &ApiKeyRecord| {
+            let (accounts, owner) = (known.clone(), key.subject.clone());
+            async move {
+                Ok(sign_in::is_from_elsewhere(&owner) || accounts.find(&owner).await?.is_some())
+            }
+        };
+
         Ok(Self {
             accounts,
             tokens,
-            keys: StoredKeys::new(stores.database),
+            keys: StoredKeys::new(stores.database).owned(owned),
             cookies,
             sign_in,
         })

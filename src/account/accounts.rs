@@ -3,11 +3,15 @@
 use super::{NameError, UserName};
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock,
-    password::{HashPool, PasswordHash, PasswordPolicy, PolicyError, normalize},
+    password::{
+        HashPool, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
+    },
     store::{Account, AccountStore, ShortLived},
 };
 use sha2::{Digest, Sha256};
 use std::{error::Error, fmt, sync::Arc, time::Duration};
+use tokio::runtime::Handle;
+use zeroize::Zeroizing;
 
 /// NIST SP 800-63B-4 section 3.2.2 allows a hundred in a row.
 const ATTEMPTS: u64 = 100;
@@ -111,7 +115,7 @@ impl Accounts {
     /// or the pool cannot answer now.
     pub async fn register(&self, name: &str, password: &str) -> Result<Account, RegisterError> {
         let name = UserName::parse(name).map_err(RegisterError::Name)?;
-        let password = self.policy.check(&[name.as_str()], password);
+        let password = self.checked(name.as_str(), password).await;
         let password = password.map_err(RegisterError::Password)?;
         let unavailable = RegisterError::Unavailable;
         // Before anything is hashed, which is costly.
@@ -236,7 +240,7 @@ impl Accounts {
 
     /// Sets a password in the place of the one that the account had when it was read.
     async fn replace(&self, account: &Account, new: &str) -> Result<(), ChangeError> {
-        let new = self.policy.check(&[&account.name], new);
+        let new = self.checked(&account.name, new).await;
         let new = new.map_err(ChangeError::Password)?;
         let hash = self.pool.hash(new.expose()).await;
         let hash = hash.map_err(ChangeError::Refused)?;
@@ -329,6 +333,22 @@ impl Accounts {
             .with_issuer(Arc::clone(&self.issuer))
             .with_roles(&account.roles)
             .with_data(account)
+    }
+
+    /// To guess a password takes milliseconds: not on a runtime's thread, where there is one.
+    async fn checked(&self, name: &str, password: &str) -> Result<NormalizedPassword, PolicyError> {
+        let Ok(runtime) = Handle::try_current() else {
+            return self.policy.check(&[name], password);
+        };
+        if password.len() > LONGEST {
+            return Err(PolicyError::TooLong);
+        }
+        let policy = Arc::clone(&self.policy);
+        let (name, password) = (name.to_owned(), Zeroizing::new(password.to_owned()));
+        let check = move || policy.check(&[&name], &password);
+        let checked = runtime.spawn_blocking(check).await;
+        // The task can only end early with its runtime.
+        checked.unwrap_or(Err(PolicyError::Guessable))
     }
 
     /// In normal form, as passwords are set here; and as it was typed, for hashes that were made

@@ -5,7 +5,7 @@ use super::{
     form::{self, Form},
 };
 use crate::{
-    Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
+    Clock, ConfigError, Identity, IntoVerdict, Rejection, SystemClock, Verdict, Verify, clock,
     digest::{Digest, DigestMap},
     identity::Prepared,
     store::{ApiKeyRecord, ApiKeyStore},
@@ -59,9 +59,13 @@ const NOTED_EVERY: u64 = 60;
 pub struct StoredKeys {
     store: Arc<dyn ApiKeyStore>,
     known: Arc<RwLock<Remembered>>,
+    owner: Option<Arc<Owner>>,
     time_to_live: u64,
     clock: Arc<dyn Clock>,
 }
+
+/// Whether the owner of a key is there, and may use it.
+type Owner = dyn Fn(&ApiKeyRecord) -> Verdict<bool> + Send + Sync;
 
 #[derive(Default)]
 struct Remembered {
@@ -142,6 +146,8 @@ pub enum KeyError {
     Expired,
     /// It is revoked.
     Revoked,
+    /// Its owner is gone, or may not use it any more.
+    OwnerGone,
 }
 
 impl From<KeyError> for Rejection {
@@ -158,6 +164,7 @@ impl fmt::Display for KeyError {
             Self::Unknown => "there is no such API key",
             Self::Expired => "the API key has expired",
             Self::Revoked => "the API key is revoked",
+            Self::OwnerGone => "the owner of the API key is gone, or may not use it",
         })
     }
 }
@@ -171,6 +178,7 @@ impl StoredKeys {
         Self {
             store: Arc::new(store),
             known: Arc::default(),
+            owner: None,
             time_to_live: 5,
             clock: Arc::new(SystemClock),
         }
@@ -181,6 +189,30 @@ impl StoredKeys {
     #[must_use]
     pub fn cache_time_to_live(mut self, time_to_live: Duration) -> Self {
         self.time_to_live = time_to_live.as_secs();
+        self
+    }
+
+    /// Asks whether the owner of a key may use it, whenever the key is looked up: somebody who was
+    /// removed or disabled has no keys any more. Default: not asked.
+    ///
+    /// ```
+    /// # use tower_auth::{Rejection, api_key::StoredKeys, store::ApiKeyRecord};
+    /// # async fn is_enabled(_: String) -> Result<bool, std::io::Error> { Ok(true) }
+    /// # fn with(keys: StoredKeys) -> StoredKeys {
+    /// keys.owned(|key: &ApiKeyRecord| {
+    ///     let subject = key.subject.clone();
+    ///     async move { is_enabled(subject).await.map_err(Rejection::unavailable) }
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn owned<F, R, M>(mut self, may_use: F) -> Self
+    where
+        F: Fn(&ApiKeyRecord) -> R + Send + Sync + 'static,
+        R: IntoVerdict<bool, M>,
+        M: 'static,
+    {
+        self.owner = Some(Arc::new(move |key| may_use(key).into_verdict()));
         self
     }
 
@@ -335,6 +367,11 @@ impl StoredKeys {
         let record = self.store.api_key(&digest.0).await?;
         let record = record.ok_or(KeyError::Unknown)?;
         judge(&record, now)?;
+        if let Some(owner) = &self.owner
+            && !owner(&record).await?
+        {
+            return Err(KeyError::OwnerGone.into());
+        }
         let last_used = record.last_used_at.map_or(0, clock::seconds);
         if now.saturating_sub(last_used) >= NOTED_EVERY {
             // Nobody is refused because this could not be written.

@@ -323,6 +323,7 @@ impl Accounts {
     }
 
     /// Somebody who has just shown who they are.
+    #[cfg(feature = "basic")]
     pub(super) fn authenticated(&self, account: Account) -> Identity {
         let now = self.clock.now();
         self.identity(account).with_authenticated_at(now)

@@ -29,6 +29,9 @@ use tower_auth::{
 /// Within what names and subjects are unique, and what tokens are issued and good for.
 pub const ISSUER: &str = "https://demo.example/";
 
+/// How the subject of what is printed at start begins; those of accounts are hexadecimal.
+pub const VISITOR: &str = "visitor-";
+
 /// What handlers need. Cloning is cheap.
 #[derive(Clone)]
 pub struct App {
@@ -75,12 +78,15 @@ impl App {
             .family_lifetime(sign_in::LONGEST);
         let sign_in = SignIn::from_env(public_url, &stores, shorter.build()?, cookies.clone())?;
 
-        // Whoever is gone or disabled has no keys any more.
+        // Whoever is gone or disabled has no keys any more. Those that are printed at start belong
+        // to a visitor without an account, and end within the hour.
         let known = accounts.clone();
         let owned = move |key: &ApiKeyRecord| {
             let (accounts, owner) = (known.clone(), key.subject.clone());
             async move {
-                Ok(sign_in::is_from_elsewhere(&owner) || accounts.find(&owner).await?.is_some())
+                let has_no_account =
+                    owner.starts_with(VISITOR) || sign_in::is_from_elsewhere(&owner);
+                Ok(has_no_account || accounts.find(&owner).await?.is_some())
             }
         };
 

@@ -97,7 +97,7 @@ async fn first_administrator(app: &App) -> Result<Option<String>, Box<dyn Error>
 
 /// What to try, each with the status that it gets. The credentials are good for an hour.
 async fn commands(app: &App, url: &str, admin: Option<&str>) -> Result<String, Box<dyn Error>> {
-    let name = format!("visitor-{}", &setup::random()?[..6]);
+    let name = format!("{}{}", app::VISITOR, &setup::random()?[..6]);
     let password = setup::random()?;
     let grant = Grant::new(&*name)
         .with_scope("data:read")

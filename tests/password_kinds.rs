@@ -99,7 +99,7 @@ async fn what_bcrypt_cannot_tell_apart_does_not_match_and_takes_as_long() {
         assert!(!matches(&hash, password).await, "{password:?}");
     }
 
-    // 64 times 2^5: long enough to be measured.
+    // 64 times 2^5: a check that is left out takes a hundredth, however busy the machine is.
     let hash = parse("$2b$11$abcdefghijklmnopqrstuusV1DKdsbs6FYIYh9W.bTOu4kIZn0gtC");
     let mut fastest = Vec::new();
     for password in ["short", &"x".repeat(3000), "nul\0nul"] {
@@ -112,8 +112,8 @@ async fn what_bcrypt_cannot_tell_apart_does_not_match_and_takes_as_long() {
         fastest.push(best);
     }
     for best in &fastest {
-        assert!(*best * 3 > fastest[0], "{fastest:?}");
-        assert!(fastest[0] * 3 > *best, "{fastest:?}");
+        assert!(*best * 10 > fastest[0], "{fastest:?}");
+        assert!(fastest[0] * 10 > *best, "{fastest:?}");
     }
 }
 
@@ -451,12 +451,12 @@ async fn an_unknown_user_takes_as_long_as_the_costliest_kind_that_was_seen() {
         time(&pool, Some(&cheap)).await;
         let unknown = time(&pool, None).await;
         assert!(
-            unknown * 3 > known,
+            unknown * 10 > known,
             "{}: {unknown:?} {known:?}",
             costly.as_str()
         );
         assert!(
-            known * 3 > unknown,
+            known * 10 > unknown,
             "{}: {unknown:?} {known:?}",
             costly.as_str()
         );

@@ -1353,3 +1353,61 @@ fn what_is_configured_wrongly_fails_at_the_start() {
     );
     assert!(!shown.contains("app-secret"), "{shown}");
 }
+
+/// OAuth 2.0 Form Post Response Mode.
+#[tokio::test]
+async fn an_answer_comes_by_a_form_where_the_provider_can() {
+    let op = Op::new();
+    let with_modes = |modes: Value| {
+        op.script(|script| script.metadata["response_modes_supported"] = modes);
+        Site::new(&op, op.builder().form_post())
+    };
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let mut site = with_modes(json!(["query", "form_post"]));
+    let begun = site.get("/login").await;
+    let pending = begun.headers[header::SET_COOKIE].to_str().unwrap();
+    assert!(pending.ends_with("SameSite=None"), "{pending}");
+    let asked = site.begin("").await;
+    assert_eq!(asked["response_mode"], "form_post");
+    op.script(|script| script.claims = json!({ "nonce": asked["nonce"] }));
+    let form = format!("code=c&state={}", asked["state"]);
+    // As a query, or of another kind, it is none.
+    let target = format!("/callback?{form}");
+    assert_eq!(site.send("POST", &target, &kind, "").await.status, 400);
+    assert_eq!(site.send("POST", "/callback", &[], &form).await.status, 400);
+    // Another browser's form.
+    let mut other = with_modes(json!(["form_post"]));
+    assert_eq!(
+        other.send("POST", "/callback", &kind, &form).await.status,
+        400
+    );
+    let from = [
+        kind[0],
+        ("origin", ISSUER),
+        ("sec-fetch-site", "cross-site"),
+    ];
+    let answer = site.send("POST", "/callback", &from, &form).await;
+    assert_eq!(
+        (answer.status, answer.location().as_str()),
+        (303, "/"),
+        "{answer:?}"
+    );
+    for field in answer.headers.get_all(header::SET_COOKIE) {
+        assert!(field.to_str().unwrap().ends_with("SameSite=Lax"));
+    }
+    assert_eq!(site.get("/").await.body, "alice provider-token");
+    assert_eq!(
+        site.send("POST", "/callback", &kind, &form).await.status,
+        400
+    );
+
+    // Where the provider does not say that it can, the query has it.
+    let mut site = with_modes(json!(["query"]));
+    assert!(!site.begin("").await.contains_key("response_mode"));
+    // Where it was not asked for, a form is none.
+    let mut site = Site::new(&op, op.builder());
+    assert_eq!(
+        site.send("POST", "/callback", &kind, &form).await.status,
+        405
+    );
+}

@@ -111,6 +111,7 @@ impl LoginBuilder {
             scopes: self.scopes,
             store: self.store,
             in_store: self.in_store,
+            form_post: self.form_post,
             on_login: self.on_login,
             flights: Flights::default(),
             issuer: self.issuer,
@@ -229,6 +230,8 @@ impl ByHand {
             revocation: self.revocation.as_ref().map(uri).transpose()?,
             end_session: self.end_session.as_ref().map(url).transpose()?,
             names_itself: self.names_itself,
+            // Whoever writes endpoints by hand knows.
+            posts_forms: true,
         }))
     }
 }

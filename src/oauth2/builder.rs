@@ -41,6 +41,7 @@ pub struct LoginBuilder {
     pub(super) scopes: Option<ClaimPath>,
     pub(super) store: Option<Arc<dyn ShortLived>>,
     pub(super) in_store: bool,
+    pub(super) form_post: bool,
     pub(super) on_login: Option<Box<Hook>>,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -87,6 +88,7 @@ impl LoginBuilder {
             scopes: None,
             store: None,
             in_store: false,
+            form_post: false,
             on_login: None,
             clock: Arc::new(SystemClock),
         }
@@ -225,6 +227,18 @@ impl LoginBuilder {
     /// provider whose endpoints are given by hand, an answer without it is refused.
     pub fn require_issuer_parameter(mut self) -> Self {
         self.hand.names_itself = true;
+        self
+    }
+
+    /// Has the provider answer by a form that the browser posts (`response_mode=form_post`, OAuth
+    /// 2.0 Form Post Response Mode), so that the code is in no URL.
+    ///
+    /// Where the provider's metadata does not say that it can (`response_modes_supported`, RFC 8414
+    /// section 2), the answer is in the query as ever. The cookies of logins under way are
+    /// `SameSite=None` then, since another site posts the form; a session that the browser had
+    /// before is not seen at that moment, and ends by itself instead of at once.
+    pub fn form_post(mut self) -> Self {
+        self.form_post = true;
         self
     }
 

@@ -1,6 +1,7 @@
 //! `/callback`: the provider has sent the browser back.
 //!
-//! 1. No parameter is there twice.
+//! 1. The answer is in the query, or in a form where that was asked for. No parameter is there
+//!    twice.
 //! 2. `state` is that of a login that was begun in this browser, not longer than ten minutes ago:
 //!    its sealed cookie says so. Nobody can make a browser finish somebody else's login.
 //! 3. With a store, the state has not come back before. Without one the provider alone sees to it
@@ -35,9 +36,10 @@ const JUST_NOW: u64 = 10;
 pub(super) async fn callback(
     inner: &Inner,
     head: &Parts,
+    answer: &[u8],
     set: &mut Vec<HeaderValue>,
 ) -> Result<Response<Bytes>, Rejection> {
-    let query = Form::read(head.uri.query().unwrap_or_default().as_bytes())?;
+    let query = Form::read(answer)?;
     let code = query.one("code")?;
     let error = query.one("error")?;
     let issuer = query.one("iss")?;

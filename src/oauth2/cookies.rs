@@ -1,7 +1,8 @@
 //! Cookies: read from a request, set, and taken back.
 //!
 //! Every cookie of this room is `__Host-` (RFC 6265bis section 4.1.3.2: no other host, and no
-//! page over `http`, can set it), `Secure`, `HttpOnly`, `SameSite=Lax` and for `/`. What is too
+//! page over `http`, can set it), `Secure`, `HttpOnly`, `SameSite=Lax` and for `/`; those of logins
+//! that end by a form of the provider's site are `SameSite=None`. What is too
 //! long for one is in several, which say how many they are.
 
 use http::{
@@ -101,7 +102,19 @@ pub(super) fn clear_joined(name: &str, count: usize) -> Vec<HeaderValue> {
 
 /// Sets one cookie, for so many seconds.
 pub(super) fn set(name: &str, value: &str, seconds: u64) -> Option<HeaderValue> {
-    let text = format!("{name}={value}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite=Lax");
+    line(name, value, seconds, "Lax")
+}
+
+/// The same for one that has to come with a form of another site: only what is bound to a login
+/// under way.
+pub(super) fn set_for_forms(name: &str, value: &str, seconds: u64) -> Option<HeaderValue> {
+    line(name, value, seconds, "None")
+}
+
+fn line(name: &str, value: &str, seconds: u64, same_site: &str) -> Option<HeaderValue> {
+    let text = format!(
+        "{name}={value}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite={same_site}"
+    );
     let mut field = HeaderValue::try_from(text).ok()?;
     field.set_sensitive(true);
     Some(field)

@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::{Buf, Bytes};
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
     uri::PathAndQuery,
 };
 use http_body::Body;
@@ -116,6 +116,7 @@ where
 
 async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) -> Response<Bytes> {
     let methods = match route {
+        Route::Callback if inner.form_post => "GET, POST",
         Route::Login | Route::Callback => "GET",
         Route::Logout => "GET, POST",
         Route::ByProvider => "POST",
@@ -126,10 +127,17 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
     let mut set = Vec::new();
     let result = match route {
         Route::Login => login::login(&inner, &head, &mut set).await,
-        Route::Callback => callback::callback(&inner, &head, &mut set).await,
+        Route::Callback if head.method == Method::POST => match read_form(&head, body).await {
+            Ok(form) => callback::callback(&inner, &head, &form, &mut set).await,
+            Err(rejection) => Err(rejection),
+        },
+        Route::Callback => {
+            let query = head.uri.query().unwrap_or_default();
+            callback::callback(&inner, &head, query.as_bytes(), &mut set).await
+        }
         Route::Logout => logout::logout(&inner, &head, &mut set).await,
-        Route::ByProvider => match read(body).await {
-            Ok(body) => logout::by_provider(&inner, &head, &body).await,
+        Route::ByProvider => match read_form(&head, body).await {
+            Ok(form) => logout::by_provider(&inner, &form).await,
             Err(rejection) => Err(rejection),
         },
     };
@@ -159,8 +167,14 @@ fn tell(rejection: Option<&Rejection>, identity: Option<&Identity>) {
     });
 }
 
-/// A small body, soon.
-async fn read<B: Body>(body: B) -> Result<Vec<u8>, Rejection> {
+/// A small form, soon.
+async fn read_form<B: Body>(head: &Parts, body: B) -> Result<Vec<u8>, Rejection> {
+    let kind = head.headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(LoginError::Request.into());
+    }
     let reading = async move {
         let mut body = std::pin::pin!(body);
         let mut bytes = Vec::new();

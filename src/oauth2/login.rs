@@ -53,7 +53,11 @@ pub(super) async fn login(
     if inner.jwt.is_some() {
         own.push(("nonce", &pending.nonce));
     }
+    let by_form = inner.form_post && endpoints.posts_forms;
+    if by_form {
+        own.push(("response_mode", "form_post"));
+    }
     let url = request.url(&endpoints, &own);
-    set.extend(pending.cookies(inner, &head.headers, most)?);
+    set.extend(pending.cookies(inner, &head.headers, most, by_form)?);
     page::see_other(url.as_str())
 }

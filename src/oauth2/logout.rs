@@ -20,11 +20,7 @@ use super::{
 };
 use crate::Rejection;
 use bytes::Bytes;
-use http::{
-    HeaderValue, Method, Response,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
-    request::Parts,
-};
+use http::{HeaderValue, Method, Response, header::CACHE_CONTROL, request::Parts};
 use std::time::Duration;
 
 pub(super) async fn logout(
@@ -85,20 +81,10 @@ pub(super) async fn logout(
 }
 
 /// Back-Channel Logout sections 2.5 to 2.8.
-pub(super) async fn by_provider(
-    inner: &Inner,
-    head: &Parts,
-    body: &[u8],
-) -> Result<Response<Bytes>, Rejection> {
+pub(super) async fn by_provider(inner: &Inner, body: &[u8]) -> Result<Response<Bytes>, Rejection> {
     let (Some(store), Some(jwt)) = (&inner.store, &inner.jwt) else {
         return Err(LoginError::Request.into());
     };
-    let kind = head.headers.get(CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(LoginError::Request.into());
-    }
     let form = Form::read(body)?;
     let token = form.one("logout_token")?.ok_or(LoginError::Request)?;
     let (client, leeway) = (&inner.client.id, inner.leeway);

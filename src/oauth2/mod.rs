@@ -97,8 +97,7 @@
 //!
 //! # What is not here
 //!
-//! ID tokens that are signed with the client's secret (HS256), encrypted ones, and
-//! `response_mode=form_post`, whose callback comes without `SameSite=Lax` cookies.
+//! ID tokens that are signed with the client's secret (HS256), and encrypted ones.
 
 mod build;
 mod builder;
@@ -250,6 +249,7 @@ struct Inner {
     scopes: Option<ClaimPath>,
     store: Option<Arc<dyn ShortLived>>,
     in_store: bool,
+    form_post: bool,
     on_login: Option<Box<Hook>>,
     flights: Flights,
     clock: Arc<dyn Clock>,

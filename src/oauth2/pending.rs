@@ -54,6 +54,7 @@ impl Pending {
         inner: &Inner,
         headers: &HeaderMap,
         most: usize,
+        by_form: bool,
     ) -> Result<Vec<HeaderValue>, Rejection> {
         let now = clock::now(&*inner.clock);
         let name = name(inner, &self.state);
@@ -69,7 +70,10 @@ impl Pending {
         let until = now.saturating_add(LIFETIME);
         let sealed = inner.pending.seal(&name, &plain, now, until)?;
         let mut set = old(inner, headers, now, most);
-        set.extend(cookies::set(&name, &sealed, LIFETIME));
+        set.extend(match by_form {
+            true => cookies::set_for_forms(&name, &sealed, LIFETIME),
+            false => cookies::set(&name, &sealed, LIFETIME),
+        });
         Ok(set)
     }
 

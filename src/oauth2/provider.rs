@@ -40,6 +40,8 @@ pub(super) struct Endpoints {
     pub(super) end_session: Option<Url>,
     /// Whether every authorization response has `iss` (RFC 9207 section 3).
     pub(super) names_itself: bool,
+    /// Whether it answers by a form that the browser posts.
+    pub(super) posts_forms: bool,
 }
 
 pub(super) struct Provider {
@@ -159,6 +161,11 @@ impl Provider {
             revocation: uri("revocation_endpoint"),
             end_session: url("end_session_endpoint"),
             names_itself: metadata.named(names_itself).is_some_and(Value::is_true),
+            // Without the member: query and fragment (RFC 8414 section 2).
+            posts_forms: metadata
+                .named("response_modes_supported")
+                .and_then(Value::elements)
+                .is_some_and(|mut modes| modes.any(|mode| mode.is_str("form_post"))),
         })
     }
 

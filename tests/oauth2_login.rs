@@ -424,6 +424,42 @@ async fn a_callback_that_comes_again_is_refused() {
 }
 
 #[tokio::test]
+async fn a_provider_that_posts_forms_is_asked_to() {
+    let Some((_provider, app)) = start(LoginBuilder::form_post).await else {
+        return;
+    };
+    let mut browser = Browser::new();
+    let mut url = app.url("/login?login_hint=alice");
+    // Until the provider shows the page that posts itself.
+    let page = loop {
+        let answer = browser.visit(&url).await;
+        match location(&answer) {
+            Some(location) => url = Url::parse(&url).unwrap().join(&location).unwrap().into(),
+            None => break text(&answer),
+        }
+    };
+    let action = app.url("/callback");
+    assert!(page.contains(&format!("action=\"{action}\"")), "{page}");
+    let between = |text: &str, from: &str| {
+        let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("{text}"));
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for input in page.split("<input").skip(1) {
+        form.append_pair(&between(input, "name=\""), &between(input, "value=\""));
+    }
+    let fields = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = browser.send("POST", &action, &fields, &form.finish()).await;
+    assert_eq!(answer.status(), 303, "{}", text(&answer));
+    let (status, me) = browser.me(&app).await;
+    assert_eq!(
+        (status.as_u16(), &me["sub"]),
+        (200, &json!("alice")),
+        "{me}"
+    );
+}
+
+#[tokio::test]
 async fn any_server_of_a_fleet_takes_the_callback() {
     let ((first, address), (second, _), (third, _)) =
         (listen().await, listen().await, listen().await);

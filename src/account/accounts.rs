@@ -3,12 +3,12 @@
 use super::{NameError, UserName};
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock,
+    digest::named,
     password::{
         HashPool, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
     },
     store::{Account, AccountStore, ShortLived},
 };
-use sha2::{Digest, Sha256};
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
@@ -164,7 +164,7 @@ impl Accounts {
         let name = name.as_ref().map(UserName::as_str);
         let counter = name.and_then(|name| {
             let attempts = self.attempts.as_ref()?;
-            Some((attempts, key(&self.issuer, name)))
+            Some((attempts, named("login", &self.issuer, name)))
         });
         if let Some((attempts, key)) = &counter {
             self.count(&**attempts, key).await?;
@@ -411,19 +411,6 @@ fn readable(account: &Account) -> Option<PasswordHash> {
         );
     }
     hash.ok()
-}
-
-/// A name of a fixed size, which says nothing about whose it is.
-fn key(issuer: &str, name: &str) -> String {
-    let mut digest = Sha256::new();
-    digest.update((issuer.len() as u64).to_le_bytes());
-    digest.update(issuer);
-    digest.update(name);
-    let mut key = "login/".to_owned();
-    for byte in digest.finalize().iter().take(16) {
-        key.push_str(&format!("{byte:02x}"));
-    }
-    key
 }
 
 /// 128 random bits in hexadecimal.

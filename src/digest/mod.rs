@@ -11,6 +11,8 @@ mod first_word;
 mod keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
 mod map;
+#[cfg(feature = "store")]
+mod named;
 
 #[cfg(any(feature = "api-key", feature = "password", feature = "bearer"))]
 pub(crate) use bits::Digest;
@@ -19,3 +21,5 @@ pub(crate) use first_word::ByFirstWord;
 pub(crate) use keyed::Keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
 pub(crate) use map::{DigestMap, Ends, MIN_SECRET};
+#[cfg(feature = "store")]
+pub(crate) use named::named;

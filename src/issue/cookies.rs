@@ -2,7 +2,7 @@
 
 use super::{Csrf, Issued, Tokens};
 use crate::{
-    Attempt, Challenges, Found, Location, Rejection, RejectionKind, Scheme, Verify,
+    Attempt, Challenges, Found, Location, Rejection, RejectionKind, Scheme, Verdict, Verify,
     bearer::{Bearer, Token},
     place::Locations,
     scheme::Admit,
@@ -56,6 +56,7 @@ struct Cookie {
     path: Box<str>,
     /// With it.
     name: Box<str>,
+    at: Locations,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +81,12 @@ impl Cookie {
     fn new(base: &str, path: &str) -> Self {
         // What `__Host-` promises, a cookie with a path of its own does not keep.
         let prefix = if path == "/" { "__Host-" } else { "__Secure-" };
+        let name = format!("{prefix}{base}");
         Self {
             base: base.into(),
             path: path.into(),
-            name: format!("{prefix}{base}").into(),
+            at: Locations::new([Location::cookie(&name)]),
+            name: name.into(),
         }
     }
 
@@ -249,7 +252,7 @@ impl Cookies {
     }
 
     fn read(&self, cookie: &Cookie, head: &Parts) -> Result<Option<Zeroizing<String>>, Rejection> {
-        let Some((_, sent)) = Locations::new([Location::cookie(&cookie.name)]).take(head) else {
+        let Some((_, sent)) = cookie.at.take(head) else {
             return Ok(None);
         };
         let sent = sent?;
@@ -408,8 +411,17 @@ impl<V: Verify<Token>> CookieBearer<V> {
     }
 
     /// Has a refused cookie cleared.
-    fn cleaning(&self, attempt: Attempt) -> Attempt {
+    fn cleaning(&self, mut attempt: Attempt) -> Attempt {
         if !attempt.place.is_ambient() {
+            return attempt;
+        }
+        // What has passed already costs no hook.
+        let passed;
+        (passed, attempt.verdict) = match attempt.verdict.now() {
+            Ok(result) => (result.is_ok(), Verdict::ready(result)),
+            Err(pending) => (false, pending),
+        };
+        if passed {
             return attempt;
         }
         let cookies = self.cookies.clone();

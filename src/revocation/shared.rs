@@ -3,9 +3,9 @@
 use super::{Cause, Revoked};
 use crate::{
     Clock, Identity, Rejection, SystemClock, Verdict, clock,
+    digest::named,
     store::{self, Names, Read, Revocation, ShortLived, TokenStore},
 };
-use sha2::{Digest, Sha256};
 use std::{
     fmt,
     sync::{
@@ -14,6 +14,9 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+
+/// How often a revocation is put that others overwrite.
+const TRIES: usize = 16;
 
 /// What is revoked, in a [store](crate::store) that servers share.
 ///
@@ -88,7 +91,7 @@ impl SharedRevocations {
         let mut entry = Entry::of(&revocation);
         // A revocation only ever grows, whoever else is writing: what was put is looked at again
         // until it holds what is known here.
-        loop {
+        for _ in 0..TRIES {
             if let Revocation::Subject {
                 issuer, subject, ..
             } = &revocation
@@ -113,6 +116,9 @@ impl SharedRevocations {
             let lifetime = grown.lifetime(self.clock.now());
             quick.put(&entry.key, &grown.to_value(), lifetime).await?;
         }
+        Err(Rejection::unavailable(
+            "the store of revocations does not keep what it is given",
+        ))
     }
 
     /// Fills the quick store from the durable one, as at start-up; done by itself where it is
@@ -238,9 +244,11 @@ impl Revoked for SharedRevocations {
         if let Some(quick) = &self.quick {
             let token = identity.token_id();
             let keys = [
-                Some(key("u", issuer, identity.subject())),
-                token.map(|token| key("t", issuer, token)),
-                identity.session_id().map(|id| key("s", issuer, id)),
+                Some(named("revoked/u", issuer, identity.subject())),
+                token.map(|token| named("revoked/t", issuer, token)),
+                identity
+                    .session_id()
+                    .map(|id| named("revoked/s", issuer, id)),
             ];
             let asked = self.clone().ask_quick(Arc::clone(quick), keys, issued_at);
             return Verdict::pending(asked);
@@ -319,7 +327,7 @@ impl Entry {
                 id,
                 until: end,
             } => Self {
-                key: key("t", issuer, id),
+                key: named("revoked/t", issuer, id),
                 mark: Mark {
                     cut_off: 0,
                     until: until(end),
@@ -330,7 +338,7 @@ impl Entry {
                 id,
                 until: end,
             } => Self {
-                key: key("s", issuer, id),
+                key: named("revoked/s", issuer, id),
                 mark: Mark {
                     cut_off: 0,
                     until: until(end),
@@ -342,7 +350,7 @@ impl Entry {
                 cut_off,
                 until: end,
             } => Self {
-                key: key("u", issuer, subject),
+                key: named("revoked/u", issuer, subject),
                 mark: Mark {
                     cut_off: clock::seconds(*cut_off),
                     until: until(end),
@@ -350,20 +358,6 @@ impl Entry {
             },
         }
     }
-}
-
-/// A name of a fixed size: what an issuer has named may be as long as a token.
-fn key(kind: &str, issuer: &str, name: &str) -> String {
-    let mut digest = Sha256::new();
-    digest.update((issuer.len() as u64).to_le_bytes());
-    digest.update(issuer);
-    digest.update(name);
-    let digest = digest.finalize();
-    let mut key = format!("revoked/{kind}/");
-    for byte in digest.iter().take(16) {
-        key.push_str(&format!("{byte:02x}"));
-    }
-    key
 }
 
 impl fmt::Debug for SharedRevocations {

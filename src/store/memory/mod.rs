@@ -1,0 +1,172 @@
+//! [`MemoryStore`]: everything in memory, for tests and small tools.
+
+mod accounts;
+mod api_keys;
+mod short_lived;
+mod tokens;
+
+use super::{Account, ApiKeyRecord, Family};
+use crate::{Clock, Rejection, SystemClock, Verdict};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+/// How many short-lived values there may be.
+const CAPACITY: usize = 1_000_000;
+
+/// Keeps everything in memory, and for as long as the process lives. Clones share it.
+///
+/// For tests and small tools: one server only, and a restart forgets all. Short-lived values are
+/// bounded to a million; a store that is full of live ones is
+/// [`Unavailable`](crate::RejectionKind::Unavailable) for further ones rather than forget any.
+#[derive(Clone)]
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// An issuer, and something that is unique within it.
+type Within = (String, String);
+
+#[derive(Default)]
+struct Tables {
+    accounts: HashMap<Within, Account>,
+    /// Subjects by name.
+    names: HashMap<Within, String>,
+    keys: HashMap<[u8; 32], ApiKeyRecord>,
+    key_ids: HashMap<String, [u8; 32]>,
+    families: HashMap<String, Family>,
+    tokens: HashMap<Within, SystemTime>,
+    sessions: HashMap<Within, SystemTime>,
+    /// Cut-offs, and until when they are needed.
+    subjects: HashMap<Within, (SystemTime, SystemTime)>,
+    values: HashMap<String, Value>,
+    sweep_at: usize,
+    complete: bool,
+}
+
+struct Value {
+    bytes: Vec<u8>,
+    count: u64,
+    until: SystemTime,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tables: Arc::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets the clock by which short-lived values end; the system's by default.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Forgets every short-lived value, as a server does that was restarted, for tests.
+    pub fn clear(&self) {
+        let mut tables = self.tables();
+        tables.values.clear();
+        tables.complete = false;
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn within(issuer: &str, name: &str) -> Within {
+    (issuer.to_owned(), name.to_owned())
+}
+
+fn ready<T>(value: T) -> Verdict<T> {
+    Verdict::ready(Ok(value))
+}
+
+impl Tables {
+    fn key_mut(&mut self, id: &str) -> Option<&mut ApiKeyRecord> {
+        self.keys.get_mut(self.key_ids.get(id)?)
+    }
+
+    fn own_key(&mut self, issuer: &str, subject: &str, id: &str) -> Option<&mut ApiKeyRecord> {
+        self.key_mut(id)
+            .filter(|key| key.issuer == issuer && key.subject == subject)
+    }
+
+    fn cut_off(&mut self, subject: Within, cut_off: SystemTime, until: SystemTime) {
+        let kept = self.subjects.entry(subject).or_insert((cut_off, until));
+        *kept = (kept.0.max(cut_off), kept.1.max(until));
+    }
+
+    fn token_rows(&self) -> usize {
+        [
+            self.families.len(),
+            self.tokens.len(),
+            self.sessions.len(),
+            self.subjects.len(),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+
+    fn value(&mut self, key: &str, now: SystemTime) -> Option<&mut Value> {
+        self.values.get_mut(key).filter(|value| value.until > now)
+    }
+
+    fn keep(
+        &mut self,
+        key: &str,
+        bytes: &[u8],
+        count: u64,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<(), Rejection> {
+        if self.values.len() >= self.sweep_at {
+            self.values.retain(|_, value| value.until > now);
+            self.sweep_at = self.values.len().saturating_mul(2).max(1024);
+        }
+        if self.values.len() >= CAPACITY && !self.values.contains_key(key) {
+            return Err(Rejection::unavailable(
+                "the store is full of short-lived values",
+            ));
+        }
+        let until = now.checked_add(lifetime).ok_or_else(|| {
+            Rejection::unavailable("a short-lived value cannot be kept for that long")
+        })?;
+        let bytes = bytes.to_vec();
+        self.values.insert(
+            key.to_owned(),
+            Value {
+                bytes,
+                count,
+                until,
+            },
+        );
+        Ok(())
+    }
+}
+
+fn extend(table: &mut HashMap<Within, SystemTime>, name: Within, until: SystemTime) {
+    let kept = table.entry(name).or_insert(until);
+    *kept = (*kept).max(until);
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryStore")
+    }
+}

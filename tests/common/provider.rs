@@ -8,7 +8,10 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tower_auth::fetch::{Fetch, HttpClient};
@@ -65,8 +68,16 @@ impl Provider {
     /// One that has yet to be started.
     pub fn down() -> Option<Self> {
         folder()?;
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
+        // Below what the system gives to connections, and none twice: between here and the start of
+        // the provider nobody else takes it.
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let first = 10_000 + (std::process::id() % 200) as u16 * 100;
+        let port = loop {
+            let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                break port;
+            }
+        };
         Some(Self {
             issuer: format!("http://127.0.0.1:{port}"),
             port,

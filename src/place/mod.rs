@@ -27,6 +27,7 @@ pub use credential::Credential;
 pub(crate) use cross_site::CrossSite;
 pub use found::Found;
 pub use location::Location;
+pub(crate) use location::is_repeated;
 #[allow(unused_imports, reason = "every scheme of this crate can be left out")]
 pub(crate) use location::{Locations, Sent};
 pub(crate) use strip::Strip;

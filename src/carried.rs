@@ -2,7 +2,7 @@
 
 use crate::{
     Credential, Location, Rejection, Verify,
-    place::Locations,
+    place::{Locations, Taken},
     realm::Realm,
     scheme::{Admit, Trial, Tried},
 };
@@ -57,7 +57,26 @@ impl<V> Carried<V> {
         V: Verify<C>,
         C: From<Credential>,
     {
-        let Some((found, sent)) = self.locations.take(head) else {
+        // Most have one location, where nothing has to be weighed.
+        match self.locations.all() {
+            [only] => self.judge(only.take(head), admit, trial, is_well_formed),
+            _ => self.judge(self.locations.take(head), admit, trial, is_well_formed),
+        }
+    }
+
+    #[inline(always)]
+    fn judge<C>(
+        &self,
+        taken: Taken<'_>,
+        admit: Admit<'_>,
+        trial: &mut Trial,
+        is_well_formed: impl Fn(&[u8]) -> bool,
+    ) -> Tried
+    where
+        V: Verify<C>,
+        C: From<Credential>,
+    {
+        let Some((found, sent)) = taken else {
             return Tried::Nothing;
         };
         if let Err(rejection) = admit(found) {

@@ -139,6 +139,19 @@ impl Location {
         }
     }
 
+    /// The credential that lies here, if this is the only location.
+    #[allow(dead_code, reason = "only some features have schemes")]
+    #[inline]
+    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Taken<'a> {
+        let look = self.look(head);
+        let found = look.found(self.place());
+        match look {
+            Look::Nothing => None,
+            Look::One(raw) => Some((found, raw.sent())),
+            Look::Several => Some((found, None)),
+        }
+    }
+
     /// What lies here.
     #[inline]
     pub(super) fn look<'a>(&self, head: &'a Parts) -> Look<'a> {
@@ -151,7 +164,7 @@ impl Location {
                 };
                 if !is_repeated(headers, &header::AUTHORIZATION) {
                     return match of_scheme(first) {
-                        Some(range) => Look::One(Raw::Field(first, range)),
+                        Some(start) => Look::One(Raw::Field(first, start..first.len())),
                         None => Look::Nothing,
                     };
                 }
@@ -225,6 +238,10 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// What was found, with the one credential that counts: none, if there are several, or if it is
+/// broken on the level of its place; then it is malformed.
+pub(crate) type Taken<'a> = Option<(Found, Option<Sent<'a>>)>;
+
 /// The one credential that counts, still where it lies if it can be read there.
 #[allow(dead_code, reason = "only some features have schemes")]
 pub(crate) enum Sent<'a> {
@@ -265,10 +282,10 @@ pub(crate) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some()
 }
 
-/// The range behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is this one
+/// Where the credentials begin behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is this one
 /// (`credentials` of RFC 9110 section 11.4).
 #[inline]
-fn after_scheme(value: &[u8], scheme: &str) -> Option<Range<usize>> {
+fn after_scheme(value: &[u8], scheme: &str) -> Option<usize> {
     let (name, rest) = value.split_at_checked(scheme.len())?;
     if !name.eq_ignore_ascii_case(scheme.as_bytes()) {
         return None;
@@ -277,7 +294,7 @@ fn after_scheme(value: &[u8], scheme: &str) -> Option<Range<usize>> {
     if spaces == 0 && !rest.is_empty() {
         return None;
     }
-    Some(scheme.len().saturating_add(spaces)..value.len())
+    Some(scheme.len().saturating_add(spaces))
 }
 
 /// The locations of one scheme, in order.
@@ -315,24 +332,8 @@ impl Locations {
         })
     }
 
-    /// The one credential that counts; none, if there are several, or if it is broken on the
-    /// level of its place: malformed.
-    #[inline(always)]
-    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Option<(Found, Option<Sent<'a>>)> {
-        // Most schemes have one location, where nothing has to be weighed.
-        let [only] = self.0.as_slice() else {
-            return self.weigh(head);
-        };
-        let look = only.look(head);
-        let found = look.found(only.place());
-        match look {
-            Look::Nothing => None,
-            Look::One(raw) => Some((found, raw.sent())),
-            Look::Several => Some((found, None)),
-        }
-    }
-
-    fn weigh<'a>(&self, head: &'a Parts) -> Option<(Found, Option<Sent<'a>>)> {
+    /// The one credential that counts.
+    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Taken<'a> {
         let mut found = Found::nothing();
         let mut taken = Look::Nothing;
         for location in &self.0 {
@@ -358,7 +359,7 @@ mod tests {
     #[test]
     fn a_scheme_ends_at_its_spaces() {
         let after = |value: &str| {
-            after_scheme(value.as_bytes(), "basic").map(|range| value[range].to_owned())
+            after_scheme(value.as_bytes(), "basic").map(|start| value[start..].to_owned())
         };
         assert_eq!(after("Basic abc"), Some("abc".into()));
         assert_eq!(after("bASIC   abc"), Some("abc".into()));

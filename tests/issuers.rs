@@ -16,7 +16,7 @@ use std::{
 };
 use tower::{Layer, ServiceExt};
 use tower_auth::{
-    AuthLayer, RejectionKind,
+    AuthLayer, Identity, RejectionKind,
     bearer::Bearer,
     jwks::RemoteKeys,
     jwt::{Issuers, Jwt, JwtBuilder, TokenError},
@@ -243,4 +243,35 @@ async fn they_are_a_verifier_like_any_other() {
             expected == 503
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_of_them_remembers_is_its_own_and_goes_with_its_key() {
+    let client = Client::default();
+    let (a, b, new) = (Signer::new("a"), Signer::new("b"), Signer::new("new"));
+    publish(&client, A, &[&a]);
+    publish(&client, B, &[&b]);
+    let jwts = [A, B].map(|issuer| remote(&client, issuer).build().unwrap());
+    let layer = AuthLayer::new(Bearer::new(Issuers::new(jwts).unwrap()));
+    let probe = common::Probe::new();
+    let service = layer.layer(probe.clone());
+    let send = async |token: &str| {
+        let field = format!("Bearer {token}");
+        let request = common::get("/", &[("authorization", &field)]);
+        common::send(&service, request).await.status.as_u16()
+    };
+    let (of_a, of_b) = (a.token(A), b.token(B));
+    for _ in 0..3 {
+        for (token, issuer) in [(&of_a, A), (&of_b, B)] {
+            assert_eq!(send(token).await, 200);
+            let head = probe.last();
+            let identity = head.extensions.get::<Identity>().unwrap();
+            assert_eq!(identity.issuer(), Some(issuer));
+        }
+    }
+    // The new key is unknown, and asked for: with the answer the old one is gone.
+    publish(&client, A, &[&new]);
+    assert_eq!(send(&new.token(A)).await, 200);
+    assert_eq!(send(&of_a).await, 401);
+    assert_eq!(send(&of_b).await, 200);
 }

@@ -119,6 +119,14 @@ impl Verifier {
         self.judge_anew(token, cached, now)
     }
 
+    /// Whose token this is, if it was verified not long ago.
+    pub(super) fn remembered(&self, token: &[u8]) -> Option<Prepared> {
+        let now = clock::now(&*self.clock);
+        let generation = self.keys.current(now)?;
+        let cache = self.cache.as_ref()?;
+        cache.get(cache.hash(token), token, generation, now)
+    }
+
     #[inline(never)]
     fn judge_anew(&self, token: &[u8], cached: Option<(&Cache, Hash)>, now: u64) -> Judged {
         let snapshot = self.keys.snapshot();

@@ -97,7 +97,22 @@ fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts)
 
 /// Keeps shared caches from giving one caller's response to another (RFC 9111 sections 4.1
 /// and 5.2.2.7).
+#[inline]
 fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
+    // Hardly any response has either, and one pass costs less than two lookups.
+    if headers
+        .keys()
+        .any(|name| name == CACHE_CONTROL || name == VARY)
+    {
+        return keep_more_private(headers, vary);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    if let Some(vary) = vary {
+        headers.insert(VARY, vary.clone());
+    }
+}
+
+fn keep_more_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
     let directives = |headers: &HeaderMap| -> Vec<String> {
         let values = headers
             .get_all(CACHE_CONTROL)

@@ -85,14 +85,17 @@ impl<V> Carried<V> {
         trial.scheme = self.scheme;
         trial.place = found.anywhere();
         trial.realm = self.realm;
-        let sent = match sent {
-            Some(sent) if sent.as_bytes().len() <= self.max_bytes => sent,
-            _ => return Tried::Refused(Rejection::malformed()),
+        let Some(sent) = sent else {
+            return Tried::Refused(Rejection::malformed());
         };
-        match self.verifier.verify_borrowed(sent.as_bytes()) {
+        let bytes = sent.as_bytes();
+        if bytes.len() > self.max_bytes {
+            return Tried::Refused(Rejection::malformed());
+        }
+        match self.verifier.verify_borrowed(bytes) {
             // What passes is well-formed, by contract.
             Some(Ok(identity)) => Tried::Passed(identity),
-            _ if !is_well_formed(sent.as_bytes()) => Tried::Refused(Rejection::malformed()),
+            _ if !is_well_formed(bytes) => Tried::Refused(Rejection::malformed()),
             Some(Err(rejection)) => Tried::Refused(rejection),
             None => self.verifier.verify(sent.into_credential().into()).into(),
         }

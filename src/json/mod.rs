@@ -171,11 +171,7 @@ impl<'a> Members<'a> {
     /// The value of the member with this name.
     pub(crate) fn named(&self, name: &str) -> Option<Value<'a>> {
         let mut spans = self.spans.iter();
-        let is_named = |span: &&Member| match span.name(self.text) {
-            raw if self.text.plain => raw == name,
-            raw => text::is(raw, name),
-        };
-        let span = spans.find(is_named)?;
+        let span = spans.find(|span| span.is_named(self.text, name))?;
         Some(span.value(self.text))
     }
 }

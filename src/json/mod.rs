@@ -155,14 +155,16 @@ impl<'a> Members<'a> {
         Ok(Self { text, spans })
     }
 
-    /// Names and values in the order of the text.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> + use<'a> {
+    /// Names, as bytes, and values in the order of the text.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Value<'a>)> + use<'a> {
         let text = self.text;
         self.spans.iter().map(move |span| {
-            let name = span.name(text);
             let name = match text.plain {
-                true => Cow::Borrowed(name),
-                false => text::unescape(name),
+                true => Cow::Borrowed(span.name.bytes_of(text.text)),
+                false => match text::unescape(span.name(text)) {
+                    Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+                    Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+                },
             };
             (name, span.value(text))
         })

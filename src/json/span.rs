@@ -19,6 +19,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// Where this part of the text lies; `None` if it is none.
+    #[inline]
     pub(crate) fn within(text: &str, part: &str) -> Option<Self> {
         let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
         let end = start.checked_add(part.len())?;
@@ -29,6 +30,7 @@ impl Span {
         (end <= text.len()).then_some(span)
     }
 
+    #[inline]
     pub(crate) fn of<'a>(&self, text: &'a str) -> &'a str {
         text.get(self.start as usize..self.end as usize)
             .unwrap_or_default()
@@ -37,7 +39,7 @@ impl Span {
 
 impl Span {
     /// The same as bytes, which need not be checked for where characters begin.
-    fn bytes_of<'a>(&self, text: &'a str) -> &'a [u8] {
+    pub(super) fn bytes_of<'a>(&self, text: &'a str) -> &'a [u8] {
         text.as_bytes()
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()

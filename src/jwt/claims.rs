@@ -2,7 +2,7 @@
 
 use super::{TokenError, cache::Window};
 use crate::{
-    ClaimPath, Identity,
+    ClaimPath,
     claims::{
         self,
         date::{self, Round},
@@ -55,7 +55,7 @@ impl<'a> Registered<'a> {
     /// Into its place: it is large.
     fn read(&mut self, payload: &'a Object) -> Result<(), TokenError> {
         for (name, value) in payload.members().iter() {
-            let claim = match name.as_bytes() {
+            let claim = match &*name {
                 b"iss" => &mut self.iss,
                 b"sub" => &mut self.sub,
                 b"aud" => &mut self.aud,
@@ -85,12 +85,12 @@ impl Rules {
     /// Who the token is of, if its claims let it pass at this time.
     ///
     /// And when it does; `token` is kept behind its claims, if there is one.
-    pub(super) fn identity(
+    pub(super) fn facts(
         &self,
         mut payload: Object,
         now: u64,
         token: Option<&str>,
-    ) -> Result<(Identity, Window), TokenError> {
+    ) -> Result<(Arc<Facts>, Window), TokenError> {
         let mut claims = Registered::default();
         claims.read(&payload)?;
         self.check_issuer(claims.iss)?;
@@ -126,30 +126,34 @@ impl Rules {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
         };
-        let facts = Facts {
-            issuer,
-            subject: Text::of(&payload, subject),
-            roles: roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?,
-            scopes: scopes.map_or(Ok(Names::default()), |scopes| {
-                claims::scopes(&payload, scopes)
-            })?,
-            expires_at: expiry,
-            authenticated_at: claims.auth_time.map(date).transpose()?,
-            issued_at: claims.iat.map(date).transpose()?,
-            token_id: claims.jti.map(id).transpose()?, // RFC 7519 section 4.1.7
-            session_id: claims.sid.map(id).transpose()?,
-            claims: None,
-            typed,
-            data: None,
-        };
+        let subject = Text::of(&payload, subject);
+        let roles = roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?;
+        let scopes = scopes.map_or(Ok(Names::default()), |scopes| {
+            claims::scopes(&payload, scopes)
+        })?;
+        let authenticated_at = claims.auth_time.map(date).transpose()?;
+        let issued_at = claims.iat.map(date).transpose()?;
+        let token_id = claims.jti.map(id).transpose()?; // RFC 7519 section 4.1.7
+        let session_id = claims.sid.map(id).transpose()?;
         if let Some(token) = token {
             payload.keep_behind(token);
         }
-        let identity = Identity::of(Arc::new(Facts {
+        // Facts are large: they are put together where they stay.
+        let facts = Arc::new(Facts {
+            issuer,
+            subject,
+            roles,
+            scopes,
+            expires_at: expiry,
+            authenticated_at,
+            issued_at,
+            token_id,
+            session_id,
             claims: Some(payload),
-            ..facts
-        }));
-        Ok((identity, window))
+            typed,
+            data: None,
+        });
+        Ok((facts, window))
     }
 
     /// RFC 7519 section 4.1.1; compared as it stands (RFC 8725 section 3.8).

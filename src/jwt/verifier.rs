@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
+    identity::Facts,
     json::{Members, Object},
 };
 use std::{fmt, sync::Arc};
@@ -113,9 +114,10 @@ impl Verifier {
                     return Judged::Done(Ok(identity));
                 }
                 let snapshot = self.keys.snapshot();
-                match self.identity(token, &snapshot, cached, now) {
+                match self.facts(token, &snapshot, cached, now) {
+                    Ok(facts) => return Judged::Done(Ok(Identity::of(facts))),
                     Err(TokenError::UnknownKey) => Lack::Key,
-                    result => return Judged::Done(result.map_err(TokenError::into_rejection)),
+                    Err(error) => return Judged::Done(Err(error.into_rejection())),
                 }
             }
             None => Lack::Set,
@@ -174,24 +176,26 @@ impl Verifier {
         }
     }
 
-    fn identity(
+    /// One pointer, since a result that has to be moved costs time.
+    fn facts(
         &self,
         token: &[u8],
         snapshot: &Snapshot,
         cached: Option<(&Cache, Hash)>,
         now: u64,
-    ) -> Result<Identity, TokenError> {
+    ) -> Result<Arc<Facts>, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         self.check_signature(snapshot, &token)?;
         let kept = cached.map(|_| token.whole);
         let payload = token.payload(kept.map_or(0, str::len))?;
         let payload = Object::parse(payload, Vec::with_capacity(USUAL_MEMBERS));
         let payload = payload.map_err(|_| TokenError::Payload)?;
-        let (identity, window) = self.rules.identity(payload, now, kept)?;
+        let (facts, window) = self.rules.facts(payload, now, kept)?;
         if let Some((cache, hash)) = cached {
+            let identity = Identity::of(Arc::clone(&facts));
             cache.insert(hash, &identity, snapshot.generation, window, now);
         }
-        Ok(identity)
+        Ok(facts)
     }
 
     pub(super) fn check_signature(

@@ -2,6 +2,7 @@
 
 use super::TokenError;
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use memchr::{memchr, memrchr};
 use std::str;
 
 /// The longest header that is decoded, in characters of base64url; real ones have about 100.
@@ -27,8 +28,14 @@ impl<'a> Compact<'a> {
         }
         let token = str::from_utf8(token).map_err(|_| TokenError::Form)?;
         // A further dot ends up in the payload, and is no base64url.
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Form)?;
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::Form)?;
+        let split_at = |text: &'a str, dot: Option<usize>| {
+            let (before, rest) = text.split_at_checked(dot?)?;
+            Some((before, rest.strip_prefix('.')?))
+        };
+        let dot = memrchr(b'.', token.as_bytes());
+        let (signed, signature) = split_at(token, dot).ok_or(TokenError::Form)?;
+        let dot = memchr(b'.', signed.as_bytes());
+        let (header, payload) = split_at(signed, dot).ok_or(TokenError::Form)?;
         Ok(Self {
             whole: token,
             signed: signed.as_bytes(),

@@ -188,8 +188,10 @@ impl Verifier {
         self.check_signature(snapshot, &token)?;
         let kept = cached.map(|_| token.whole);
         let payload = token.payload(kept.map_or(0, str::len))?;
-        let payload = Object::parse(payload, Vec::with_capacity(USUAL_MEMBERS));
-        let payload = payload.map_err(|_| TokenError::Payload)?;
+        let members = Vec::with_capacity(USUAL_MEMBERS);
+        let Ok(payload) = Object::parse(payload, members) else {
+            return Err(TokenError::Payload);
+        };
         let (facts, window) = self.rules.facts(payload, now, kept)?;
         if let Some((cache, hash)) = cached {
             let identity = Identity::of(Arc::clone(&facts));

@@ -14,7 +14,7 @@ use crate::{
     identity::Facts,
     json::{Members, Object},
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, str, sync::Arc};
 
 /// How many members a token has room for before memory has to grow; most have fewer.
 const USUAL_MEMBERS: usize = 16;
@@ -186,7 +186,7 @@ impl Verifier {
     ) -> Result<Arc<Facts>, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         self.check_signature(snapshot, &token)?;
-        let kept = cached.map(|_| token.whole);
+        let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());
         let payload = token.payload(kept.map_or(0, str::len))?;
         let members = Vec::with_capacity(USUAL_MEMBERS);
         let Ok(payload) = Object::parse(payload, members) else {

@@ -1,10 +1,10 @@
 //! [`Carried`]: what bearer tokens and API keys have in common.
 
 use crate::{
-    Attempt, Credential, Found, Location, Rejection, Verify,
-    place::{Locations, Sent},
+    Credential, Location, Rejection, Verify,
+    place::{Locations, Taken},
     realm::Realm,
-    scheme::Admit,
+    scheme::{Admit, Trial, Tried},
 };
 use http::request::Parts;
 
@@ -45,48 +45,56 @@ impl<V> Carried<V> {
     }
 
     /// Finds the credential and has it judged, if it is of this form.
+    #[inline]
     pub(crate) fn attempt<C>(
         &self,
         head: &Parts,
         admit: Admit<'_>,
+        trial: &mut Trial,
         is_well_formed: impl Fn(&[u8]) -> bool,
-    ) -> Result<Option<Attempt>, Rejection>
+    ) -> Tried
     where
         V: Verify<C>,
         C: From<Credential>,
     {
-        let Some((found, sent)) = self.locations.take(head) else {
-            return Ok(None);
-        };
-        admit(found)?;
-        Ok(self.judge(found, sent, is_well_formed))
+        // Most have one location, where nothing has to be weighed.
+        match self.locations.all() {
+            [only] => self.judge(only.take(head), admit, trial, is_well_formed),
+            _ => self.judge(self.locations.take(head), admit, trial, is_well_formed),
+        }
     }
 
+    #[inline(always)]
     fn judge<C>(
         &self,
-        found: Found,
-        sent: Result<Sent<'_>, Rejection>,
+        taken: Taken<'_>,
+        admit: Admit<'_>,
+        trial: &mut Trial,
         is_well_formed: impl Fn(&[u8]) -> bool,
-    ) -> Option<Attempt>
+    ) -> Tried
     where
         V: Verify<C>,
         C: From<Credential>,
     {
-        let verdict = match sent {
-            Ok(sent) if sent.as_bytes().len() > self.max_bytes => {
-                Err(Rejection::malformed()).into()
-            }
-            Ok(sent) => match self.verifier.verify_borrowed(sent.as_bytes()) {
-                // What passes is well-formed, by contract.
-                Some(Ok(identity)) => Ok(identity).into(),
-                _ if !is_well_formed(sent.as_bytes()) => Err(Rejection::malformed()).into(),
-                Some(Err(rejection)) => Err(rejection).into(),
-                None => self.verifier.verify(sent.into_credential().into()),
-            },
-            Err(rejection) => Err(rejection).into(),
+        let Some((found, sent)) = taken else {
+            return Tried::Nothing;
         };
-        let mut attempt = Attempt::new(self.scheme, found.anywhere()?, verdict);
-        attempt.realm = self.realm;
-        Some(attempt)
+        if let Err(rejection) = admit(found) {
+            return Tried::Refused(rejection);
+        }
+        trial.scheme = self.scheme;
+        trial.place = found.anywhere();
+        trial.realm = self.realm;
+        let sent = match sent {
+            Some(sent) if sent.as_bytes().len() <= self.max_bytes => sent,
+            _ => return Tried::Refused(Rejection::malformed()),
+        };
+        match self.verifier.verify_borrowed(sent.as_bytes()) {
+            // What passes is well-formed, by contract.
+            Some(Ok(identity)) => Tried::Passed(identity),
+            _ if !is_well_formed(sent.as_bytes()) => Tried::Refused(Rejection::malformed()),
+            Some(Err(rejection)) => Tried::Refused(rejection),
+            None => self.verifier.verify(sent.into_credential().into()).into(),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! [`Scheme`]: finds its credentials in a request and judges them.
 
-use crate::{Challenges, Found, Identity, Location, Place, Rejection, Verdict, realm::Realm};
+use crate::{
+    Challenges, Found, Identity, Location, Place, Rejection, Verdict, identity::Prepared,
+    realm::Realm, verdict::Pending,
+};
 use http::{Extensions, request, response};
 use std::{fmt, sync::Arc};
 
@@ -70,30 +73,33 @@ pub trait Scheme: Send + Sync + 'static {
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt>;
 
     /// Both at once, as a layer asks: `admit` hears what was found before anything is judged.
+    /// Who judges fills in the trial.
     ///
     /// Only this crate's schemes have their own, which look once.
-    ///
-    /// # Errors
-    ///
-    /// What `admit` says.
     #[doc(hidden)]
-    fn attempt(
-        &self,
-        head: &request::Parts,
-        admit: Admit<'_>,
-    ) -> Result<Option<Attempt>, Rejection> {
+    fn attempt(&self, head: &request::Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
         let found = self.find(head);
         if found.is_nothing() {
-            return Ok(None);
+            return Tried::Nothing;
         }
-        admit(found)?;
+        if let Err(rejection) = admit(found) {
+            return Tried::Refused(rejection);
+        }
         // A scheme that finds credentials and does not judge them must let nobody pass.
-        let mut attempt = self.authenticate(head).ok_or_else(Rejection::missing)?;
+        let Some(attempt) = self.authenticate(head) else {
+            return Tried::Refused(Rejection::missing());
+        };
+        *trial = Trial {
+            scheme: attempt.scheme,
+            place: Some(attempt.place),
+            realm: attempt.realm,
+            hooks: attempt.hooks,
+        };
         if found.is_ambiguous() {
             // Whatever a scheme says: nobody can tell which credential is meant.
-            attempt.verdict = Verdict::ready(Err(Rejection::malformed()));
+            return Tried::Refused(Rejection::malformed());
         }
-        Ok(Some(attempt))
+        attempt.verdict.into()
     }
 
     /// Adds what a client is told of this scheme when a request is refused.
@@ -132,12 +138,8 @@ impl<T: Scheme + ?Sized> Scheme for Arc<T> {
         (**self).authenticate(head)
     }
 
-    fn attempt(
-        &self,
-        head: &request::Parts,
-        admit: Admit<'_>,
-    ) -> Result<Option<Attempt>, Rejection> {
-        (**self).attempt(head, admit)
+    fn attempt(&self, head: &request::Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
+        (**self).attempt(head, admit, trial)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
@@ -162,12 +164,8 @@ impl<T: Scheme + ?Sized> Scheme for Box<T> {
         (**self).authenticate(head)
     }
 
-    fn attempt(
-        &self,
-        head: &request::Parts,
-        admit: Admit<'_>,
-    ) -> Result<Option<Attempt>, Rejection> {
-        (**self).attempt(head, admit)
+    fn attempt(&self, head: &request::Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
+        (**self).attempt(head, admit, trial)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
@@ -203,14 +201,10 @@ impl Scheme for AnyOf {
     }
 
     fn authenticate(&self, head: &request::Parts) -> Option<Attempt> {
-        self.attempt(head, &|_| Ok(())).ok().flatten()
+        Attempt::by(self, head)
     }
 
-    fn attempt(
-        &self,
-        head: &request::Parts,
-        admit: Admit<'_>,
-    ) -> Result<Option<Attempt>, Rejection> {
+    fn attempt(&self, head: &request::Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
         let mut found = Found::nothing();
         let mut chosen = None;
         let mut ambiguous = None;
@@ -226,14 +220,16 @@ impl Scheme for AnyOf {
             found = both;
         }
         match (chosen, ambiguous) {
-            (None, _) => Ok(None),
-            (Some(scheme), None) => scheme.attempt(head, admit),
+            (None, _) => Tried::Nothing,
+            (Some(scheme), None) => scheme.attempt(head, admit, trial),
             // No scheme can judge for the others.
-            (_, Some(place)) => {
-                admit(found)?;
-                let malformed = Verdict::ready(Err(Rejection::malformed()));
-                Ok(Some(Attempt::new("", place, malformed)))
-            }
+            (_, Some(place)) => match admit(found) {
+                Ok(()) => {
+                    trial.place = Some(place);
+                    Tried::Refused(Rejection::malformed())
+                }
+                Err(rejection) => Tried::Refused(rejection),
+            },
         }
     }
 
@@ -269,6 +265,55 @@ pub struct Attempt {
     pub(crate) place: Place,
     pub(crate) realm: Option<Realm>,
     pub(crate) verdict: Verdict<Identity>,
+    pub(crate) hooks: Option<Box<Hooks>>,
+}
+
+/// One try of a layer to authenticate a request, filled in by the scheme that judges.
+///
+/// In small parts, and where they stay: what is copied as a whole is waited for.
+#[doc(hidden)]
+#[allow(unreachable_pub, missing_debug_implementations)]
+#[derive(Default)]
+pub struct Trial {
+    pub(crate) scheme: &'static str,
+    pub(crate) place: Option<Place>,
+    pub(crate) realm: Option<Realm>,
+    pub(crate) hooks: Option<Box<Hooks>>,
+}
+
+/// What comes of it.
+#[doc(hidden)]
+#[allow(unreachable_pub, missing_debug_implementations)]
+pub enum Tried {
+    /// The request carries no credentials of this scheme.
+    Nothing,
+    Passed(Prepared),
+    Refused(Rejection),
+    Later(Pending<Identity>),
+}
+
+impl From<Verdict<Identity>> for Tried {
+    fn from(verdict: Verdict<Identity>) -> Self {
+        match verdict.split() {
+            Ok(result) => result.into(),
+            Err(pending) => Self::Later(pending),
+        }
+    }
+}
+
+impl From<Result<Identity, Rejection>> for Tried {
+    #[inline]
+    fn from(result: Result<Identity, Rejection>) -> Self {
+        match result {
+            Ok(identity) => Self::Passed(identity.into()),
+            Err(rejection) => Self::Refused(rejection),
+        }
+    }
+}
+
+/// What few schemes do besides: behind one pointer, since every request carries it along.
+#[derive(Default)]
+pub(crate) struct Hooks {
     pub(crate) on_response: Option<Box<OnResponse>>,
     pub(crate) on_admit: Option<Box<OnAdmit>>,
 }
@@ -281,9 +326,25 @@ impl Attempt {
             place,
             realm: None,
             verdict: verdict.into(),
-            on_response: None,
-            on_admit: None,
+            hooks: None,
         }
+    }
+
+    /// The attempt of a scheme that has its own [`Scheme::attempt`].
+    #[allow(dead_code, reason = "every scheme of this crate can be left out")]
+    pub(crate) fn by(scheme: &impl Scheme, head: &request::Parts) -> Option<Self> {
+        let mut trial = Trial::default();
+        let verdict = match scheme.attempt(head, &|_| Ok(()), &mut trial) {
+            Tried::Nothing => return None,
+            Tried::Passed(identity) => Verdict::ready(Ok(identity.into_identity())),
+            Tried::Refused(rejection) => Verdict::ready(Err(rejection)),
+            Tried::Later(pending) => pending.into(),
+        };
+        Some(Self {
+            realm: trial.realm,
+            hooks: trial.hooks,
+            ..Self::new(trial.scheme, trial.place?, verdict)
+        })
     }
 
     /// The realm within which subjects are unique, for identities without an issuer.
@@ -300,8 +361,19 @@ impl Attempt {
         mut self,
         f: impl FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send + 'static,
     ) -> Self {
-        self.on_response = Some(Box::new(f));
+        self.hooks.get_or_insert_default().on_response = Some(Box::new(f));
         self
+    }
+}
+
+impl Trial {
+    /// What the scheme adds to the response, whatever becomes of the request.
+    #[allow(dead_code, reason = "only the feature `issue` has such a scheme")]
+    pub(crate) fn on_response(
+        &mut self,
+        f: impl FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send + 'static,
+    ) {
+        self.hooks.get_or_insert_default().on_response = Some(Box::new(f));
     }
 }
 

@@ -117,6 +117,12 @@ impl<T> From<Result<T, Rejection>> for Verdict<T> {
     }
 }
 
+impl<T> From<Pending<T>> for Verdict<T> {
+    fn from(pending: Pending<T>) -> Self {
+        Self(State::Pending(pending))
+    }
+}
+
 impl<T> fmt::Debug for Verdict<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {

@@ -2,6 +2,7 @@
 
 use crate::{
     Identity, IntoVerdict, Rejection, Verdict,
+    identity::Prepared,
     revocation::{Revocable, Revoked},
 };
 use std::{fmt, marker::PhantomData, sync::Arc};
@@ -28,7 +29,7 @@ pub trait Verify<C>: Send + Sync + 'static {
     /// Only this crate's verifiers have their own, which save a copy. They let nothing pass that
     /// is not of the scheme's form: that is looked at only where they do not pass it.
     #[doc(hidden)]
-    fn verify_borrowed(&self, _: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, _: &[u8]) -> Option<Result<Prepared, Rejection>> {
         None
     }
 
@@ -65,7 +66,7 @@ impl<C, V: Verify<C> + ?Sized> Verify<C> for Arc<V> {
         (**self).verify(credentials)
     }
 
-    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Prepared, Rejection>> {
         (**self).verify_borrowed(bytes)
     }
 
@@ -79,7 +80,7 @@ impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
         (**self).verify(credentials)
     }
 
-    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Prepared, Rejection>> {
         (**self).verify_borrowed(bytes)
     }
 

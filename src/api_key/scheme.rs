@@ -2,8 +2,10 @@
 
 use super::Key;
 use crate::{
-    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verify, carried::Carried,
-    realm::Realm, scheme::Admit,
+    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verify,
+    carried::Carried,
+    realm::Realm,
+    scheme::{Admit, Trial, Tried},
 };
 use http::{StatusCode, request::Parts};
 use std::{borrow::Cow, fmt};
@@ -75,11 +77,11 @@ impl<V: Verify<Key>> Scheme for ApiKey<V> {
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        self.attempt(head, &|_| Ok(())).ok().flatten()
+        Attempt::by(self, head)
     }
 
-    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
-        self.0.attempt(head, admit, is_key)
+    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
+        self.0.attempt(head, admit, trial, is_key)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
     digest::{Ends, MIN_SECRET},
+    identity::Prepared,
 };
 use std::{
     fmt,
@@ -161,7 +162,7 @@ impl ApiKeys {
         }
     }
 
-    fn judge(&self, key: &[u8]) -> Result<Identity, Rejection> {
+    fn judge(&self, key: &[u8]) -> Result<Prepared, Rejection> {
         if form::read(key) == Form::Mistyped {
             return Err(Rejection::invalid().with_source("the checksum of the key is wrong"));
         }
@@ -170,7 +171,7 @@ impl ApiKeys {
         let found = self
             .read()
             .get(digest)
-            .map(|record| (record.identity.identity(), record.ends));
+            .map(|record| (record.identity.clone(), record.ends));
         // The client is told the same each time; who looks after the server is told why.
         let Some((identity, ends)) = found else {
             return Err(Rejection::invalid().with_source("there is no such key"));
@@ -178,6 +179,7 @@ impl ApiKeys {
         if !ends.is_over(|| clock::now(&*self.clock)) {
             return Ok(identity);
         }
+        let identity = identity.into_identity();
         let id = identity.token_id().unwrap_or_default();
         let state = if ends == Ends::REVOKED {
             "revoked"
@@ -206,10 +208,10 @@ impl Default for ApiKeys {
 
 impl Verify<Key> for ApiKeys {
     fn verify(&self, key: Key) -> Verdict<Identity> {
-        Verdict::ready(self.judge(key.as_bytes()))
+        Verdict::ready(self.judge(key.as_bytes()).map(Prepared::into_identity))
     }
 
-    fn verify_borrowed(&self, key: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, key: &[u8]) -> Option<Result<Prepared, Rejection>> {
         Some(self.judge(key))
     }
 }

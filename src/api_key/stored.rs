@@ -418,19 +418,19 @@ fn identity(record: ApiKeyRecord) -> Identity {
 impl Verify<Key> for StoredKeys {
     fn verify(&self, key: Key) -> Verdict<Identity> {
         match self.verify_borrowed(key.as_bytes()) {
-            Some(result) => Verdict::ready(result),
+            Some(result) => Verdict::ready(result.map(Prepared::into_identity)),
             None => Verdict::pending(self.clone().look_up(Digest(key.digest()))),
         }
     }
 
-    fn verify_borrowed(&self, key: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, key: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match form::read(key) {
             Form::Generated(_) => {}
             Form::Mistyped | Form::Other => return Some(Err(KeyError::Form.into())),
         }
         let digest = Digest(super::key::digest(key));
         let now = clock::now(&*self.clock);
-        self.remembered(&digest, now).map(Ok)
+        Some(Ok(self.remembered(&digest, now)?.into()))
     }
 }
 

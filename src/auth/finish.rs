@@ -2,10 +2,7 @@
 
 use super::layer::Config;
 use crate::{
-    Challenges, Format, Identity, Rejection,
-    gate::{Finish, ResponseBody},
-    rejection::render,
-    scheme::OnResponse,
+    Challenges, Format, Identity, Rejection, gate::Finish, rejection::render, scheme::OnResponse,
 };
 use bytes::Bytes;
 use http::{
@@ -13,7 +10,7 @@ use http::{
     header::{CACHE_CONTROL, Entry, VARY},
     response,
 };
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 /// What is left to do once the inner service has answered.
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
@@ -21,38 +18,56 @@ pub struct AuthFinish {
     pub(super) config: Arc<Config>,
     pub(super) grpc: bool,
     pub(super) private: bool,
-    pub(super) hook: Option<(Box<OnResponse>, Identity)>,
+    pub(super) hook: Option<Box<Hook>>,
 }
 
+/// What a scheme adds to the response, and for whom.
+pub(super) type Hook = (Box<OnResponse>, Identity);
+
 impl Finish for AuthFinish {
-    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>> {
-        let (mut parts, body) = response.into_parts();
-        if let Some((on_response, identity)) = self.hook {
-            on_response(Ok(&identity), &mut parts);
+    #[inline]
+    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+        if let Some(hook) = self.hook {
+            let (on_response, identity) = *hook;
+            with_parts(response, |parts| on_response(Ok(&identity), parts));
         }
         if self.private && !self.grpc {
-            keep_private(&mut parts.headers, self.config.vary.as_ref());
+            keep_private(response.headers_mut(), self.config.vary.as_ref());
         }
         // A layer inside that has its own schemes has challenged already; a status that a
         // handler has changed is the handler's own answer.
-        let status = parts.status;
-        let open = parts.extensions.get::<Rejection>();
-        let Some(rejection) = open
+        let status = response.status();
+        let open = response.extensions().get::<Rejection>();
+        let rejection = open
             .filter(|r| r.is_open() && r.status() == status)
-            .cloned()
-        else {
-            return Response::from_parts(parts, ResponseBody::inner(body));
-        };
-        if rejection.is_rendered() && (self.grpc || self.config.responder.is_some()) {
-            let body = complete(&self.config, rejection, self.grpc, &mut parts);
-            return Response::from_parts(parts, ResponseBody::own(body));
-        }
-        challenge(&self.config, rejection, &mut parts);
-        parts
-            .headers
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Response::from_parts(parts, ResponseBody::inner(body))
+            .cloned()?;
+        with_parts(response, |parts| {
+            if rejection.is_rendered() && (self.grpc || self.config.responder.is_some()) {
+                return Some(complete(&self.config, rejection, self.grpc, parts));
+            }
+            challenge(&self.config, rejection, parts);
+            parts
+                .headers
+                .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            None
+        })
     }
+}
+
+/// Changes the head of a response that stays where it is.
+#[cold]
+fn with_parts<B, T>(response: &mut Response<B>, f: impl FnOnce(&mut response::Parts) -> T) -> T {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = response.status();
+    parts.version = response.version();
+    parts.headers = mem::take(response.headers_mut());
+    parts.extensions = mem::take(response.extensions_mut());
+    let answer = f(&mut parts);
+    *response.status_mut() = parts.status;
+    *response.version_mut() = parts.version;
+    *response.headers_mut() = parts.headers;
+    *response.extensions_mut() = parts.extensions;
+    answer
 }
 
 /// The whole response of a rejection: rendered, and challenged where that is in HTTP.

@@ -1,7 +1,7 @@
 //! One request on its way through an `AuthLayer`; the steps are numbered as in the module's docs.
 
 use super::{
-    finish::{AuthFinish, complete},
+    finish::{AuthFinish, Hook, complete},
     layer::Config,
     load::{Loaded, Put},
 };
@@ -9,10 +9,11 @@ use crate::{
     Anonymous, Found, Identity, Place, Policy, Rejection,
     event::{self, Decision},
     gate::Judge,
-    realm::Realm,
+    identity::Prepared,
+    place::is_repeated,
     rejection::{is_grpc, without_body},
     require::Rule,
-    scheme::{Beside, OnAdmit, OnResponse},
+    scheme::{Beside, Hooks, Trial, Tried},
     verdict::Pending,
 };
 use bytes::Bytes;
@@ -34,12 +35,8 @@ pub struct AuthJudge {
     grpc: bool,
     rule: Option<Rule>,
     policy: Option<Arc<dyn Policy>>,
-    /// Who judges: an attempt without its verdict.
-    scheme: &'static str,
-    place: Option<Place>,
-    realm: Option<Realm>,
-    on_response: Option<Box<OnResponse>>,
-    on_admit: Option<Box<OnAdmit>>,
+    /// Who judges.
+    trial: Trial,
     waits: Waits,
 }
 
@@ -61,17 +58,13 @@ impl AuthJudge {
             grpc,
             rule: None,
             policy: None,
-            scheme: "",
-            place: None,
-            realm: None,
-            on_response: None,
-            on_admit: None,
+            trial: Trial::default(),
             waits: Waits::No,
         }
     }
 
     /// Steps 1 to 7, up to what has to be waited for.
-    fn begin(&mut self, head: &mut Parts) -> Result<Waits, Rejection> {
+    fn begin(&mut self, head: &mut Parts) -> Result<(), Rejection> {
         if !head.extensions.is_empty() {
             head.extensions.remove::<Identity>();
             head.extensions.remove::<Anonymous>();
@@ -85,60 +78,54 @@ impl AuthJudge {
         if self.config.preflight && is_preflight(head) {
             self.config.strip.apply(head);
             head.extensions.insert(Anonymous(()));
-            return Ok(Waits::No);
+            return Ok(());
         }
         if let Some(rules) = &self.config.rules {
             self.rule = Some(rules.find(&head.method, head.uri.path())?.clone());
         }
-        // Looked for only where any field is repeated at all.
-        if head.headers.len() != head.headers.keys_len()
-            && head.headers.get_all(AUTHORIZATION).iter().nth(1).is_some()
-        {
+        if is_repeated(&head.headers, &AUTHORIZATION) {
             return Err(Rejection::malformed());
         }
         let cross_site = |found: Found| match found.may_be_cross_site() {
             true => self.config.cross_site.check(head),
             false => Ok(()),
         };
-        let Some(attempt) = self.config.scheme.attempt(head, &cross_site)? else {
-            return self.visitor(head);
-        };
-        self.scheme = attempt.scheme;
-        self.place = Some(attempt.place);
-        self.realm = attempt.realm;
-        self.on_response = attempt.on_response;
-        self.on_admit = attempt.on_admit;
-        match attempt.verdict.split() {
-            Ok(Ok(identity)) => self.verified(head, identity),
-            Ok(Err(rejection)) => Err(self.judged(rejection)),
-            Err(pending) => Ok(Waits::Verify(pending)),
+        let scheme = &self.config.scheme;
+        match scheme.attempt(head, &cross_site, &mut self.trial) {
+            Tried::Passed(identity) => self.verified(head, identity),
+            Tried::Nothing => self.visitor(head),
+            Tried::Refused(rejection) => Err(self.judged(rejection)),
+            Tried::Later(pending) => {
+                self.waits = Waits::Verify(pending);
+                Ok(())
+            }
         }
     }
 
     /// Step 5: nobody has sent credentials that any scheme knows.
-    fn visitor(&mut self, head: &mut Parts) -> Result<Waits, Rejection> {
-        let waits = match self.rule.take() {
+    fn visitor(&mut self, head: &mut Parts) -> Result<(), Rejection> {
+        match self.rule.take() {
             // Its refusal names the scopes needed, also beside a strange `Authorization`.
             Some(rule) => self.apply(rule, None, head)?,
-            None if self.config.optional => Waits::No,
+            None if self.config.optional => {}
             None => return Err(Rejection::missing()),
-        };
+        }
         if head.headers.contains_key(AUTHORIZATION) {
             return Err(Rejection::missing());
         }
         self.config.strip.apply(head);
         head.extensions.insert(Anonymous(()));
-        Ok(waits)
+        Ok(())
     }
 
     /// Step 8.
-    fn verified(&mut self, head: &mut Parts, identity: Identity) -> Result<Waits, Rejection> {
-        let Some(place) = self.place else {
+    fn verified(&mut self, head: &mut Parts, identity: Prepared) -> Result<(), Rejection> {
+        let Some(place) = self.trial.place else {
             return Err(Rejection::missing());
         };
-        let realm = self.realm.unwrap_or(self.config.realm);
+        let realm = self.trial.realm.unwrap_or(self.config.realm);
         let implied = self.config.implied.as_ref();
-        let identity = identity.established(self.scheme, place, realm, implied);
+        let identity = identity.established(self.trial.scheme, place, realm, implied);
         let Some(load) = &self.config.load else {
             return self.identified(head, identity);
         };
@@ -149,20 +136,24 @@ impl AuthJudge {
                 self.identified(head, identity)
             }
             Ok(Err(rejection)) => Err(self.judged(rejection)),
-            Err(pending) => Ok(Waits::Load(pending)),
+            Err(pending) => {
+                self.waits = Waits::Load(pending);
+                Ok(())
+            }
         }
     }
 
     /// Steps 9 and 10.
-    fn identified(&mut self, head: &mut Parts, identity: Identity) -> Result<Waits, Rejection> {
+    fn identified(&mut self, head: &mut Parts, identity: Identity) -> Result<(), Rejection> {
         // Policies see the head as those further inside do.
         self.config.strip.apply(head);
-        let waits = match self.rule.take() {
-            None => Ok(Waits::No),
-            Some(rule) => self.apply(rule, Some(&identity), head),
+        let Some(rule) = self.rule.take() else {
+            head.extensions.insert(identity);
+            return Ok(());
         };
+        let answer = self.apply(rule, Some(&identity), head);
         head.extensions.insert(identity);
-        waits
+        answer
     }
 
     fn apply(
@@ -170,13 +161,13 @@ impl AuthJudge {
         rule: Rule,
         identity: Option<&Identity>,
         head: &Parts,
-    ) -> Result<Waits, Rejection> {
+    ) -> Result<(), Rejection> {
         let (policy, verdict) = rule.judge(identity, head);
         self.policy = policy;
-        match verdict.split() {
-            Ok(answer) => answer.map(|()| Waits::No),
-            Err(pending) => Ok(Waits::Rule(pending)),
-        }
+        verdict.split().unwrap_or_else(|pending| {
+            self.waits = Waits::Rule(pending);
+            Ok(())
+        })
     }
 
     /// A rejection by the scheme that judged.
@@ -189,17 +180,51 @@ impl AuthJudge {
         {
             rejection = rejection.with_scopes(policy.scopes().iter().cloned());
         }
-        match self.scheme {
+        match self.trial.scheme {
             "" => rejection,
             scheme => rejection.with_scheme(scheme),
         }
     }
 
+    /// What comes after one wait, up to the next.
+    fn step(&mut self, head: &mut Parts, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        Poll::Ready(match &mut self.waits {
+            Waits::No => Ok(()),
+            Waits::Verify(pending) => {
+                let verified = ready!(pending.as_mut().poll(cx));
+                self.waits = Waits::No;
+                match verified {
+                    Ok(identity) => self.verified(head, identity.into()),
+                    Err(rejection) => Err(self.judged(rejection)),
+                }
+            }
+            Waits::Load(pending) => {
+                let loaded = ready!(pending.as_mut().poll(cx));
+                self.waits = Waits::No;
+                match loaded {
+                    Ok(put) => {
+                        put(&mut head.extensions);
+                        match head.extensions.get::<Identity>().cloned() {
+                            Some(identity) => self.identified(head, identity),
+                            None => Err(Rejection::missing()),
+                        }
+                    }
+                    Err(rejection) => Err(self.judged(rejection)),
+                }
+            }
+            Waits::Rule(pending) => {
+                let judged = ready!(pending.as_mut().poll(cx));
+                self.waits = Waits::No;
+                judged
+            }
+        })
+    }
+
     fn emit(&self, head: &Parts, rejection: Option<&Rejection>) {
         event::emit(rejection, || Decision {
             // Several schemes at once have no name.
-            scheme: Some(self.scheme).filter(|scheme| !scheme.is_empty()),
-            place: self.place,
+            scheme: Some(self.trial.scheme).filter(|scheme| !scheme.is_empty()),
+            place: self.trial.place,
             identity: head.extensions.get(),
             policy: self.policy.as_deref(),
         });
@@ -215,57 +240,37 @@ impl Judge for AuthJudge {
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
         let Some(cx) = cx else {
-            self.waits = self.begin(head)?;
-            return match self.waits {
-                Waits::No => Poll::Ready(Ok(())),
-                _ => Poll::Pending,
+            return match self.begin(head) {
+                Err(rejection) => Poll::Ready(Err(rejection)),
+                Ok(()) if matches!(self.waits, Waits::No) => Poll::Ready(Ok(())),
+                Ok(()) => Poll::Pending,
             };
         };
         loop {
-            self.waits = match &mut self.waits {
-                Waits::No => return Poll::Ready(Ok(())),
-                Waits::Verify(pending) => match ready!(pending.as_mut().poll(cx)) {
-                    Ok(identity) => self.verified(head, identity)?,
-                    Err(rejection) => return Poll::Ready(Err(self.judged(rejection))),
-                },
-                Waits::Load(pending) => match ready!(pending.as_mut().poll(cx)) {
-                    Ok(put) => {
-                        put(&mut head.extensions);
-                        match head.extensions.get::<Identity>().cloned() {
-                            Some(identity) => self.identified(head, identity)?,
-                            None => return Poll::Ready(Err(Rejection::missing())),
-                        }
-                    }
-                    Err(rejection) => return Poll::Ready(Err(self.judged(rejection))),
-                },
-                Waits::Rule(pending) => {
-                    ready!(pending.as_mut().poll(cx))?;
-                    Waits::No
-                }
-            };
+            ready!(self.step(head, cx))?;
+            if matches!(self.waits, Waits::No) {
+                return Poll::Ready(Ok(()));
+            }
         }
     }
 
     fn admit(mut self, head: &mut Parts) -> AuthFinish {
         self.emit(head, None);
-        if let Some(on_admit) = self.on_admit.take()
-            && let Some(identity) = head.extensions.get::<Identity>().cloned()
-        {
-            on_admit(&identity, &mut head.extensions);
-        }
+        let hook = self
+            .trial
+            .hooks
+            .take()
+            .and_then(|hooks| hooked(*hooks, head));
         // A shared cache keeps responses to `Authorization` apart by itself (RFC 9111
         // section 3.5); no other credential, and no visitor.
         let elsewhere = |place| place != Place::Authorization;
         let private = self.config.optional
             || self.config.rules.is_some()
-            || self.place.is_some_and(elsewhere);
+            || self.trial.place.is_some_and(elsewhere);
         AuthFinish {
             private,
             grpc: self.grpc,
-            hook: self.on_response.and_then(|on_response| {
-                let identity = head.extensions.get::<Identity>()?.clone();
-                Some((on_response, identity))
-            }),
+            hook,
             config: self.config,
         }
     }
@@ -279,7 +284,7 @@ impl Judge for AuthJudge {
         parts.headers.clear();
         parts.extensions = mem::take(&mut head.extensions);
         parts.extensions.clear();
-        if let Some(on_response) = self.on_response {
+        if let Some(on_response) = self.trial.hooks.and_then(|hooks| hooks.on_response) {
             on_response(Err(&rejection), &mut parts);
         }
         let body = complete(&self.config, rejection, self.grpc, &mut parts);
@@ -289,6 +294,16 @@ impl Judge for AuthJudge {
         }
         response
     }
+}
+
+/// Lets a scheme put things beside the identity, and keeps what it has for the response.
+#[cold]
+fn hooked(hooks: Hooks, head: &mut Parts) -> Option<Box<Hook>> {
+    let identity = head.extensions.get::<Identity>()?.clone();
+    if let Some(on_admit) = hooks.on_admit {
+        on_admit(&identity, &mut head.extensions);
+    }
+    Some(Box::new((hooks.on_response?, identity)))
 }
 
 fn is_preflight(head: &Parts) -> bool {

@@ -351,9 +351,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (head, body) = request.into_parts();
-        let judge = AuthJudge::new(self.config.clone(), &head);
-        gate::call(&mut self.inner, judge, head, body)
+        gate::call(&mut self.inner, request, |head| {
+            AuthJudge::new(self.config.clone(), head)
+        })
     }
 }
 

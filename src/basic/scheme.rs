@@ -2,10 +2,10 @@
 
 use super::Credentials;
 use crate::{
-    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verdict, Verify,
-    place::{Locations, Sent},
+    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verify,
+    place::Locations,
     realm::Realm,
-    scheme::Admit,
+    scheme::{Admit, Trial, Tried},
 };
 use http::{StatusCode, request::Parts};
 use std::{borrow::Cow, fmt};
@@ -36,17 +36,7 @@ impl<V: Verify<Credentials>> Basic<V> {
     }
 }
 
-impl<V: Verify<Credentials>> Basic<V> {
-    fn judge(&self, found: Found, taken: Result<Sent<'_>, Rejection>) -> Option<Attempt> {
-        let verdict = match taken.and_then(|raw| Credentials::parse(raw.as_bytes())) {
-            Ok(credentials) => self.verifier.verify(credentials),
-            Err(rejection) => Verdict::ready(Err(rejection)),
-        };
-        let mut attempt = Attempt::new(NAME, found.anywhere()?, verdict);
-        attempt.realm = Some(self.realm);
-        Some(attempt)
-    }
-}
+impl<V: Verify<Credentials>> Basic<V> {}
 
 impl<V: Verify<Credentials>> Scheme for Basic<V> {
     fn locations(&self) -> Vec<Location> {
@@ -58,16 +48,26 @@ impl<V: Verify<Credentials>> Scheme for Basic<V> {
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let (found, taken) = self.locations.take(head)?;
-        self.judge(found, taken)
+        Attempt::by(self, head)
     }
 
-    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
-        let Some((found, taken)) = self.locations.take(head) else {
-            return Ok(None);
+    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
+        let Some((found, sent)) = self.locations.take(head) else {
+            return Tried::Nothing;
         };
-        admit(found.sent_by_browsers())?;
-        Ok(self.judge(found, taken))
+        if let Err(rejection) = admit(found.sent_by_browsers()) {
+            return Tried::Refused(rejection);
+        }
+        trial.scheme = NAME;
+        trial.place = found.anywhere();
+        trial.realm = Some(self.realm);
+        let Some(sent) = sent else {
+            return Tried::Refused(Rejection::malformed());
+        };
+        match Credentials::parse(sent.as_bytes()) {
+            Ok(credentials) => self.verifier.verify(credentials).into(),
+            Err(rejection) => Tried::Refused(rejection),
+        }
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -2,8 +2,11 @@
 
 use super::{MAX_TOKEN_SIZE, Token, challenge::challenge, syntax};
 use crate::{
-    Attempt, Challenges, Found, Location, Rejection, Scheme, Verify, carried::Carried,
-    place::Locations, realm::Realm, scheme::Admit,
+    Attempt, Challenges, Found, Location, Rejection, Scheme, Verify,
+    carried::Carried,
+    place::Locations,
+    realm::Realm,
+    scheme::{Admit, Trial, Tried},
 };
 use http::request::Parts;
 use std::{borrow::Cow, fmt};
@@ -86,11 +89,12 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        self.attempt(head, &|_| Ok(())).ok().flatten()
+        Attempt::by(self, head)
     }
 
-    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
-        self.carried.attempt(head, admit, syntax::is_b64token)
+    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
+        self.carried
+            .attempt(head, admit, trial, syntax::is_b64token)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

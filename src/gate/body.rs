@@ -34,6 +34,15 @@ impl<B> ResponseBody<B> {
         }
     }
 
+    /// The inner service's, unless there is one of this crate.
+    #[inline]
+    pub(crate) fn new(body: B, own: Option<Bytes>) -> Self {
+        match own {
+            None => Self::inner(body),
+            Some(own) => Self::own(own),
+        }
+    }
+
     pub(crate) fn own(body: Bytes) -> Self {
         Self {
             kind: Kind::Own {

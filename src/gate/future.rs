@@ -120,14 +120,17 @@ where
                     }
                 }
                 StateProject::Calling { future, after } => {
-                    let response = ready!(future.poll(cx));
-                    let after = after.take();
+                    let mut response = ready!(future.poll(cx));
+                    let own = match (after.take(), &mut response) {
+                        (Some(after), Ok(response)) => after.finish(response),
+                        _ => None,
+                    };
                     // Whoever keeps this future keeps nothing of the inner service with it.
                     state.set(State::Done);
-                    if let Some(after) = after {
-                        return Poll::Ready(response.map(|response| after.finish(response)));
-                    }
-                    State::Done
+                    return Poll::Ready(match response {
+                        Ok(response) => Ok(response.map(|body| ResponseBody::new(body, own))),
+                        Err(error) => Err(error),
+                    });
                 }
                 StateProject::Refused { response } => {
                     if let Some(response) = response.take() {

@@ -48,21 +48,24 @@ pub trait Judge {
 /// Completes the inner service's response.
 #[allow(unreachable_pub)]
 pub trait Finish {
-    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>>;
+    /// With a body, if that takes the place of the service's own.
+    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes>;
 }
 
 /// Decides as far as possible now, and calls the ready service if that is a pass.
 #[inline]
 pub(crate) fn call<S, B, J>(
     service: &mut S,
-    mut judge: J,
-    mut head: Parts,
-    body: B,
+    request: Request<B>,
+    judge: impl FnOnce(&Parts) -> J,
 ) -> ResponseFuture<S, B, J>
 where
     S: Service<Request<B>> + Clone,
     J: Judge,
 {
+    // Taken apart here, so that the head moves no more often than it must.
+    let (mut head, body) = request.into_parts();
+    let mut judge = judge(&head);
     match judge.decide(&mut head, None) {
         Poll::Ready(Ok(())) => {
             let after = judge.admit(&mut head);

@@ -47,15 +47,40 @@ pub struct Identity {
     implied: Option<Arc<Implied>>,
 }
 
-/// An identity that waits for requests, in a table of many: one pointer.
-#[allow(dead_code, reason = "only some features keep identities")]
+/// An identity without what is of one request: one pointer, in tables of many and on its way
+/// from a scheme to the layer.
+#[doc(hidden)]
+#[allow(unreachable_pub, missing_debug_implementations)]
 #[derive(Clone)]
-pub(crate) struct Prepared(Arc<Facts>);
+pub struct Prepared(Arc<Facts>);
 
 #[allow(dead_code, reason = "only some features keep identities")]
 impl Prepared {
     pub(crate) fn identity(&self) -> Identity {
         Identity::of(Arc::clone(&self.0))
+    }
+
+    #[inline]
+    pub(crate) fn into_identity(self) -> Identity {
+        Identity::of(self.0)
+    }
+
+    /// Completes the verifier's answer by what the scheme and the layer know.
+    #[inline]
+    pub(crate) fn established(
+        self,
+        scheme: &'static str,
+        place: Place,
+        realm: Realm,
+        implied: Option<&Arc<Implied>>,
+    ) -> Identity {
+        Identity {
+            scheme,
+            place: Some(place),
+            realm: Some(realm),
+            implied: implied.cloned(),
+            facts: self.0,
+        }
     }
 
     /// The token that is kept behind its claims.
@@ -70,6 +95,7 @@ impl Prepared {
 }
 
 impl From<Identity> for Prepared {
+    #[inline]
     /// What schemes and layers added is of one request, and is left out.
     fn from(identity: Identity) -> Self {
         Self(identity.facts)
@@ -99,6 +125,7 @@ impl Identity {
         }))
     }
 
+    #[inline]
     pub(crate) fn of(facts: Arc<Facts>) -> Self {
         Self {
             facts,
@@ -217,6 +244,7 @@ impl Identity {
         self.facts
             .issuer
             .as_deref()
+            // The issuer is the stronger name; most tokens have one.
             .or(self.realm.map(Realm::as_str))
     }
 
@@ -357,22 +385,6 @@ impl Identity {
             None if extensions.get::<Anonymous>().is_some() => Ok(None),
             None => Err(Rejection::no_auth_layer()),
         }
-    }
-
-    /// Completes the verifier's answer by what the scheme and the layer know.
-    pub(crate) fn established(
-        mut self,
-        scheme: &'static str,
-        place: Place,
-        realm: Realm,
-        implied: Option<&Arc<Implied>>,
-    ) -> Self {
-        self.scheme = scheme;
-        self.place = Some(place);
-        // An issuer is the stronger name; most tokens have one.
-        self.realm = self.facts.issuer.is_none().then_some(realm);
-        self.implied = implied.cloned();
-        self
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::{Csrf, Issued, Tokens};
 use crate::{
-    Attempt, Challenges, Found, Location, Rejection, RejectionKind, Scheme, Verdict, Verify,
+    Attempt, Challenges, Found, Location, Place, Rejection, RejectionKind, Scheme, Verify,
     bearer::{Bearer, Token},
     place::Locations,
-    scheme::Admit,
+    scheme::{Admit, Trial, Tried},
 };
 use http::{
     HeaderMap, HeaderValue,
@@ -255,7 +255,7 @@ impl Cookies {
         let Some((_, sent)) = cookie.at.take(head) else {
             return Ok(None);
         };
-        let sent = sent?;
+        let sent = sent.ok_or_else(Rejection::malformed)?;
         let text = std::str::from_utf8(sent.as_bytes()).map_err(|_| Rejection::malformed())?;
         Ok(Some(Zeroizing::new(text.to_owned())))
     }
@@ -411,21 +411,9 @@ impl<V: Verify<Token>> CookieBearer<V> {
     }
 
     /// Has a refused cookie cleared.
-    fn cleaning(&self, mut attempt: Attempt) -> Attempt {
-        if !attempt.place.is_ambient() {
-            return attempt;
-        }
-        // What has passed already costs no hook.
-        let passed;
-        (passed, attempt.verdict) = match attempt.verdict.now() {
-            Ok(result) => (result.is_ok(), Verdict::ready(result)),
-            Err(pending) => (false, pending),
-        };
-        if passed {
-            return attempt;
-        }
+    fn clean(&self, trial: &mut Trial) {
         let cookies = self.cookies.clone();
-        attempt.on_response(move |result, response: &mut response::Parts| {
+        trial.on_response(move |result, response: &mut response::Parts| {
             // Also what is no token at all, or a browser would send it for ever.
             let is_bad = |rejection: &Rejection| {
                 matches!(
@@ -436,7 +424,7 @@ impl<V: Verify<Token>> CookieBearer<V> {
             if result.is_err_and(is_bad) {
                 cookies.clear_access_unless_set(&mut response.headers);
             }
-        })
+        });
     }
 }
 
@@ -450,13 +438,16 @@ impl<V: Verify<Token>> Scheme for CookieBearer<V> {
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let attempt = self.bearer.authenticate(head)?;
-        Some(self.cleaning(attempt))
+        Attempt::by(self, head)
     }
 
-    fn attempt(&self, head: &Parts, admit: Admit<'_>) -> Result<Option<Attempt>, Rejection> {
-        let attempt = self.bearer.attempt(head, admit)?;
-        Ok(attempt.map(|attempt| self.cleaning(attempt)))
+    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
+        let tried = self.bearer.attempt(head, admit, trial);
+        // What has passed already costs no hook.
+        if trial.place.is_some_and(Place::is_ambient) && !matches!(tried, Tried::Passed(_)) {
+            self.clean(trial);
+        }
+        tried
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -107,9 +107,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (head, body) = request.into_parts();
-        let judge = EndpointJudge(Arc::clone(&self.layer.cross_site));
-        gate::call(&mut self.inner, judge, head, body)
+        gate::call(&mut self.inner, request, |_| {
+            EndpointJudge(Arc::clone(&self.layer.cross_site))
+        })
     }
 }
 
@@ -147,33 +147,29 @@ impl Judge for EndpointJudge {
 pub struct Unkept(());
 
 impl Finish for Unkept {
-    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>> {
-        let (mut parts, body) = response.into_parts();
-        parts
-            .headers
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        parts
-            .headers
-            .insert(PRAGMA, HeaderValue::from_static("no-cache"));
-        let open = parts.extensions.get::<Rejection>();
+    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        let open = response.extensions().get::<Rejection>();
         let open = open.filter(|rejection| rejection.is_open());
         if open.is_some() {
             // Nobody else tells of a login or refresh token that was refused.
             event::emit(open, || Decision::about(None, None));
         }
-        let is_open = open.is_some();
-        if parts.status == StatusCode::UNAUTHORIZED
-            && is_open
-            && !parts.headers.contains_key(WWW_AUTHENTICATE)
+        if open.is_some()
+            && response.status() == StatusCode::UNAUTHORIZED
+            && !response.headers().contains_key(WWW_AUTHENTICATE)
         {
-            let mut challenges = Challenges::new("api", &mut parts.headers);
+            let mut challenges = Challenges::new("api", response.headers_mut());
             let realm = challenges.realm();
             challenges.push(Challenge::new("Bearer").param("realm", realm));
-            if let Some(rejection) = parts.extensions.remove::<Rejection>() {
-                parts.extensions.insert(rejection.challenged());
+            let extensions = response.extensions_mut();
+            if let Some(rejection) = extensions.remove::<Rejection>() {
+                extensions.insert(rejection.challenged());
             }
         }
-        Response::from_parts(parts, ResponseBody::inner(body))
+        None
     }
 }
 

@@ -113,9 +113,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (head, body) = request.into_parts();
-        let judge = RenewJudge::new(Arc::clone(&self.layer.config), &head);
-        gate::call(&mut self.inner, judge, head, body)
+        gate::call(&mut self.inner, request, |head| {
+            RenewJudge::new(Arc::clone(&self.layer.config), head)
+        })
     }
 }
 
@@ -226,22 +226,21 @@ pub struct RenewFinish {
 }
 
 impl Finish for RenewFinish {
-    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>> {
-        let mut response = response.map(ResponseBody::inner);
+    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes> {
         let cookies = &self.config.cookies;
         let headers = response.headers_mut();
         match &self.outcome {
-            Outcome::AsItWas => return response,
+            Outcome::AsItWas => return None,
             Outcome::Renewed(issued) => {
                 if !cookies.set_unless_set(issued, headers) {
-                    return response;
+                    return None;
                 }
             }
             Outcome::Over => cookies.clear_refresh_unless_set(headers),
         }
         // A shared cache must not hand these cookies to somebody else.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        None
     }
 }
 

@@ -129,7 +129,7 @@ impl Cache {
         token: &[u8],
         generation: u64,
         now: u64,
-    ) -> Option<Identity> {
+    ) -> Option<Prepared> {
         let shard = self.shard(hash)?;
         let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
         let entry = shard.tokens.get(&hash.0)?;
@@ -142,7 +142,7 @@ impl Cache {
         if !entry.used.load(Ordering::Relaxed) {
             entry.used.store(true, Ordering::Relaxed);
         }
-        Some(entry.identity.identity())
+        Some(entry.identity.clone())
     }
 
     /// Remembers a token that has passed; its identity has the token behind its claims.
@@ -300,7 +300,9 @@ mod tests {
 
     fn get(cache: &Cache, token: &str, generation: u64, now: u64) -> Option<String> {
         let hash = cache.hash(token.as_bytes());
-        let identity = cache.get(hash, token.as_bytes(), generation, now)?;
+        let identity = cache
+            .get(hash, token.as_bytes(), generation, now)?
+            .into_identity();
         Some(identity.subject().to_owned())
     }
 

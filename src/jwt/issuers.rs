@@ -1,7 +1,7 @@
 //! [`Issuers`]: tokens of several issuers.
 
 use super::{Health, Jwt, JwtBuilder, TokenError, peek, tenants::Tenants};
-use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer};
+use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer, identity::Prepared};
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
     fmt,
@@ -148,7 +148,7 @@ impl Verify<bearer::Token> for Issuers {
         }
     }
 
-    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match self.of(token) {
             Ok(jwt) => jwt.verify_borrowed(token),
             Err(rejection) => Some(Err(rejection)),

@@ -1,7 +1,7 @@
 //! [`OrOpaque`]: JWTs and opaque tokens in one place.
 
 use super::Jwt;
-use crate::{Identity, Rejection, Verdict, Verify, bearer::Token};
+use crate::{Identity, Rejection, Verdict, Verify, bearer::Token, identity::Prepared};
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
 /// Two verifiers of bearer tokens as one; made by [`Jwt::or_opaque`] or
@@ -67,7 +67,7 @@ impl<J: Verify<Token>, O: Verify<Token>> Verify<Token> for OrOpaque<J, O> {
         }
     }
 
-    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match is_jwt(token) {
             true => self.jwt.verify_borrowed(token),
             false => self.opaque.verify_borrowed(token),

@@ -131,6 +131,7 @@ pub(crate) trait Plan: fmt::Debug + Send + Sync {
 
 impl Source {
     /// The generation, if the set may be used at this time.
+    #[inline]
     pub(crate) fn current(&self, now: u64) -> Option<u64> {
         match self {
             Self::Fixed(snapshot) => Some(snapshot.generation),

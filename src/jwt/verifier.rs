@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
-    identity::Facts,
+    identity::{Facts, Prepared},
     json::{Members, Object},
 };
 use std::{fmt, str, sync::Arc};
@@ -75,14 +75,15 @@ pub(super) enum Lack {
 impl Verify<bearer::Token> for Jwt {
     fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
         match self.0.judge(token.as_bytes()) {
-            Judged::Done(result) => Verdict::ready(result),
+            Judged::Done(result) => Verdict::ready(result.map(Prepared::into_identity)),
             Judged::Fetch(waiting) => {
                 Verdict::pending(Arc::clone(&self.0).judge_later(token, waiting))
             }
         }
     }
 
-    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Identity, Rejection>> {
+    #[inline]
+    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match self.0.judge(token) {
             Judged::Done(result) => Some(result),
             Judged::Fetch(_) => None,
@@ -96,32 +97,40 @@ impl Verify<bearer::Token> for Jwt {
 
 /// What is known about a token without waiting.
 pub(super) enum Judged {
-    Done(Result<Identity, Rejection>),
+    Done(Result<Prepared, Rejection>),
     /// Keys have to be fetched first.
     Fetch(Waiting),
 }
 
 impl Verifier {
+    #[inline]
     fn judge(&self, token: &[u8]) -> Judged {
         let now = clock::now(&*self.clock);
         // The set comes first, then the token: see `source`.
-        let lack = match self.keys.current(now) {
-            Some(generation) => {
-                let cached = self.cache.as_ref().map(|cache| (cache, cache.hash(token)));
-                if let Some((cache, hash)) = cached
-                    && let Some(identity) = cache.get(hash, token, generation, now)
-                {
-                    return Judged::Done(Ok(identity));
-                }
-                let snapshot = self.keys.snapshot();
-                match self.facts(token, &snapshot, cached, now) {
-                    Ok(facts) => return Judged::Done(Ok(Identity::of(facts))),
-                    Err(TokenError::UnknownKey) => Lack::Key,
-                    Err(error) => return Judged::Done(Err(error.into_rejection())),
-                }
-            }
-            None => Lack::Set,
+        let Some(generation) = self.keys.current(now) else {
+            return self.without_keys(token, Lack::Set, now);
         };
+        let cached = self.cache.as_ref().map(|cache| (cache, cache.hash(token)));
+        if let Some((cache, hash)) = cached
+            && let Some(identity) = cache.get(hash, token, generation, now)
+        {
+            return Judged::Done(Ok(identity));
+        }
+        self.judge_anew(token, cached, now)
+    }
+
+    #[inline(never)]
+    fn judge_anew(&self, token: &[u8], cached: Option<(&Cache, Hash)>, now: u64) -> Judged {
+        let snapshot = self.keys.snapshot();
+        match self.facts(token, &snapshot, cached, now) {
+            Err(TokenError::UnknownKey) => self.without_keys(token, Lack::Key, now),
+            Err(error) => Judged::Done(Err(error.into_rejection())),
+            Ok(facts) => Judged::Done(Ok(Identity::of(facts).into())),
+        }
+    }
+
+    #[cold]
+    fn without_keys(&self, token: &[u8], lack: Lack, now: u64) -> Judged {
         match &self.keys {
             Source::Fixed(_) => Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
             Source::Remote(remote) => self.without_key(&**remote, token, lack, now),
@@ -136,7 +145,7 @@ impl Verifier {
         for _ in 0..FETCHES {
             waiting.await;
             match self.judge(token.as_bytes()) {
-                Judged::Done(result) => return result,
+                Judged::Done(result) => return result.map(Prepared::into_identity),
                 Judged::Fetch(again) => waiting = again,
             }
         }

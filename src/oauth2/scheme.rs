@@ -117,7 +117,7 @@ impl Scheme for SessionScheme {
         let verdict = self.verdict(self.inner.carried(&head.headers), before, &shared);
         let (name, for_response) = (self.inner.cookie.clone(), Arc::clone(&shared));
         let mut attempt = Attempt::new(NAME, Place::Cookie, verdict);
-        attempt.on_admit = Some(Box::new(move |_, extensions| {
+        attempt.hooks.get_or_insert_default().on_admit = Some(Box::new(move |_, extensions| {
             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(token) = shared.token.take() {
                 extensions.insert(token);

@@ -1,9 +1,10 @@
 //! One configured location, and several in order.
 
 use super::{Credential, Found, Place, cookie, query, websocket};
-use crate::{Rejection, rejection::is_token};
-use http::{HeaderName, HeaderValue, header, request::Parts};
-use std::{borrow::Cow, fmt, ops::Range};
+use crate::rejection::is_token;
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use std::{fmt, ops::Range};
+use zeroize::Zeroizing;
 
 /// One location where a scheme looks for its credentials: what OpenAPI calls `in` and `name`.
 ///
@@ -138,38 +139,47 @@ impl Location {
         }
     }
 
+    /// The credential that lies here, if this is the only location.
+    #[allow(dead_code, reason = "only some features have schemes")]
+    #[inline]
+    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Taken<'a> {
+        let look = self.look(head);
+        let found = look.found(self.place());
+        match look {
+            Look::Nothing => None,
+            Look::One(raw) => Some((found, raw.sent())),
+            Look::Several => Some((found, None)),
+        }
+    }
+
     /// What lies here.
+    #[inline]
     pub(super) fn look<'a>(&self, head: &'a Parts) -> Look<'a> {
         let headers = &head.headers;
         match &self.0 {
             Kind::Authorization(scheme) => {
                 let of_scheme = |value: &HeaderValue| after_scheme(value.as_bytes(), scheme);
-                let mut values = headers.get_all(header::AUTHORIZATION).iter();
-                let Some(first) = values.next() else {
+                let Some(first) = headers.get(header::AUTHORIZATION) else {
                     return Look::Nothing;
                 };
-                match (of_scheme(first), values.next()) {
-                    (Some(range), None) => Look::One(Raw::Field(first, range)),
-                    (None, None) => Look::Nothing,
-                    // A repeated field is ambiguous even if only one of them is of this scheme.
-                    (Some(_), Some(_)) => Look::Several,
-                    (None, Some(second)) => {
-                        let mut others = std::iter::once(second).chain(values);
-                        match others.any(|value| of_scheme(value).is_some()) {
-                            true => Look::Several,
-                            false => Look::Nothing,
-                        }
-                    }
+                if !is_repeated(headers, &header::AUTHORIZATION) {
+                    return match of_scheme(first) {
+                        Some(start) => Look::One(Raw::Field(first, start..first.len())),
+                        None => Look::Nothing,
+                    };
+                }
+                // A repeated field is ambiguous even if only one of them is of this scheme.
+                let mut values = headers.get_all(header::AUTHORIZATION).iter();
+                match values.any(|value| of_scheme(value).is_some()) {
+                    true => Look::Several,
+                    false => Look::Nothing,
                 }
             }
-            Kind::Header(name) => {
-                let mut values = headers.get_all(name).iter();
-                match (values.next(), values.next()) {
-                    (None, _) => Look::Nothing,
-                    (Some(value), None) => Look::One(Raw::Field(value, 0..value.len())),
-                    (Some(_), Some(_)) => Look::Several,
-                }
-            }
+            Kind::Header(name) => match headers.get(name) {
+                None => Look::Nothing,
+                Some(_) if is_repeated(headers, name) => Look::Several,
+                Some(value) => Look::One(Raw::Field(value, 0..value.len())),
+            },
             Kind::Query(name) => query::look(head.uri.query(), name),
             Kind::Cookie(name) => cookie::look(headers, name),
             Kind::WebSocketProtocol(prefix) => websocket::look(headers, prefix),
@@ -216,37 +226,43 @@ impl<'a> Look<'a> {
 }
 
 impl<'a> Raw<'a> {
-    fn sent(self) -> Result<Sent<'a>, Rejection> {
+    #[inline]
+    fn sent(self) -> Option<Sent<'a>> {
         match self {
-            Self::Field(value, range) => Ok(Sent::Field(value, range)),
-            Self::Query(text) => query::decode(text.as_bytes())
-                .map(Cow::into_owned)
-                .map(|decoded| Sent::Decoded(Credential::new(decoded)))
-                .ok_or_else(Rejection::malformed),
+            Self::Field(value, range) => Some(Sent::Field(value, range)),
+            Self::Query(text) => {
+                let decoded = query::decode(text.as_bytes())?;
+                Some(Sent::Decoded(Zeroizing::new(decoded.into_owned())))
+            }
         }
     }
 }
+
+/// What was found, with the one credential that counts: none, if there are several, or if it is
+/// broken on the level of its place; then it is malformed.
+pub(crate) type Taken<'a> = Option<(Found, Option<Sent<'a>>)>;
 
 /// The one credential that counts, still where it lies if it can be read there.
 #[allow(dead_code, reason = "only some features have schemes")]
 pub(crate) enum Sent<'a> {
     Field(&'a HeaderValue, Range<usize>),
-    Decoded(Credential),
+    Decoded(Zeroizing<Vec<u8>>),
 }
 
 #[allow(dead_code, reason = "only some features have schemes")]
 impl Sent<'_> {
+    #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Field(value, range) => value.as_bytes().get(range.clone()).unwrap_or_default(),
-            Self::Decoded(credential) => credential.as_bytes(),
+            Self::Decoded(bytes) => bytes,
         }
     }
 
     pub(crate) fn into_credential(self) -> Credential {
         match self {
             Self::Field(value, range) => Credential::of_field(value, range),
-            Self::Decoded(credential) => credential,
+            Self::Decoded(mut bytes) => Credential::new(std::mem::take(&mut *bytes)),
         }
     }
 }
@@ -261,9 +277,15 @@ pub(super) fn elements(field: &HeaderValue, separator: u8) -> impl Iterator<Item
     })
 }
 
-/// The range behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is this one
+/// Whether a field is there more than once; looked for only where any field is.
+pub(crate) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some()
+}
+
+/// Where the credentials begin behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is this one
 /// (`credentials` of RFC 9110 section 11.4).
-fn after_scheme(value: &[u8], scheme: &str) -> Option<Range<usize>> {
+#[inline]
+fn after_scheme(value: &[u8], scheme: &str) -> Option<usize> {
     let (name, rest) = value.split_at_checked(scheme.len())?;
     if !name.eq_ignore_ascii_case(scheme.as_bytes()) {
         return None;
@@ -272,7 +294,7 @@ fn after_scheme(value: &[u8], scheme: &str) -> Option<Range<usize>> {
     if spaces == 0 && !rest.is_empty() {
         return None;
     }
-    Some(scheme.len().saturating_add(spaces)..value.len())
+    Some(scheme.len().saturating_add(spaces))
 }
 
 /// The locations of one scheme, in order.
@@ -311,11 +333,7 @@ impl Locations {
     }
 
     /// The one credential that counts.
-    ///
-    /// # Errors
-    ///
-    /// Malformed, if there are several, or if it is broken on the level of its place.
-    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Option<(Found, Result<Sent<'a>, Rejection>)> {
+    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Taken<'a> {
         let mut found = Found::nothing();
         let mut taken = Look::Nothing;
         for location in &self.0 {
@@ -329,7 +347,7 @@ impl Locations {
         match taken {
             _ if found.is_nothing() => None,
             Look::One(raw) if !found.is_ambiguous() => Some((found, raw.sent())),
-            _ => Some((found, Err(Rejection::malformed()))),
+            _ => Some((found, None)),
         }
     }
 }
@@ -341,7 +359,7 @@ mod tests {
     #[test]
     fn a_scheme_ends_at_its_spaces() {
         let after = |value: &str| {
-            after_scheme(value.as_bytes(), "basic").map(|range| value[range].to_owned())
+            after_scheme(value.as_bytes(), "basic").map(|start| value[start..].to_owned())
         };
         assert_eq!(after("Basic abc"), Some("abc".into()));
         assert_eq!(after("bASIC   abc"), Some("abc".into()));

@@ -27,8 +27,9 @@ pub use credential::Credential;
 pub(crate) use cross_site::CrossSite;
 pub use found::Found;
 pub use location::Location;
+pub(crate) use location::is_repeated;
 #[allow(unused_imports, reason = "every scheme of this crate can be left out")]
-pub(crate) use location::{Locations, Sent};
+pub(crate) use location::{Locations, Taken};
 pub(crate) use strip::Strip;
 
 /// Where in a request credentials were found.

@@ -12,6 +12,8 @@ use http::{
 #[derive(Debug)]
 pub(crate) struct Strip {
     fields: Vec<HeaderName>,
+    /// Those, and `Authorization` in any case: also of schemes that this layer does not know.
+    secret: Vec<HeaderName>,
     parameters: Vec<Box<str>>,
     protocols: Vec<Box<str>>,
 }
@@ -24,6 +26,10 @@ impl Strip {
                 fields.push(field);
             }
         }
+        let mut secret = fields.clone();
+        if !secret.contains(&AUTHORIZATION) {
+            secret.push(AUTHORIZATION);
+        }
         let named = |place| {
             let named = locations
                 .iter()
@@ -32,6 +38,7 @@ impl Strip {
         };
         Self {
             fields,
+            secret,
             parameters: named(Place::Query),
             protocols: named(Place::WebSocketProtocol),
         }
@@ -47,8 +54,7 @@ impl Strip {
     pub(crate) fn apply(&self, head: &mut Parts) {
         // One pass costs less than looking each of them up.
         for (name, value) in &mut head.headers {
-            // Also of schemes that this layer does not know.
-            if name == AUTHORIZATION || self.fields.contains(name) {
+            if self.secret.contains(name) {
                 value.set_sensitive(true);
             }
         }

@@ -16,6 +16,7 @@ use http::StatusCode;
 /// | [`NoAuthLayer`](Self::NoAuthLayer) | 500 | 13 `INTERNAL` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[repr(usize)]
 pub enum RejectionKind {
     /// No credentials were sent.
     Missing,

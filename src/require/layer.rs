@@ -99,9 +99,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (head, body) = request.into_parts();
-        let judge = RequireJudge::new(&self.requirement, &head);
-        gate::call(&mut self.inner, judge, head, body)
+        gate::call(&mut self.inner, request, |head| {
+            RequireJudge::new(&self.requirement, head)
+        })
     }
 }
 
@@ -204,8 +204,8 @@ pub(crate) fn refusal(
 pub struct Untouched(());
 
 impl Finish for Untouched {
-    fn finish<B>(self, response: Response<B>) -> Response<ResponseBody<B>> {
-        response.map(ResponseBody::inner)
+    fn finish<B>(self, _: &mut Response<B>) -> Option<Bytes> {
+        None
     }
 }
 

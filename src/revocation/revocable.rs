@@ -1,7 +1,7 @@
 //! [`Revocable`]: a verifier that asks whether what it accepts is revoked.
 
 use super::Revoked;
-use crate::{Identity, Rejection, RejectionKind, Verdict, Verify};
+use crate::{Identity, Rejection, RejectionKind, Verdict, Verify, identity::Prepared};
 use std::{fmt, sync::Arc};
 
 /// A verifier whose identities are refused once they are revoked; made by
@@ -42,9 +42,12 @@ impl<V> Revocable<V> {
 }
 
 impl<C: 'static, V: Verify<C>> Verify<C> for Revocable<V> {
-    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Identity, Rejection>> {
+    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match self.verifier.verify_borrowed(bytes)? {
-            Ok(identity) => self.list.pass(identity).now().ok(),
+            Ok(identity) => {
+                let passed = self.list.pass(identity.into_identity()).now().ok()?;
+                Some(passed.map(Prepared::from))
+            }
             refused => Some(refused),
         }
     }

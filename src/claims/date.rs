@@ -67,6 +67,17 @@ fn eight_digits(digits: [u8; 8]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::json::Object;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_whole_reads_as_the_standard_library_reads_it(
+            text in "[0-9]{1,18}|[0-9/:é.+-]{1,20}",
+        ) {
+            let is_whole = text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
+            prop_assert_eq!(whole(&text), is_whole.then(|| text.parse().unwrap()));
+        }
+    }
 
     #[test]
     fn a_date_is_a_number_of_any_spelling_from_1970_to_the_year_9999() {

@@ -11,11 +11,13 @@ use std::borrow::Cow;
 pub(crate) struct WrongType;
 
 /// A string.
+#[inline]
 pub(crate) fn text(value: Value<'_>) -> Result<Cow<'_, str>, WrongType> {
     value.as_str().ok_or(WrongType)
 }
 
 /// A string that can name somebody; `None` if it is empty.
+#[inline]
 pub(crate) fn subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
     let subject = text(value)?;
     // JSON may hold them, and what is behind may cut the name short at a NUL, or a log line at a
@@ -49,6 +51,7 @@ pub(crate) fn is_for(aud: Value<'_>, audiences: &[Box<str>]) -> Result<bool, Wro
 
 /// Scopes: a string separated by spaces (RFC 7662 section 2.2, RFC 8693 section 4.2), or an array
 /// of strings, as many issuers have it.
+#[inline]
 pub(crate) fn scopes(claims: &Object, scopes: Value<'_>) -> Result<Names, WrongType> {
     match scopes.as_str() {
         Some(text) => Ok(Names::words(claims, &text)),
@@ -57,6 +60,7 @@ pub(crate) fn scopes(claims: &Object, scopes: Value<'_>) -> Result<Names, WrongT
 }
 
 /// One role, whatever characters it holds, or an array of them.
+#[inline]
 pub(crate) fn roles(claims: &Object, roles: Value<'_>) -> Result<Names, WrongType> {
     match roles.as_str() {
         Some(role) => Ok(Names::one(&role)),

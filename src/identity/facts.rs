@@ -53,6 +53,7 @@ pub(crate) enum Text {
 #[allow(dead_code, reason = "only token verifiers have claims")]
 impl Text {
     /// A text that was read from these claims.
+    #[inline]
     pub(crate) fn of(claims: &Object, text: Cow<'_, str>) -> Self {
         match text {
             Cow::Borrowed(text) => match Span::within(claims.as_str(), text) {

@@ -21,6 +21,7 @@ const USUAL: usize = 96;
 #[allow(dead_code, reason = "only token verifiers have claims")]
 impl Names {
     /// The words of a string in these claims (RFC 8693 section 4.2).
+    #[inline]
     pub(crate) fn words(claims: &Object, text: &str) -> Self {
         match Span::within(claims.as_str(), text) {
             Some(span) => Self::Words(span),
@@ -30,6 +31,7 @@ impl Names {
     }
 
     /// The elements of an array in these claims; `None` if it holds anything but strings.
+    #[inline]
     pub(crate) fn list(claims: &Object, array: Value<'_>) -> Option<Self> {
         let mut is_plain = true;
         for element in array.elements()? {

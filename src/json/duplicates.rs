@@ -29,19 +29,19 @@ pub(super) fn refuse(text: Text<'_>, members: &[Member]) -> Result<(), JsonError
 /// Few names, and nothing escaped: one word of each is compared, and the rest where that is the
 /// same.
 fn all_differ(text: Text<'_>, members: &[Member]) -> bool {
+    // That of no name is zero.
     let mut words = [0; FEW];
     for (word, member) in words.iter_mut().zip(members) {
         *word = member.fingerprint(text);
     }
-    let words = words.get(..members.len()).unwrap_or_default();
-    let alike = words.iter().enumerate().any(|(i, word)| {
-        // Without an early end, so that it is done many words at a time.
-        let others = words.get(..i).unwrap_or_default();
-        others
-            .iter()
-            .fold(false, |alike, other| alike | (other == word))
-    });
-    !alike || names_differ(text, members)
+    // How many pairs are alike. Always all words, and without an early end, so that it is done
+    // many words at a time.
+    let alike = |word| words.map(|other| u32::from(other == word));
+    let alike = words
+        .iter()
+        .take(members.len())
+        .flat_map(|&word| alike(word));
+    alike.sum::<u32>() as usize == members.len() || names_differ(text, members)
 }
 
 #[cold]

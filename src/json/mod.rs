@@ -155,14 +155,16 @@ impl<'a> Members<'a> {
         Ok(Self { text, spans })
     }
 
-    /// Names and values in the order of the text.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> + use<'a> {
+    /// Names, as bytes, and values in the order of the text.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Value<'a>)> + use<'a> {
         let text = self.text;
         self.spans.iter().map(move |span| {
-            let name = span.name(text);
             let name = match text.plain {
-                true => Cow::Borrowed(name),
-                false => text::unescape(name),
+                true => Cow::Borrowed(span.name.bytes_of(text.text)),
+                false => match text::unescape(span.name(text)) {
+                    Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+                    Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+                },
             };
             (name, span.value(text))
         })
@@ -171,11 +173,7 @@ impl<'a> Members<'a> {
     /// The value of the member with this name.
     pub(crate) fn named(&self, name: &str) -> Option<Value<'a>> {
         let mut spans = self.spans.iter();
-        let is_named = |span: &&Member| match span.name(self.text) {
-            raw if self.text.plain => raw == name,
-            raw => text::is(raw, name),
-        };
-        let span = spans.find(is_named)?;
+        let span = spans.find(|span| span.is_named(self.text, name))?;
         Some(span.value(self.text))
     }
 }

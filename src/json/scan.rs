@@ -28,61 +28,88 @@ pub(super) fn object(text: Text<'_>, members: &mut Vec<Member>) -> Result<(), Js
 /// A position in a text.
 #[derive(Clone)]
 pub(super) struct Scanner<'a> {
-    text: &'a str,
-    plain: bool,
-    /// Never beyond the text's length, so that adding one cannot overflow.
-    at: usize,
+    text: Text<'a>,
+    /// What is yet to be scanned: the end of the text.
+    rest: &'a [u8],
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(Text { text, plain }: Text<'a>) -> Self {
-        Self { text, plain, at: 0 }
+    pub(super) fn new(text: Text<'a>) -> Self {
+        Self {
+            text,
+            rest: text.text.as_bytes(),
+        }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.rest.first().copied()
     }
 
-    fn skip(&mut self) {
-        self.at = self.at.saturating_add(1);
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 
     /// Steps over this byte, if it is the next one.
     pub(super) fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        if found {
-            self.skip();
+        match self.rest.split_first() {
+            Some((&next, rest)) if next == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        found
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
         self.eat(byte).then_some(()).ok_or(JsonError::Syntax)
     }
 
+    /// Steps over blanks, of which there mostly are none.
+    #[inline]
     pub(super) fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.skip();
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.over_blanks();
         }
     }
 
+    #[inline(never)]
+    fn over_blanks(&mut self) {
+        while let Some((b' ' | b'\t' | b'\n' | b'\r', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+    }
+
+    /// How many bytes have been scanned.
+    fn at(&self) -> usize {
+        self.text.text.len().wrapping_sub(self.rest.len())
+    }
+
+    /// The same, of a text that is no longer than `u32` counts.
     fn here(&self) -> u32 {
-        u32::try_from(self.at).unwrap_or(u32::MAX)
+        self.at() as u32
     }
 
     /// Scans a value and gives its text.
     pub(super) fn spanned(&mut self) -> Result<Value<'a>, JsonError> {
-        let start = self.at;
+        let start = self.at();
         self.value(MAX_DEPTH, &mut Vec::new())?;
         Ok(Value::scanned(Text {
-            text: self.text.get(start..self.at).unwrap_or_default(),
-            plain: self.plain,
+            text: self.text.text.get(start..self.at()).unwrap_or_default(),
+            ..self.text
         }))
     }
 
+    #[inline]
     fn value(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
         match self.peek() {
+            // Most are.
             Some(b'"') => self.string(),
+            _ => self.other_value(depth, members),
+        }
+    }
+
+    fn other_value(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
+        match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
@@ -130,49 +157,65 @@ impl<'a> Scanner<'a> {
             self.blanks();
             self.expect(b':')?;
             self.blanks();
-            let this = members.len();
-            let mut value = Span {
-                start: self.here(),
-                end: 0,
+            let start = self.here();
+            self.value(deeper, members)?;
+            let value = Span {
+                start,
+                end: self.here(),
             };
             members.push(Member { name, value });
-            self.value(deeper, members)?;
-            value.end = self.here();
-            if let Some(member) = members.get_mut(this) {
-                member.value = value;
-            }
             self.blanks();
             if !self.eat(b',') {
                 break;
             }
         }
         self.expect(b'}')?;
-        let text = Text {
-            text: self.text,
-            plain: self.plain,
-        };
-        duplicates::refuse(text, members.get(first..).unwrap_or_default())
+        duplicates::refuse(self.text, members.get(first..).unwrap_or_default())
     }
 
     fn name(&mut self) -> Result<Span, JsonError> {
         let quote = self.here();
         self.string()?;
         Ok(Span {
-            start: quote.saturating_add(1),
-            end: self.here().saturating_sub(1),
+            start: quote.wrapping_add(1),
+            end: self.here().wrapping_sub(1),
         })
     }
 
+    #[inline(always)]
     fn string(&mut self) -> Result<(), JsonError> {
         self.expect(b'"')?;
-        if self.plain {
-            return self.over_quote();
+        match self.text.plain {
+            true => self.over_quote(),
+            false => self.over_escapes_and_quote(),
         }
+    }
+
+    /// Steps over the next quote, eight bytes at a time.
+    #[inline]
+    fn over_quote(&mut self) -> Result<(), JsonError> {
+        let mut rest = self.rest;
+        while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
+            let quotes = zeros(u64::from_le_bytes(*eight) ^ QUOTES) & HIGH;
+            if quotes != 0 {
+                let plain = quotes.trailing_zeros() as usize / 8;
+                self.rest = rest.get(plain + 1..).unwrap_or_default();
+                return Ok(());
+            }
+            rest = behind;
+        }
+        let plain = rest.iter().position(|&byte| byte == b'"');
+        let plain = plain.ok_or(JsonError::Syntax)?;
+        self.rest = rest.get(plain + 1..).unwrap_or_default();
+        Ok(())
+    }
+
+    fn over_escapes_and_quote(&mut self) -> Result<(), JsonError> {
         loop {
             self.plain();
             match self.peek() {
                 Some(b'"') => {
-                    self.skip();
+                    self.skip(1);
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
@@ -182,50 +225,27 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Steps over the next quote.
-    #[inline]
-    fn over_quote(&mut self) -> Result<(), JsonError> {
-        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
-            let quotes = zeros(u64::from_le_bytes(*eight) ^ QUOTES) & HIGH;
-            if quotes != 0 {
-                let plain = quotes.trailing_zeros() as usize / 8;
-                self.at = self.at.saturating_add(plain).saturating_add(1);
-                return Ok(());
-            }
-            self.at = self.at.saturating_add(8);
-            rest = behind;
-        }
-        let plain = rest.iter().position(|&byte| byte == b'"');
-        let plain = plain.ok_or(JsonError::Syntax)?;
-        self.at = self.at.saturating_add(plain).saturating_add(1);
-        Ok(())
-    }
-
     /// Steps to the next quote, backslash or control character, eight bytes at a time.
     fn plain(&mut self) {
-        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
+        while let Some((eight, behind)) = self.rest.split_first_chunk::<8>() {
             let special = special_bytes(u64::from_le_bytes(*eight));
             if special != 0 {
-                let plain = special.trailing_zeros() as usize / 8;
-                self.at = self.at.saturating_add(plain);
-                return;
+                return self.skip(special.trailing_zeros() as usize / 8);
             }
-            self.at = self.at.saturating_add(8);
-            rest = behind;
+            self.rest = behind;
         }
-        let plain = rest
+        let plain = self
+            .rest
             .iter()
             .take_while(|&&byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
-        self.at = self.at.saturating_add(plain.count());
+        self.skip(plain.count());
     }
 
     fn escape(&mut self) -> Result<(), JsonError> {
         self.expect(b'\\')?;
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.skip();
+                self.skip(1);
                 Ok(())
             }
             Some(b'u') => match self.code_unit()? {
@@ -250,7 +270,7 @@ impl<'a> Scanner<'a> {
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
             unit = unit << 4 | digit.ok_or(JsonError::Syntax)?;
-            self.skip();
+            self.skip(1);
         }
         Ok(unit)
     }
@@ -272,19 +292,15 @@ impl<'a> Scanner<'a> {
 
     /// At least one.
     fn digits(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.skip();
-        }
-        (self.at > start).then_some(()).ok_or(JsonError::Syntax)
+        let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit());
+        let digits = digits.count();
+        self.skip(digits);
+        (digits > 0).then_some(()).ok_or(JsonError::Syntax)
     }
 
     fn word(&mut self, word: &str) -> Result<(), JsonError> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
-            return Err(JsonError::Syntax);
-        }
-        self.at = self.at.saturating_add(word.len());
+        let rest = self.rest.strip_prefix(word.as_bytes());
+        self.rest = rest.ok_or(JsonError::Syntax)?;
         Ok(())
     }
 }

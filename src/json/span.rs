@@ -1,6 +1,6 @@
 //! Where things lie in a text.
 
-use super::Value;
+use super::{Value, text};
 
 /// Where one member of an object lies in the text.
 #[derive(Clone, Copy)]
@@ -19,6 +19,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// Where this part of the text lies; `None` if it is none.
+    #[inline]
     pub(crate) fn within(text: &str, part: &str) -> Option<Self> {
         let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
         let end = start.checked_add(part.len())?;
@@ -26,11 +27,21 @@ impl Span {
             start: u32::try_from(start).ok()?,
             end: u32::try_from(end).ok()?,
         };
-        (end <= text.len() && span.of(text).len() == part.len()).then_some(span)
+        (end <= text.len()).then_some(span)
     }
 
+    #[inline]
     pub(crate) fn of<'a>(&self, text: &'a str) -> &'a str {
         text.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+impl Span {
+    /// The same as bytes, which need not be checked for where characters begin.
+    pub(super) fn bytes_of<'a>(&self, text: &'a str) -> &'a [u8] {
+        text.as_bytes()
+            .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
 }
@@ -41,6 +52,13 @@ impl Member {
         self.name.of(text.text)
     }
 
+    pub(super) fn is_named(&self, text: Text<'_>, name: &str) -> bool {
+        match text.plain {
+            true => self.name.bytes_of(text.text) == name.as_bytes(),
+            false => text::is(self.name(text), name),
+        }
+    }
+
     pub(super) fn value<'a>(&self, text: Text<'a>) -> Value<'a> {
         Value::scanned(Text {
             text: self.value.of(text.text),
@@ -48,8 +66,8 @@ impl Member {
         })
     }
 
-    /// The beginning of the name, in one word: names that differ in it differ.
-    pub(super) fn fingerprint(&self, text: Text<'_>) -> u64 {
+    /// The beginning of the name, in one word that is never zero: names that differ in it differ.
+    pub(super) fn fingerprint(&self, text: Text<'_>) -> u32 {
         let start = self.name.start as usize;
         let length = self.name.end.saturating_sub(self.name.start);
         // Behind a name there is at least `":0}`; what little is missing is padded.
@@ -66,12 +84,13 @@ impl Member {
             }
         };
         let word = u64::from_le_bytes(eight);
-        match length {
+        let word = match length {
             0 => 0,
             // Without what is behind the name.
             1..8 => word & (u64::MAX >> (64 - 8 * length)),
             _ => word.rotate_left(length % 64),
-        }
+        };
+        (word ^ (word >> 31)) as u32 | 1
     }
 }
 

@@ -92,8 +92,7 @@ impl<'a> Value<'a> {
     /// The exact text of a number.
     pub(crate) fn as_number(self) -> Option<&'a str> {
         let text = self.0.text;
-        text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-            .then_some(text)
+        matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9')).then_some(text)
     }
 
     /// What an array holds.

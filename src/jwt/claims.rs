@@ -2,7 +2,7 @@
 
 use super::{TokenError, cache::Window};
 use crate::{
-    ClaimPath, Identity,
+    ClaimPath,
     claims::{
         self,
         date::{self, Round},
@@ -52,21 +52,21 @@ struct Registered<'a> {
 }
 
 impl<'a> Registered<'a> {
-    fn read(payload: &'a Object) -> Result<Self, TokenError> {
-        let mut claims = Self::default();
+    /// Into its place: it is large.
+    fn read(&mut self, payload: &'a Object) -> Result<(), TokenError> {
         for (name, value) in payload.members().iter() {
-            let claim = match name.as_bytes() {
-                b"iss" => &mut claims.iss,
-                b"sub" => &mut claims.sub,
-                b"aud" => &mut claims.aud,
-                b"exp" => &mut claims.exp,
-                b"nbf" => &mut claims.nbf,
-                b"iat" => &mut claims.iat,
-                b"jti" => &mut claims.jti,
-                b"auth_time" => &mut claims.auth_time,
-                b"client_id" => &mut claims.client_id,
-                b"scope" => &mut claims.scope,
-                b"sid" => &mut claims.sid,
+            let claim = match &*name {
+                b"iss" => &mut self.iss,
+                b"sub" => &mut self.sub,
+                b"aud" => &mut self.aud,
+                b"exp" => &mut self.exp,
+                b"nbf" => &mut self.nbf,
+                b"iat" => &mut self.iat,
+                b"jti" => &mut self.jti,
+                b"auth_time" => &mut self.auth_time,
+                b"client_id" => &mut self.client_id,
+                b"scope" => &mut self.scope,
+                b"sid" => &mut self.sid,
                 // Whoever bears the token has yet to prove that a key is theirs (RFC 7800
                 // section 3; RFC 8705 section 3 and RFC 9449 section 6 for access tokens).
                 b"cnf" => return Err(TokenError::Bound),
@@ -77,7 +77,7 @@ impl<'a> Registered<'a> {
             };
             *claim = Some(value);
         }
-        Ok(claims)
+        Ok(())
     }
 }
 
@@ -85,13 +85,14 @@ impl Rules {
     /// Who the token is of, if its claims let it pass at this time.
     ///
     /// And when it does; `token` is kept behind its claims, if there is one.
-    pub(super) fn identity(
+    pub(super) fn facts(
         &self,
         mut payload: Object,
         now: u64,
         token: Option<&str>,
-    ) -> Result<(Identity, Window), TokenError> {
-        let claims = Registered::read(&payload)?;
+    ) -> Result<(Arc<Facts>, Window), TokenError> {
+        let mut claims = Registered::default();
+        claims.read(&payload)?;
         self.check_issuer(claims.iss)?;
         self.check_audience(claims.aud)?;
         let (expiry, window) = self.check_times(&claims, now)?;
@@ -125,30 +126,34 @@ impl Rules {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
         };
-        let facts = Facts {
-            issuer,
-            subject: Text::of(&payload, subject),
-            roles: roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?,
-            scopes: scopes.map_or(Ok(Names::default()), |scopes| {
-                claims::scopes(&payload, scopes)
-            })?,
-            expires_at: expiry,
-            authenticated_at: claims.auth_time.map(date).transpose()?,
-            issued_at: claims.iat.map(date).transpose()?,
-            token_id: claims.jti.map(id).transpose()?, // RFC 7519 section 4.1.7
-            session_id: claims.sid.map(id).transpose()?,
-            claims: None,
-            typed,
-            data: None,
-        };
+        let subject = Text::of(&payload, subject);
+        let roles = roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?;
+        let scopes = scopes.map_or(Ok(Names::default()), |scopes| {
+            claims::scopes(&payload, scopes)
+        })?;
+        let authenticated_at = claims.auth_time.map(date).transpose()?;
+        let issued_at = claims.iat.map(date).transpose()?;
+        let token_id = claims.jti.map(id).transpose()?; // RFC 7519 section 4.1.7
+        let session_id = claims.sid.map(id).transpose()?;
         if let Some(token) = token {
             payload.keep_behind(token);
         }
-        let identity = Identity::of(Arc::new(Facts {
+        // Facts are large: they are put together where they stay.
+        let facts = Arc::new(Facts {
+            issuer,
+            subject,
+            roles,
+            scopes,
+            expires_at: expiry,
+            authenticated_at,
+            issued_at,
+            token_id,
+            session_id,
             claims: Some(payload),
-            ..facts
-        }));
-        Ok((identity, window))
+            typed,
+            data: None,
+        });
+        Ok((facts, window))
     }
 
     /// RFC 7519 section 4.1.1; compared as it stands (RFC 8725 section 3.8).

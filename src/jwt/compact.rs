@@ -2,6 +2,7 @@
 
 use super::TokenError;
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use memchr::{memchr, memrchr};
 use std::str;
 
 /// The longest header that is decoded, in characters of base64url; real ones have about 100.
@@ -12,12 +13,12 @@ pub(super) const MAX_SIGNATURE: usize = 1024;
 
 /// The parts of a token, still encoded.
 pub(super) struct Compact<'a> {
-    pub(super) whole: &'a str,
+    pub(super) whole: &'a [u8],
     /// Header and payload with the dot between them: what is signed.
     pub(super) signed: &'a [u8],
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+    header: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
 }
 
 impl<'a> Compact<'a> {
@@ -25,13 +26,21 @@ impl<'a> Compact<'a> {
         if token.len() > max_bytes {
             return Err(TokenError::TooLong);
         }
-        let token = str::from_utf8(token).map_err(|_| TokenError::Form)?;
+        // Whatever else is wrong with it. Most are ASCII, which is known sooner.
+        let all_bits = token.iter().fold(0, |bits, byte| bits | byte);
+        if !all_bits.is_ascii() && str::from_utf8(token).is_err() {
+            return Err(TokenError::Form);
+        }
+        let split_at = |text: &'a [u8], dot: Option<usize>| {
+            let (before, rest) = text.split_at_checked(dot?)?;
+            Some((before, rest.get(1..)?))
+        };
         // A further dot ends up in the payload, and is no base64url.
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Form)?;
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::Form)?;
+        let (signed, signature) = split_at(token, memrchr(b'.', token)).ok_or(TokenError::Form)?;
+        let (header, payload) = split_at(signed, memchr(b'.', signed)).ok_or(TokenError::Form)?;
         Ok(Self {
             whole: token,
-            signed: signed.as_bytes(),
+            signed,
             header,
             payload,
             signature,
@@ -39,7 +48,7 @@ impl<'a> Compact<'a> {
     }
 
     /// The first segment as it stands: tokens of one issuer share it.
-    pub(super) fn encoded_header(&self) -> &'a str {
+    pub(super) fn encoded_header(&self) -> &'a [u8] {
         self.header
     }
 
@@ -57,7 +66,7 @@ impl<'a> Compact<'a> {
 
     /// Whether the signature passes the check.
     pub(super) fn check_signature(&self, check: impl Fn(&[u8]) -> bool) -> Result<(), TokenError> {
-        let text = self.signature.as_bytes();
+        let text = self.signature;
         // Memory that is cleared first: little for those that are short, as most are.
         if text.len() <= 128 {
             check_decoded(text, &mut [0; 96], check)
@@ -85,11 +94,11 @@ fn check_decoded(
 
 /// Without padding, and strictly: bits that do not count have to be zero, so that a token has
 /// one spelling only (RFC 4648 section 3.5).
-fn decode(text: &str, room: usize) -> Result<Vec<u8>, TokenError> {
+fn decode(text: &[u8], room: usize) -> Result<Vec<u8>, TokenError> {
     let length = URL_SAFE_NO_PAD.estimated_decoded_length(text.len());
     let mut decoded = Vec::with_capacity(length.saturating_add(room));
     URL_SAFE_NO_PAD
-        .decode_append(text.as_bytes(), &mut decoded)
+        .decode_append(text, &mut decoded)
         .map_err(|_| TokenError::Form)?;
     Ok(decoded)
 }
@@ -105,24 +114,24 @@ mod tests {
         #[test]
         fn segments_are_decoded_as_the_oracle_does(text in "[A-Za-z0-9_-]{0,70}|[A-Za-z0-9_=+/ \\n-]{0,40}") {
             let oracle = general_purpose::URL_SAFE_NO_PAD.decode(&text).ok();
-            prop_assert_eq!(decode(&text, 3).ok(), oracle);
+            prop_assert_eq!(decode(text.as_bytes(), 3).ok(), oracle);
         }
     }
 
     #[test]
     fn bits_that_do_not_count_have_to_be_zero() {
-        assert!(decode("QQ", 0).is_ok());
+        assert!(decode(b"QQ", 0).is_ok());
         for text in [
             "QR", "QQ==", "QQ=", "Q", "QUF", "QUE=", "QUFB\n", "+A", "/A",
         ] {
             let oracle = general_purpose::URL_SAFE_NO_PAD.decode(text).ok();
-            assert_eq!(decode(text, 0).ok(), oracle, "{text}");
+            assert_eq!(decode(text.as_bytes(), 0).ok(), oracle, "{text}");
             let signature = Compact {
-                whole: "",
+                whole: b"",
                 signed: b"",
-                header: "",
-                payload: "",
-                signature: text,
+                header: b"",
+                payload: b"",
+                signature: text.as_bytes(),
             };
             let checked = signature.check_signature(|decoded| Some(decoded) == oracle.as_deref());
             assert_eq!(checked.is_ok(), oracle.is_some(), "{text}");

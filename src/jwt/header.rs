@@ -30,13 +30,13 @@ impl<'a> Header<'a> {
         let mut typed = false;
         for (name, value) in members.iter() {
             match &*name {
-                "alg" => {
+                b"alg" => {
                     let name = value.as_str().ok_or(TokenError::Header)?;
                     algorithm = Algorithm::named(&name);
                 }
                 // A string, or it identifies nothing (RFC 7515 section 4.1.4).
-                "kid" => key_id = Some(value.as_str().ok_or(TokenError::Header)?),
-                "typ" => {
+                b"kid" => key_id = Some(value.as_str().ok_or(TokenError::Header)?),
+                b"typ" => {
                     let typ = value.as_str().ok_or(TokenError::Header)?;
                     if !types.accept(&typ) {
                         return Err(TokenError::Type);
@@ -45,9 +45,9 @@ impl<'a> Header<'a> {
                 }
                 // No extension is understood, so that whatever is critical is refused, and an
                 // empty list with it (RFC 7515 section 4.1.11).
-                "crit" => return Err(TokenError::Extension),
+                b"crit" => return Err(TokenError::Extension),
                 // An unencoded payload is no JWT (RFC 7797 section 7).
-                "b64" if !value.is_true() => return Err(TokenError::Extension),
+                b"b64" if !value.is_true() => return Err(TokenError::Extension),
                 _ => {}
             }
         }

@@ -14,10 +14,10 @@ const LONGEST: usize = 512;
 /// bytes read the same. Only a verified token is remembered, so nobody fills this but the issuer;
 /// a new set of keys starts anew.
 #[derive(Default)]
-pub(crate) struct Headers([OnceLock<(Box<str>, usize)>; MOST]);
+pub(crate) struct Headers([OnceLock<(Box<[u8]>, usize)>; MOST]);
 
 impl Headers {
-    pub(super) fn key(&self, header: &str) -> Option<usize> {
+    pub(super) fn key(&self, header: &[u8]) -> Option<usize> {
         let known = self.0.iter().map_while(OnceLock::get);
         known
             .filter(|(known, _)| **known == *header)
@@ -25,7 +25,7 @@ impl Headers {
             .next()
     }
 
-    pub(super) fn remember(&self, header: &str, key: usize) {
+    pub(super) fn remember(&self, header: &[u8], key: usize) {
         if header.len() > LONGEST || self.key(header).is_some() {
             return;
         }
@@ -43,16 +43,16 @@ mod tests {
     fn what_is_remembered_is_found_and_nothing_else() {
         let headers = Headers::default();
         for n in 0..MOST + 3 {
-            headers.remember(&format!("h{n}"), n);
-            headers.remember(&format!("h{n}"), n + 100);
+            headers.remember(format!("h{n}").as_bytes(), n);
+            headers.remember(format!("h{n}").as_bytes(), n + 100);
         }
         for n in 0..MOST {
-            assert_eq!(headers.key(&format!("h{n}")), Some(n));
+            assert_eq!(headers.key(format!("h{n}").as_bytes()), Some(n));
         }
-        assert_eq!(headers.key(&format!("h{MOST}")), None, "full");
-        assert_eq!(headers.key("h"), None);
+        assert_eq!(headers.key(format!("h{MOST}").as_bytes()), None, "full");
+        assert_eq!(headers.key(b"h"), None);
         let headers = Headers::default();
-        headers.remember(&"h".repeat(LONGEST + 1), 0);
-        assert_eq!(headers.key(&"h".repeat(LONGEST + 1)), None);
+        headers.remember(&[b'h'; LONGEST + 1], 0);
+        assert_eq!(headers.key(&[b'h'; LONGEST + 1]), None);
     }
 }

@@ -58,10 +58,8 @@ impl Jwt {
     /// subject.
     pub(crate) fn judge_claims(&self, payload: Object) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
-        self.0
-            .rules
-            .identity(payload, now, None)
-            .map(|(identity, _)| identity)
+        let (facts, _) = self.0.rules.facts(payload, now, None)?;
+        Ok(Identity::of(facts))
     }
 }
 

@@ -43,7 +43,7 @@ impl Snapshot {
     /// the keys, unless a token with the same segment was good before.
     pub(super) fn check(
         &self,
-        encoded: &str,
+        encoded: &[u8],
         read: impl FnOnce() -> Result<usize, TokenError>,
         check: impl FnOnce(&Key) -> Result<(), TokenError>,
     ) -> Result<(), TokenError> {

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
-    identity::Prepared,
+    identity::{Facts, Prepared},
     json::{Members, Object},
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, str, sync::Arc};
 
 /// How many members a token has room for before memory has to grow; most have fewer.
 const USUAL_MEMBERS: usize = 16;
@@ -130,10 +130,10 @@ impl Verifier {
     #[inline(never)]
     fn judge_anew(&self, token: &[u8], cached: Option<(&Cache, Hash)>, now: u64) -> Judged {
         let snapshot = self.keys.snapshot();
-        match self.identity(token, &snapshot, cached, now) {
+        match self.facts(token, &snapshot, cached, now) {
             Err(TokenError::UnknownKey) => self.without_keys(token, Lack::Key, now),
             Err(error) => Judged::Done(Err(error.into_rejection())),
-            Ok(identity) => Judged::Done(Ok(identity.into())),
+            Ok(facts) => Judged::Done(Ok(Identity::of(facts).into())),
         }
     }
 
@@ -193,24 +193,28 @@ impl Verifier {
         }
     }
 
-    fn identity(
+    /// One pointer, since a result that has to be moved costs time.
+    fn facts(
         &self,
         token: &[u8],
         snapshot: &Snapshot,
         cached: Option<(&Cache, Hash)>,
         now: u64,
-    ) -> Result<Identity, TokenError> {
+    ) -> Result<Arc<Facts>, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         self.check_signature(snapshot, &token)?;
-        let kept = cached.map(|_| token.whole);
+        let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());
         let payload = token.payload(kept.map_or(0, str::len))?;
-        let payload = Object::parse(payload, Vec::with_capacity(USUAL_MEMBERS));
-        let payload = payload.map_err(|_| TokenError::Payload)?;
-        let (identity, window) = self.rules.identity(payload, now, kept)?;
+        let members = Vec::with_capacity(USUAL_MEMBERS);
+        let Ok(payload) = Object::parse(payload, members) else {
+            return Err(TokenError::Payload);
+        };
+        let (facts, window) = self.rules.facts(payload, now, kept)?;
         if let Some((cache, hash)) = cached {
+            let identity = Identity::of(Arc::clone(&facts));
             cache.insert(hash, &identity, snapshot.generation, window, now);
         }
-        Ok(identity)
+        Ok(facts)
     }
 
     pub(super) fn check_signature(

@@ -8,13 +8,9 @@ use crate::json::{Object, Span};
 use std::{any::Any, borrow::Cow, sync::Arc};
 
 /// What a verifier said; shared by all requests with the same token or key.
-///
-/// In this order: every request reads the issuer, which so lies beside the count of references.
-/// Among a million keys each line of memory that is not touched is 100 ns saved.
 #[derive(Clone, Default)]
-#[repr(C)]
 pub(crate) struct Facts {
-    pub(crate) issuer: Option<Arc<str>>,
+    pub(crate) issuer: Option<Text>,
     pub(crate) subject: Text,
     pub(crate) roles: Names,
     pub(crate) scopes: Names,

@@ -176,7 +176,8 @@ impl Identity {
     /// Without one, the realm of the scheme or layer takes its place.
     #[must_use]
     pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
-        self.facts_mut().issuer = Some(issuer.into());
+        let issuer: Arc<str> = issuer.into();
+        self.facts_mut().issuer = Some(Text::Own((*issuer).into()));
         self
     }
 
@@ -241,16 +242,13 @@ impl Identity {
     /// Within what the subject is unique: the token's issuer (`iss`), or the realm.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.facts
-            .issuer
-            .as_deref()
-            // The issuer is the stronger name; most tokens have one.
-            .or(self.realm.map(Realm::as_str))
+        // The issuer is the stronger name; most tokens have one.
+        self.own_issuer().or(self.realm.map(Realm::as_str))
     }
 
     /// The issuer that the verifier named; no realm takes its place.
     pub(crate) fn own_issuer(&self) -> Option<&str> {
-        self.facts.issuer.as_deref()
+        Some(self.facts.read(self.facts.issuer.as_ref()?))
     }
 
     /// The roles that the credentials carry, without those they imply.

@@ -109,11 +109,6 @@ impl Rules {
         };
         let subject = subject.map(claims::subject).transpose()?.flatten();
         let subject = subject.ok_or(TokenError::MissingClaim)?;
-        let issuer = match (&self.issuer, claims.iss) {
-            (Some(issuer), _) => Some(Arc::clone(issuer)),
-            (None, Some(iss)) => Some(text(iss)?.into()),
-            (None, None) => None,
-        };
         let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
         // What cannot be read could not be revoked, either.
         let id = |value| Ok::<_, TokenError>(Text::of(&payload, text(value)?));
@@ -126,6 +121,7 @@ impl Rules {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
         };
+        let issuer = claims.iss.map(id).transpose()?;
         let subject = Text::of(&payload, subject);
         let roles = roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?;
         let scopes = scopes.map_or(Ok(Names::default()), |scopes| {

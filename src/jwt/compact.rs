@@ -3,7 +3,6 @@
 use super::TokenError;
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use memchr::{memchr, memrchr};
-use std::str;
 
 /// The longest header that is decoded, in characters of base64url; real ones have about 100.
 const MAX_HEADER: usize = 4096;
@@ -25,11 +24,6 @@ impl<'a> Compact<'a> {
     pub(super) fn split(token: &'a [u8], max_bytes: usize) -> Result<Self, TokenError> {
         if token.len() > max_bytes {
             return Err(TokenError::TooLong);
-        }
-        // Whatever else is wrong with it. Most are ASCII, which is known sooner.
-        let all_bits = token.iter().fold(0, |bits, byte| bits | byte);
-        if !all_bits.is_ascii() && str::from_utf8(token).is_err() {
-            return Err(TokenError::Form);
         }
         let split_at = |text: &'a [u8], dot: Option<usize>| {
             let (before, rest) = text.split_at_checked(dot?)?;

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 pub(crate) struct WrongType;
 
 /// A string.
-#[inline]
+#[inline(always)]
 pub(crate) fn text(value: Value<'_>) -> Result<Cow<'_, str>, WrongType> {
     value.as_str().ok_or(WrongType)
 }

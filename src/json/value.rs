@@ -50,6 +50,7 @@ impl<'a> Value<'a> {
     }
 
     /// What a string reads as; without a copy, unless it is escaped.
+    #[inline(always)]
     pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
         let raw = self.raw_str()?;
         Some(match self.0.plain {
@@ -59,6 +60,7 @@ impl<'a> Value<'a> {
     }
 
     /// Whether this is this string.
+    #[inline]
     pub(crate) fn is_str(self, other: &str) -> bool {
         let is = |raw| match self.0.plain {
             true => raw == other,
@@ -67,6 +69,7 @@ impl<'a> Value<'a> {
         self.raw_str().is_some_and(is)
     }
 
+    #[inline]
     fn raw_str(self) -> Option<&'a str> {
         self.0.text.strip_prefix('"')?.strip_suffix('"')
     }

@@ -92,7 +92,10 @@ impl<'a> Scanner<'a> {
     /// Scans a value and gives its text.
     pub(super) fn spanned(&mut self) -> Result<Value<'a>, JsonError> {
         let start = self.at();
-        self.value(MAX_DEPTH, &mut Vec::new())?;
+        match self.peek() {
+            Some(b'"') => self.string()?,
+            _ => self.other_value(MAX_DEPTH, &mut Vec::new())?,
+        }
         Ok(Value::scanned(Text {
             text: self.text.text.get(start..self.at()).unwrap_or_default(),
             ..self.text

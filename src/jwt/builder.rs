@@ -219,6 +219,7 @@ impl JwtBuilder {
             rules: Rules {
                 issuer: self.issuer,
                 audiences: self.audiences,
+                good_audiences: super::known::Known::default(),
                 subject: self.subject,
                 roles: self.roles,
                 scopes: self.scopes,

@@ -1,6 +1,6 @@
 //! The claims: which of them let a token pass, and what an identity takes from them.
 
-use super::{TokenError, cache::Window};
+use super::{TokenError, cache::Window, known::Known};
 use crate::{
     ClaimPath,
     claims::{
@@ -22,6 +22,8 @@ pub(super) struct Rules {
     pub(super) issuer: Option<Arc<str>>,
     /// Empty: any.
     pub(super) audiences: Vec<Box<str>>,
+    /// Claims of tokens that named one of them.
+    pub(super) good_audiences: Known<()>,
     /// `None`: `sub`.
     pub(super) subject: Option<ClaimPath>,
     pub(super) roles: Option<ClaimPath>,
@@ -166,11 +168,15 @@ impl Rules {
         }
     }
 
-    /// RFC 7519 section 4.1.3, RFC 8725 section 3.9.
+    /// RFC 7519 section 4.1.3, RFC 8725 section 3.9. The signature has been checked.
     fn check_audience(&self, aud: Option<Value<'_>>) -> Result<(), TokenError> {
         match aud {
+            Some(aud) if self.good_audiences.get(aud.text().as_bytes()).is_some() => Ok(()),
             Some(aud) => match claims::is_for(aud, &self.audiences)? {
-                true => Ok(()),
+                true => {
+                    self.good_audiences.remember(aud.text().as_bytes(), ());
+                    Ok(())
+                }
                 false => Err(TokenError::Audience),
             },
             None if self.audiences.is_empty() => Ok(()),

@@ -11,7 +11,7 @@
     allow(dead_code, reason = "only that has remote keys")
 )]
 
-use super::{Backend, Health, Key, KeySet, TokenError, headers::Headers};
+use super::{Backend, Health, Key, KeySet, TokenError, known::Known};
 use crate::{Clock, ConfigError};
 use std::{
     fmt,
@@ -27,7 +27,8 @@ pub(crate) struct Snapshot {
     pub(crate) keys: KeySet,
     /// Changes with every change of the set, and only then.
     pub(crate) generation: u64,
-    headers: Headers,
+    /// First segments, each with the place of its key. A new set starts anew.
+    headers: Known<usize>,
 }
 
 impl Snapshot {
@@ -35,7 +36,7 @@ impl Snapshot {
         Self {
             keys,
             generation,
-            headers: Headers::default(),
+            headers: Known::default(),
         }
     }
 
@@ -47,7 +48,7 @@ impl Snapshot {
         read: impl FnOnce() -> Result<usize, TokenError>,
         check: impl FnOnce(&Key) -> Result<(), TokenError>,
     ) -> Result<(), TokenError> {
-        let known = self.headers.key(encoded);
+        let known = self.headers.get(encoded);
         let place = match known {
             Some(place) => place,
             None => read()?,

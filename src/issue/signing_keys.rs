@@ -12,7 +12,10 @@ use base64_simd::URL_SAFE_NO_PAD;
 use std::{
     fmt,
     future::ready,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -43,8 +46,30 @@ const LEAD: Duration = Duration::from_secs(3600);
 /// their configuration. A [`Jwt`](crate::jwt::Jwt) takes this as its keys and follows it.
 #[derive(Clone)]
 pub struct SigningKeys {
-    ring: Arc<RwLock<Ring>>,
+    shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
+}
+
+struct Shared {
+    ring: RwLock<Ring>,
+    /// What every request asks of the ring, to be read without its lock.
+    generation: AtomicU64,
+    first_ends: AtomicU64,
+}
+
+impl Shared {
+    fn read(&self) -> RwLockReadGuard<'_, Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the ring, and tells of it in the order that `jwt/source.rs` asks for.
+    fn change<T>(&self, change: impl FnOnce(&mut Ring) -> T) -> T {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&mut ring);
+        self.generation.store(ring.generation, Ordering::SeqCst);
+        self.first_ends.store(ring.first_ends(), Ordering::SeqCst);
+        changed
+    }
 }
 
 struct Ring {
@@ -74,10 +99,14 @@ impl SigningKeys {
     #[must_use]
     pub fn new(signer: Signer) -> Self {
         Self {
-            ring: Arc::new(RwLock::new(Ring {
-                keys: vec![Scheduled::new(signer, 0)],
-                generation: 0,
-            })),
+            shared: Arc::new(Shared {
+                ring: RwLock::new(Ring {
+                    keys: vec![Scheduled::new(signer, 0)],
+                    generation: 0,
+                }),
+                generation: AtomicU64::new(0),
+                first_ends: AtomicU64::new(u64::MAX),
+            }),
             clock: Arc::new(SystemClock),
         }
     }
@@ -105,21 +134,22 @@ impl SigningKeys {
     ///
     /// If a key of this name and algorithm is here already.
     pub fn schedule(&self, next: Signer, from: SystemTime) -> Result<(), ConfigError> {
-        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
-        let known = |key: &Scheduled| {
-            key.signer.key_id() == next.key_id() && key.signer.algorithm() == next.algorithm()
-        };
-        if ring.keys.iter().any(known) {
-            return Err(ConfigError::new(format!(
-                "a key for {} is called {:?} already",
-                next.algorithm(),
-                next.key_id().unwrap_or_default()
-            )));
-        }
-        ring.keys.push(Scheduled::new(next, clock::seconds(from)));
-        ring.keys.sort_by_key(|key| key.from);
-        ring.changed();
-        Ok(())
+        self.shared.change(|ring| {
+            let known = |key: &Scheduled| {
+                key.signer.key_id() == next.key_id() && key.signer.algorithm() == next.algorithm()
+            };
+            if ring.keys.iter().any(known) {
+                return Err(ConfigError::new(format!(
+                    "a key for {} is called {:?} already",
+                    next.algorithm(),
+                    next.key_id().unwrap_or_default()
+                )));
+            }
+            ring.keys.push(Scheduled::new(next, clock::seconds(from)));
+            ring.keys.sort_by_key(|key| key.from);
+            ring.changed();
+            Ok(())
+        })
     }
 
     /// Takes a key back at once, as when somebody else has learned it: it signs nothing, is not
@@ -131,16 +161,17 @@ impl SigningKeys {
     /// If no other key could sign now: schedule one first, for now.
     pub fn withdraw(&self, key_id: &str) -> Result<(), ConfigError> {
         let now = clock::seconds(self.clock.now());
-        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
-        let stays = |key: &Scheduled| key.signer.key_id() != Some(key_id);
-        if !ring.keys.iter().any(|key| stays(key) && key.from <= now) {
-            return Err(ConfigError::new(
-                "no other key could sign now: schedule one first",
-            ));
-        }
-        ring.keys.retain(stays);
-        ring.changed();
-        Ok(())
+        self.shared.change(|ring| {
+            let stays = |key: &Scheduled| key.signer.key_id() != Some(key_id);
+            if !ring.keys.iter().any(|key| stays(key) && key.from <= now) {
+                return Err(ConfigError::new(
+                    "no other key could sign now: schedule one first",
+                ));
+            }
+            ring.keys.retain(stays);
+            ring.changed();
+            Ok(())
+        })
     }
 
     /// The public keys as a JWK Set (RFC 7517 section 5), those of the future and of the recent
@@ -156,7 +187,7 @@ impl SigningKeys {
 
     pub(super) fn signing_now(&self) -> Option<Current> {
         let now = clock::seconds(self.clock.now());
-        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.shared.read();
         let key = ring.signing(now)?;
         Some(Current {
             signer: key.signer.clone(),
@@ -167,9 +198,10 @@ impl SigningKeys {
     /// The keys that count now; those that are over are dropped.
     fn current_ring(&self) -> Vec<Scheduled> {
         let now = clock::seconds(self.clock.now());
-        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
-        ring.retire(now);
-        ring.keys.clone()
+        self.shared.change(|ring| {
+            ring.retire(now);
+            ring.keys.clone()
+        })
     }
 }
 
@@ -209,14 +241,15 @@ impl Ring {
         begun.or_else(|| self.keys.first())
     }
 
-    /// When the first key is over: so long after the next one began.
-    fn first_ends(&self) -> Option<u64> {
-        Some(self.keys.get(1)?.from.saturating_add(OVERLAP))
+    /// When the first key is over: so long after the next one began, if there is one.
+    fn first_ends(&self) -> u64 {
+        let next = self.keys.get(1);
+        next.map_or(u64::MAX, |next| next.from.saturating_add(OVERLAP))
     }
 
     /// Drops the keys that are over.
     fn retire(&mut self, now: u64) {
-        while self.first_ends().is_some_and(|end| end <= now) {
+        while self.keys.len() > 1 && self.first_ends() <= now {
             self.keys.remove(0);
             self.changed();
         }
@@ -232,7 +265,7 @@ impl From<SigningKeys> for Keys {
 
 impl Plan for SigningKeys {
     fn source(self: Box<Self>, context: Context) -> Result<Box<dyn Remote>, ConfigError> {
-        let snapshot = snapshot(&self.ring, context.backend)?;
+        let snapshot = snapshot(&self.shared.read(), context.backend)?;
         Ok(Box::new(Followed {
             keys: *self,
             backend: context.backend,
@@ -250,8 +283,7 @@ struct Followed {
     snapshot: RwLock<Arc<Snapshot>>,
 }
 
-fn snapshot(ring: &RwLock<Ring>, backend: Backend) -> Result<Arc<Snapshot>, ConfigError> {
-    let ring = ring.read().unwrap_or_else(PoisonError::into_inner);
+fn snapshot(ring: &Ring, backend: Backend) -> Result<Arc<Snapshot>, ConfigError> {
     let keys = ring.keys.iter().map(|key| key.signer.key().clone());
     let keys = KeySet::new(keys)?.on(backend)?;
     Ok(Arc::new(Snapshot::new(keys, ring.generation)))
@@ -259,14 +291,11 @@ fn snapshot(ring: &RwLock<Ring>, backend: Backend) -> Result<Arc<Snapshot>, Conf
 
 impl Remote for Followed {
     fn generation(&self) -> u64 {
-        let ring = self.keys.ring.read();
-        ring.unwrap_or_else(PoisonError::into_inner).generation
+        self.keys.shared.generation.load(Ordering::SeqCst)
     }
 
     fn good_until(&self) -> u64 {
-        let ring = self.keys.ring.read();
-        let ring = ring.unwrap_or_else(PoisonError::into_inner);
-        ring.first_ends().unwrap_or(u64::MAX)
+        self.keys.shared.first_ends.load(Ordering::SeqCst)
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -278,8 +307,7 @@ impl Remote for Followed {
         // A key that this backend does not take verifies nothing; the others do, and none that
         // was withdrawn.
         let fresh = {
-            let ring = self.keys.ring.read();
-            let ring = ring.unwrap_or_else(PoisonError::into_inner);
+            let ring = self.keys.shared.read();
             let keys = ring.keys.iter().map(|key| key.signer.key().clone());
             let keys = KeySet::of_those_ready(keys, self.backend);
             Arc::new(Snapshot::new(keys, ring.generation))
@@ -315,7 +343,7 @@ impl Remote for Followed {
 
 impl fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.shared.read();
         let signers = ring.keys.iter().map(|key| &key.signer);
         f.debug_list().entries(signers).finish()
     }

@@ -109,7 +109,7 @@ impl Provider {
             assert!(started.elapsed() < Duration::from_secs(90), "no provider");
             tokio::time::sleep(Duration::from_millis(50)).await;
             // Its port may have been somebody else's for a moment.
-            let ended = self.process.as_mut().map(|process| process.try_wait());
+            let ended = self.process.as_mut().map(Child::try_wait);
             if matches!(ended, Some(Ok(Some(_)))) {
                 self.process = Some(self.spawn());
             }

@@ -22,47 +22,45 @@ pub trait Clock: Send + Sync + 'static {
     /// broken: it reads as the end of time, when everything has expired.
     #[doc(hidden)]
     fn seconds(&self) -> u64 {
-        let since = self.now().duration_since(UNIX_EPOCH);
-        since.map_or(u64::MAX, |since| since.as_secs())
+        precise_second(self)
     }
 }
 
-/// The operating system's clock, to about a hundredth of a second.
-///
-/// On Linux it is the coarse one (`CLOCK_REALTIME_COARSE`), which a request reads in a third of
-/// the time: dates of tokens are whole seconds.
+/// The operating system's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-#[cfg(target_os = "linux")]
-impl Clock for SystemClock {
-    fn now(&self) -> SystemTime {
-        let now = coarse();
-        let fraction = u32::try_from(now.tv_nsec).unwrap_or_default();
-        let seconds = u64::try_from(now.tv_sec).unwrap_or(u64::MAX);
-        let since = Duration::new(seconds, fraction);
-        // Beyond what can be said: as late as can be said.
-        UNIX_EPOCH
-            .checked_add(since)
-            .unwrap_or_else(|| at(LAST_SECOND))
-    }
-
-    #[inline]
-    fn seconds(&self) -> u64 {
-        u64::try_from(coarse().tv_sec).unwrap_or(u64::MAX)
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn coarse() -> rustix::time::Timespec {
-    rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse)
-}
-
-#[cfg(not(target_os = "linux"))]
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
+
+    #[cfg(target_os = "linux")]
+    #[inline]
+    fn seconds(&self) -> u64 {
+        coarse_second().unwrap_or_else(|| precise_second(self))
+    }
+}
+
+/// The current second, by a clock that is read in a third of the time.
+///
+/// It lags behind by some milliseconds, so that it is believed only where that makes no other
+/// second of it: not in the last tenth of one.
+#[cfg(target_os = "linux")]
+fn coarse_second() -> Option<u64> {
+    use nix::time::{ClockId, clock_gettime};
+
+    let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).ok()?;
+    let is_far_from_the_next = now.tv_nsec() < 900_000_000;
+    u64::try_from(now.tv_sec())
+        .ok()
+        .filter(|_| is_far_from_the_next)
+}
+
+/// Whole seconds since 1970; what lies before that reads as the end of time.
+fn precise_second(clock: &(impl Clock + ?Sized)) -> u64 {
+    let since = clock.now().duration_since(UNIX_EPOCH);
+    since.map_or(u64::MAX, |since| since.as_secs())
 }
 
 impl<F: Fn() -> SystemTime + Send + Sync + 'static> Clock for F {
@@ -89,4 +87,26 @@ pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 /// The inverse of [`seconds`], for values up to [`LAST_SECOND`].
 pub(crate) fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Over the turn of a second, too.
+    #[test]
+    fn the_second_is_that_of_the_precise_clock() {
+        let precise = || seconds(SystemTime::now());
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(1_100) {
+            let (before, second, after) = (precise(), now(&SystemClock), precise());
+            assert!((before..=after).contains(&second));
+        }
+    }
+
+    #[test]
+    fn a_clock_before_1970_reads_as_the_end_of_time() {
+        let clock = || UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(now(&clock), u64::MAX);
+    }
 }

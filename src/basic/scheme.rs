@@ -36,8 +36,6 @@ impl<V: Verify<Credentials>> Basic<V> {
     }
 }
 
-impl<V: Verify<Credentials>> Basic<V> {}
-
 impl<V: Verify<Credentials>> Scheme for Basic<V> {
     fn locations(&self) -> Vec<Location> {
         self.locations.all().to_vec()

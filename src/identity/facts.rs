@@ -10,7 +10,8 @@ use std::{any::Any, borrow::Cow, sync::Arc};
 /// What a verifier said; shared by all requests with the same token or key.
 #[derive(Clone, Default)]
 pub(crate) struct Facts {
-    pub(crate) issuer: Option<Text>,
+    /// Shared where many identities have the same one.
+    pub(crate) issuer: Option<Text<Arc<str>>>,
     pub(crate) subject: Text,
     pub(crate) roles: Names,
     pub(crate) scopes: Names,
@@ -25,9 +26,9 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn read<'a>(&'a self, text: &'a Text) -> &'a str {
+    pub(super) fn read<'a>(&'a self, text: &'a Text<impl AsRef<str>>) -> &'a str {
         match text {
-            Text::Own(text) => text,
+            Text::Own(text) => text.as_ref(),
             Text::Claim(span) => span.of(self.claims()),
         }
     }
@@ -40,14 +41,14 @@ impl Facts {
 
 /// A text of its own, or one that stands in the claims.
 #[derive(Clone)]
-pub(crate) enum Text {
-    Own(Box<str>),
+pub(crate) enum Text<T = Box<str>> {
+    Own(T),
     #[allow(dead_code, reason = "only token verifiers have claims")]
     Claim(Span),
 }
 
 #[allow(dead_code, reason = "only token verifiers have claims")]
-impl Text {
+impl<T: for<'a> From<&'a str>> Text<T> {
     /// A text that was read from these claims.
     #[inline]
     pub(crate) fn of(claims: &Object, text: Cow<'_, str>) -> Self {
@@ -56,7 +57,7 @@ impl Text {
                 Some(span) => Self::Claim(span),
                 None => Self::Own(text.into()),
             },
-            Cow::Owned(text) => Self::Own(text.into()),
+            Cow::Owned(text) => Self::Own(text.as_str().into()),
         }
     }
 }

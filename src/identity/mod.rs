@@ -95,8 +95,8 @@ impl Prepared {
 }
 
 impl From<Identity> for Prepared {
-    #[inline]
     /// What schemes and layers added is of one request, and is left out.
+    #[inline]
     fn from(identity: Identity) -> Self {
         Self(identity.facts)
     }
@@ -176,8 +176,7 @@ impl Identity {
     /// Without one, the realm of the scheme or layer takes its place.
     #[must_use]
     pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
-        let issuer: Arc<str> = issuer.into();
-        self.facts_mut().issuer = Some(Text::Own((*issuer).into()));
+        self.facts_mut().issuer = Some(Text::Own(issuer.into()));
         self
     }
 

@@ -123,7 +123,8 @@ impl Rules {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
         };
-        let issuer = claims.iss.map(id).transpose()?;
+        let issuer = claims.iss.map(text).transpose()?;
+        let issuer = issuer.map(|issuer| Text::of(&payload, issuer));
         let subject = Text::of(&payload, subject);
         let roles = roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?;
         let scopes = scopes.map_or(Ok(Names::default()), |scopes| {

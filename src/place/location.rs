@@ -282,8 +282,8 @@ pub(crate) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some()
 }
 
-/// Where the credentials begin behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is this one
-/// (`credentials` of RFC 9110 section 11.4).
+/// Where the credentials begin behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is
+/// this one (`credentials` of RFC 9110 section 11.4).
 #[inline]
 fn after_scheme(value: &[u8], scheme: &str) -> Option<usize> {
     let (name, rest) = value.split_at_checked(scheme.len())?;

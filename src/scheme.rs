@@ -89,12 +89,7 @@ pub trait Scheme: Send + Sync + 'static {
         let Some(attempt) = self.authenticate(head) else {
             return Tried::Refused(Rejection::missing());
         };
-        *trial = Trial {
-            scheme: attempt.scheme,
-            place: Some(attempt.place),
-            realm: attempt.realm,
-            hooks: attempt.hooks,
-        };
+        *trial = attempt.trial;
         if found.is_ambiguous() {
             // Whatever a scheme says: nobody can tell which credential is meant.
             return Tried::Refused(Rejection::malformed());
@@ -261,11 +256,8 @@ pub(crate) type OnAdmit = dyn FnOnce(&Identity, &mut Extensions) + Send;
 /// One try to authenticate a request: by which scheme, from where, with which verdict.
 #[must_use]
 pub struct Attempt {
-    pub(crate) scheme: &'static str,
-    pub(crate) place: Place,
-    pub(crate) realm: Option<Realm>,
+    pub(crate) trial: Trial,
     pub(crate) verdict: Verdict<Identity>,
-    pub(crate) hooks: Option<Box<Hooks>>,
 }
 
 /// One try of a layer to authenticate a request, filled in by the scheme that judges.
@@ -322,11 +314,12 @@ impl Attempt {
     /// A try of the scheme with this name.
     pub fn new(scheme: &'static str, place: Place, verdict: impl Into<Verdict<Identity>>) -> Self {
         Self {
-            scheme,
-            place,
-            realm: None,
+            trial: Trial {
+                scheme,
+                place: Some(place),
+                ..Trial::default()
+            },
             verdict: verdict.into(),
-            hooks: None,
         }
     }
 
@@ -340,11 +333,7 @@ impl Attempt {
             Tried::Refused(rejection) => Verdict::ready(Err(rejection)),
             Tried::Later(pending) => pending.into(),
         };
-        Some(Self {
-            realm: trial.realm,
-            hooks: trial.hooks,
-            ..Self::new(trial.scheme, trial.place?, verdict)
-        })
+        Some(Self { trial, verdict })
     }
 
     /// The realm within which subjects are unique, for identities without an issuer.
@@ -352,7 +341,7 @@ impl Attempt {
     /// A constant, or [`Identity::with_issuer`] serves better: what comes from a request is no
     /// realm.
     pub fn with_realm(mut self, realm: &'static str) -> Self {
-        self.realm = Some(Realm::new(realm));
+        self.trial.realm = Some(Realm::new(realm));
         self
     }
 
@@ -361,14 +350,13 @@ impl Attempt {
         mut self,
         f: impl FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send + 'static,
     ) -> Self {
-        self.hooks.get_or_insert_default().on_response = Some(Box::new(f));
+        self.trial.on_response(f);
         self
     }
 }
 
 impl Trial {
     /// What the scheme adds to the response, whatever becomes of the request.
-    #[allow(dead_code, reason = "only the feature `issue` has such a scheme")]
     pub(crate) fn on_response(
         &mut self,
         f: impl FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send + 'static,
@@ -384,8 +372,8 @@ pub(crate) struct Beside(pub(crate) fn(&mut Extensions));
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
-            .field("scheme", &self.scheme)
-            .field("place", &self.place)
+            .field("scheme", &self.trial.scheme)
+            .field("place", &self.trial.place)
             .field("verdict", &self.verdict)
             .finish_non_exhaustive()
     }

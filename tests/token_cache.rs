@@ -222,3 +222,24 @@ async fn nobody_can_tell_of_a_remembered_token_either_when_the_keys_are_stale() 
     hand.forward(Duration::from_secs(3));
     assert_eq!(status(&jwt, &token).await, 503);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_with_a_byte_that_is_no_text_is_refused_wherever_that_is() {
+    let signer = Signer::new("a");
+    let client = Client::of([&signer]);
+    let jwt = builder(ISSUER)
+        .keys(RemoteKeys::discover().client(client))
+        .build()
+        .unwrap();
+    let token = signer.token(ISSUER);
+    assert_eq!(status(&jwt, &token).await, 200);
+    for place in 0..token.len() {
+        for byte in [0xff, 0xc3, 0x80, 0] {
+            let mut bytes = token.clone().into_bytes();
+            bytes[place] = byte;
+            let rejection = jwt.verify(bearer::Token::new(bytes)).await.unwrap_err();
+            assert_eq!(rejection.kind(), RejectionKind::Invalid, "{place}");
+        }
+    }
+    assert_eq!(status(&jwt, &token).await, 200);
+}

@@ -138,10 +138,10 @@ mod tests {
         let attempt = scheme
             .authenticate(head)
             .ok_or(RejectionKind::Missing)
-            .inspect(|attempt| assert_eq!(attempt.scheme, "ApiKey"))?;
+            .inspect(|attempt| assert_eq!(attempt.trial.scheme, "ApiKey"))?;
         let identity = attempt.verdict.now().unwrap();
         identity
-            .map(|identity| (attempt.place, identity))
+            .map(|identity| (attempt.trial.place.unwrap(), identity))
             .map_err(|rejection| rejection.kind())
     }
 
@@ -247,9 +247,9 @@ mod tests {
         );
         assert_eq!(headers["www-authenticate"], r#"ApiKey realm="layer""#);
         let head = head("/", &[("x-api-key", key.as_bytes())]);
-        assert!(scheme.authenticate(&head).unwrap().realm.is_none());
+        assert!(scheme.authenticate(&head).unwrap().trial.realm.is_none());
         let own = scheme.realm("own").authenticate(&head).unwrap();
-        assert_eq!(own.realm.map(Realm::as_str), Some("own"));
+        assert_eq!(own.trial.realm.map(Realm::as_str), Some("own"));
     }
 
     /// What other software says a request means; see the folder's own README.

@@ -122,9 +122,9 @@ mod tests {
             .map(|value| ("authorization", *value))
             .collect();
         let attempt = basic.authenticate(&head(&fields).unwrap())?;
-        assert_eq!(attempt.scheme, "Basic");
-        assert_eq!(attempt.place, Place::Authorization);
-        assert_eq!(attempt.realm.map(Realm::as_str), Some("internal"));
+        assert_eq!(attempt.trial.scheme, "Basic");
+        assert_eq!(attempt.trial.place, Some(Place::Authorization));
+        assert_eq!(attempt.trial.realm.map(Realm::as_str), Some("internal"));
         Some(attempt.verdict.await)
     }
 

@@ -155,10 +155,10 @@ mod tests {
         let attempt = scheme
             .authenticate(head)
             .ok_or(RejectionKind::Missing)
-            .inspect(|attempt| assert_eq!(attempt.scheme, "Bearer"))?;
+            .inspect(|attempt| assert_eq!(attempt.trial.scheme, "Bearer"))?;
         let identity = attempt.verdict.now().unwrap();
         identity
-            .map(|identity| (attempt.place, identity))
+            .map(|identity| (attempt.trial.place.unwrap(), identity))
             .map_err(|rejection| rejection.kind())
     }
 
@@ -260,7 +260,7 @@ mod tests {
         let attempt = bearer
             .authenticate(&head("/", &[("authorization", &value)]))
             .unwrap();
-        assert_eq!(attempt.realm.map(Realm::as_str), Some("a \"realm\""));
+        assert_eq!(attempt.trial.realm.map(Realm::as_str), Some("a \"realm\""));
         let mut headers = HeaderMap::new();
         bearer.challenge(
             &Rejection::missing(),

@@ -94,6 +94,14 @@ impl Prepared {
     }
 }
 
+impl From<Facts> for Prepared {
+    /// Facts are large: they are put together where they stay.
+    #[inline]
+    fn from(facts: Facts) -> Self {
+        Self(Arc::new(facts))
+    }
+}
+
 impl From<Identity> for Prepared {
     /// What schemes and layers added is of one request, and is left out.
     #[inline]
@@ -126,7 +134,7 @@ impl Identity {
     }
 
     #[inline]
-    pub(crate) fn of(facts: Arc<Facts>) -> Self {
+    fn of(facts: Arc<Facts>) -> Self {
         Self {
             facts,
             scheme: "",

@@ -33,12 +33,9 @@ impl Names {
     /// The elements of an array in these claims; `None` if it holds anything but strings.
     #[inline]
     pub(crate) fn list(claims: &Object, array: Value<'_>) -> Option<Self> {
-        let mut is_plain = array.is_plain_list();
-        if !is_plain {
-            is_plain = true;
-            for element in array.elements()? {
-                is_plain &= matches!(element.as_str()?, Cow::Borrowed(_));
-            }
+        let mut is_plain = true;
+        for element in array.elements()? {
+            is_plain &= matches!(element.as_str()?, Cow::Borrowed(_));
         }
         if is_plain && let Some(span) = Span::within(claims.as_str(), array.text()) {
             return Some(Self::List(span));

@@ -4,7 +4,6 @@ use super::{Csrf, Issued, Tokens};
 use crate::{
     Attempt, Challenges, Found, Location, Place, Rejection, RejectionKind, Scheme, Verify,
     bearer::{Bearer, Token},
-    place::Locations,
     scheme::{Admit, Trial, Tried},
 };
 use http::{
@@ -56,7 +55,7 @@ struct Cookie {
     path: Box<str>,
     /// With it.
     name: Box<str>,
-    at: Locations,
+    at: Location,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +84,7 @@ impl Cookie {
         Self {
             base: base.into(),
             path: path.into(),
-            at: Locations::new([Location::cookie(&name)]),
+            at: Location::cookie(&name),
             name: name.into(),
         }
     }

@@ -16,7 +16,7 @@ const FEW: usize = 16;
 /// names: beyond a few they go through a set with a random seed, and the cost stays linear.
 pub(super) fn refuse(text: Text<'_>, members: &[Member]) -> Result<(), JsonError> {
     let unique = match members.len() <= FEW && text.plain {
-        true => all_far_apart(text, members) || all_differ(text, members),
+        true => all_far_apart(text, members) || names_differ(text, members),
         false => {
             let mut seen = HashSet::with_capacity(members.len());
             let names = members.iter().map(|member| member.name(text));
@@ -26,7 +26,8 @@ pub(super) fn refuse(text: Text<'_>, members: &[Member]) -> Result<(), JsonError
     unique.then_some(()).ok_or(JsonError::Duplicate)
 }
 
-/// Whether all have a bit of their own, by a hash of their first word. Mostly they do.
+/// Few names, and nothing escaped: whether all have a bit of their own, by a hash of their
+/// beginning. Mostly they do.
 fn all_far_apart(text: Text<'_>, members: &[Member]) -> bool {
     let mut bits = [0_u64; 32];
     let mut is_new = true;
@@ -39,24 +40,6 @@ fn all_far_apart(text: Text<'_>, members: &[Member]) -> bool {
         }
     }
     is_new
-}
-
-/// Few names, and nothing escaped: one word of each is compared, and the rest where that is the
-/// same.
-fn all_differ(text: Text<'_>, members: &[Member]) -> bool {
-    // That of no name is zero.
-    let mut words = [0; FEW];
-    for (word, member) in words.iter_mut().zip(members) {
-        *word = member.fingerprint(text);
-    }
-    // How many pairs are alike. Always all words, and without an early end, so that it is done
-    // many words at a time.
-    let alike = |word| words.map(|other| u32::from(other == word));
-    let alike = words
-        .iter()
-        .take(members.len())
-        .flat_map(|&word| alike(word));
-    alike.sum::<u32>() as usize == members.len() || names_differ(text, members)
 }
 
 #[cold]

@@ -186,7 +186,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Result<(), JsonError> {
+    fn string(&mut self) -> Result<(), JsonError> {
         self.expect(b'"')?;
         match self.text.plain {
             true => self.over_quote(),

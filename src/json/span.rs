@@ -66,7 +66,7 @@ impl Member {
         })
     }
 
-    /// The beginning of the name, in one word that is never zero: names that differ in it differ.
+    /// The beginning of the name, in one word: names that differ in it differ.
     pub(super) fn fingerprint(&self, text: Text<'_>) -> u32 {
         let start = self.name.start as usize;
         let length = self.name.end.saturating_sub(self.name.start);
@@ -90,7 +90,7 @@ impl Member {
             1..8 => word & (u64::MAX >> (64 - 8 * length)),
             _ => word.rotate_left(length % 64),
         };
-        (word ^ (word >> 31)) as u32 | 1
+        (word ^ (word >> 31)) as u32
     }
 }
 

@@ -44,19 +44,6 @@ impl<'a> Value<'a> {
         Strings(self.inside(b'['))
     }
 
-    /// Whether this is an array of nothing but strings, of which none is escaped.
-    pub(crate) fn is_plain_list(self) -> bool {
-        let Some(mut scanner) = self.inside(b'[').filter(|_| self.0.plain) else {
-            return false;
-        };
-        while scanner.next_item().is_some() {
-            if scanner.string().is_err() {
-                return false;
-            }
-        }
-        true
-    }
-
     /// As a type of the application's; `None` if it is not one.
     pub(crate) fn to<T: DeserializeOwned>(self) -> Option<T> {
         serde_json::from_str(self.0.text).ok()

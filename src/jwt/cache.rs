@@ -13,7 +13,7 @@
 //!    of a token are wiped as soon as no request holds its identity any more.
 //! 6. Locks are many, are held for a look or a change only, and never while a token is verified.
 
-use crate::{Identity, digest::ByFirstWord, identity::Prepared};
+use crate::{digest::ByFirstWord, identity::Prepared};
 use constant_time_eq::constant_time_eq;
 use foldhash::{SharedSeed, quality::SeedableRandomState};
 use std::{
@@ -149,12 +149,11 @@ impl Cache {
     pub(super) fn insert(
         &self,
         hash: Hash,
-        identity: &Identity,
+        identity: Prepared,
         generation: u64,
         window: Window,
         now: u64,
     ) {
-        let identity = Prepared::from(identity.clone());
         let bytes = identity.bytes().saturating_add(OVERHEAD);
         let Some(shard) = self.shard(hash).filter(|_| bytes <= self.bytes) else {
             return;
@@ -269,7 +268,7 @@ fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{identity::Names, json::Object};
+    use crate::{Identity, identity::Names, json::Object};
     use proptest::prelude::*;
 
     const ALWAYS: Window = Window {
@@ -295,7 +294,7 @@ mod tests {
 
     fn insert(cache: &Cache, token: &str, generation: u64, window: Window, now: u64) {
         let hash = cache.hash(token.as_bytes());
-        cache.insert(hash, &identity(token), generation, window, now);
+        cache.insert(hash, identity(token).into(), generation, window, now);
     }
 
     fn get(cache: &Cache, token: &str, generation: u64, now: u64) -> Option<String> {
@@ -348,7 +347,7 @@ mod tests {
     fn another_token_with_the_same_hash_is_not_taken_for_it() {
         let cache = cache(100, 1 << 20);
         let hash = cache.hash(b"a");
-        cache.insert(hash, &identity("a"), 0, ALWAYS, 0);
+        cache.insert(hash, identity("a").into(), 0, ALWAYS, 0);
         assert!(cache.get(hash, b"a", 0, 0).is_some());
         assert!(cache.get(hash, b"b", 0, 0).is_none());
         assert!(cache.get(hash, b"", 0, 0).is_none());

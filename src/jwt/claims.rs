@@ -8,7 +8,7 @@ use crate::{
         date::{self, Round},
         text,
     },
-    identity::{Facts, Names, Text},
+    identity::{Facts, Names, Prepared, Text},
     json::{Object, Value},
 };
 use std::{any::Any, sync::Arc};
@@ -87,12 +87,12 @@ impl Rules {
     /// Who the token is of, if its claims let it pass at this time.
     ///
     /// And when it does; `token` is kept behind its claims, if there is one.
-    pub(super) fn facts(
+    pub(super) fn identity(
         &self,
         mut payload: Object,
         now: u64,
         token: Option<&str>,
-    ) -> Result<(Arc<Facts>, Window), TokenError> {
+    ) -> Result<(Prepared, Window), TokenError> {
         let mut claims = Registered::default();
         claims.read(&payload)?;
         self.check_issuer(claims.iss)?;
@@ -137,8 +137,7 @@ impl Rules {
         if let Some(token) = token {
             payload.keep_behind(token);
         }
-        // Facts are large: they are put together where they stay.
-        let facts = Arc::new(Facts {
+        let facts = Facts {
             issuer,
             subject,
             roles,
@@ -151,8 +150,8 @@ impl Rules {
             claims: Some(payload),
             typed,
             data: None,
-        });
-        Ok((facts, window))
+        };
+        Ok((facts.into(), window))
     }
 
     /// RFC 7519 section 4.1.1; compared as it stands (RFC 8725 section 3.8).

@@ -5,7 +5,7 @@ use super::{
     Algorithm, Jwt, JwtBuilder, KeysUnavailable, TokenError,
     compact::Compact,
     header::{Header, Types},
-    source::{Source, Waiting},
+    source::Waiting,
     verifier::{FETCHES, Judged, Lack, Verifier},
 };
 use crate::{
@@ -58,8 +58,8 @@ impl Jwt {
     /// subject.
     pub(crate) fn judge_claims(&self, payload: Object) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
-        let (facts, _) = self.0.rules.facts(payload, now, None)?;
-        Ok(Identity::of(facts))
+        let (identity, _) = self.0.rules.identity(payload, now, None)?;
+        Ok(identity.into_identity())
     }
 }
 
@@ -75,11 +75,7 @@ impl Verifier {
                 }
             },
         };
-        let judged = match &self.keys {
-            Source::Fixed(_) => Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
-            Source::Remote(remote) => self.without_key(&**remote, token, lack, now),
-        };
-        Err(match judged {
+        Err(match self.without_key(token, lack, now) {
             Judged::Fetch(waiting) => Failed::Fetch(waiting),
             Judged::Done(Err(rejection)) => Failed::Refused(rejection),
             // Without a key nothing passes.

@@ -7,11 +7,11 @@ use super::{
     compact::Compact,
     header::{Header, Types},
     peek::Plausible,
-    source::{Answer, Remote, Snapshot, Source, Waiting, Want},
+    source::{Answer, Snapshot, Source, Waiting, Want},
 };
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
-    identity::{Facts, Prepared},
+    identity::Prepared,
     json::{Members, Object},
 };
 use std::{fmt, str, sync::Arc};
@@ -108,7 +108,7 @@ impl Verifier {
         let now = clock::now(&*self.clock);
         // The set comes first, then the token: see `source`.
         let Some(generation) = self.keys.current(now) else {
-            return self.without_keys(token, Lack::Set, now);
+            return self.without_key(token, Lack::Set, now);
         };
         let cached = self.cache.as_ref().map(|cache| (cache, cache.hash(token)));
         if let Some((cache, hash)) = cached
@@ -130,18 +130,10 @@ impl Verifier {
     #[inline(never)]
     fn judge_anew(&self, token: &[u8], cached: Option<(&Cache, Hash)>, now: u64) -> Judged {
         let snapshot = self.keys.snapshot();
-        match self.facts(token, &snapshot, cached, now) {
-            Err(TokenError::UnknownKey) => self.without_keys(token, Lack::Key, now),
+        match self.identity(token, &snapshot, cached, now) {
+            Err(TokenError::UnknownKey) => self.without_key(token, Lack::Key, now),
             Err(error) => Judged::Done(Err(error.into_rejection())),
-            Ok(facts) => Judged::Done(Ok(Identity::of(facts).into())),
-        }
-    }
-
-    #[cold]
-    fn without_keys(&self, token: &[u8], lack: Lack, now: u64) -> Judged {
-        match &self.keys {
-            Source::Fixed(_) => Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
-            Source::Remote(remote) => self.without_key(&**remote, token, lack, now),
+            Ok(identity) => Judged::Done(Ok(identity)),
         }
     }
 
@@ -163,13 +155,11 @@ impl Verifier {
     /// What becomes of a token whose key is not at hand. Only one that may be good is worth a
     /// fetch.
     #[cold]
-    pub(super) fn without_key(
-        &self,
-        remote: &dyn Remote,
-        token: &[u8],
-        lack: Lack,
-        now: u64,
-    ) -> Judged {
+    pub(super) fn without_key(&self, token: &[u8], lack: Lack, now: u64) -> Judged {
+        let remote = match &self.keys {
+            Source::Fixed(_) => return Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
+            Source::Remote(remote) => remote,
+        };
         let plausible = Plausible {
             types: self.types,
             issuer: self.rules.issuer.as_deref(),
@@ -194,13 +184,13 @@ impl Verifier {
     }
 
     /// One pointer, since a result that has to be moved costs time.
-    fn facts(
+    fn identity(
         &self,
         token: &[u8],
         snapshot: &Snapshot,
         cached: Option<(&Cache, Hash)>,
         now: u64,
-    ) -> Result<Arc<Facts>, TokenError> {
+    ) -> Result<Prepared, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         self.check_signature(snapshot, &token)?;
         let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());
@@ -209,12 +199,11 @@ impl Verifier {
         let Ok(payload) = Object::parse(payload, members) else {
             return Err(TokenError::Payload);
         };
-        let (facts, window) = self.rules.facts(payload, now, kept)?;
+        let (identity, window) = self.rules.identity(payload, now, kept)?;
         if let Some((cache, hash)) = cached {
-            let identity = Identity::of(Arc::clone(&facts));
-            cache.insert(hash, &identity, snapshot.generation, window, now);
+            cache.insert(hash, identity.clone(), snapshot.generation, window, now);
         }
-        Ok(facts)
+        Ok(identity)
     }
 
     pub(super) fn check_signature(

@@ -117,15 +117,16 @@ impl Scheme for SessionScheme {
         let verdict = self.verdict(self.inner.carried(&head.headers), before, &shared);
         let (name, for_response) = (self.inner.cookie.clone(), Arc::clone(&shared));
         let mut attempt = Attempt::new(NAME, Place::Cookie, verdict);
-        attempt.hooks.get_or_insert_default().on_admit = Some(Box::new(move |_, extensions| {
-            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(token) = shared.token.take() {
-                extensions.insert(token);
-                extensions.insert(Beside(|extensions| {
-                    extensions.remove::<ProviderToken>();
-                }));
-            }
-        }));
+        attempt.trial.hooks.get_or_insert_default().on_admit =
+            Some(Box::new(move |_, extensions| {
+                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(token) = shared.token.take() {
+                    extensions.insert(token);
+                    extensions.insert(Beside(|extensions| {
+                        extensions.remove::<ProviderToken>();
+                    }));
+                }
+            }));
         Some(attempt.on_response(move |result, response| {
             let mut shared = for_response.lock().unwrap_or_else(PoisonError::into_inner);
             let mut set = std::mem::take(&mut shared.cookies);

@@ -47,12 +47,13 @@ impl Clock for SystemClock {
 /// It lags behind by some milliseconds, so that it is believed only where that makes no other
 /// second of it: not in the last tenth of one.
 #[cfg(target_os = "linux")]
+#[inline]
 fn coarse_second() -> Option<u64> {
-    use nix::time::{ClockId, clock_gettime};
+    use rustix::time::{ClockId, clock_gettime};
 
-    let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE).ok()?;
-    let is_far_from_the_next = now.tv_nsec() < 900_000_000;
-    u64::try_from(now.tv_sec())
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    let is_far_from_the_next = now.tv_nsec < 900_000_000;
+    u64::try_from(now.tv_sec)
         .ok()
         .filter(|_| is_far_from_the_next)
 }

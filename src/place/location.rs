@@ -290,7 +290,11 @@ fn after_scheme(value: &[u8], scheme: &str) -> Option<usize> {
     if !name.eq_ignore_ascii_case(scheme.as_bytes()) {
         return None;
     }
-    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    let spaces = match rest {
+        // Nearly all have one.
+        [b' ', next, ..] if *next != b' ' => 1,
+        _ => rest.iter().take_while(|&&byte| byte == b' ').count(),
+    };
     if spaces == 0 && !rest.is_empty() {
         return None;
     }

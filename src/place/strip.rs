@@ -52,10 +52,19 @@ impl Strip {
     /// Marks credential headers as sensitive, so that their `Debug` hides them, and strips
     /// credentials from the query and from the offered subprotocols.
     pub(crate) fn apply(&self, head: &mut Parts) {
-        // One pass costs less than looking each of them up.
-        for (name, value) in &mut head.headers {
-            if self.secret.contains(name) {
-                value.set_sensitive(true);
+        let headers = &mut head.headers;
+        // A request has many fields, of which one or two are credentials.
+        if headers.len() == headers.keys_len() {
+            for name in &self.secret {
+                if let Some(value) = headers.get_mut(name) {
+                    value.set_sensitive(true);
+                }
+            }
+        } else {
+            for (name, value) in headers {
+                if self.secret.contains(name) {
+                    value.set_sensitive(true);
+                }
             }
         }
         if !self.parameters.is_empty()

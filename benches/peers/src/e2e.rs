@@ -2,7 +2,7 @@
 //! it answers without. Driven by `wrk`, which has a core of its own where there are two.
 
 use crate::{
-    measure::median,
+    measure::{median, on_processor},
     ours, peer,
     report::{ratio_text, thousands},
     tokens::{Algorithm, Issuer, Material},
@@ -22,7 +22,7 @@ use std::{
     task::{Context, Poll},
     thread,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Handle};
 use tower::{Layer, Service, layer::layer_fn, service_fn};
 
 /// What is asked, and the place in this list of what it is compared with.
@@ -51,34 +51,46 @@ pub(crate) fn run() -> io::Result<()> {
     let connections = setting("CONNECTIONS", 32);
     let issuer = Issuer::new(Algorithm::RS256);
     let material = issuer.material();
-    let addresses = serve(&material)?;
-    let load = |index: usize, seconds: usize| -> io::Result<f64> {
-        load(addresses[index], &material.token, connections, seconds)
+    let (addresses, server) = serve(&material)?;
+    let load = |index: usize, seconds: usize| -> io::Result<Load> {
+        let before = time_of(&server)?;
+        let wrk = load(addresses[index], &material.token, connections, seconds)?;
+        Ok(Load {
+            per_second: wrk.per_second,
+            micros: (time_of(&server)? - before) / 1000.0 / wrk.requests,
+        })
     };
     for index in 0..SERVERS.len() {
         load(index, 1)?;
     }
-    let mut rates = [const { Vec::new() }; SERVERS.len()];
+    let mut loads = [const { Vec::<Load>::new() }; SERVERS.len()];
     for pair in 0..pairs {
         let mut order: Vec<_> = (0..SERVERS.len()).collect();
         if pair % 2 == 1 {
             order.reverse();
         }
         for index in order {
-            rates[index].push(load(index, seconds)?);
+            loads[index].push(load(index, seconds)?);
         }
     }
     println!(
         "RS256 over loopback, verified tokens remembered, {connections} connections, {pairs} rounds \
-         of {seconds} s each, order alternating; a ratio is the median of those within a round.\n\n\
-         | | requests/s | of those without a layer |\n|---|---|---|"
+         of {seconds} s each, order alternating; a ratio is the median of those within a round. \
+         The server has one thread: µs is what a request takes of it, also where wrk cannot keep \
+         it busy.\n\n\
+         | | requests/s | of those without a layer | µs | to that without a layer |\n\
+         |---|---|---|---|---|"
     );
-    for ((name, bare), own) in SERVERS.iter().zip(&rates) {
-        let share = own.iter().zip(&rates[*bare]).map(|(own, bare)| own / bare);
+    for ((name, bare), own) in SERVERS.iter().zip(&loads) {
+        let pairs = || own.iter().zip(&loads[*bare]);
         println!(
-            "| {name} | {} | {} |",
-            thousands(median(own.iter().copied())),
-            ratio_text(median(share))
+            "| {name} | {} | {} | {:.2} | {} |",
+            thousands(median(own.iter().map(|load| load.per_second))),
+            ratio_text(median(
+                pairs().map(|(own, bare)| own.per_second / bare.per_second)
+            )),
+            median(own.iter().map(|load| load.micros)),
+            ratio_text(median(pairs().map(|(own, bare)| own.micros / bare.micros))),
         );
     }
     if !ours::HAS_CACHE {
@@ -92,8 +104,22 @@ fn setting(name: &str, default: usize) -> usize {
     set.unwrap_or(default)
 }
 
+/// What came of one run.
+struct Load {
+    per_second: f64,
+    /// Of the server's thread, per request.
+    micros: f64,
+}
+
+/// Nanoseconds that the server's thread has been on a processor.
+fn time_of(server: &Handle) -> io::Result<f64> {
+    let (sender, receiver) = mpsc::channel();
+    server.spawn(async move { sender.send(on_processor()) });
+    receiver.recv().map_err(io::Error::other)
+}
+
 /// One server thread that listens at an address per server; only one is ever asked.
-fn serve(material: &Material) -> io::Result<Vec<SocketAddr>> {
+fn serve(material: &Material) -> io::Result<(Vec<SocketAddr>, Handle)> {
     let app = || Router::new().route("/orders/42", get(|| async { "an order" }));
     let apps = [
         app(),
@@ -111,6 +137,7 @@ fn serve(material: &Material) -> io::Result<Vec<SocketAddr>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let server = runtime.handle().clone();
     thread::spawn(move || {
         runtime.block_on(async move {
             let bind = async || {
@@ -128,7 +155,8 @@ fn serve(material: &Material) -> io::Result<Vec<SocketAddr>> {
             std::future::pending::<io::Result<()>>().await
         })
     });
-    Ok(receiver.into_iter().take(SERVERS.len()).collect())
+    let addresses = receiver.into_iter().take(SERVERS.len()).collect();
+    Ok((addresses, server))
 }
 
 /// Serves without a framework.
@@ -164,8 +192,13 @@ impl<R, S: Service<R>> Service<R> for Nothing<S> {
     }
 }
 
-/// Requests per second.
-fn load(address: SocketAddr, token: &str, connections: usize, seconds: usize) -> io::Result<f64> {
+/// What `wrk` says.
+struct Wrk {
+    requests: f64,
+    per_second: f64,
+}
+
+fn load(address: SocketAddr, token: &str, connections: usize, seconds: usize) -> io::Result<Wrk> {
     let output = Command::new("wrk")
         .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s")])
         .args(["-H", &format!("Authorization: Bearer {token}")])
@@ -175,8 +208,16 @@ fn load(address: SocketAddr, token: &str, connections: usize, seconds: usize) ->
     if text.contains("Non-2xx") {
         return Err(io::Error::other(format!("a request was refused:\n{text}")));
     }
-    let rate = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Requests/sec:")?.trim().parse().ok());
-    rate.ok_or_else(|| io::Error::other(format!("wrk says:\n{text}")))
+    let number = |is_it: fn(&str) -> Option<&str>| -> Option<f64> {
+        text.lines()
+            .find_map(|line| is_it(line.trim())?.trim().parse().ok())
+    };
+    let requests = number(|line| Some(line.split_once(" requests in ")?.0));
+    let per_second = number(|line| line.strip_prefix("Requests/sec:"));
+    let wrk = requests.zip(per_second);
+    let wrk = wrk.map(|(requests, per_second)| Wrk {
+        requests,
+        per_second,
+    });
+    wrk.ok_or_else(|| io::Error::other(format!("wrk says:\n{text}")))
 }

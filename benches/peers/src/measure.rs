@@ -96,7 +96,8 @@ fn time(runs: u32, run: &mut Run) -> f64 {
     (on_processor() - start) / f64::from(runs)
 }
 
-fn on_processor() -> f64 {
+/// Nanoseconds so far.
+pub(crate) fn on_processor() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }

@@ -58,9 +58,13 @@ impl<V> Carried<V> {
         C: From<Credential>,
     {
         // Most have one location, where nothing has to be weighed.
+        let decoded = &mut None;
         match self.locations.all() {
-            [only] => self.judge(only.take(head), admit, trial, is_well_formed),
-            _ => self.judge(self.locations.take(head), admit, trial, is_well_formed),
+            [only] => self.judge(only.take(head, decoded), admit, trial, is_well_formed),
+            _ => {
+                let taken = self.locations.take(head, decoded);
+                self.judge(taken, admit, trial, is_well_formed)
+            }
         }
     }
 
@@ -88,7 +92,7 @@ impl<V> Carried<V> {
         let Some(sent) = sent else {
             return Tried::Refused(Rejection::malformed());
         };
-        let bytes = sent.as_bytes();
+        let bytes = sent.bytes;
         if bytes.len() > self.max_bytes {
             return Tried::Refused(Rejection::malformed());
         }

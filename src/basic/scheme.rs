@@ -50,7 +50,8 @@ impl<V: Verify<Credentials>> Scheme for Basic<V> {
     }
 
     fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
-        let Some((found, sent)) = self.locations.take(head) else {
+        let mut decoded = None;
+        let Some((found, sent)) = self.locations.take(head, &mut decoded) else {
             return Tried::Nothing;
         };
         if let Err(rejection) = admit(found.sent_by_browsers()) {
@@ -62,7 +63,7 @@ impl<V: Verify<Credentials>> Scheme for Basic<V> {
         let Some(sent) = sent else {
             return Tried::Refused(Rejection::malformed());
         };
-        match Credentials::parse(sent.as_bytes()) {
+        match Credentials::parse(sent.bytes) {
             Ok(credentials) => self.verifier.verify(credentials).into(),
             Err(rejection) => Tried::Refused(rejection),
         }

@@ -251,11 +251,12 @@ impl Cookies {
     }
 
     fn read(&self, cookie: &Cookie, head: &Parts) -> Result<Option<Zeroizing<String>>, Rejection> {
-        let Some((_, sent)) = cookie.at.take(head) else {
+        let mut decoded = None;
+        let Some((_, sent)) = cookie.at.take(head, &mut decoded) else {
             return Ok(None);
         };
         let sent = sent.ok_or_else(Rejection::malformed)?;
-        let text = std::str::from_utf8(sent.as_bytes()).map_err(|_| Rejection::malformed())?;
+        let text = std::str::from_utf8(sent.bytes).map_err(|_| Rejection::malformed())?;
         Ok(Some(Zeroizing::new(text.to_owned())))
     }
 

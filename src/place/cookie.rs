@@ -15,7 +15,7 @@ pub(super) fn look<'a>(headers: &'a HeaderMap, name: &str) -> Look<'a> {
                 .strip_prefix(name.as_bytes())
                 .and_then(|rest| rest.strip_prefix(b"="));
             if let Some(value) = value {
-                look = look.and(Raw::Field(field, end.saturating_sub(value.len())..end));
+                look = look.and(Raw::Field(field, end.saturating_sub(value.len()), end));
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{Credential, Found, Place, cookie, query, websocket};
 use crate::rejection::is_token;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
-use std::{fmt, ops::Range};
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// One location where a scheme looks for its credentials: what OpenAPI calls `in` and `name`.
@@ -142,12 +142,12 @@ impl Location {
     /// The credential that lies here, if this is the only location.
     #[allow(dead_code, reason = "only some features have schemes")]
     #[inline]
-    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Taken<'a> {
+    pub(crate) fn take<'a>(&self, head: &'a Parts, decoded: &'a mut Decoded) -> Taken<'a> {
         let look = self.look(head);
         let found = look.found(self.place());
         match look {
             Look::Nothing => None,
-            Look::One(raw) => Some((found, raw.sent())),
+            Look::One(raw) => Some((found, raw.sent(decoded))),
             Look::Several => Some((found, None)),
         }
     }
@@ -164,7 +164,7 @@ impl Location {
                 };
                 if !is_repeated(headers, &header::AUTHORIZATION) {
                     return match of_scheme(first) {
-                        Some(start) => Look::One(Raw::Field(first, start..first.len())),
+                        Some(start) => Look::One(Raw::Field(first, start, first.len())),
                         None => Look::Nothing,
                     };
                 }
@@ -178,7 +178,7 @@ impl Location {
             Kind::Header(name) => match headers.get(name) {
                 None => Look::Nothing,
                 Some(_) if is_repeated(headers, name) => Look::Several,
-                Some(value) => Look::One(Raw::Field(value, 0..value.len())),
+                Some(value) => Look::One(Raw::Field(value, 0, value.len())),
             },
             Kind::Query(name) => query::look(head.uri.query(), name),
             Kind::Cookie(name) => cookie::look(headers, name),
@@ -195,6 +195,7 @@ impl fmt::Debug for Location {
 }
 
 /// What lies in one location.
+#[derive(Clone, Copy)]
 pub(super) enum Look<'a> {
     Nothing,
     One(Raw<'a>),
@@ -202,8 +203,10 @@ pub(super) enum Look<'a> {
 }
 
 /// The raw credential.
+#[derive(Clone, Copy)]
 pub(super) enum Raw<'a> {
-    Field(&'a HeaderValue, Range<usize>),
+    /// Part of a field: where it begins and ends.
+    Field(&'a HeaderValue, usize, usize),
     /// Of the query, still percent-encoded.
     Query(&'a str),
 }
@@ -216,7 +219,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn found(&self, place: Place) -> Found {
+    #[inline]
+    fn found(self, place: Place) -> Found {
         match self {
             Self::Nothing => Found::nothing(),
             Self::One(_) => Found::at(place),
@@ -227,42 +231,45 @@ impl<'a> Look<'a> {
 
 impl<'a> Raw<'a> {
     #[inline]
-    fn sent(self) -> Option<Sent<'a>> {
+    fn sent(self, decoded: &'a mut Decoded) -> Option<Sent<'a>> {
         match self {
-            Self::Field(value, range) => Some(Sent::Field(value, range)),
-            Self::Query(text) => {
-                let decoded = query::decode(text.as_bytes())?;
-                Some(Sent::Decoded(Zeroizing::new(decoded.into_owned())))
-            }
+            Self::Field(field, start, end) => Some(Sent {
+                bytes: field.as_bytes().get(start..end).unwrap_or_default(),
+                lies_in: Some((field, start)),
+            }),
+            Self::Query(text) => Some(Sent {
+                bytes: decoded.insert(Zeroizing::new(query::decode(text.as_bytes())?.into_owned())),
+                lies_in: None,
+            }),
         }
     }
 }
+
+/// Room for a credential that cannot be read where it lies.
+pub(crate) type Decoded = Option<Zeroizing<Vec<u8>>>;
 
 /// What was found, with the one credential that counts: none, if there are several, or if it is
 /// broken on the level of its place; then it is malformed.
 pub(crate) type Taken<'a> = Option<(Found, Option<Sent<'a>>)>;
 
 /// The one credential that counts, still where it lies if it can be read there.
+// Plain references: what has to be dropped would be moved through memory.
 #[allow(dead_code, reason = "only some features have schemes")]
-pub(crate) enum Sent<'a> {
-    Field(&'a HeaderValue, Range<usize>),
-    Decoded(Zeroizing<Vec<u8>>),
+#[derive(Clone, Copy)]
+pub(crate) struct Sent<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// In which field, and where that part begins.
+    lies_in: Option<(&'a HeaderValue, usize)>,
 }
 
 #[allow(dead_code, reason = "only some features have schemes")]
 impl Sent<'_> {
-    #[inline]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Field(value, range) => value.as_bytes().get(range.clone()).unwrap_or_default(),
-            Self::Decoded(bytes) => bytes,
-        }
-    }
-
     pub(crate) fn into_credential(self) -> Credential {
-        match self {
-            Self::Field(value, range) => Credential::of_field(value, range),
-            Self::Decoded(mut bytes) => Credential::new(std::mem::take(&mut *bytes)),
+        match self.lies_in {
+            Some((field, start)) => {
+                Credential::of_field(field, start..start.saturating_add(self.bytes.len()))
+            }
+            None => Credential::new(self.bytes),
         }
     }
 }
@@ -337,7 +344,7 @@ impl Locations {
     }
 
     /// The one credential that counts.
-    pub(crate) fn take<'a>(&self, head: &'a Parts) -> Taken<'a> {
+    pub(crate) fn take<'a>(&self, head: &'a Parts, decoded: &'a mut Decoded) -> Taken<'a> {
         let mut found = Found::nothing();
         let mut taken = Look::Nothing;
         for location in &self.0 {
@@ -350,7 +357,7 @@ impl Locations {
         }
         match taken {
             _ if found.is_nothing() => None,
-            Look::One(raw) if !found.is_ambiguous() => Some((found, raw.sent())),
+            Look::One(raw) if !found.is_ambiguous() => Some((found, raw.sent(decoded))),
             _ => Some((found, None)),
         }
     }

@@ -12,7 +12,7 @@ pub(super) fn look<'a>(headers: &'a HeaderMap, prefix: &str) -> Look<'a> {
             if let Some(value) = value {
                 let start = end.saturating_sub(value.len());
                 let end = start.saturating_add(value.trim_ascii_end().len());
-                look = look.and(Raw::Field(field, start..end));
+                look = look.and(Raw::Field(field, start, end));
             }
         }
     }

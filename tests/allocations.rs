@@ -27,7 +27,7 @@ use tower_auth::{
 const EXTENSIONS: u64 = 3;
 
 /// What verifying a token may allocate besides.
-const TOKEN: u64 = 3;
+const TOKEN: u64 = 2;
 
 /// What a refusal may allocate: the map of the response's extensions with its table and value,
 /// and the text of one challenge.

@@ -9,6 +9,14 @@ pub(crate) enum Round {
     Up,
 }
 
+/// Reads a date as [`read`] does, rounded down and up. Of nearly every one that is the same.
+pub(crate) fn read_both(value: Value<'_>) -> Option<(u64, u64)> {
+    match value.as_number().and_then(whole) {
+        Some(seconds) => (seconds <= LAST_SECOND).then_some((seconds, seconds)),
+        None => Some((read(value, Round::Down)?, read(value, Round::Up)?)),
+    }
+}
+
 /// Reads a date as whole seconds since 1970.
 ///
 /// Any JSON number will do, also `1.8e9`. What lies before 1970 is a mistake of the issuer's, and
@@ -82,7 +90,7 @@ mod tests {
     #[test]
     fn a_date_is_a_number_of_any_spelling_from_1970_to_the_year_9999() {
         let read = |text: &str, round| {
-            let object = Object::parse(format!("{{\"d\":{text}}}").into(), Vec::new()).unwrap();
+            let object = Object::parse(format!("{{\"d\":{text}}}").into()).unwrap();
             read(object.at(&"d".into()).unwrap(), round)
         };
         let down = |text| read(text, Round::Down);

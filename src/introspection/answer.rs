@@ -50,24 +50,24 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn read(answer: &'a Object) -> Self {
         let mut members = Self::default();
-        for (name, value) in answer.members().iter() {
+        for (name, value) in answer.value().members().into_iter().flatten() {
             let member = match &*name {
-                b"active" => &mut members.active,
-                b"iss" => &mut members.iss,
-                b"sub" => &mut members.sub,
-                b"aud" => &mut members.aud,
-                b"exp" => &mut members.exp,
-                b"nbf" => &mut members.nbf,
-                b"iat" => &mut members.iat,
-                b"jti" => &mut members.jti,
-                b"sid" => &mut members.sid,
-                b"auth_time" => &mut members.auth_time,
-                b"scope" => &mut members.scope,
-                b"username" => &mut members.username,
-                b"client_id" => &mut members.client_id,
-                b"token_type" => &mut members.token_type,
-                b"token_use" => &mut members.token_use,
-                b"cnf" => &mut members.cnf,
+                "active" => &mut members.active,
+                "iss" => &mut members.iss,
+                "sub" => &mut members.sub,
+                "aud" => &mut members.aud,
+                "exp" => &mut members.exp,
+                "nbf" => &mut members.nbf,
+                "iat" => &mut members.iat,
+                "jti" => &mut members.jti,
+                "sid" => &mut members.sid,
+                "auth_time" => &mut members.auth_time,
+                "scope" => &mut members.scope,
+                "username" => &mut members.username,
+                "client_id" => &mut members.client_id,
+                "token_type" => &mut members.token_type,
+                "token_use" => &mut members.token_use,
+                "cnf" => &mut members.cnf,
                 _ => continue,
             };
             // Servers write `null` for what they do not know. A check that needs it fails all
@@ -81,7 +81,7 @@ impl<'a> Members<'a> {
 impl Rules {
     /// Who the token is of, if the answer lets it pass at this time.
     pub(super) fn identity(&self, body: Vec<u8>, now: u64) -> Result<Identity, IntrospectionError> {
-        let answer = Object::parse(body, Vec::new()).map_err(|_| IntrospectionError::Malformed)?;
+        let answer = Object::parse(body).map_err(|_| IntrospectionError::Malformed)?;
         let members = Members::read(&answer);
         match members.active {
             Some(active) if active.is_true() => {}

@@ -174,7 +174,7 @@ impl Config {
 fn expiry(token: &str) -> Option<u64> {
     let payload = token.split('.').nth(1)?;
     let payload = URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?;
-    let claims = Object::parse(payload, Vec::new()).ok()?;
+    let claims = Object::parse(payload).ok()?;
     claims.at(&"exp".into())?.to()
 }
 

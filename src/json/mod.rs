@@ -6,14 +6,14 @@
 //!    and RFC 7519 section 4 leave "refuse" or "the last counts"; two readers that differ on it
 //!    read two different tokens, so it is refused.
 //! 3. Nothing nests deeper than [`MAX_DEPTH`].
-//! 4. What is kept is where the members of the outermost object lie. Numbers stay text, so that
-//!    one that nobody reads may be of any size.
+//! 4. It says where the members of the outermost object lie; what is kept is the text, in which
+//!    they are found again. Numbers stay text, so that one that nobody reads may be of any size.
 #![cfg_attr(
     not(feature = "jwt"),
     allow(dead_code, reason = "only token verifiers read JSON")
 )]
 
-mod duplicates;
+mod names;
 mod scan;
 mod span;
 mod text;
@@ -23,13 +23,18 @@ mod value;
 mod tests;
 
 pub(crate) use scan::MAX_DEPTH;
-pub(crate) use span::{Member, Span};
+use span::Member;
+pub(crate) use span::Span;
 pub(crate) use value::{Strings, Value};
 
 use crate::ClaimPath;
+use smallvec::SmallVec;
 use span::Text;
 use std::{borrow::Cow, fmt, str};
 use zeroize::Zeroize;
+
+/// Where the members of an object lie, for who reads them next: of most, without an allocation.
+pub(crate) type Found = SmallVec<[Member; 16]>;
 
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,22 +67,31 @@ pub(crate) struct Object {
     /// Where the object ends, in bytes.
     end: usize,
     plain: bool,
-    members: Vec<Member>,
 }
 
 impl Object {
-    /// Reads an object, using memory that may have served before.
-    pub(crate) fn parse(text: Vec<u8>, mut members: Vec<Member>) -> Result<Self, JsonError> {
+    /// Reads an object.
+    pub(crate) fn parse(text: Vec<u8>) -> Result<Self, JsonError> {
+        Self::find(text, &mut Found::new())
+    }
+
+    /// Reads an object, and says where its members lie.
+    pub(crate) fn find(text: Vec<u8>, found: &mut Found) -> Result<Self, JsonError> {
         let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
         let whole = Text::new(&text);
-        scan::object(whole, &mut members)?;
+        scan::object(whole, found)?;
         let plain = whole.plain;
         Ok(Self {
             end: text.len(),
             text,
             plain,
-            members,
         })
+    }
+
+    /// Says where the members lie once more.
+    #[allow(dead_code, reason = "only a login asks")]
+    pub(crate) fn find_again(&self, found: &mut Found) -> Result<(), JsonError> {
+        scan::object(self.whole(), found)
     }
 
     /// Keeps a secret in the same piece of memory, behind the object. It is wiped with it.
@@ -94,26 +108,34 @@ impl Object {
 
     /// The memory it takes, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        let members = size_of::<Member>().saturating_mul(self.members.capacity());
-        self.text.capacity().saturating_add(members)
+        self.text.capacity()
     }
 
-    /// The members in the order of the text.
-    pub(crate) fn members(&self) -> Members<'_> {
-        Members {
-            text: Text {
-                text: self.as_str(),
-                plain: self.plain,
-            },
-            spans: &self.members,
+    fn whole(&self) -> Text<'_> {
+        Text {
+            text: self.as_str(),
+            plain: self.plain,
         }
+    }
+
+    /// The object as a value, which finds its members by reading on from its beginning.
+    pub(crate) fn value(&self) -> Value<'_> {
+        Value::of_object(self.whole())
     }
 
     /// What lies at the path.
     pub(crate) fn at(&self, path: &ClaimPath) -> Option<Value<'_>> {
         let mut names = path.names();
-        let first = self.members().named(names.next()?)?;
+        let first = self.value().named(names.next()?)?;
         names.try_fold(first, Value::named)
+    }
+
+    /// The members that were found when it was read.
+    pub(crate) fn members<'a>(&'a self, found: &'a Found) -> Members<'a> {
+        Members {
+            text: self.whole(),
+            found,
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -140,40 +162,47 @@ impl fmt::Debug for Object {
     }
 }
 
-/// The members of an object whose text lies elsewhere.
+/// The members of an object, where they were found in its text.
 #[derive(Clone, Copy)]
 pub(crate) struct Members<'a> {
     text: Text<'a>,
-    spans: &'a [Member],
+    found: &'a [Member],
 }
 
 impl<'a> Members<'a> {
-    /// Reads an object; `spans` is memory that may have served before.
-    pub(crate) fn read(text: &'a [u8], spans: &'a mut Vec<Member>) -> Result<Self, JsonError> {
+    /// Reads an object.
+    pub(crate) fn read(text: &'a [u8], found: &'a mut Found) -> Result<Self, JsonError> {
         let text = Text::new(str::from_utf8(text).map_err(|_| JsonError::Syntax)?);
-        scan::object(text, spans)?;
-        Ok(Self { text, spans })
+        scan::object(text, found)?;
+        Ok(Self { text, found })
     }
 
     /// Names, as bytes, and values in the order of the text.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Value<'a>)> + use<'a> {
         let text = self.text;
-        self.spans.iter().map(move |span| {
+        self.found.iter().map(move |member| {
             let name = match text.plain {
-                true => Cow::Borrowed(span.name.bytes_of(text.text)),
-                false => match text::unescape(span.name(text)) {
+                true => Cow::Borrowed(member.name.bytes_of(text.text)),
+                false => match text::unescape(member.name(text)) {
                     Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
                     Cow::Owned(name) => Cow::Owned(name.into_bytes()),
                 },
             };
-            (name, span.value(text))
+            (name, member.value(text))
         })
     }
 
     /// The value of the member with this name.
     pub(crate) fn named(&self, name: &str) -> Option<Value<'a>> {
-        let mut spans = self.spans.iter();
-        let span = spans.find(|span| span.is_named(self.text, name))?;
-        Some(span.value(self.text))
+        let mut found = self.found.iter();
+        let member = found.find(|member| member.is_named(self.text, name))?;
+        Some(member.value(self.text))
+    }
+
+    /// What lies at the path.
+    pub(crate) fn at(&self, path: &ClaimPath) -> Option<Value<'a>> {
+        let mut names = path.names();
+        let first = self.named(names.next()?)?;
+        names.try_fold(first, Value::named)
     }
 }

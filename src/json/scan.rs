@@ -1,23 +1,24 @@
 //! The grammar of RFC 8259.
 
 use super::{
-    JsonError, Value, duplicates,
-    span::{Member, Span, Text},
+    Found, JsonError, Value,
+    names::Names,
+    span::{Kind, Member, Span, Text},
 };
 
 /// How many arrays and objects may lie within one another (RFC 8259 section 9 lets a parser
 /// set a limit). It bounds the recursion below.
 pub(crate) const MAX_DEPTH: u8 = 32;
 
-/// Scans a text that is one object; `members` are then those of that object.
-pub(super) fn object(text: Text<'_>, members: &mut Vec<Member>) -> Result<(), JsonError> {
-    members.clear();
+/// Scans a text that is one object, and leaves behind where its members lie.
+pub(super) fn object(text: Text<'_>, found: &mut Found) -> Result<(), JsonError> {
+    found.clear();
     if u32::try_from(text.text.len()).is_err() {
         return Err(JsonError::Syntax);
     }
     let mut scanner = Scanner::new(text);
     scanner.blanks();
-    scanner.object(MAX_DEPTH, members)?;
+    scanner.object(MAX_DEPTH, found)?;
     scanner.blanks();
     match scanner.peek() {
         None => Ok(()),
@@ -50,6 +51,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over this byte, if it is the next one.
+    #[inline]
     pub(super) fn eat(&mut self, byte: u8) -> bool {
         match self.rest.split_first() {
             Some((&next, rest)) if next == byte => {
@@ -60,8 +62,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
-        self.eat(byte).then_some(()).ok_or(JsonError::Syntax)
+    /// The same behind blanks, of which there mostly are none.
+    #[inline]
+    fn eat_behind_blanks(&mut self, byte: u8) -> bool {
+        self.eat(byte) || self.over_blanks_and(byte)
+    }
+
+    #[inline(never)]
+    fn over_blanks_and(&mut self, byte: u8) -> bool {
+        self.over_blanks();
+        self.eat(byte)
     }
 
     /// Steps over blanks, of which there mostly are none.
@@ -92,102 +102,106 @@ impl<'a> Scanner<'a> {
     /// Scans a value and gives its text.
     pub(super) fn spanned(&mut self) -> Result<Value<'a>, JsonError> {
         let start = self.at();
-        match self.peek() {
-            Some(b'"') => self.string()?,
-            _ => self.other_value(MAX_DEPTH, &mut Vec::new())?,
-        }
-        Ok(Value::scanned(Text {
+        let kind = match self.eat(b'"') {
+            true => self.string()?,
+            false => self.other_value(MAX_DEPTH, &mut Found::new())?,
+        };
+        let text = Text {
             text: self.text.text.get(start..self.at()).unwrap_or_default(),
             ..self.text
-        }))
+        };
+        Ok(Value::scanned(text, kind))
     }
 
     #[inline]
-    fn value(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
-        match self.peek() {
+    fn value(&mut self, depth: u8, found: &mut Found) -> Result<Kind, JsonError> {
+        match self.eat(b'"') {
             // Most are.
-            Some(b'"') => self.string(),
-            _ => self.other_value(depth, members),
+            true => self.string(),
+            false => self.other_value(depth, found),
         }
     }
 
-    fn other_value(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
+    fn other_value(&mut self, depth: u8, found: &mut Found) -> Result<Kind, JsonError> {
         match self.peek() {
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true"),
-            Some(b'f') => self.word("false"),
-            Some(b'n') => self.word("null"),
-            Some(b'[') => self.array(depth, members),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            Some(b'[') => return self.array(depth, found),
             Some(b'{') => {
-                let outer = members.len();
-                self.object(depth, members)?;
-                members.truncate(outer);
-                Ok(())
+                let outer = found.len();
+                self.object(depth, found)?;
+                found.truncate(outer);
             }
-            _ => Err(JsonError::Syntax),
+            _ => return Err(JsonError::Syntax),
         }
+        Ok(Kind::Other)
     }
 
-    fn array(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
+    fn array(&mut self, depth: u8, found: &mut Found) -> Result<Kind, JsonError> {
         let deeper = depth.checked_sub(1).ok_or(JsonError::Depth)?;
-        self.expect(b'[')?;
+        expect(self.eat(b'['))?;
         self.blanks();
         if self.eat(b']') {
-            return Ok(());
+            return Ok(Kind::Strings);
         }
+        let mut kind = Kind::Strings;
         loop {
             self.blanks();
-            self.value(deeper, members)?;
-            self.blanks();
-            if !self.eat(b',') {
-                return self.expect(b']');
+            if self.value(deeper, found)? != Kind::String {
+                kind = Kind::Other;
+            }
+            if !self.eat_behind_blanks(b',') {
+                expect(self.eat(b']'))?;
+                return Ok(kind);
             }
         }
     }
 
     /// Scans an object and leaves its members behind those that are there.
-    fn object(&mut self, depth: u8, members: &mut Vec<Member>) -> Result<(), JsonError> {
+    fn object(&mut self, depth: u8, found: &mut Found) -> Result<(), JsonError> {
         let deeper = depth.checked_sub(1).ok_or(JsonError::Depth)?;
-        self.expect(b'{')?;
+        expect(self.eat(b'{'))?;
         self.blanks();
         if self.eat(b'}') {
             return Ok(());
         }
-        let first = members.len();
+        let first = found.len();
+        let mut names = Names::default();
         loop {
-            self.blanks();
-            let name = self.name()?;
-            self.blanks();
-            self.expect(b':')?;
+            let name = self.name(&mut names)?;
+            expect(self.eat_behind_blanks(b':'))?;
             self.blanks();
             let start = self.here();
-            self.value(deeper, members)?;
-            let value = Span {
-                start,
-                end: self.here(),
-            };
-            members.push(Member { name, value });
-            self.blanks();
-            if !self.eat(b',') {
+            let kind = self.value(deeper, found)?;
+            let end = self.here();
+            found.push(Member {
+                name,
+                value: Span { start, end },
+                kind,
+            });
+            if !self.eat_behind_blanks(b',') {
                 break;
             }
         }
-        self.expect(b'}')?;
-        duplicates::refuse(self.text, members.get(first..).unwrap_or_default())
+        expect(self.eat(b'}'))?;
+        names.refuse_twice(self.text, found.get(first..).unwrap_or_default())
     }
 
-    fn name(&mut self) -> Result<Span, JsonError> {
-        let quote = self.here();
+    #[inline]
+    fn name(&mut self, names: &mut Names) -> Result<Span, JsonError> {
+        expect(self.eat_behind_blanks(b'"'))?;
+        let (start, begin) = (self.here(), self.rest);
         self.string()?;
-        Ok(Span {
-            start: quote.wrapping_add(1),
-            end: self.here().wrapping_sub(1),
-        })
+        let end = self.here().wrapping_sub(1);
+        names.note(begin, end.wrapping_sub(start));
+        Ok(Span { start, end })
     }
 
+    /// What is behind the first quote of a string.
     #[inline(always)]
-    fn string(&mut self) -> Result<(), JsonError> {
-        self.expect(b'"')?;
+    fn string(&mut self) -> Result<Kind, JsonError> {
         match self.text.plain {
             true => self.over_quote(),
             false => self.over_escapes_and_quote(),
@@ -196,32 +210,36 @@ impl<'a> Scanner<'a> {
 
     /// Steps over the next quote, eight bytes at a time.
     #[inline]
-    fn over_quote(&mut self) -> Result<(), JsonError> {
+    fn over_quote(&mut self) -> Result<Kind, JsonError> {
         let mut rest = self.rest;
         while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
             let quotes = zeros(u64::from_le_bytes(*eight) ^ QUOTES) & HIGH;
             if quotes != 0 {
                 let plain = quotes.trailing_zeros() as usize / 8;
                 self.rest = rest.get(plain + 1..).unwrap_or_default();
-                return Ok(());
+                return Ok(Kind::String);
             }
             rest = behind;
         }
         let plain = rest.iter().position(|&byte| byte == b'"');
         let plain = plain.ok_or(JsonError::Syntax)?;
         self.rest = rest.get(plain + 1..).unwrap_or_default();
-        Ok(())
+        Ok(Kind::String)
     }
 
-    fn over_escapes_and_quote(&mut self) -> Result<(), JsonError> {
+    fn over_escapes_and_quote(&mut self) -> Result<Kind, JsonError> {
+        let mut kind = Kind::String;
         loop {
             self.plain();
             match self.peek() {
                 Some(b'"') => {
                     self.skip(1);
-                    return Ok(());
+                    return Ok(kind);
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    kind = Kind::Other;
+                    self.escape()?;
+                }
                 // The end, or a control character.
                 _ => return Err(JsonError::Syntax),
             }
@@ -245,7 +263,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn escape(&mut self) -> Result<(), JsonError> {
-        self.expect(b'\\')?;
+        expect(self.eat(b'\\'))?;
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
                 self.skip(1);
@@ -253,7 +271,7 @@ impl<'a> Scanner<'a> {
             }
             Some(b'u') => match self.code_unit()? {
                 0xD800..=0xDBFF => {
-                    self.expect(b'\\')?;
+                    expect(self.eat(b'\\'))?;
                     match self.code_unit()? {
                         0xDC00..=0xDFFF => Ok(()),
                         _ => Err(JsonError::Syntax),
@@ -268,7 +286,7 @@ impl<'a> Scanner<'a> {
 
     /// The `uXXXX` of an escape.
     fn code_unit(&mut self) -> Result<u32, JsonError> {
-        self.expect(b'u')?;
+        expect(self.eat(b'u'))?;
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
@@ -293,12 +311,21 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// At least one.
+    /// At least one; eight bytes at a time.
     fn digits(&mut self) -> Result<(), JsonError> {
-        let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit());
-        let digits = digits.count();
-        self.skip(digits);
-        (digits > 0).then_some(()).ok_or(JsonError::Syntax)
+        let before = self.rest.len();
+        while let Some((eight, behind)) = self.rest.split_first_chunk::<8>() {
+            let others = no_digits(u64::from_le_bytes(*eight));
+            if others != 0 {
+                self.skip(others.trailing_zeros() as usize / 8);
+                return expect(self.rest.len() < before);
+            }
+            self.rest = behind;
+        }
+        while let Some((b'0'..=b'9', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+        expect(self.rest.len() < before)
     }
 
     fn word(&mut self, word: &str) -> Result<(), JsonError> {
@@ -308,11 +335,17 @@ impl<'a> Scanner<'a> {
     }
 }
 
+fn expect(is_so: bool) -> Result<(), JsonError> {
+    is_so.then_some(()).ok_or(JsonError::Syntax)
+}
+
 const LOW: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
 const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
 const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+const ABOVE_NINE: u64 = u64::from_le_bytes([0x7f - 9; 8]);
 
 /// Sets the high bit of each byte that is a quote, a backslash or a control character.
 ///
@@ -325,4 +358,12 @@ fn special_bytes(word: u64) -> u64 {
 /// Sets the high bit of each byte that is zero, with the same borrow.
 fn zeros(word: u64) -> u64 {
     word.wrapping_sub(LOW) & !word
+}
+
+/// Sets the high bit of each byte that is no digit.
+///
+/// A carry may set bits above the lowest one that is right, so only that one counts.
+fn no_digits(word: u64) -> u64 {
+    let digits = word ^ ZEROS;
+    (digits.wrapping_add(ABOVE_NINE) | digits) & HIGH
 }

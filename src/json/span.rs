@@ -8,6 +8,18 @@ pub(crate) struct Member {
     /// Without the quotes.
     pub(super) name: Span,
     pub(super) value: Span,
+    pub(super) kind: Kind,
+}
+
+/// What a value is, as far as its scanner has seen it anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string that reads as it stands.
+    String,
+    /// An array of nothing but such strings.
+    Strings,
+    /// Whatever else it is.
+    Other,
 }
 
 /// Where a part of a text lies.
@@ -38,6 +50,10 @@ impl Span {
 }
 
 impl Span {
+    fn length(&self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
     /// The same as bytes, which need not be checked for where characters begin.
     pub(super) fn bytes_of<'a>(&self, text: &'a str) -> &'a [u8] {
         text.as_bytes()
@@ -54,43 +70,20 @@ impl Member {
 
     pub(super) fn is_named(&self, text: Text<'_>, name: &str) -> bool {
         match text.plain {
-            true => self.name.bytes_of(text.text) == name.as_bytes(),
+            // Most differ in their length already.
+            true => {
+                self.name.length() == name.len() && self.name.bytes_of(text.text) == name.as_bytes()
+            }
             false => text::is(self.name(text), name),
         }
     }
 
     pub(super) fn value<'a>(&self, text: Text<'a>) -> Value<'a> {
-        Value::scanned(Text {
+        let value = Text {
             text: self.value.of(text.text),
             ..text
-        })
-    }
-
-    /// The beginning of the name, in one word: names that differ in it differ.
-    pub(super) fn fingerprint(&self, text: Text<'_>) -> u32 {
-        let start = self.name.start as usize;
-        let length = self.name.end.saturating_sub(self.name.start);
-        // Behind a name there is at least `":0}`; what little is missing is padded.
-        let bytes = text.text.as_bytes();
-        let eight = match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
-            Some(eight) => *eight,
-            None => {
-                let mut padded = [0; 8];
-                let rest = bytes.get(start..).unwrap_or_default();
-                for (to, from) in padded.iter_mut().zip(rest) {
-                    *to = *from;
-                }
-                padded
-            }
         };
-        let word = u64::from_le_bytes(eight);
-        let word = match length {
-            0 => 0,
-            // Without what is behind the name.
-            1..8 => word & (u64::MAX >> (64 - 8 * length)),
-            _ => word.rotate_left(length % 64),
-        };
-        (word ^ (word >> 31)) as u32
+        Value::scanned(value, self.kind)
     }
 }
 

@@ -1,42 +1,56 @@
 //! One value, as it stands in a text that has been scanned.
 
 use super::{
-    JsonError,
+    Found, JsonError,
     scan::{self, Scanner},
-    span::Text,
+    span::{Kind, Text},
     text,
 };
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
-/// The text of one value.
+/// The text of one value, and what its scanner has seen of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Value<'a>(Text<'a>);
+pub(crate) struct Value<'a>(Text<'a>, Kind);
 
 impl<'a> Value<'a> {
     /// A text that is one object.
     pub(crate) fn object(text: &'a str) -> Result<Self, JsonError> {
         let text = Text::new(text);
-        scan::object(text, &mut Vec::new())?;
-        Ok(Self(Text {
-            text: text.text.trim_matches([' ', '\t', '\n', '\r']),
+        scan::object(text, &mut Found::new())?;
+        Ok(Self::of_object(text))
+    }
+
+    /// Of a text that the scanner has seen to be one object.
+    pub(super) fn of_object(text: Text<'a>) -> Self {
+        let trimmed = text.text.trim_matches([' ', '\t', '\n', '\r']);
+        let text = Text {
+            text: trimmed,
             ..text
-        }))
+        };
+        Self(text, Kind::Other)
     }
 
     /// Of a value that the scanner has seen.
-    pub(super) fn scanned(text: Text<'a>) -> Self {
-        Self(text)
+    pub(super) fn scanned(text: Text<'a>, kind: Kind) -> Self {
+        Self(text, kind)
     }
 
     /// Of a value that the scanner has seen, kept as text.
     pub(crate) fn kept(text: &'a str) -> Self {
-        Self(Text { text, plain: false })
+        Self(Text { text, plain: false }, Kind::Other)
     }
 
     /// As it stands in the text.
     pub(crate) fn text(self) -> &'a str {
         self.0.text
+    }
+
+    /// Whether it is an array of strings that read as they stand.
+    ///
+    /// `false` also where nobody has looked: of what is [kept](Self::kept).
+    pub(crate) fn is_plain_strings(self) -> bool {
+        self.1 == Kind::Strings
     }
 
     /// What an array of strings holds; an escaped one ends it.
@@ -53,18 +67,18 @@ impl<'a> Value<'a> {
     #[inline(always)]
     pub(crate) fn as_str(self) -> Option<Cow<'a, str>> {
         let raw = self.raw_str()?;
-        Some(match self.0.plain {
-            true => Cow::Borrowed(raw),
-            false => text::unescape(raw),
+        Some(match self.1 {
+            Kind::String => Cow::Borrowed(raw),
+            _ => text::unescape(raw),
         })
     }
 
     /// Whether this is this string.
     #[inline]
     pub(crate) fn is_str(self, other: &str) -> bool {
-        let is = |raw| match self.0.plain {
-            true => raw == other,
-            false => text::is(raw, other),
+        let is = |raw| match self.1 {
+            Kind::String => raw == other,
+            _ => text::is(raw, other),
         };
         self.raw_str().is_some_and(is)
     }

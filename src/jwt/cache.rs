@@ -278,7 +278,7 @@ mod tests {
 
     fn identity(token: &str) -> Identity {
         let text = format!("{{\"sub\":\"{token}\"}}");
-        let mut claims = Object::parse(text.into_bytes(), Vec::new()).unwrap();
+        let mut claims = Object::parse(text.into_bytes()).unwrap();
         claims.keep_behind(token);
         Identity::new(token).with_claims(claims, Names::default(), Names::default())
     }

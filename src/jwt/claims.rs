@@ -9,7 +9,7 @@ use crate::{
         text,
     },
     identity::{Facts, Names, Prepared, Text},
-    json::{Object, Value},
+    json::{Found, Members, Object, Value},
 };
 use std::{any::Any, sync::Arc};
 
@@ -55,8 +55,8 @@ struct Registered<'a> {
 
 impl<'a> Registered<'a> {
     /// Into its place: it is large.
-    fn read(&mut self, payload: &'a Object) -> Result<(), TokenError> {
-        for (name, value) in payload.members().iter() {
+    fn read(&mut self, members: Members<'a>) -> Result<(), TokenError> {
+        for (name, value) in members.iter() {
             let claim = match &*name {
                 b"iss" => &mut self.iss,
                 b"sub" => &mut self.sub,
@@ -86,18 +86,21 @@ impl<'a> Registered<'a> {
 impl Rules {
     /// Who the token is of, if its claims let it pass at this time.
     ///
-    /// And when it does; `token` is kept behind its claims, if there is one.
+    /// And when it does; `found` are the members of the payload, and `token` is kept behind its
+    /// claims, if there is one.
     pub(super) fn identity(
         &self,
         mut payload: Object,
+        found: &Found,
         now: u64,
         token: Option<&str>,
     ) -> Result<(Prepared, Window), TokenError> {
         let mut claims = Registered::default();
-        claims.read(&payload)?;
+        let members = payload.members(found);
+        claims.read(members)?;
         self.check_issuer(claims.iss)?;
         self.check_audience(claims.aud)?;
-        let (expiry, window) = self.check_times(&claims, now)?;
+        let (expiry, issued_at, window) = self.check_times(&claims, now)?;
         if self.access_token_profile {
             check_profile(&claims)?;
         }
@@ -107,7 +110,7 @@ impl Rules {
 
         let subject = match &self.subject {
             None => claims.sub,
-            Some(path) => payload.at(path),
+            Some(path) => members.at(path),
         };
         let subject = subject.map(claims::subject).transpose()?.flatten();
         let subject = subject.ok_or(TokenError::MissingClaim)?;
@@ -116,9 +119,9 @@ impl Rules {
         let id = |value| Ok::<_, TokenError>(Text::of(&payload, text(value)?));
         let scopes = match &self.scopes {
             None => claims.scope,
-            Some(path) => payload.at(path),
+            Some(path) => members.at(path),
         };
-        let roles = self.roles.as_ref().and_then(|path| payload.at(path));
+        let roles = self.roles.as_ref().and_then(|path| members.at(path));
         let typed = match self.typed {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
@@ -131,7 +134,6 @@ impl Rules {
             claims::scopes(&payload, scopes)
         })?;
         let authenticated_at = claims.auth_time.map(date).transpose()?;
-        let issued_at = claims.iat.map(date).transpose()?;
         let token_id = claims.jti.map(id).transpose()?; // RFC 7519 section 4.1.7
         let session_id = claims.sid.map(id).transpose()?;
         if let Some(token) = token {
@@ -184,12 +186,12 @@ impl Rules {
         }
     }
 
-    /// RFC 7519 sections 4.1.4 to 4.1.6; gives the expiry, and when all of it is so.
+    /// RFC 7519 sections 4.1.4 to 4.1.6; gives the expiry, `iat`, and when all of it is so.
     fn check_times(
         &self,
         claims: &Registered<'_>,
         now: u64,
-    ) -> Result<(Option<u64>, Window), TokenError> {
+    ) -> Result<(Option<u64>, Option<u64>, Window), TokenError> {
         let date = |claim: Option<Value<'_>>, round| match claim {
             None => Ok(None),
             Some(value) => date::read(value, round)
@@ -209,15 +211,19 @@ impl Rules {
         if now >= window.until && expiry.is_some() {
             return Err(TokenError::Expired);
         }
+        let not_before = date(claims.nbf, Round::Up)?;
+        let issued_at = claims.iat.map(date::read_both);
+        let issued_at = issued_at.map(|iat| iat.ok_or(TokenError::ClaimType));
+        let issued_at = issued_at.transpose()?;
         // The RFC asks no check of `iat`; a token from the future has a wrong date nevertheless.
-        for claim in [claims.nbf, claims.iat] {
-            let start = date(claim, Round::Up)?.unwrap_or_default();
+        for start in [not_before, issued_at.map(|(_, up)| up)] {
+            let start = start.unwrap_or_default();
             window.from = window.from.max(start.saturating_sub(self.leeway));
         }
         if now < window.from {
             return Err(TokenError::NotYetValid);
         }
-        Ok((expiry, window))
+        Ok((expiry, issued_at.map(|(down, _)| down), window))
     }
 }
 

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     claims::date::{self, Round},
-    json::{Members, Object},
+    json::{Found, Members, Object},
 };
 
 /// Reads the `iss` of a token that nobody has verified.
 pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {
     let payload = payload(&Compact::split(token, max_bytes)?)?;
-    let issuer = payload.members().named("iss");
+    let issuer = payload.value().named("iss");
     let issuer = issuer.ok_or(TokenError::MissingClaim)?;
     let issuer = issuer.as_str().ok_or(TokenError::ClaimType)?;
     Ok(issuer.into_owned())
@@ -37,21 +37,21 @@ impl Plausible<'_> {
         max_bytes: usize,
     ) -> Result<Option<String>, TokenError> {
         let token = Compact::split(token, max_bytes)?;
-        let (text, mut members) = (token.header()?, Vec::new());
-        let header = Members::read(&text, &mut members).map_err(|_| TokenError::Header)?;
+        let (text, mut found) = (token.header()?, Found::new());
+        let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
         let header = Header::read(header, self.types)?;
         if header.algorithm.is_symmetric() {
             return Err(TokenError::UnknownKey);
         }
         let payload = payload(&token)?;
-        let issuer = payload.members().named("iss");
+        let issuer = payload.value().named("iss");
         if let Some(expected) = self.issuer {
             let issuer = issuer.ok_or(TokenError::MissingClaim)?;
             if !issuer.is_str(expected) {
                 return Err(TokenError::Issuer);
             }
         }
-        if let Some(expiry) = payload.members().named("exp") {
+        if let Some(expiry) = payload.value().named("exp") {
             let expiry = date::read(expiry, Round::Down).ok_or(TokenError::ClaimType)?;
             if self.not_expired_at >= expiry {
                 return Err(TokenError::Expired);
@@ -62,5 +62,5 @@ impl Plausible<'_> {
 }
 
 fn payload(token: &Compact<'_>) -> Result<Object, TokenError> {
-    Object::parse(token.payload(0)?, Vec::new()).map_err(|_| TokenError::Payload)
+    Object::parse(token.payload(0)?).map_err(|_| TokenError::Payload)
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Identity, Rejection, clock,
-    json::{Members, Object, Value},
+    json::{Found, Members, Object, Value},
 };
 
 /// What kind of token is expected (RFC 8725 section 3.11).
@@ -58,7 +58,11 @@ impl Jwt {
     /// subject.
     pub(crate) fn judge_claims(&self, payload: Object) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
-        let (identity, _) = self.0.rules.identity(payload, now, None)?;
+        let mut found = Found::new();
+        payload
+            .find_again(&mut found)
+            .map_err(|_| TokenError::Payload)?;
+        let (identity, _) = self.0.rules.identity(payload, &found, now, None)?;
         Ok(identity.into_identity())
     }
 }
@@ -86,8 +90,8 @@ impl Verifier {
     fn payload(&self, token: &[u8], kind: Kind) -> Result<Signed, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         let algorithm = {
-            let (text, mut members) = (token.header()?, Vec::new());
-            let header = Members::read(&text, &mut members).map_err(|_| TokenError::Header)?;
+            let (text, mut found) = (token.header()?, Found::new());
+            let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
             let typ = header.named("typ").and_then(Value::as_str);
             let is_id = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
             if kind == Kind::Id && !is_id {
@@ -96,7 +100,7 @@ impl Verifier {
             Header::read(header, self.types)?.algorithm
         };
         self.check_signature(&self.keys.snapshot(), &token)?;
-        let payload = Object::parse(token.payload(0)?, Vec::new());
+        let payload = Object::parse(token.payload(0)?);
         Ok(Signed {
             payload: payload.map_err(|_| TokenError::Payload)?,
             algorithm,

@@ -12,12 +12,9 @@ use super::{
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
     identity::Prepared,
-    json::{Members, Object},
+    json::{Found, Members, Object},
 };
 use std::{fmt, str, sync::Arc};
-
-/// How many members a token has room for before memory has to grow; most have fewer.
-const USUAL_MEMBERS: usize = 16;
 
 /// How many fetches one token waits for: for one that was under way, and for one of its own.
 pub(super) const FETCHES: usize = 2;
@@ -195,11 +192,11 @@ impl Verifier {
         self.check_signature(snapshot, &token)?;
         let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());
         let payload = token.payload(kept.map_or(0, str::len))?;
-        let members = Vec::with_capacity(USUAL_MEMBERS);
-        let Ok(payload) = Object::parse(payload, members) else {
+        let mut found = Found::new();
+        let Ok(payload) = Object::find(payload, &mut found) else {
             return Err(TokenError::Payload);
         };
-        let (identity, window) = self.rules.identity(payload, now, kept)?;
+        let (identity, window) = self.rules.identity(payload, &found, now, kept)?;
         if let Some((cache, hash)) = cached {
             cache.insert(hash, identity.clone(), snapshot.generation, window, now);
         }
@@ -212,8 +209,8 @@ impl Verifier {
         token: &Compact<'_>,
     ) -> Result<(), TokenError> {
         let read = || {
-            let (text, mut members) = (token.header()?, Vec::new());
-            let header = Members::read(&text, &mut members).map_err(|_| TokenError::Header)?;
+            let (text, mut found) = (token.header()?, Found::new());
+            let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
             snapshot.keys.select(&Header::read(header, self.types)?)
         };
         snapshot.check(token.encoded_header(), read, |key| {

@@ -41,7 +41,7 @@ impl Session {
     /// Keeps what its claims say about the login, as they were when it came.
     pub(super) fn of_its_login(mut self) -> Self {
         if let Some(claims) = self.payload() {
-            let at = claims.members().named("auth_time");
+            let at = claims.value().named("auth_time");
             self.auth_time = at.and_then(|at| date::read(at, Round::Down));
             self.sid = sid(&claims);
         }
@@ -121,7 +121,7 @@ impl Session {
             }
             (None, None) => return None,
         };
-        Object::parse(text, Vec::new()).ok()
+        Object::parse(text).ok()
     }
 
     /// Whose it is, as policies and handlers see it.
@@ -134,7 +134,7 @@ impl Session {
     pub(super) fn subject(&self, inner: &Inner) -> Option<String> {
         let claims = self.payload()?;
         // Whatever the application takes for the subject.
-        let own = claims.members().named("sub").and_then(Value::as_str);
+        let own = claims.value().named("sub").and_then(Value::as_str);
         match own {
             Some(own) => Some(own.into_owned()),
             None => Some(subject(inner, &claims).ok()?.into_owned()),
@@ -184,14 +184,14 @@ fn seconds(field: &[u8]) -> Option<Option<u64>> {
 }
 
 fn sid(claims: &Object) -> Option<String> {
-    let sid = claims.members().named("sid").and_then(Value::as_str);
+    let sid = claims.value().named("sid").and_then(Value::as_str);
     sid.filter(|sid| !sid.is_empty()).map(Cow::into_owned)
 }
 
 fn subject<'a>(inner: &Inner, claims: &'a Object) -> Result<Cow<'a, str>, LoginError> {
     let value = match &inner.subject {
         Some(path) => claims.at(path),
-        None => claims.members().named("sub"),
+        None => claims.value().named("sub"),
     };
     let value = value.ok_or(LoginError::UserInfo)?;
     // Some providers number their users.

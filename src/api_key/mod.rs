@@ -78,9 +78,11 @@
 //! ```
 
 mod form;
+mod groups;
 mod key;
 mod new_key;
 mod scheme;
+mod slots;
 mod store;
 #[cfg(feature = "store")]
 mod stored;

@@ -6,7 +6,7 @@ use super::{
     key::digest,
     new_key,
     scheme::{MAX_SIZE, is_key},
-    table::{Record, Table},
+    table::Table,
 };
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
@@ -119,16 +119,12 @@ impl ApiKeys {
     ///
     /// It stays in the [list](Self::list), and cannot be registered again.
     pub fn revoke(&self, id: &str) -> bool {
-        match self.write().by_id(id) {
-            Some(record) => {
-                record.ends = Ends::REVOKED;
-                true
-            }
-            None => false,
-        }
+        self.write().revoke(id)
     }
 
     /// Forgets the key, and says whether there was one of this id.
+    ///
+    /// What its identity carries is dropped as soon as the requests that are under way have ended.
     pub fn remove(&self, id: &str) -> bool {
         // Bound, so that the application's data is dropped when the lock is free again.
         let gone = self.write().remove(id);
@@ -138,25 +134,23 @@ impl ApiKeys {
     /// All keys, those that are revoked or expired too, in no particular order.
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
-        let info = |record: &Record| KeyInfo {
-            identity: record.identity.identity(),
-            revoked: record.ends == Ends::REVOKED,
+        let info = |(identity, ends): (Prepared, Ends)| KeyInfo {
+            identity: identity.into_identity(),
+            revoked: ends == Ends::REVOKED,
         };
-        self.read().records().map(info).collect()
+        self.read().all().map(info).collect()
     }
 
     fn insert(&self, id: &str, digest: [u8; 32], identity: Identity) -> Result<(), ConfigError> {
         if identity.subject().is_empty() {
             return Err(ConfigError::new("an API key needs a subject"));
         }
-        let record = Record {
-            ends: Ends::of(&identity),
-            identity: identity.with_token_id(id).into(),
-        };
-        let refused = self.write().insert(id, digest, record);
-        match refused {
-            None => Ok(()),
-            Some(_) => Err(ConfigError::new(
+        let ends = Ends::of(&identity);
+        // Lent, so that what is refused is dropped when the lock is free again.
+        let identity = Prepared::from(identity.with_token_id(id));
+        match self.write().insert(id, digest, ends, &identity) {
+            true => Ok(()),
+            false => Err(ConfigError::new(
                 "this API key, or its id, is there already",
             )),
         }
@@ -168,10 +162,7 @@ impl ApiKeys {
         }
         let digest = digest(key);
         // The application's clock is not called under the lock.
-        let found = self
-            .read()
-            .get(digest)
-            .map(|record| (record.identity.clone(), record.ends));
+        let found = self.read().get(digest);
         // The client is told the same each time; who looks after the server is told why.
         let Some((identity, ends)) = found else {
             return Err(Rejection::invalid().with_source("there is no such key"));

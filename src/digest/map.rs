@@ -5,6 +5,7 @@ use crate::{Identity, clock};
 use std::collections::HashMap;
 
 /// What digests mean, found without a scan.
+#[allow(dead_code, reason = "only some features have maps of digests")]
 pub(crate) type DigestMap<T> = HashMap<Digest, T, ByFirstWord>;
 
 /// 22 characters of base64 hold 128 bits; what is shorter can be guessed from its digest.

@@ -20,6 +20,7 @@ pub(crate) use first_word::ByFirstWord;
 #[cfg(any(feature = "password", feature = "introspection"))]
 pub(crate) use keyed::Keyed;
 #[cfg(any(feature = "api-key", feature = "bearer"))]
+#[allow(unused_imports, reason = "only some features have maps of digests")]
 pub(crate) use map::{DigestMap, Ends, MIN_SECRET};
 #[cfg(feature = "store")]
 pub(crate) use named::named;

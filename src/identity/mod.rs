@@ -5,6 +5,7 @@ mod facts;
 mod hierarchy;
 mod names;
 mod scope;
+mod shared;
 
 pub use claim_path::ClaimPath;
 pub use hierarchy::Hierarchy;
@@ -13,11 +14,13 @@ pub use scope::Scope;
 pub(crate) use {
     facts::{Facts, Text},
     names::Names,
+    shared::Group,
 };
 
 use crate::{Place, Rejection, clock, json::Object, realm::Realm};
 use http::Extensions;
 use serde::de::DeserializeOwned;
+use shared::Shared;
 use std::{fmt, sync::Arc, time::SystemTime};
 
 /// Who is calling, as one scheme established it.
@@ -39,7 +42,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 /// ```
 #[derive(Clone)]
 pub struct Identity {
-    facts: Arc<Facts>,
+    facts: Shared,
     /// What the schemes and the layer around this request add to the verifier's facts.
     scheme: &'static str,
     place: Option<Place>,
@@ -47,17 +50,17 @@ pub struct Identity {
     implied: Option<Arc<Implied>>,
 }
 
-/// An identity without what is of one request: one pointer, in tables of many and on its way
+/// An identity without what is of one request: little, in tables of many and on its way
 /// from a scheme to the layer.
 #[doc(hidden)]
 #[allow(unreachable_pub, missing_debug_implementations)]
 #[derive(Clone)]
-pub struct Prepared(Arc<Facts>);
+pub struct Prepared(Shared);
 
 #[allow(dead_code, reason = "only some features keep identities")]
 impl Prepared {
     pub(crate) fn identity(&self) -> Identity {
-        Identity::of(Arc::clone(&self.0))
+        Identity::of(self.0.clone())
     }
 
     #[inline]
@@ -98,7 +101,7 @@ impl From<Facts> for Prepared {
     /// Facts are large: they are put together where they stay.
     #[inline]
     fn from(facts: Facts) -> Self {
-        Self(Arc::new(facts))
+        Self(Shared::new(facts))
     }
 }
 
@@ -127,14 +130,14 @@ pub struct Anonymous(pub(crate) ());
 impl Identity {
     /// An identity with this subject, unique within its issuer or realm.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
-        Self::of(Arc::new(Facts {
+        Self::of(Shared::new(Facts {
             subject: Text::Own(subject.into()),
             ..Facts::default()
         }))
     }
 
     #[inline]
-    fn of(facts: Arc<Facts>) -> Self {
+    fn of(facts: Shared) -> Self {
         Self {
             facts,
             scheme: "",
@@ -146,7 +149,7 @@ impl Identity {
 
     // Verifiers build an identity before they share it, so that this clones nothing.
     fn facts_mut(&mut self) -> &mut Facts {
-        Arc::make_mut(&mut self.facts)
+        self.facts.make_mut()
     }
 
     /// Adds a role.

@@ -3,6 +3,7 @@
 use super::{Facts, Prepared};
 use std::{
     mem,
+    num::NonZero,
     ops::Deref,
     sync::{Arc, LazyLock},
 };
@@ -12,7 +13,22 @@ pub(super) enum Shared {
     /// With a count of their own.
     Alone(Arc<Facts>),
     /// At this place of a group, which is held as a whole.
-    OneOf(Arc<Group>, u16),
+    OneOf(Arc<Group>, Place),
+}
+
+/// A place in a group, counted from 1: since it is never 0, [`Shared`] is two words and no tag.
+/// An enum in smaller pieces is put together anew, and waited for, each time it is moved.
+#[derive(Clone, Copy)]
+pub(super) struct Place(NonZero<usize>);
+
+impl Place {
+    fn new(at: u16) -> Self {
+        Self(NonZero::<usize>::MIN.saturating_add(usize::from(at)))
+    }
+
+    fn index(self) -> usize {
+        self.0.get().wrapping_sub(1)
+    }
 }
 
 impl Shared {
@@ -81,7 +97,7 @@ impl Group {
         let (word, bit) = Self::bit(at);
         // What is held never changes, so that it is there for whoever reads it.
         let is_taken = self.taken.get(word)? & bit != 0;
-        is_taken.then(|| Prepared(Shared::OneOf(Arc::clone(self), at)))
+        is_taken.then(|| Prepared(Shared::OneOf(Arc::clone(self), Place::new(at))))
     }
 
     /// Takes an identity in, at a place that is free.
@@ -113,10 +129,10 @@ impl Group {
     }
 
     #[inline]
-    fn facts(&self, at: u16) -> &Arc<Facts> {
+    fn facts(&self, at: Place) -> &Arc<Facts> {
         /// At a place that is free, which nobody is given.
         static NOBODY: LazyLock<Arc<Facts>> = LazyLock::new(Arc::default);
-        let place = self.facts.get(usize::from(at));
+        let place = self.facts.get(at.index());
         place.and_then(Option::as_ref).unwrap_or_else(|| &NOBODY)
     }
 }
@@ -143,6 +159,11 @@ mod tests {
             group.put(at, &identity.into());
         }
         group
+    }
+
+    #[test]
+    fn it_is_two_words() {
+        assert_eq!(size_of::<Shared>(), 2 * size_of::<usize>());
     }
 
     #[test]

@@ -178,15 +178,13 @@ impl<'a> Members<'a> {
     }
 
     /// Names, as bytes, and values in the order of the text.
+    #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Value<'a>)> + use<'a> {
         let text = self.text;
         self.found.iter().map(move |member| {
             let name = match text.plain {
                 true => Cow::Borrowed(member.name.bytes_of(text.text)),
-                false => match text::unescape(member.name(text)) {
-                    Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
-                    Cow::Owned(name) => Cow::Owned(name.into_bytes()),
-                },
+                false => unescaped(member.name(text)),
             };
             (name, member.value(text))
         })
@@ -204,5 +202,13 @@ impl<'a> Members<'a> {
         let mut names = path.names();
         let first = self.named(names.next()?)?;
         names.try_fold(first, Value::named)
+    }
+}
+
+#[cold]
+fn unescaped(name: &str) -> Cow<'_, [u8]> {
+    match text::unescape(name) {
+        Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+        Cow::Owned(name) => Cow::Owned(name.into_bytes()),
     }
 }

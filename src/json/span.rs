@@ -78,6 +78,7 @@ impl Member {
         }
     }
 
+    #[inline(always)]
     pub(super) fn value<'a>(&self, text: Text<'a>) -> Value<'a> {
         let value = Text {
             text: self.value.of(text.text),

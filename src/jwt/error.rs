@@ -9,6 +9,8 @@ use std::{error::Error, fmt};
 /// here holds any part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+// A word, so that whatever may be an error is copied by words.
+#[repr(usize)]
 pub enum TokenError {
     /// Longer than [`JwtBuilder::max_token_bytes`](super::JwtBuilder::max_token_bytes).
     TooLong,

@@ -49,9 +49,11 @@ impl Clock for SystemClock {
 #[cfg(target_os = "linux")]
 #[inline]
 fn coarse_second() -> Option<u64> {
-    use rustix::time::{ClockId, clock_gettime};
+    use rustix::time::{ClockId, DynamicClockId, clock_gettime_dynamic};
 
-    let now = clock_gettime(ClockId::RealtimeCoarse);
+    // The call that may fail: not every kernel has this clock.
+    let clock = DynamicClockId::Known(ClockId::RealtimeCoarse);
+    let now = clock_gettime_dynamic(clock).ok()?;
     let is_far_from_the_next = now.tv_nsec < 900_000_000;
     u64::try_from(now.tv_sec)
         .ok()

@@ -220,6 +220,19 @@ fn a_revoked_key_cannot_be_registered_again() {
 }
 
 #[test]
+fn an_identity_that_is_kept_keeps_no_other_key() {
+    let keys = ApiKeys::new();
+    let kept = keys.create("acme", Identity::new("42")).unwrap();
+    let data = Arc::new(());
+    let other = Identity::new("43").with_data(Arc::clone(&data));
+    let removed = keys.create("acme", other).unwrap();
+    let identity = judge(&keys, kept.expose()).unwrap();
+    assert!(keys.remove(removed.id()));
+    assert_eq!(Arc::strong_count(&data), 1);
+    assert_eq!(identity.subject(), "42");
+}
+
+#[test]
 fn a_foreign_key_gets_an_id() {
     let keys = ApiKeys::new();
     let id = keys.register(FOREIGN, Identity::new("42")).unwrap();

@@ -8,16 +8,16 @@ use std::{num::NonZero, sync::Arc};
 pub(super) struct Groups {
     groups: Vec<Arc<Group>>,
     /// Places that were given up.
-    free: Vec<Place>,
+    free: Vec<Seat>,
     /// The last place that was given for the first time.
     last: usize,
 }
 
 /// Counted from 1 over all groups.
 #[derive(Clone, Copy)]
-pub(super) struct Place(NonZero<usize>);
+pub(super) struct Seat(NonZero<usize>);
 
-impl Place {
+impl Seat {
     fn group(self) -> usize {
         self.0.get() / usize::from(Group::PLACES)
     }
@@ -29,11 +29,11 @@ impl Place {
 }
 
 impl Groups {
-    pub(super) fn put(&mut self, identity: &Prepared) -> Place {
+    pub(super) fn put(&mut self, identity: &Prepared) -> Seat {
         let place = self.free.pop().unwrap_or_else(|| {
             let next = NonZero::<usize>::MIN.saturating_add(self.last);
             self.last = next.get();
-            Place(next)
+            Seat(next)
         });
         if place.group() >= self.groups.len() {
             self.groups.push(Arc::default());
@@ -45,11 +45,11 @@ impl Groups {
     }
 
     #[inline]
-    pub(super) fn get(&self, place: Place) -> Option<Prepared> {
+    pub(super) fn get(&self, place: Seat) -> Option<Prepared> {
         self.groups.get(place.group())?.get(place.within())
     }
 
-    pub(super) fn take(&mut self, place: Place) -> Option<Prepared> {
+    pub(super) fn take(&mut self, place: Seat) -> Option<Prepared> {
         let identity = self.groups.get_mut(place.group())?.take(place.within())?;
         self.free.push(place);
         Some(identity)
@@ -66,7 +66,7 @@ mod tests {
         let mut groups = Groups::default();
         let put = |groups: &mut Groups, n: usize| groups.put(&Identity::new(n.to_string()).into());
         let count = 3 * usize::from(Group::PLACES);
-        let mut places: Vec<Place> = (0..count).map(|n| put(&mut groups, n)).collect();
+        let mut places: Vec<Seat> = (0..count).map(|n| put(&mut groups, n)).collect();
         for place in places.iter_mut().step_by(3) {
             assert!(groups.take(*place).is_some());
             assert!(groups.take(*place).is_none());

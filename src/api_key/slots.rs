@@ -21,6 +21,9 @@ pub(super) struct Slots<T> {
 struct Slot<T>(Option<(Digest, T)>);
 
 impl<T> Slots<T> {
+    #[cfg(test)]
+    pub(super) const SLOT_BYTES: usize = size_of::<Slot<T>>();
+
     pub(super) fn len(&self) -> usize {
         self.len
     }

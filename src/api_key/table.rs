@@ -1,7 +1,7 @@
 //! The keys of a store, found by digest and by id.
 
 use super::{
-    groups::{Groups, Place},
+    groups::{Groups, Seat},
     slots::Slots,
 };
 use crate::{
@@ -21,7 +21,7 @@ pub(super) struct Table {
 /// What lies beside a digest: all that refusing takes, and where the identity is.
 struct Record {
     ends: Ends,
-    identity: Place,
+    identity: Seat,
 }
 
 impl Table {
@@ -90,6 +90,11 @@ mod tests {
         collections::HashMap,
         sync::{Arc, Weak},
     };
+
+    #[test]
+    fn a_key_lies_in_one_line_of_memory() {
+        assert_eq!(Slots::<Record>::SLOT_BYTES, 64);
+    }
 
     fn put(table: &mut Table, id: &str, digest: u8, subject: &str) -> bool {
         let identity = Prepared::from(Identity::new(subject));

@@ -10,6 +10,7 @@ pub(crate) enum Round {
 }
 
 /// Reads a date as [`read`] does, rounded down and up. Of nearly every one that is the same.
+#[allow(dead_code, reason = "only tokens have such")]
 pub(crate) fn read_both(value: Value<'_>) -> Option<(u64, u64)> {
     match value.as_number().and_then(whole) {
         Some(seconds) => (seconds <= LAST_SECOND).then_some((seconds, seconds)),

@@ -13,15 +13,15 @@ pub(super) enum Shared {
     /// With a count of their own.
     Alone(Arc<Facts>),
     /// At this place of a group, which is held as a whole.
-    OneOf(Arc<Group>, Place),
+    OneOf(Arc<Group>, Seat),
 }
 
 /// A place in a group, counted from 1: since it is never 0, [`Shared`] is two words and no tag.
 /// An enum in smaller pieces is put together anew, and waited for, each time it is moved.
 #[derive(Clone, Copy)]
-pub(super) struct Place(NonZero<usize>);
+pub(super) struct Seat(NonZero<usize>);
 
-impl Place {
+impl Seat {
     fn new(at: u16) -> Self {
         Self(NonZero::<usize>::MIN.saturating_add(usize::from(at)))
     }
@@ -97,7 +97,7 @@ impl Group {
         let (word, bit) = Self::bit(at);
         // What is held never changes, so that it is there for whoever reads it.
         let is_taken = self.taken.get(word)? & bit != 0;
-        is_taken.then(|| Prepared(Shared::OneOf(Arc::clone(self), Place::new(at))))
+        is_taken.then(|| Prepared(Shared::OneOf(Arc::clone(self), Seat::new(at))))
     }
 
     /// Takes an identity in, at a place that is free.
@@ -129,7 +129,7 @@ impl Group {
     }
 
     #[inline]
-    fn facts(&self, at: Place) -> &Arc<Facts> {
+    fn facts(&self, at: Seat) -> &Arc<Facts> {
         /// At a place that is free, which nobody is given.
         static NOBODY: LazyLock<Arc<Facts>> = LazyLock::new(Arc::default);
         let place = self.facts.get(at.index());

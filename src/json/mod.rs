@@ -34,7 +34,7 @@ use std::{borrow::Cow, fmt, str};
 use zeroize::Zeroize;
 
 /// Where the members of an object lie, for who reads them next: of most, without an allocation.
-pub(crate) type Found = SmallVec<[Member; 16]>;
+pub(crate) type Spans = SmallVec<[Member; 16]>;
 
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +72,11 @@ pub(crate) struct Object {
 impl Object {
     /// Reads an object.
     pub(crate) fn parse(text: Vec<u8>) -> Result<Self, JsonError> {
-        Self::find(text, &mut Found::new())
+        Self::find(text, &mut Spans::new())
     }
 
     /// Reads an object, and says where its members lie.
-    pub(crate) fn find(text: Vec<u8>, found: &mut Found) -> Result<Self, JsonError> {
+    pub(crate) fn find(text: Vec<u8>, found: &mut Spans) -> Result<Self, JsonError> {
         let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
         let whole = Text::new(&text);
         scan::object(whole, found)?;
@@ -90,7 +90,7 @@ impl Object {
 
     /// Says where the members lie once more.
     #[allow(dead_code, reason = "only a login asks")]
-    pub(crate) fn find_again(&self, found: &mut Found) -> Result<(), JsonError> {
+    pub(crate) fn find_again(&self, found: &mut Spans) -> Result<(), JsonError> {
         scan::object(self.whole(), found)
     }
 
@@ -131,7 +131,7 @@ impl Object {
     }
 
     /// The members that were found when it was read.
-    pub(crate) fn members<'a>(&'a self, found: &'a Found) -> Members<'a> {
+    pub(crate) fn members<'a>(&'a self, found: &'a Spans) -> Members<'a> {
         Members {
             text: self.whole(),
             found,
@@ -171,7 +171,7 @@ pub(crate) struct Members<'a> {
 
 impl<'a> Members<'a> {
     /// Reads an object.
-    pub(crate) fn read(text: &'a [u8], found: &'a mut Found) -> Result<Self, JsonError> {
+    pub(crate) fn read(text: &'a [u8], found: &'a mut Spans) -> Result<Self, JsonError> {
         let text = Text::new(str::from_utf8(text).map_err(|_| JsonError::Syntax)?);
         scan::object(text, found)?;
         Ok(Self { text, found })

@@ -15,12 +15,12 @@ const FEW: usize = 16;
 /// Each has a bit by a hash of its beginning. Mostly no two have the same, and then no two names
 /// are.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct Seen {
     bits: [u64; 16],
     is_one_twice: bool,
 }
 
-impl Names {
+impl Seen {
     /// A name of this length, which the text begins with.
     #[inline]
     pub(super) fn note(&mut self, text: &[u8], length: u32) {
@@ -45,6 +45,9 @@ impl Names {
 /// beyond a few they go through a set with a random seed, and the cost stays linear.
 #[cold]
 fn all_differ(text: Text<'_>, members: &[Member]) -> bool {
+    if members.len() < 2 {
+        return true;
+    }
     if text.plain && members.len() <= FEW {
         return each_differs_from_each(text, members);
     }
@@ -67,7 +70,7 @@ fn each_differs_from_each(text: Text<'_>, mut members: &[Member]) -> bool {
 /// The beginning of a name, in one word: names that differ in it differ.
 #[inline]
 fn fingerprint(text: &[u8], length: u32) -> u32 {
-    // Behind a name there is at least `":0}`; what little is missing is padded.
+    // Behind a name there mostly is more; what is missing is padded.
     let eight = match text.first_chunk() {
         Some(eight) => *eight,
         None => {

@@ -1,8 +1,8 @@
 //! The grammar of RFC 8259.
 
 use super::{
-    Found, JsonError, Value,
-    names::Names,
+    JsonError, Spans, Value,
+    names::Seen,
     span::{Kind, Member, Span, Text},
 };
 
@@ -11,7 +11,7 @@ use super::{
 pub(crate) const MAX_DEPTH: u8 = 32;
 
 /// Scans a text that is one object, and leaves behind where its members lie.
-pub(super) fn object(text: Text<'_>, found: &mut Found) -> Result<(), JsonError> {
+pub(super) fn object(text: Text<'_>, found: &mut Spans) -> Result<(), JsonError> {
     found.clear();
     if u32::try_from(text.text.len()).is_err() {
         return Err(JsonError::Syntax);
@@ -104,7 +104,7 @@ impl<'a> Scanner<'a> {
         let start = self.at();
         let kind = match self.eat(b'"') {
             true => self.string()?,
-            false => self.other_value(MAX_DEPTH, &mut Found::new())?,
+            false => self.other_value(MAX_DEPTH, &mut Spans::new())?,
         };
         let text = Text {
             text: self.text.text.get(start..self.at()).unwrap_or_default(),
@@ -114,7 +114,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn value(&mut self, depth: u8, found: &mut Found) -> Result<Kind, JsonError> {
+    fn value(&mut self, depth: u8, found: &mut Spans) -> Result<Kind, JsonError> {
         match self.eat(b'"') {
             // Most are.
             true => self.string(),
@@ -122,7 +122,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn other_value(&mut self, depth: u8, found: &mut Found) -> Result<Kind, JsonError> {
+    fn other_value(&mut self, depth: u8, found: &mut Spans) -> Result<Kind, JsonError> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b't') => self.word("true")?,
@@ -139,7 +139,7 @@ impl<'a> Scanner<'a> {
         Ok(Kind::Other)
     }
 
-    fn array(&mut self, depth: u8, found: &mut Found) -> Result<Kind, JsonError> {
+    fn array(&mut self, depth: u8, found: &mut Spans) -> Result<Kind, JsonError> {
         let deeper = depth.checked_sub(1).ok_or(JsonError::Depth)?;
         expect(self.eat(b'['))?;
         self.blanks();
@@ -160,7 +160,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Scans an object and leaves its members behind those that are there.
-    fn object(&mut self, depth: u8, found: &mut Found) -> Result<(), JsonError> {
+    fn object(&mut self, depth: u8, found: &mut Spans) -> Result<(), JsonError> {
         let deeper = depth.checked_sub(1).ok_or(JsonError::Depth)?;
         expect(self.eat(b'{'))?;
         self.blanks();
@@ -168,7 +168,7 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         let first = found.len();
-        let mut names = Names::default();
+        let mut names = Seen::default();
         loop {
             let name = self.name(&mut names)?;
             expect(self.eat_behind_blanks(b':'))?;
@@ -190,7 +190,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn name(&mut self, names: &mut Names) -> Result<Span, JsonError> {
+    fn name(&mut self, names: &mut Seen) -> Result<Span, JsonError> {
         expect(self.eat_behind_blanks(b'"'))?;
         let (start, begin) = (self.here(), self.rest);
         self.string()?;

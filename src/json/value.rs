@@ -1,7 +1,7 @@
 //! One value, as it stands in a text that has been scanned.
 
 use super::{
-    Found, JsonError,
+    JsonError, Spans,
     scan::{self, Scanner},
     span::{Kind, Text},
     text,
@@ -17,7 +17,7 @@ impl<'a> Value<'a> {
     /// A text that is one object.
     pub(crate) fn object(text: &'a str) -> Result<Self, JsonError> {
         let text = Text::new(text);
-        scan::object(text, &mut Found::new())?;
+        scan::object(text, &mut Spans::new())?;
         Ok(Self::of_object(text))
     }
 

@@ -9,7 +9,7 @@ use crate::{
         text,
     },
     identity::{Facts, Names, Prepared, Text},
-    json::{Found, Members, Object, Value},
+    json::{Members, Object, Spans, Value},
 };
 use std::{any::Any, sync::Arc};
 
@@ -91,7 +91,7 @@ impl Rules {
     pub(super) fn identity(
         &self,
         mut payload: Object,
-        found: &Found,
+        found: &Spans,
         now: u64,
         token: Option<&str>,
     ) -> Result<(Prepared, Window), TokenError> {

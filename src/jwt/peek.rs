@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     claims::date::{self, Round},
-    json::{Found, Members, Object},
+    json::{Members, Object, Spans},
 };
 
 /// Reads the `iss` of a token that nobody has verified.
@@ -37,7 +37,7 @@ impl Plausible<'_> {
         max_bytes: usize,
     ) -> Result<Option<String>, TokenError> {
         let token = Compact::split(token, max_bytes)?;
-        let (text, mut found) = (token.header()?, Found::new());
+        let (text, mut found) = (token.header()?, Spans::new());
         let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
         let header = Header::read(header, self.types)?;
         if header.algorithm.is_symmetric() {

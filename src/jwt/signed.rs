@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Identity, Rejection, clock,
-    json::{Found, Members, Object, Value},
+    json::{Members, Object, Spans, Value},
 };
 
 /// What kind of token is expected (RFC 8725 section 3.11).
@@ -58,7 +58,7 @@ impl Jwt {
     /// subject.
     pub(crate) fn judge_claims(&self, payload: Object) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
-        let mut found = Found::new();
+        let mut found = Spans::new();
         payload
             .find_again(&mut found)
             .map_err(|_| TokenError::Payload)?;
@@ -90,7 +90,7 @@ impl Verifier {
     fn payload(&self, token: &[u8], kind: Kind) -> Result<Signed, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         let algorithm = {
-            let (text, mut found) = (token.header()?, Found::new());
+            let (text, mut found) = (token.header()?, Spans::new());
             let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
             let typ = header.named("typ").and_then(Value::as_str);
             let is_id = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));

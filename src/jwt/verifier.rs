@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
     identity::Prepared,
-    json::{Found, Members, Object},
+    json::{Members, Object, Spans},
 };
 use std::{fmt, str, sync::Arc};
 
@@ -192,7 +192,7 @@ impl Verifier {
         self.check_signature(snapshot, &token)?;
         let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());
         let payload = token.payload(kept.map_or(0, str::len))?;
-        let mut found = Found::new();
+        let mut found = Spans::new();
         let Ok(payload) = Object::find(payload, &mut found) else {
             return Err(TokenError::Payload);
         };
@@ -209,7 +209,7 @@ impl Verifier {
         token: &Compact<'_>,
     ) -> Result<(), TokenError> {
         let read = || {
-            let (text, mut found) = (token.header()?, Found::new());
+            let (text, mut found) = (token.header()?, Spans::new());
             let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
             snapshot.keys.select(&Header::read(header, self.types)?)
         };

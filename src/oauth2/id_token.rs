@@ -72,35 +72,35 @@ fn check(
     algorithm: Algorithm,
     expected: &Expected<'_>,
 ) -> Result<(), &'static str> {
-    let members = payload.value();
-    if members.named("iat").is_none() {
+    let claims = payload.value();
+    if claims.named("iat").is_none() {
         return Err("there is no iat");
     }
-    let several = members
+    let several = claims
         .named("aud")
         .and_then(Value::elements)
         .is_some_and(|mut audiences| audiences.nth(1).is_some());
-    match members.named("azp") {
+    match claims.named("azp") {
         Some(azp) if azp.is_str(expected.client) => {}
         Some(_) => return Err("azp is another client"),
         None if several => return Err("there are several audiences and no azp"),
         None => {}
     }
-    let nonce = members.named("nonce").map(Value::as_str);
+    let nonce = claims.named("nonce").map(Value::as_str);
     match (expected.nonce, nonce) {
         (Some(expected), Some(Some(nonce)))
             if constant_time_eq(expected.as_bytes(), nonce.as_bytes()) => {}
         (Some(_), _) => return Err("nonce is another"),
         (None, _) => {}
     }
-    if let Some(hash) = members.named("at_hash") {
+    if let Some(hash) = claims.named("at_hash") {
         let own = at_hash(algorithm, expected.access_token);
         if !hash.is_str(&own) {
             return Err("at_hash is of another access token");
         }
     }
     if let Some(max_age) = expected.max_age {
-        let at = members.named("auth_time").ok_or("there is no auth_time")?;
+        let at = claims.named("auth_time").ok_or("there is no auth_time")?;
         let at = date::read(at, Round::Down).ok_or("auth_time is no date")?;
         let until = at.saturating_add(max_age).saturating_add(expected.leeway);
         if expected.now > until {
@@ -167,15 +167,15 @@ fn check_logout(
     leeway: u64,
     now: u64,
 ) -> Result<LogoutToken, &'static str> {
-    let members = payload.value();
-    if !members.named("iss").is_some_and(|iss| iss.is_str(issuer)) {
+    let claims = payload.value();
+    if !claims.named("iss").is_some_and(|iss| iss.is_str(issuer)) {
         return Err("iss is another issuer");
     }
-    let audience = members.named("aud").ok_or("there is no aud")?;
+    let audience = claims.named("aud").ok_or("there is no aud")?;
     if !matches!(claims::is_for(audience, &[client.into()]), Ok(true)) {
         return Err("aud is another client");
     }
-    let date = |name, round| match members.named(name) {
+    let date = |name, round| match claims.named(name) {
         None => Ok(None),
         Some(value) => date::read(value, round).map(Some).ok_or("a date is none"),
     };
@@ -189,16 +189,16 @@ fn check_logout(
     if now >= until.saturating_add(leeway) {
         return Err("it has expired");
     }
-    let is_logout = members
+    let is_logout = claims
         .named("events")
         .and_then(|events| events.named(EVENT));
     if is_logout.is_none_or(|event| event.members().is_none()) {
         return Err("events does not say that it is one");
     }
-    if members.named("nonce").is_some() {
+    if claims.named("nonce").is_some() {
         return Err("it has a nonce");
     }
-    let text = |name| match members.named(name) {
+    let text = |name| match claims.named(name) {
         None => Ok(None),
         Some(value) => match value.as_str() {
             Some(text) if !text.is_empty() => Ok(Some(text.into_owned())),

@@ -245,7 +245,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// Room for a credential that cannot be read where it lies.
+/// Room for a credential of the query, decoded.
 pub(crate) type Decoded = Option<Zeroizing<Vec<u8>>>;
 
 /// What was found, with the one credential that counts: none, if there are several, or if it is

@@ -81,9 +81,12 @@ impl Verify<bearer::Token> for Jwt {
 
     #[inline]
     fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        match self.0.judge(token) {
-            Judged::Done(result) => Some(result),
-            Judged::Fetch(_) => None,
+        match self.0.look(token) {
+            Ok(identity) => Some(Ok(identity)),
+            Err(missed) => match self.0.judge_anew(token, missed) {
+                Judged::Done(result) => Some(result),
+                Judged::Fetch(_) => None,
+            },
         }
     }
 
@@ -99,33 +102,58 @@ pub(super) enum Judged {
     Fetch(Waiting),
 }
 
+/// What is known of a token that is not remembered: when it was looked for, and where it would
+/// lie.
+struct Missed<'a> {
+    now: u64,
+    has_keys: bool,
+    cached: Option<(&'a Cache, Hash)>,
+}
+
 impl Verifier {
-    #[inline]
     fn judge(&self, token: &[u8]) -> Judged {
-        let now = clock::now(&*self.clock);
-        // The set comes first, then the token: see `source`.
-        let Some(generation) = self.keys.current(now) else {
-            return self.without_key(token, Lack::Set, now);
-        };
-        let cached = self.cache.as_ref().map(|cache| (cache, cache.hash(token)));
-        if let Some((cache, hash)) = cached
-            && let Some(identity) = cache.get(hash, token, generation, now)
-        {
-            return Judged::Done(Ok(identity));
+        match self.look(token) {
+            Ok(identity) => Judged::Done(Ok(identity)),
+            Err(missed) => self.judge_anew(token, missed),
         }
-        self.judge_anew(token, cached, now)
     }
 
     /// Whose token this is, if it was verified not long ago.
     pub(super) fn remembered(&self, token: &[u8]) -> Option<Prepared> {
-        let now = clock::now(&*self.clock);
-        let generation = self.keys.current(now)?;
-        let cache = self.cache.as_ref()?;
-        cache.get(cache.hash(token), token, generation, now)
+        self.look(token).ok()
+    }
+
+    #[inline]
+    fn look(&self, token: &[u8]) -> Result<Prepared, Missed<'_>> {
+        let mut missed = Missed {
+            now: clock::now(&*self.clock),
+            has_keys: false,
+            cached: None,
+        };
+        // The set comes first, then the token: see `source`.
+        let Some(generation) = self.keys.current(missed.now) else {
+            return Err(missed);
+        };
+        missed.has_keys = true;
+        let Some(cache) = &self.cache else {
+            return Err(missed);
+        };
+        let hash = cache.hash(token);
+        missed.cached = Some((cache, hash));
+        let found = cache.get(hash, token, generation, missed.now);
+        found.ok_or(missed)
     }
 
     #[inline(never)]
-    fn judge_anew(&self, token: &[u8], cached: Option<(&Cache, Hash)>, now: u64) -> Judged {
+    fn judge_anew(&self, token: &[u8], missed: Missed<'_>) -> Judged {
+        let Missed {
+            now,
+            has_keys,
+            cached,
+        } = missed;
+        if !has_keys {
+            return self.without_key(token, Lack::Set, now);
+        }
         let snapshot = self.keys.snapshot();
         match self.identity(token, &snapshot, cached, now) {
             Err(TokenError::UnknownKey) => self.without_key(token, Lack::Key, now),

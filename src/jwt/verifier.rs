@@ -104,6 +104,7 @@ pub(super) enum Judged {
 
 /// What is known of a token that is not remembered: when it was looked for, and where it would
 /// lie.
+#[derive(Clone, Copy)]
 struct Missed<'a> {
     now: u64,
     has_keys: bool,

@@ -19,6 +19,7 @@ use super::sql::{Answer, Pool, SWEEP_EVERY};
 use crate::{ConfigError, Rejection, Verdict};
 use sqlx::{
     ConnectOptions as _, Connection as _,
+    error::DatabaseError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
 use std::{
@@ -28,7 +29,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use writer::Writer;
 
@@ -69,6 +70,9 @@ const BUSY: Duration = Duration::from_secs(2);
 
 /// How long an answer may take.
 const DEADLINE: Duration = Duration::from_secs(3);
+
+/// Between two tries to open a file that others are opening.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How many read at once.
 const READERS: usize = 4;
@@ -121,7 +125,7 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             // Where `fsync` alone leaves it in the cache of the drive; elsewhere it says nothing.
             .pragma("fullfsync", "ON");
-        let writer = writer.connect().await;
+        let writer = opened(&writer).await;
         let writer = migrated(writer.map_err(|error| failed(error.into()))?).await?;
         let readers = options.pragma("query_only", "ON");
         Ok(Self::of(writer, Some(Pool::new(readers, READERS))))
@@ -199,6 +203,27 @@ fn within_deadline<T: Send + 'static>(
     answer: impl Future<Output = Result<T, Rejection>> + Send + 'static,
 ) -> Verdict<T> {
     Verdict::pending(super::within(DEADLINE, answer))
+}
+
+/// Connects, and sets the mode of the file. Where two do that to a new file at once, each may have
+/// to wait for the other: then SQLite does not wait at all, and it has to be tried again.
+async fn opened(options: &SqliteConnectOptions) -> sqlx::Result<Connection> {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && Instant::now() < until => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether another connection has the file (`SQLITE_BUSY`, or one of its extended codes).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code: Option<u32> = code.and_then(|code| code.parse().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 async fn migrated(mut connection: Connection) -> Result<Connection, ConfigError> {

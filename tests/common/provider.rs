@@ -104,16 +104,28 @@ impl Provider {
     pub async fn up(&mut self) {
         self.process = Some(self.spawn());
         let started = Instant::now();
+        let mut spawned = started;
         while self.get("/__ctl").await.is_none() {
             // A busy machine takes its time to start many of them at once.
-            assert!(started.elapsed() < Duration::from_secs(90), "no provider");
+            if started.elapsed() > Duration::from_secs(120) {
+                let said = fs::read_to_string(self.log()).unwrap_or_default();
+                panic!("no provider at {}: {said}", self.issuer);
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
-            // Its port may have been somebody else's for a moment.
+            // Its port may have been somebody else's for a moment; one that hangs is given up.
             let ended = self.process.as_mut().map(Child::try_wait);
-            if matches!(ended, Some(Ok(Some(_)))) {
+            let has_ended = matches!(ended, Some(Ok(Some(_))));
+            if has_ended || spawned.elapsed() > Duration::from_secs(30) {
+                self.stop();
                 self.process = Some(self.spawn());
+                spawned = Instant::now();
             }
         }
+    }
+
+    /// What it says of itself.
+    fn log(&self) -> PathBuf {
+        folder().unwrap().join(format!("{}.log", self.port))
     }
 
     fn spawn(&self) -> Child {
@@ -124,7 +136,7 @@ impl Provider {
             .env("NODE_NO_WARNINGS", "1")
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(fs::File::create(self.log()).unwrap())
             .spawn()
             .expect("where npm is, node is")
     }

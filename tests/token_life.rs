@@ -80,6 +80,8 @@ struct World {
     issued: Vec<Issued>,
     /// Until when each access token is good, at the latest.
     lives: Vec<u64>,
+    /// Before which second no token counts, by subject.
+    cut_offs: HashMap<u8, u64>,
 }
 
 const DAY: u64 = 86_400_000;
@@ -103,6 +105,7 @@ impl World {
             families: HashMap::new(),
             issued: Vec::new(),
             lives: Vec::new(),
+            cut_offs: HashMap::new(),
         }
     }
 
@@ -142,7 +145,8 @@ impl World {
                         .insert(issued.session_id().to_owned(), family)
                         .is_none()
                 );
-                self.keep(issued, 0);
+                let cut_off = self.cut_offs.get(&subject).copied().unwrap_or_default();
+                self.keep(issued, cut_off);
             }
             Step::Refresh(which) if !self.issued.is_empty() => {
                 let used = self.issued[which % self.issued.len()].clone();
@@ -207,6 +211,8 @@ impl World {
                     .log_out_everywhere(&subject.to_string())
                     .await
                     .unwrap();
+                // A login in the same second is dated after it.
+                self.cut_offs.insert(subject, now / 1000 * 1000 + 1000);
                 for family in self.families.values_mut() {
                     family.ended |= family.subject == subject;
                 }
@@ -232,6 +238,22 @@ impl World {
             let good = !family.ended && self.now() < *life;
             assert_eq!(passed, good, "ended: {}", family.ended);
         }
+    }
+}
+
+/// Seldom tried by chance: a login in the second of a log-out everywhere, and the end of its token.
+#[tokio::test]
+async fn a_token_issued_in_the_second_of_a_cut_off_is_dated_after_it() {
+    let mut world = World::new(false);
+    for step in [
+        Step::LogIn(0),
+        Step::Everywhere(0),
+        Step::LogIn(0),
+        Step::Pass(960_000),
+        Step::Pass(1_000),
+    ] {
+        world.step(step).await;
+        world.check().await;
     }
 }
 

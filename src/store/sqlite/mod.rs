@@ -31,6 +31,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::runtime::Handle;
 use writer::Writer;
 
 // What the files in `sql/` are compiled with here.
@@ -211,7 +212,10 @@ async fn opened(options: &SqliteConnectOptions) -> sqlx::Result<Connection> {
     let until = Instant::now() + DEADLINE;
     loop {
         match options.connect().await {
-            Err(error) if is_busy(&error) && Instant::now() < until => {
+            // Outside of a Tokio runtime nobody can wait.
+            Err(error)
+                if is_busy(&error) && Instant::now() < until && Handle::try_current().is_ok() =>
+            {
                 tokio::time::sleep(PAUSE).await;
             }
             result => return result,

@@ -14,6 +14,7 @@
 )]
 
 mod names;
+mod reader;
 mod scan;
 mod span;
 mod text;
@@ -22,6 +23,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+#[allow(unused_imports, reason = "only token verifiers read claims")]
+pub(crate) use reader::{Found, Number, Reader};
 pub(crate) use scan::MAX_DEPTH;
 use span::Member;
 pub(crate) use span::Span;
@@ -72,26 +75,15 @@ pub(crate) struct Object {
 impl Object {
     /// Reads an object.
     pub(crate) fn parse(text: Vec<u8>) -> Result<Self, JsonError> {
-        Self::find(text, &mut Spans::new())
-    }
-
-    /// Reads an object, and says where its members lie.
-    pub(crate) fn find(text: Vec<u8>, found: &mut Spans) -> Result<Self, JsonError> {
         let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
         let whole = Text::new(&text);
-        scan::object(whole, found)?;
+        scan::object(whole, &mut Spans::new())?;
         let plain = whole.plain;
         Ok(Self {
             end: text.len(),
             text,
             plain,
         })
-    }
-
-    /// Says where the members lie once more.
-    #[allow(dead_code, reason = "only a login asks")]
-    pub(crate) fn find_again(&self, found: &mut Spans) -> Result<(), JsonError> {
-        scan::object(self.whole(), found)
     }
 
     /// Keeps a secret in the same piece of memory, behind the object. It is wiped with it.
@@ -128,14 +120,6 @@ impl Object {
         let mut names = path.names();
         let first = self.value().named(names.next()?)?;
         names.try_fold(first, Value::named)
-    }
-
-    /// The members that were found when it was read.
-    pub(crate) fn members<'a>(&'a self, found: &'a Spans) -> Members<'a> {
-        Members {
-            text: self.whole(),
-            found,
-        }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -195,13 +179,6 @@ impl<'a> Members<'a> {
         let mut found = self.found.iter();
         let member = found.find(|member| member.is_named(self.text, name))?;
         Some(member.value(self.text))
-    }
-
-    /// What lies at the path.
-    pub(crate) fn at(&self, path: &ClaimPath) -> Option<Value<'a>> {
-        let mut names = path.names();
-        let first = self.named(names.next()?)?;
-        names.try_fold(first, Value::named)
     }
 }
 

@@ -13,9 +13,7 @@ pub(crate) const MAX_DEPTH: u8 = 32;
 /// Scans a text that is one object, and leaves behind where its members lie.
 pub(super) fn object(text: Text<'_>, found: &mut Spans) -> Result<(), JsonError> {
     found.clear();
-    if u32::try_from(text.text.len()).is_err() {
-        return Err(JsonError::Syntax);
-    }
+    check_length(text)?;
     let mut scanner = Scanner::new(text);
     scanner.blanks();
     scanner.object(MAX_DEPTH, found)?;
@@ -23,6 +21,15 @@ pub(super) fn object(text: Text<'_>, found: &mut Spans) -> Result<(), JsonError>
     match scanner.peek() {
         None => Ok(()),
         Some(_) => Err(JsonError::Syntax),
+    }
+}
+
+/// Places are counted in 32 bits.
+#[inline]
+pub(super) fn check_length(text: Text<'_>) -> Result<(), JsonError> {
+    match u32::try_from(text.text.len()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(JsonError::Syntax),
     }
 }
 
@@ -59,6 +66,18 @@ impl<'a> Scanner<'a> {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Steps to what this says is behind the next bytes, if it says so.
+    #[inline]
+    pub(super) fn eat_if(&mut self, behind: impl FnOnce(&'a [u8]) -> Option<&'a [u8]>) -> bool {
+        match behind(self.rest) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
         }
     }
 
@@ -111,6 +130,20 @@ impl<'a> Scanner<'a> {
             ..self.text
         };
         Ok(Value::scanned(text, kind))
+    }
+
+    /// Scans the value of a member of the outermost object.
+    #[inline]
+    pub(super) fn member_value(&mut self) -> Result<(Span, Kind), JsonError> {
+        self.value_at(MAX_DEPTH - 1, &mut Spans::new())
+    }
+
+    #[inline]
+    fn value_at(&mut self, depth: u8, found: &mut Spans) -> Result<(Span, Kind), JsonError> {
+        let start = self.here();
+        let kind = self.value(depth, found)?;
+        let end = self.here();
+        Ok((Span { start, end }, kind))
     }
 
     #[inline]
@@ -173,14 +206,8 @@ impl<'a> Scanner<'a> {
             let name = self.name(&mut names)?;
             expect(self.eat_behind_blanks(b':'))?;
             self.blanks();
-            let start = self.here();
-            let kind = self.value(deeper, found)?;
-            let end = self.here();
-            found.push(Member {
-                name,
-                value: Span { start, end },
-                kind,
-            });
+            let (value, kind) = self.value_at(deeper, found)?;
+            found.push(Member { name, value, kind });
             if !self.eat_behind_blanks(b',') {
                 break;
             }

@@ -12,18 +12,19 @@ pub(crate) struct Member {
 }
 
 /// What a value is, as far as its scanner has seen it anyway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A string that reads as it stands.
     String,
     /// An array of nothing but such strings.
     Strings,
     /// Whatever else it is.
+    #[default]
     Other,
 }
 
 /// Where a part of a text lies.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Span {
     pub(super) start: u32,
     pub(super) end: u32,
@@ -80,11 +81,7 @@ impl Member {
 
     #[inline(always)]
     pub(super) fn value<'a>(&self, text: Text<'a>) -> Value<'a> {
-        let value = Text {
-            text: self.value.of(text.text),
-            ..text
-        };
-        Value::scanned(value, self.kind)
+        Value::scanned(text.part(self.value), self.kind)
     }
 }
 
@@ -103,6 +100,14 @@ impl<'a> Text<'a> {
         Self {
             text,
             plain: text.as_bytes().iter().fold(true, is_plain),
+        }
+    }
+
+    #[inline]
+    pub(super) fn part(self, span: Span) -> Self {
+        Self {
+            text: span.of(self.text),
+            ..self
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Backend, Jwt, Keys,
     cache::{Cache, Limits},
-    claims::{ParseTyped, Rules},
+    claims::{self, Located, ParseTyped, Rules},
     header::Types,
     verifier::Verifier,
 };
@@ -209,6 +209,14 @@ impl JwtBuilder {
                 "verifying signatures needs the feature \"aws-lc-rs\" or \"rust-crypto\" of tower-auth",
             )
         })?;
+        let mut reader = claims::reader();
+        let mut located = |path: Option<ClaimPath>| {
+            let located = path.map(|path| Located::new(path, &mut reader));
+            located.transpose()
+        };
+        let subject = located(self.subject)?;
+        let roles = located(self.roles)?;
+        let scopes = located(self.scopes)?;
         let types = self.types.unwrap_or(match self.access_token_profile {
             true => Types::AccessToken,
             false => Types::Usual,
@@ -217,12 +225,13 @@ impl JwtBuilder {
             keys: keys.source(self.issuer.as_ref(), backend, &self.clock)?,
             types,
             rules: Rules {
+                reader,
                 issuer: self.issuer,
                 audiences: self.audiences,
                 good_audiences: super::known::Known::default(),
-                subject: self.subject,
-                roles: self.roles,
-                scopes: self.scopes,
+                subject,
+                roles,
+                scopes,
                 leeway: self.leeway.as_secs(),
                 expiry_is_required: !self.allow_missing_expiry,
                 access_token_profile: self.access_token_profile,
@@ -262,12 +271,6 @@ impl JwtBuilder {
             }
             (false, true) => return refuse("either an audience or any audience"),
             _ => {}
-        }
-        let mut paths = [&self.subject, &self.roles, &self.scopes]
-            .into_iter()
-            .flatten();
-        if paths.any(|path| path.names().next().is_none()) {
-            return refuse("the path of a claim has at least one name");
         }
         if self.leeway > MAX_LEEWAY {
             return refuse("a leeway is at most an hour");

@@ -2,14 +2,14 @@
 
 use super::{TokenError, cache::Window, known::Known};
 use crate::{
-    ClaimPath,
+    ClaimPath, ConfigError,
     claims::{
         self,
         date::{self, Round},
         text,
     },
     identity::{Facts, Names, Prepared, Text},
-    json::{Members, Object, Spans, Value},
+    json::{Found, Number, Object, Reader, Value},
 };
 use std::{any::Any, sync::Arc};
 
@@ -18,6 +18,7 @@ pub(super) type ParseTyped = fn(&str) -> Option<Arc<dyn Any + Send + Sync>>;
 
 /// What a token's claims have to be.
 pub(super) struct Rules {
+    pub(super) reader: Reader,
     /// `None`: any.
     pub(super) issuer: Option<Arc<str>>,
     /// Empty: any.
@@ -25,10 +26,10 @@ pub(super) struct Rules {
     /// Claims of tokens that named one of them.
     pub(super) good_audiences: Known<()>,
     /// `None`: `sub`.
-    pub(super) subject: Option<ClaimPath>,
-    pub(super) roles: Option<ClaimPath>,
+    pub(super) subject: Option<Located>,
+    pub(super) roles: Option<Located>,
     /// `None`: `scope`.
-    pub(super) scopes: Option<ClaimPath>,
+    pub(super) scopes: Option<Located>,
     /// In seconds.
     pub(super) leeway: u64,
     pub(super) expiry_is_required: bool,
@@ -37,80 +38,121 @@ pub(super) struct Rules {
     pub(super) typed: Option<ParseTyped>,
 }
 
-/// The claims that this crate reads by name.
-#[derive(Default)]
-struct Registered<'a> {
-    iss: Option<Value<'a>>,
-    sub: Option<Value<'a>>,
-    aud: Option<Value<'a>>,
-    exp: Option<Value<'a>>,
-    nbf: Option<Value<'a>>,
-    iat: Option<Value<'a>>,
-    jti: Option<Value<'a>>,
-    auth_time: Option<Value<'a>>,
-    client_id: Option<Value<'a>>,
-    scope: Option<Value<'a>>,
-    sid: Option<Value<'a>>,
+/// A claim that is read by its name, of every token.
+#[derive(Clone, Copy)]
+enum Claim {
+    Iss,
+    Sub,
+    Aud,
+    Exp,
+    Nbf,
+    Iat,
+    Jti,
+    AuthTime,
+    ClientId,
+    Scope,
+    Sid,
+    Cnf,
+    Events,
 }
 
-impl<'a> Registered<'a> {
-    /// Into its place: it is large.
-    fn read(&mut self, members: Members<'a>) -> Result<(), TokenError> {
-        for (name, value) in members.iter() {
-            let claim = match &*name {
-                b"iss" => &mut self.iss,
-                b"sub" => &mut self.sub,
-                b"aud" => &mut self.aud,
-                b"exp" => &mut self.exp,
-                b"nbf" => &mut self.nbf,
-                b"iat" => &mut self.iat,
-                b"jti" => &mut self.jti,
-                b"auth_time" => &mut self.auth_time,
-                b"client_id" => &mut self.client_id,
-                b"scope" => &mut self.scope,
-                b"sid" => &mut self.sid,
-                // Whoever bears the token has yet to prove that a key is theirs (RFC 7800
-                // section 3; RFC 8705 section 3 and RFC 9449 section 6 for access tokens).
-                b"cnf" => return Err(TokenError::Bound),
-                // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect
-                // Back-Channel Logout section 2.4) of the same issuer (RFC 8725 section 2.8).
-                b"events" => return Err(TokenError::Event),
-                _ => continue,
-            };
-            *claim = Some(value);
-        }
-        Ok(())
+/// In that order.
+const NAMES: [&str; 13] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "auth_time",
+    "client_id",
+    "scope",
+    "sid",
+    "cnf",
+    "events",
+];
+
+/// A claim that the application says where to find.
+pub(super) struct Located {
+    number: Number,
+    path: ClaimPath,
+}
+
+/// The claims of one token.
+#[derive(Clone, Copy)]
+struct Claims<'a> {
+    payload: &'a Object,
+    found: &'a Found,
+}
+
+impl<'a> Claims<'a> {
+    #[inline]
+    fn get(&self, claim: Claim) -> Option<Value<'a>> {
+        self.payload.found(self.found, Number::new(claim as u8))
+    }
+
+    fn at(&self, located: &Located) -> Option<Value<'a>> {
+        let first = self.payload.found(self.found, located.number)?;
+        located.path.names().skip(1).try_fold(first, Value::named)
+    }
+}
+
+/// Reads claims; those that are read of every token have the numbers they have here.
+pub(super) fn reader() -> Reader {
+    Reader::new(&NAMES)
+}
+
+impl Located {
+    pub(super) fn new(path: ClaimPath, reader: &mut Reader) -> Result<Self, ConfigError> {
+        let number = path.names().next().and_then(|first| reader.ask(first));
+        let number = number.ok_or(ConfigError::new(
+            "the path of a claim has at least one name",
+        ))?;
+        Ok(Self { number, path })
     }
 }
 
 impl Rules {
     /// Who the token is of, if its claims let it pass at this time.
     ///
-    /// And when it does; `found` are the members of the payload, and `token` is kept behind its
-    /// claims, if there is one.
+    /// And when it does; `found` says where its claims lie, and `token` is kept behind them, if
+    /// there is one.
     pub(super) fn identity(
         &self,
         mut payload: Object,
-        found: &Spans,
+        found: &Found,
         now: u64,
         token: Option<&str>,
     ) -> Result<(Prepared, Window), TokenError> {
-        let mut claims = Registered::default();
-        let members = payload.members(found);
-        claims.read(members)?;
-        self.check_issuer(claims.iss)?;
-        self.check_audience(claims.aud)?;
-        let (expiry, issued_at, window) = self.check_times(&claims, now)?;
-        if self.access_token_profile {
-            check_profile(&claims)?;
+        let claims = Claims {
+            payload: &payload,
+            found,
+        };
+        let (iss, sub) = (claims.get(Claim::Iss), claims.get(Claim::Sub));
+        // Whoever bears the token has yet to prove that a key is theirs (RFC 7800 section 3;
+        // RFC 8705 section 3 and RFC 9449 section 6 for access tokens).
+        if claims.get(Claim::Cnf).is_some() {
+            return Err(TokenError::Bound);
         }
-        if let Some(sub) = claims.sub {
+        // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect Back-Channel
+        // Logout section 2.4) of the same issuer (RFC 8725 section 2.8).
+        if claims.get(Claim::Events).is_some() {
+            return Err(TokenError::Event);
+        }
+        self.check_issuer(iss)?;
+        self.check_audience(claims.get(Claim::Aud))?;
+        let (expiry, issued_at, window) = self.check_times(claims, now)?;
+        if self.access_token_profile {
+            check_profile(claims)?;
+        }
+        if let Some(sub) = sub {
             text(sub)?; // RFC 7519 section 4.1.2, also where another claim is the subject
         }
 
         let subject = match &self.subject {
-            None => claims.sub,
-            Some(path) => members.at(path),
+            None => sub,
+            Some(located) => claims.at(located),
         };
         let subject = subject.map(claims::subject).transpose()?.flatten();
         let subject = subject.ok_or(TokenError::MissingClaim)?;
@@ -118,24 +160,24 @@ impl Rules {
         // What cannot be read could not be revoked, either.
         let id = |value| Ok::<_, TokenError>(Text::of(&payload, text(value)?));
         let scopes = match &self.scopes {
-            None => claims.scope,
-            Some(path) => members.at(path),
+            None => claims.get(Claim::Scope),
+            Some(located) => claims.at(located),
         };
-        let roles = self.roles.as_ref().and_then(|path| members.at(path));
+        let roles = self.roles.as_ref().and_then(|located| claims.at(located));
         let typed = match self.typed {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
         };
-        let issuer = claims.iss.map(text).transpose()?;
+        let issuer = iss.map(text).transpose()?;
         let issuer = issuer.map(|issuer| Text::of(&payload, issuer));
         let subject = Text::of(&payload, subject);
         let roles = roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?;
         let scopes = scopes.map_or(Ok(Names::default()), |scopes| {
             claims::scopes(&payload, scopes)
         })?;
-        let authenticated_at = claims.auth_time.map(date).transpose()?;
-        let token_id = claims.jti.map(id).transpose()?; // RFC 7519 section 4.1.7
-        let session_id = claims.sid.map(id).transpose()?;
+        let authenticated_at = claims.get(Claim::AuthTime).map(date).transpose()?;
+        let token_id = claims.get(Claim::Jti).map(id).transpose()?; // RFC 7519 section 4.1.7
+        let session_id = claims.get(Claim::Sid).map(id).transpose()?;
         if let Some(token) = token {
             payload.keep_behind(token);
         }
@@ -189,7 +231,7 @@ impl Rules {
     /// RFC 7519 sections 4.1.4 to 4.1.6; gives the expiry, `iat`, and when all of it is so.
     fn check_times(
         &self,
-        claims: &Registered<'_>,
+        claims: Claims<'_>,
         now: u64,
     ) -> Result<(Option<u64>, Option<u64>, Window), TokenError> {
         let date = |claim: Option<Value<'_>>, round| match claim {
@@ -198,7 +240,7 @@ impl Rules {
                 .map(Some)
                 .ok_or(TokenError::ClaimType),
         };
-        let expiry = date(claims.exp, Round::Down)?;
+        let expiry = date(claims.get(Claim::Exp), Round::Down)?;
         let mut window = Window {
             from: 0,
             until: u64::MAX,
@@ -211,8 +253,8 @@ impl Rules {
         if now >= window.until && expiry.is_some() {
             return Err(TokenError::Expired);
         }
-        let not_before = date(claims.nbf, Round::Up)?;
-        let issued_at = claims.iat.map(date::read_both);
+        let not_before = date(claims.get(Claim::Nbf), Round::Up)?;
+        let issued_at = claims.get(Claim::Iat).map(date::read_both);
         let issued_at = issued_at.map(|iat| iat.ok_or(TokenError::ClaimType));
         let issued_at = issued_at.transpose()?;
         // The RFC asks no check of `iat`; a token from the future has a wrong date nevertheless.
@@ -230,15 +272,14 @@ impl Rules {
 /// What RFC 9068 section 2.2 requires of an access token, by the types of RFC 7519 and RFC 8693.
 ///
 /// What is there is of its type already, other than `client_id`.
-fn check_profile(claims: &Registered<'_>) -> Result<(), TokenError> {
-    let required = [
-        claims.iss, claims.exp, claims.aud, claims.sub, claims.iat, claims.jti,
-    ];
-    if required.iter().any(Option::is_none) {
+fn check_profile(claims: Claims<'_>) -> Result<(), TokenError> {
+    use Claim::{Aud, ClientId, Exp, Iat, Iss, Jti, Sub};
+    let required = [Iss, Exp, Aud, Sub, Iat, Jti];
+    if required.iter().any(|&claim| claims.get(claim).is_none()) {
         return Err(TokenError::MissingClaim);
     }
-    let client_id = text(claims.client_id.ok_or(TokenError::MissingClaim)?)?;
-    let subject = claims.sub.map(text).transpose()?;
+    let client_id = text(claims.get(ClientId).ok_or(TokenError::MissingClaim)?)?;
+    let subject = claims.get(Sub).map(text).transpose()?;
     if client_id.is_empty() || subject.is_none_or(|subject| subject.is_empty()) {
         return Err(TokenError::MissingClaim);
     }

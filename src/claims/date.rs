@@ -11,6 +11,7 @@ pub(crate) enum Round {
 
 /// Reads a date as [`read`] does, rounded down and up. Of nearly every one that is the same.
 #[allow(dead_code, reason = "only tokens have such")]
+#[inline]
 pub(crate) fn read_both(value: Value<'_>) -> Option<(u64, u64)> {
     match value.as_number().and_then(whole) {
         Some(seconds) => (seconds <= LAST_SECOND).then_some((seconds, seconds)),
@@ -22,27 +23,36 @@ pub(crate) fn read_both(value: Value<'_>) -> Option<(u64, u64)> {
 ///
 /// Any JSON number will do, also `1.8e9`. What lies before 1970 is a mistake of the issuer's, and
 /// what lies beyond the year 9999 is milliseconds or another one: neither is a date.
+#[inline]
 pub(crate) fn read(value: Value<'_>, round: Round) -> Option<u64> {
     let text = value.as_number()?;
-    let seconds = match whole(text).map_or_else(|| text.parse(), Ok) {
-        Ok(whole) => whole,
-        Err(_) => {
-            let number: f64 = text.parse().ok()?;
-            // `-0` is zero all the same.
-            if number < 0.0 {
-                return None;
-            }
-            // Saturates: a number too large is beyond every date.
-            match round {
-                Round::Down => number.floor() as u64,
-                Round::Up => number.ceil() as u64,
-            }
-        }
+    let seconds = match whole(text) {
+        Some(seconds) => seconds,
+        None => any(text, round)?,
     };
     (seconds <= LAST_SECOND).then_some(seconds)
 }
 
+/// A number of any spelling.
+#[cold]
+fn any(text: &str, round: Round) -> Option<u64> {
+    if let Ok(whole) = text.parse() {
+        return Some(whole);
+    }
+    let number: f64 = text.parse().ok()?;
+    // `-0` is zero all the same.
+    if number < 0.0 {
+        return None;
+    }
+    // Saturates: a number too large is beyond every date.
+    Some(match round {
+        Round::Down => number.floor() as u64,
+        Round::Up => number.ceil() as u64,
+    })
+}
+
 /// What nearly every date is: few digits and nothing else. Without the checks that more need.
+#[inline]
 fn whole(text: &str) -> Option<u64> {
     let digits = text.as_bytes();
     if digits.len() > 18 {

@@ -6,4 +6,4 @@
 pub(crate) mod date;
 mod read;
 
-pub(crate) use read::{WrongType, is_for, roles, scopes, subject, text};
+pub(crate) use read::{WrongType, is_for, is_name, roles, scopes, subject, text};

@@ -20,13 +20,19 @@ pub(crate) fn text(value: Value<'_>) -> Result<Cow<'_, str>, WrongType> {
 #[inline]
 pub(crate) fn subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
     let subject = text(value)?;
+    Ok(is_name(&subject)?.then_some(subject))
+}
+
+/// Whether a string names somebody: it is not empty. What can name nobody is an error.
+#[inline]
+pub(crate) fn is_name(text: &str) -> Result<bool, WrongType> {
     // JSON may hold them, and what is behind may cut the name short at a NUL, or a log line at a
     // line break.
     let is_plain = |plain, &byte: &u8| plain & matches!(byte, b' '..=b'~');
-    if !subject.as_bytes().iter().fold(true, is_plain) && subject.contains(char::is_control) {
+    if !text.as_bytes().iter().fold(true, is_plain) && text.contains(char::is_control) {
         return Err(WrongType);
     }
-    Ok((!subject.is_empty()).then_some(subject))
+    Ok(!text.is_empty())
 }
 
 /// Whether an audience (RFC 7519 section 4.1.3) is or holds one of these: one string, or an array

@@ -170,10 +170,10 @@ impl Reader {
         let bytes = text.text.as_bytes();
         let (mut next, mut at) = (&self.first, 0);
         for member in members {
-            let before = bytes.get(at..member.value.start as usize)?;
+            let before = bytes.get(at..member.value.start())?;
             let number = self.number(text, member);
             next = &self.step(next, before, Some(number))?.next;
-            at = member.value.end as usize;
+            at = member.value.end();
         }
         self.step(next, bytes.get(at..)?, None).map(drop)
     }
@@ -251,18 +251,36 @@ impl Found {
         }
     }
 
+    /// Where the text of a string lies that reads as it stands.
+    #[inline(always)]
+    pub(crate) fn plain_string(&self, number: Number) -> Option<Span> {
+        match self.0.get(usize::from(number.0))? {
+            (span, Kind::String) => Some(span.inside()),
+            _ => None,
+        }
+    }
+
+    /// Where an array of nothing but such strings lies.
+    #[inline(always)]
+    pub(crate) fn plain_strings(&self, number: Number) -> Option<Span> {
+        match self.0.get(usize::from(number.0))? {
+            (span, Kind::Strings) => Some(*span),
+            _ => None,
+        }
+    }
+
     /// The value of a name in the text that was read.
-    #[inline]
+    #[inline(always)]
     fn get<'a>(&self, number: Number, text: Text<'a>) -> Option<Value<'a>> {
         let &(span, kind) = self.0.get(usize::from(number.0))?;
         let value = || Value::scanned(text.part(span), kind);
-        (span.end != 0).then(value)
+        (span.end() != 0).then(value)
     }
 }
 
 impl Object {
     /// The value of a name that was asked for when it was read.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn found(&self, found: &Found, number: Number) -> Option<Value<'_>> {
         found.get(number, self.whole())
     }

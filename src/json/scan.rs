@@ -143,7 +143,7 @@ impl<'a> Scanner<'a> {
         let start = self.here();
         let kind = self.value(depth, found)?;
         let end = self.here();
-        Ok((Span { start, end }, kind))
+        Ok((Span::new(start, end), kind))
     }
 
     #[inline]
@@ -185,6 +185,9 @@ impl<'a> Scanner<'a> {
             if self.value(deeper, found)? != Kind::String {
                 kind = Kind::Other;
             }
+            if self.eat(b']') {
+                return Ok(kind);
+            }
             if !self.eat_behind_blanks(b',') {
                 expect(self.eat(b']'))?;
                 return Ok(kind);
@@ -223,7 +226,7 @@ impl<'a> Scanner<'a> {
         self.string()?;
         let end = self.here().wrapping_sub(1);
         names.note(begin, end.wrapping_sub(start));
-        Ok(Span { start, end })
+        Ok(Span::new(start, end))
     }
 
     /// What is behind the first quote of a string.
@@ -327,6 +330,10 @@ impl<'a> Scanner<'a> {
         self.eat(b'-');
         if !self.eat(b'0') {
             self.digits()?;
+            // Most are whole.
+            if matches!(self.peek(), Some(b',' | b'}' | b']')) {
+                return Ok(());
+            }
         }
         if self.eat(b'.') {
             self.digits()?;

@@ -24,42 +24,56 @@ pub(super) enum Kind {
 }
 
 /// Where a part of a text lies.
+///
+/// One word: half a word written and a whole one read waits for the processor's store buffer.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Span {
-    pub(super) start: u32,
-    pub(super) end: u32,
-}
+pub(crate) struct Span(u64);
 
 impl Span {
+    #[inline]
+    pub(super) fn new(start: u32, end: u32) -> Self {
+        Self(u64::from(start) | u64::from(end) << 32)
+    }
+
+    #[inline]
+    pub(super) fn start(self) -> usize {
+        (self.0 as u32) as usize
+    }
+
+    #[inline]
+    pub(super) fn end(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
     /// Where this part of the text lies; `None` if it is none.
     #[inline]
     pub(crate) fn within(text: &str, part: &str) -> Option<Self> {
         let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
         let end = start.checked_add(part.len())?;
-        let span = Self {
-            start: u32::try_from(start).ok()?,
-            end: u32::try_from(end).ok()?,
-        };
+        let span = Self::new(u32::try_from(start).ok()?, u32::try_from(end).ok()?);
         (end <= text.len()).then_some(span)
     }
 
     #[inline]
-    pub(crate) fn of<'a>(&self, text: &'a str) -> &'a str {
-        text.get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
+    pub(crate) fn of(self, text: &str) -> &str {
+        text.get(self.start()..self.end()).unwrap_or_default()
     }
-}
 
-impl Span {
-    fn length(&self) -> usize {
-        self.end.saturating_sub(self.start) as usize
+    /// Of a string, without the quotes.
+    #[inline]
+    pub(super) fn inside(self) -> Self {
+        // One more at the start, one less at the end.
+        Self(self.0.wrapping_add(1).wrapping_sub(1 << 32))
+    }
+
+    fn length(self) -> usize {
+        self.end().saturating_sub(self.start())
     }
 
     /// The same as bytes, which need not be checked for where characters begin.
-    pub(super) fn bytes_of<'a>(&self, text: &'a str) -> &'a [u8] {
-        text.as_bytes()
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
+    pub(super) fn bytes_of(self, text: &str) -> &[u8] {
+        let bytes = text.as_bytes().get(self.start()..self.end());
+        bytes.unwrap_or_default()
     }
 }
 

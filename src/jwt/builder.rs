@@ -24,9 +24,9 @@ pub struct JwtBuilder {
     any_audience: bool,
     keys: Option<Keys>,
     backend: Option<Backend>,
-    subject: Option<ClaimPath>,
+    subject: ClaimPath,
     roles: Option<ClaimPath>,
-    scopes: Option<ClaimPath>,
+    scopes: ClaimPath,
     leeway: Duration,
     allow_missing_expiry: bool,
     access_token_profile: bool,
@@ -46,9 +46,9 @@ impl JwtBuilder {
             any_audience: false,
             keys: None,
             backend: None,
-            subject: None,
+            subject: "sub".into(),
             roles: None,
-            scopes: None,
+            scopes: "scope".into(),
             leeway: Duration::from_secs(60),
             allow_missing_expiry: false,
             access_token_profile: false,
@@ -105,7 +105,7 @@ impl JwtBuilder {
     ///
     /// It has to be one that the issuer never gives to another, unlike an e-mail address.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.subject = Some(path.into());
+        self.subject = path.into();
         self
     }
 
@@ -123,7 +123,7 @@ impl JwtBuilder {
     ///
     /// A token without the claim has no scopes; one in which it is anything else is refused.
     pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.scopes = Some(path.into());
+        self.scopes = path.into();
         self
     }
 
@@ -210,13 +210,10 @@ impl JwtBuilder {
             )
         })?;
         let mut reader = claims::reader();
-        let mut located = |path: Option<ClaimPath>| {
-            let located = path.map(|path| Located::new(path, &mut reader));
-            located.transpose()
-        };
-        let subject = located(self.subject)?;
-        let roles = located(self.roles)?;
-        let scopes = located(self.scopes)?;
+        let mut located = |path: &ClaimPath| Located::new(path, &mut reader);
+        let subject = located(&self.subject)?;
+        let roles = self.roles.as_ref().map(&mut located).transpose()?;
+        let scopes = located(&self.scopes)?;
         let types = self.types.unwrap_or(match self.access_token_profile {
             true => Types::AccessToken,
             false => Types::Usual,

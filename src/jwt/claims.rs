@@ -4,7 +4,7 @@ use super::{TokenError, cache::Window, known::Known};
 use crate::{
     ClaimPath, ConfigError,
     claims::{
-        self,
+        self, WrongType,
         date::{self, Round},
         text,
     },
@@ -25,11 +25,9 @@ pub(super) struct Rules {
     pub(super) audiences: Vec<Box<str>>,
     /// Claims of tokens that named one of them.
     pub(super) good_audiences: Known<()>,
-    /// `None`: `sub`.
-    pub(super) subject: Option<Located>,
+    pub(super) subject: Located,
     pub(super) roles: Option<Located>,
-    /// `None`: `scope`.
-    pub(super) scopes: Option<Located>,
+    pub(super) scopes: Located,
     /// In seconds.
     pub(super) leeway: u64,
     pub(super) expiry_is_required: bool,
@@ -50,14 +48,13 @@ enum Claim {
     Jti,
     AuthTime,
     ClientId,
-    Scope,
     Sid,
     Cnf,
     Events,
 }
 
 /// In that order.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 12] = [
     "iss",
     "sub",
     "aud",
@@ -67,7 +64,6 @@ const NAMES: [&str; 13] = [
     "jti",
     "auth_time",
     "client_id",
-    "scope",
     "sid",
     "cnf",
     "events",
@@ -76,7 +72,8 @@ const NAMES: [&str; 13] = [
 /// A claim that the application says where to find.
 pub(super) struct Located {
     number: Number,
-    path: ClaimPath,
+    /// What is within that claim.
+    inner: Vec<Box<str>>,
 }
 
 /// The claims of one token.
@@ -87,14 +84,85 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    #[inline]
+    #[inline(always)]
     fn get(&self, claim: Claim) -> Option<Value<'a>> {
         self.payload.found(self.found, Number::new(claim as u8))
     }
 
+    /// A string, for an identity to point to.
+    #[inline(always)]
+    fn text<T: for<'b> From<&'b str>>(&self, claim: Claim) -> Result<Option<Text<T>>, WrongType> {
+        match self.found.plain_string(Number::new(claim as u8)) {
+            Some(span) => Ok(Some(Text::Claim(span))),
+            None => self.other_text(claim),
+        }
+    }
+
+    #[inline(never)]
+    fn other_text<T: for<'b> From<&'b str>>(
+        &self,
+        claim: Claim,
+    ) -> Result<Option<Text<T>>, WrongType> {
+        let text = self.get(claim).map(text).transpose()?;
+        Ok(text.map(|text| Text::of(self.payload, text)))
+    }
+
     fn at(&self, located: &Located) -> Option<Value<'a>> {
         let first = self.payload.found(self.found, located.number)?;
-        located.path.names().skip(1).try_fold(first, Value::named)
+        located
+            .inner
+            .iter()
+            .try_fold(first, |value, name| value.named(name))
+    }
+
+    /// Who it is; `None` if nobody is named.
+    #[inline(always)]
+    fn subject(&self, located: &Located) -> Result<Option<Text>, WrongType> {
+        match self.found.plain_string(located.number) {
+            Some(span) if located.inner.is_empty() => {
+                let is_somebody = claims::is_name(span.of(self.payload.as_str()))?;
+                Ok(is_somebody.then_some(Text::Claim(span)))
+            }
+            _ => self.other_subject(located),
+        }
+    }
+
+    #[inline(never)]
+    fn other_subject(&self, located: &Located) -> Result<Option<Text>, WrongType> {
+        let subject = self.at(located).map(claims::subject).transpose()?.flatten();
+        Ok(subject.map(|subject| Text::of(self.payload, subject)))
+    }
+
+    #[inline(always)]
+    fn roles(&self, located: &Located) -> Result<Names, WrongType> {
+        match self.found.plain_strings(located.number) {
+            Some(span) if located.inner.is_empty() => Ok(Names::List(span)),
+            _ => self.other_roles(located),
+        }
+    }
+
+    #[inline(never)]
+    fn other_roles(&self, located: &Located) -> Result<Names, WrongType> {
+        match self.at(located) {
+            Some(roles) => claims::roles(self.payload, roles),
+            None => Ok(Names::default()),
+        }
+    }
+
+    #[inline(always)]
+    fn scopes(&self, located: &Located) -> Result<Names, WrongType> {
+        match self.found.plain_string(located.number) {
+            Some(span) if located.inner.is_empty() => Ok(Names::Words(span)),
+            _ => self.other_scopes(located),
+        }
+    }
+
+    #[inline(never)]
+    fn other_scopes(&self, located: &Located) -> Result<Names, WrongType> {
+        match self.at(located) {
+            Some(scopes) => claims::scopes(self.payload, scopes),
+            None => Ok(Names::default()),
+        }
     }
 }
 
@@ -104,12 +172,14 @@ pub(super) fn reader() -> Reader {
 }
 
 impl Located {
-    pub(super) fn new(path: ClaimPath, reader: &mut Reader) -> Result<Self, ConfigError> {
-        let number = path.names().next().and_then(|first| reader.ask(first));
+    pub(super) fn new(path: &ClaimPath, reader: &mut Reader) -> Result<Self, ConfigError> {
+        let mut names = path.names();
+        let number = names.next().and_then(|first| reader.ask(first));
         let number = number.ok_or(ConfigError::new(
             "the path of a claim has at least one name",
         ))?;
-        Ok(Self { number, path })
+        let inner = names.map(Into::into).collect();
+        Ok(Self { number, inner })
     }
 }
 
@@ -129,7 +199,6 @@ impl Rules {
             payload: &payload,
             found,
         };
-        let (iss, sub) = (claims.get(Claim::Iss), claims.get(Claim::Sub));
         // Whoever bears the token has yet to prove that a key is theirs (RFC 7800 section 3;
         // RFC 8705 section 3 and RFC 9449 section 6 for access tokens).
         if claims.get(Claim::Cnf).is_some() {
@@ -140,44 +209,30 @@ impl Rules {
         if claims.get(Claim::Events).is_some() {
             return Err(TokenError::Event);
         }
-        self.check_issuer(iss)?;
+        self.check_issuer(claims.get(Claim::Iss))?;
         self.check_audience(claims.get(Claim::Aud))?;
         let (expiry, issued_at, window) = self.check_times(claims, now)?;
         if self.access_token_profile {
             check_profile(claims)?;
         }
-        if let Some(sub) = sub {
-            text(sub)?; // RFC 7519 section 4.1.2, also where another claim is the subject
-        }
-
-        let subject = match &self.subject {
-            None => sub,
-            Some(located) => claims.at(located),
-        };
-        let subject = subject.map(claims::subject).transpose()?.flatten();
+        claims.text::<Box<str>>(Claim::Sub)?; // RFC 7519 section 4.1.2, whatever is the subject
+        let subject = claims.subject(&self.subject)?;
         let subject = subject.ok_or(TokenError::MissingClaim)?;
-        let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
-        // What cannot be read could not be revoked, either.
-        let id = |value| Ok::<_, TokenError>(Text::of(&payload, text(value)?));
-        let scopes = match &self.scopes {
-            None => claims.get(Claim::Scope),
-            Some(located) => claims.at(located),
-        };
-        let roles = self.roles.as_ref().and_then(|located| claims.at(located));
         let typed = match self.typed {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
         };
-        let issuer = iss.map(text).transpose()?;
-        let issuer = issuer.map(|issuer| Text::of(&payload, issuer));
-        let subject = Text::of(&payload, subject);
-        let roles = roles.map_or(Ok(Names::default()), |roles| claims::roles(&payload, roles))?;
-        let scopes = scopes.map_or(Ok(Names::default()), |scopes| {
-            claims::scopes(&payload, scopes)
-        })?;
+        let issuer = claims.text(Claim::Iss)?;
+        let roles = match &self.roles {
+            Some(roles) => claims.roles(roles)?,
+            None => Names::default(),
+        };
+        let scopes = claims.scopes(&self.scopes)?;
+        let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
         let authenticated_at = claims.get(Claim::AuthTime).map(date).transpose()?;
-        let token_id = claims.get(Claim::Jti).map(id).transpose()?; // RFC 7519 section 4.1.7
-        let session_id = claims.get(Claim::Sid).map(id).transpose()?;
+        // What cannot be read could not be revoked, either.
+        let token_id = claims.text(Claim::Jti)?; // RFC 7519 section 4.1.7
+        let session_id = claims.text(Claim::Sid)?;
         if let Some(token) = token {
             payload.keep_behind(token);
         }

@@ -19,6 +19,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How many names can be asked for.
 const MOST_NAMES: usize = 20;
 
@@ -91,11 +94,14 @@ impl Reader {
     /// Asks for one more name; `None` if there are too many.
     pub(crate) fn ask(&mut self, name: &str) -> Option<Number> {
         let asked = self.names.iter().position(|asked| **asked == *name);
-        let place = asked.unwrap_or_else(|| {
+        let place = asked.unwrap_or(self.names.len());
+        if place >= MOST_NAMES {
+            return None;
+        }
+        if asked.is_none() {
             self.names.push(name.into());
-            self.names.len() - 1
-        });
-        (place < MOST_NAMES).then_some(Number(place as u8))
+        }
+        Some(Number(place as u8))
     }
 
     /// Reads an object.

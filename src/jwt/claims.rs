@@ -53,21 +53,29 @@ enum Claim {
     Events,
 }
 
-/// In that order.
-const NAMES: [&str; 12] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "auth_time",
-    "client_id",
-    "sid",
-    "cnf",
-    "events",
+/// Their names, in that order.
+const NAMES: [(Claim, &str); 12] = [
+    (Claim::Iss, "iss"),
+    (Claim::Sub, "sub"),
+    (Claim::Aud, "aud"),
+    (Claim::Exp, "exp"),
+    (Claim::Nbf, "nbf"),
+    (Claim::Iat, "iat"),
+    (Claim::Jti, "jti"),
+    (Claim::AuthTime, "auth_time"),
+    (Claim::ClientId, "client_id"),
+    (Claim::Sid, "sid"),
+    (Claim::Cnf, "cnf"),
+    (Claim::Events, "events"),
 ];
+
+const _: () = {
+    let (mut rest, mut place) = (NAMES.as_slice(), 0);
+    while let Some(((claim, _), behind)) = rest.split_first() {
+        assert!(*claim as usize == place, "the order is the same");
+        (rest, place) = (behind, place + 1);
+    }
+};
 
 /// A claim that the application says where to find.
 pub(super) struct Located {
@@ -168,7 +176,7 @@ impl<'a> Claims<'a> {
 
 /// Reads claims; those that are read of every token have the numbers they have here.
 pub(super) fn reader() -> Reader {
-    Reader::new(&NAMES)
+    Reader::new(&NAMES.map(|(_, name)| name))
 }
 
 impl Located {

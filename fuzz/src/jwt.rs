@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 use std::{
+    fmt::Debug,
     sync::LazyLock,
     time::{Duration, UNIX_EPOCH},
 };
@@ -21,17 +22,18 @@ const AUDIENCE: &str = "https://rs.example";
 const NOW: u64 = 1_800_000_000;
 const LEEWAY: f64 = 60.0;
 
-static VERIFIERS: LazyLock<[Jwt; 2]> = LazyLock::new(|| {
-    [Backend::AwsLcRs, Backend::RustCrypto].map(|backend| {
-        Jwt::issuer(ISSUER)
-            .audience(AUDIENCE)
-            .keys(Key::from_secret(Algorithm::HS256, SECRET).unwrap())
-            .backend(backend)
-            .clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
-            .build()
-            .unwrap()
-    })
-});
+static VERIFIERS: LazyLock<[Jwt; 2]> =
+    LazyLock::new(|| [Backend::AwsLcRs, Backend::RustCrypto].map(verifier));
+
+fn verifier(backend: Backend) -> Jwt {
+    Jwt::issuer(ISSUER)
+        .audience(AUDIENCE)
+        .keys(Key::from_secret(Algorithm::HS256, SECRET).unwrap())
+        .backend(backend)
+        .clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
+        .build()
+        .unwrap()
+}
 
 /// The input is a token; and then the claims of one that is signed here, with its header before
 /// them if there is an empty line between.
@@ -54,12 +56,29 @@ pub fn check(input: &[u8]) -> bool {
 }
 
 fn verify(token: &[u8]) -> Option<Identity> {
-    let [one, other] = VERIFIERS.each_ref().map(|jwt| {
-        let verdict = jwt.verify(Token::new(token)).now();
-        verdict.expect("no I/O to wait for").ok()
-    });
+    let [one, other] = VERIFIERS.each_ref().map(|jwt| ask(jwt, token));
     assert_eq!(one.is_some(), other.is_some(), "the backends disagree");
+    // The two remember how the tokens before this one were laid out.
+    let fresh = ask(&verifier(Backend::AwsLcRs), token);
+    assert_eq!(facts(&one), facts(&fresh), "an earlier token has a say");
     one
+}
+
+fn ask(jwt: &Jwt, token: &[u8]) -> Option<Identity> {
+    let verdict = jwt.verify(Token::new(token)).now();
+    verdict.expect("no I/O to wait for").ok()
+}
+
+fn facts(identity: &Option<Identity>) -> Option<impl PartialEq + Debug> {
+    let identity = identity.as_ref()?;
+    Some((
+        identity.subject().to_owned(),
+        identity.roles().map(str::to_owned).collect::<Vec<_>>(),
+        identity.scopes().map(str::to_owned).collect::<Vec<_>>(),
+        identity.issuer().map(str::to_owned),
+        identity.token_id().map(str::to_owned),
+        identity.expires_at(),
+    ))
 }
 
 fn sign(header: &[u8], claims: &[u8]) -> String {

@@ -86,7 +86,9 @@ fn layer(realm: &str, scopes: &[String], detail: &'static str) -> AuthLayer {
         [] => AccessRules::new().otherwise(authenticated()),
         scopes => AccessRules::new().otherwise(all_scopes(scopes)),
     };
-    let schemes = Basic::new(realm.to_owned(), users).or(Bearer::new(tokens)).or(keys);
+    let schemes = Basic::new(realm.to_owned(), users)
+        .or(Bearer::new(tokens))
+        .or(keys);
     AuthLayer::new(schemes).realm(realm.to_owned()).rules(rules)
 }
 

@@ -1,6 +1,6 @@
 //! A case: requests, a service with a layer, and the same service without.
 
-use crate::cases::RAW;
+use crate::cases::{FLOOR, RAW};
 use crate::tokens::{AUDIENCE, ISSUER, Material, decode};
 use aws_lc_rs::{hmac, signature::ParsedPublicKey};
 use bytes::Bytes;
@@ -146,7 +146,7 @@ pub(crate) struct Name {
 
 impl Name {
     pub(crate) fn is_of_a_peer(&self) -> bool {
-        self.contender != RAW && !self.contender.starts_with("tower-auth,")
+        ![RAW, FLOOR].contains(&&*self.contender) && !self.contender.starts_with("tower-auth,")
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     backend::Backend,
     case::{Case, Name, REFUSED, Subject, raw},
+    floor::Floor,
     ours, peer,
     tokens::{Algorithm, Issuer, Material},
 };
@@ -11,6 +12,7 @@ pub(crate) const RAW: &str = "raw signature check";
 pub(crate) const OFF: &str = "tower-auth, cache off";
 pub(crate) const TYPED: &str = "tower-auth, cache off, typed claims";
 pub(crate) const HIT: &str = "tower-auth, cache hit";
+pub(crate) const FLOOR: &str = "a layer that only remembers one token";
 pub(crate) const ROTATION: &str = "tower-auth, 10,000 tokens in rotation";
 /// How many tokens are in rotation.
 pub(crate) const TOKENS: usize = 10_000;
@@ -50,6 +52,8 @@ pub(crate) fn ours(selection: &Selection, issuers: &[(Issuer, Material)]) -> Cas
         all.add(selection, &typed, material, named(TYPED));
         let hit = Subject::new::<_, (), (), _>(ours::cache_on(material), || ());
         all.add(selection, &hit, material, named(HIT));
+        let floor = Subject::new::<_, (), (), _>(Floor::new(material), || ());
+        all.add(selection, &floor, material, named(FLOOR));
         if selection.has(&named(ROTATION)) {
             let layer = ours::cache_of(material, TOKENS);
             let many = Subject::new::<_, (), (), _>(layer, || ());

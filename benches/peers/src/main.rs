@@ -6,6 +6,7 @@ mod case;
 mod cases;
 mod count;
 mod e2e;
+mod floor;
 mod measure;
 mod memory;
 mod ours;

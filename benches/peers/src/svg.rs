@@ -2,7 +2,7 @@
 
 use crate::{
     case::REFUSED,
-    cases::RAW,
+    cases::{FLOOR, RAW},
     measure::Figures,
     ours,
     report::{Report, count_text, ratio_text, thousands},
@@ -171,7 +171,7 @@ fn row(
 ) -> std::fmt::Result {
     let name = &figures.name;
     let (class, strong) = match name {
-        name if name.contender == RAW => ("raw", ""),
+        name if [RAW, FLOOR].contains(&&*name.contender) => ("raw", ""),
         name if name.is_of_a_peer() => ("peer", ""),
         _ => ("ours", " strong"),
     };

@@ -6,4 +6,6 @@
 pub(crate) mod date;
 mod read;
 
-pub(crate) use read::{WrongType, is_for, is_name, roles, scopes, subject, text};
+#[allow(unused_imports, reason = "only JSON Web Tokens ask")]
+pub(crate) use read::is_name;
+pub(crate) use read::{WrongType, is_for, roles, scopes, subject, text};

@@ -8,7 +8,7 @@
 //! 3. Nothing nests deeper than [`MAX_DEPTH`].
 //! 4. It says where the members of the outermost object lie; what is kept is the text, in which
 //!    they are found again. Numbers stay text, so that one that nobody reads may be of any size.
-//! 5. A [`Reader`] skips what it has read before, byte for byte, and answers as if it had not.
+//! 5. A [`Reader`] skips what it has learnt, byte for byte, and answers as if it had not.
 #![cfg_attr(
     not(feature = "jwt"),
     allow(dead_code, reason = "only token verifiers read JSON")

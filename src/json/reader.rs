@@ -4,8 +4,9 @@
 //! the names with their quotes, colons and commas, is the same bytes every time. It is scanned
 //! strictly once, and compared from then on; values are scanned as ever.
 //!
-//! 1. Only what was scanned as part of a whole object is remembered, from its beginning on. So
-//!    the same bytes lead from the same place to the same place, and no name is there twice.
+//! 1. Only whole objects are learnt, and only when whoever reads them says so: of tokens, those
+//!    that passed. So the same bytes lead from the same place to the same place, no name is there
+//!    twice, and nobody else's token has a say in what is remembered.
 //! 2. Only plain texts are: no name in them is escaped.
 //! 3. What is remembered is bounded, and never changes. A text that goes another way is scanned.
 
@@ -14,10 +15,7 @@ use super::{
     scan::{self, Scanner},
     span::{Kind, Member, Span, Text},
 };
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicUsize, Ordering::Relaxed},
-};
+use std::sync::{Mutex, OnceLock};
 
 #[cfg(test)]
 mod tests;
@@ -25,14 +23,14 @@ mod tests;
 /// How many names can be asked for.
 const MOST_NAMES: usize = 20;
 
-/// How many steps are remembered, those of all layouts together; an object has one per member.
-const MOST_STEPS: usize = 256;
+/// How many layouts are learnt.
+const MOST_LAYOUTS: u8 = 32;
 
-/// How many are remembered that may come next.
-const MOST_FORKS: usize = 8;
+/// The most members of an object whose layout is.
+const MOST_MEMBERS: usize = 32;
 
 /// The longest step, in bytes.
-const LONGEST: usize = 256;
+const LONGEST: usize = 128;
 
 /// The place of members that nobody asks for.
 const NOBODY: u8 = MOST_NAMES as u8;
@@ -43,16 +41,20 @@ pub(crate) struct Reader {
     /// A name's number is its place here.
     names: Vec<Box<str>>,
     first: Next,
-    steps: AtomicUsize,
+    /// How many layouts were learnt; held by who learns one.
+    learnt: Mutex<u8>,
 }
 
 /// The number of a name that a [`Reader`] is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number(u8);
 
-/// Where the values lie, by the numbers of their names. No value ends where the text begins.
-#[derive(Default)]
-pub(crate) struct Found([(Span, Kind); MOST_NAMES + 1]);
+/// Where the values lie that a [`Reader`] has found.
+pub(crate) struct Found {
+    /// By the numbers of their names. No value ends where the text begins.
+    places: [(Span, Kind); MOST_NAMES + 1],
+    is_new: bool,
+}
 
 /// What may come next, if anything is known.
 type Next = OnceLock<Box<Step>>;
@@ -104,23 +106,36 @@ impl Reader {
         Some(Number(place as u8))
     }
 
-    /// Reads an object.
-    pub(crate) fn read(&self, text: Vec<u8>, found: &mut Found) -> Result<Object, JsonError> {
+    /// Reads an object, and hands it over with what was found in it.
+    #[inline]
+    pub(crate) fn read<T>(
+        &self,
+        text: Vec<u8>,
+        then: impl FnOnce(Object, &Found) -> T,
+    ) -> Result<T, JsonError> {
         let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
+        let mut found = Found::nothing();
         let whole = Text::new(&text);
-        self.find(whole, found)?;
+        self.find(whole, &mut found)?;
         let plain = whole.plain;
-        Ok(Object {
+        let object = Object {
             end: text.len(),
             text,
             plain,
-        })
+        };
+        Ok(then(object, &found))
     }
 
     /// Reads an object once more.
     #[allow(dead_code, reason = "only a login asks")]
-    pub(crate) fn read_again(&self, object: &Object, found: &mut Found) -> Result<(), JsonError> {
-        self.find(object.whole(), found)
+    pub(crate) fn read_again<T>(
+        &self,
+        object: Object,
+        then: impl FnOnce(Object, &Found) -> T,
+    ) -> Result<T, JsonError> {
+        let mut found = Found::nothing();
+        self.find(object.whole(), &mut found)?;
+        Ok(then(object, &found))
     }
 
     #[inline]
@@ -139,14 +154,24 @@ impl Reader {
         let mut next = &self.first;
         loop {
             let mut step = next.get()?;
-            while !scanner.eat_if(|rest| step.bytes.before(rest)) {
+            let before = scanner.clone();
+            next = loop {
+                if scanner.eat_if(|rest| step.bytes.before(rest)) {
+                    match step.value {
+                        Some(number) => {
+                            if let Ok(value) = scanner.member_value() {
+                                found.put(number, value);
+                                break &step.next;
+                            }
+                        }
+                        None if scanner.peek().is_none() => return Some(()),
+                        None => {}
+                    }
+                    // One step may begin as another one does: with fewer blanks.
+                    scanner = before.clone();
+                }
                 step = step.or.get()?;
-            }
-            match step.value {
-                Some(number) => found.put(number, scanner.member_value().ok()?),
-                None => return scanner.peek().is_none().then_some(()),
-            }
-            next = &step.next;
+            };
         }
     }
 
@@ -155,13 +180,11 @@ impl Reader {
         let mut members = Spans::new();
         scan::object(text, &mut members)?;
         // Of a layout that was followed up to somewhere.
-        *found = Found::default();
+        *found = Found::nothing();
         for member in &members {
             found.put(self.number(text, member), (member.value, member.kind));
         }
-        if text.plain {
-            self.remember(text, &members);
-        }
+        found.is_new = text.plain && is_short(text, &members);
         Ok(())
     }
 
@@ -171,45 +194,87 @@ impl Reader {
         Number(place.map_or(NOBODY, |place| place as u8))
     }
 
-    /// Remembers how an object is laid out.
-    fn remember(&self, text: Text<'_>, members: &[Member]) -> Option<()> {
-        let bytes = text.text.as_bytes();
-        let (mut next, mut at) = (&self.first, 0);
-        for member in members {
-            let before = bytes.get(at..member.value.start())?;
-            let number = self.number(text, member);
-            next = &self.step(next, before, Some(number))?.next;
-            at = member.value.end();
+    /// Remembers how the object is laid out that this was found in.
+    #[inline]
+    pub(crate) fn learn(&self, object: &Object, found: &Found) {
+        if found.is_new {
+            self.learn_anew(object.whole());
         }
-        self.step(next, bytes.get(at..)?, None).map(drop)
     }
 
-    /// The step of these bytes among those that may come next: a new one, if there is room.
-    fn step<'a>(
-        &'a self,
-        mut next: &'a Next,
-        bytes: &[u8],
-        value: Option<Number>,
-    ) -> Option<&'a Step> {
-        for _ in 0..MOST_FORKS {
-            let is_free = next.get().is_none();
-            if is_free && (bytes.len() > LONGEST || !self.takes_one_more()) {
-                return None;
-            }
-            // Another thread may be faster; then it is its step.
-            let step = next.get_or_init(|| Box::new(Step::new(bytes, value)));
-            if *step.bytes.whole == *bytes {
-                return Some(step);
-            }
-            next = &step.or;
+    #[cold]
+    fn learn_anew(&self, text: Text<'_>) -> Option<()> {
+        // Nobody waits: the next token is laid out so, too.
+        let mut learnt = self.learnt.try_lock().ok()?;
+        if *learnt >= MOST_LAYOUTS {
+            return None;
         }
+        let mut members = Spans::new();
+        scan::object(text, &mut members).ok()?;
+        let layout = self.layout(text, &members)?;
+        let (mut layout, mut next) = (layout.as_slice(), &self.first);
+        while let Some((&(bytes, _), rest)) = layout.split_first() {
+            match known(next, bytes) {
+                Ok(step) => (layout, next) = (rest, &step.next),
+                Err(free) => {
+                    *learnt += 1;
+                    return free.set(chain(layout)?).ok();
+                }
+            }
+        }
+        // Meanwhile somebody else has learnt it.
         None
     }
 
-    fn takes_one_more(&self) -> bool {
-        let more = |steps| (steps < MOST_STEPS).then_some(steps + 1);
-        self.steps.fetch_update(Relaxed, Relaxed, more).is_ok()
+    /// What lies before the values of an object, and at its end.
+    fn layout<'a>(&self, text: Text<'a>, members: &[Member]) -> Option<Layout<'a>> {
+        let (bytes, mut at) = (text.text.as_bytes(), 0);
+        let mut layout = Layout::new();
+        for member in members {
+            let before = bytes.get(at..member.value.start())?;
+            layout.push((before, Some(self.number(text, member))));
+            at = member.value.end();
+        }
+        layout.push((bytes.get(at..)?, None));
+        Some(layout)
     }
+}
+
+/// Whether what lies around the values is little enough to be remembered.
+fn is_short(text: Text<'_>, members: &[Member]) -> bool {
+    let (end, mut at) = (text.text.len(), 0);
+    let values = members.iter().map(|member| member.value);
+    let mut values = values.map(|value| (value.start(), value.end()));
+    let mut is_short = |(start, end): (usize, usize)| {
+        let before = start.saturating_sub(at);
+        at = end;
+        before <= LONGEST
+    };
+    members.len() <= MOST_MEMBERS && values.all(&mut is_short) && is_short((end, end))
+}
+
+/// The steps of one object.
+type Layout<'a> = Vec<(&'a [u8], Option<Number>)>;
+
+/// The step of these bytes among those that may come next, or the place for it.
+fn known<'a>(mut next: &'a Next, bytes: &[u8]) -> Result<&'a Step, &'a Next> {
+    while let Some(step) = next.get() {
+        if *step.bytes.whole == *bytes {
+            return Ok(step);
+        }
+        next = &step.or;
+    }
+    Err(next)
+}
+
+/// Steps one behind the other.
+fn chain(layout: &[(&[u8], Option<Number>)]) -> Option<Box<Step>> {
+    let before = |next: Option<Box<Step>>, &(bytes, value): &(&[u8], _)| {
+        let mut step = Step::new(bytes, value);
+        step.next = next.map_or_else(Next::new, Next::from);
+        Some(Box::new(step))
+    };
+    layout.iter().rev().fold(None, before)
 }
 
 impl Step {
@@ -251,8 +316,16 @@ impl Bytes {
 
 impl Found {
     #[inline]
+    fn nothing() -> Self {
+        Self {
+            places: Default::default(),
+            is_new: false,
+        }
+    }
+
+    #[inline]
     fn put(&mut self, number: Number, value: (Span, Kind)) {
-        if let Some(place) = self.0.get_mut(usize::from(number.0)) {
+        if let Some(place) = self.places.get_mut(usize::from(number.0)) {
             *place = value;
         }
     }
@@ -260,7 +333,7 @@ impl Found {
     /// Where the text of a string lies that reads as it stands.
     #[inline(always)]
     pub(crate) fn plain_string(&self, number: Number) -> Option<Span> {
-        match self.0.get(usize::from(number.0))? {
+        match self.places.get(usize::from(number.0))? {
             (span, Kind::String) => Some(span.inside()),
             _ => None,
         }
@@ -269,7 +342,7 @@ impl Found {
     /// Where an array of nothing but such strings lies.
     #[inline(always)]
     pub(crate) fn plain_strings(&self, number: Number) -> Option<Span> {
-        match self.0.get(usize::from(number.0))? {
+        match self.places.get(usize::from(number.0))? {
             (span, Kind::Strings) => Some(*span),
             _ => None,
         }
@@ -278,7 +351,7 @@ impl Found {
     /// The value of a name in the text that was read.
     #[inline(always)]
     fn get<'a>(&self, number: Number, text: Text<'a>) -> Option<Value<'a>> {
-        let &(span, kind) = self.0.get(usize::from(number.0))?;
+        let &(span, kind) = self.places.get(usize::from(number.0))?;
         let value = || Value::scanned(text.part(span), kind);
         (span.end() != 0).then(value)
     }

@@ -177,10 +177,11 @@ impl Cache {
     }
 
     fn shard(&self, hash: Hash) -> Option<&RwLock<Shard>> {
-        // By other bits than those that the map goes by, as a fraction: a division takes longer.
-        let high = usize::try_from(hash.0 >> 48).unwrap_or_default();
+        // By other bits than those that the map goes by, which are the lowest and the highest;
+        // as a fraction, since a division takes longer.
+        let part = usize::from((hash.0 >> 32) as u16);
         self.shards
-            .get(high.saturating_mul(self.shards.len()) >> 16)
+            .get(part.saturating_mul(self.shards.len()) >> 16)
     }
 }
 

@@ -192,11 +192,35 @@ impl Located {
 }
 
 impl Rules {
-    /// Who the token is of, if its claims let it pass at this time.
+    /// Who the token is of, if its claims let it pass at this time; and when they do.
     ///
-    /// And when it does; `found` says where its claims lie, and `token` is kept behind them, if
-    /// there is one.
+    /// The token is kept behind them, if it is given.
+    #[inline]
     pub(super) fn identity(
+        &self,
+        payload: Vec<u8>,
+        now: u64,
+        token: Option<&str>,
+    ) -> Result<(Prepared, Window), TokenError> {
+        let judge = |payload, found: &_| self.judge(payload, found, now, token);
+        let judged = self.reader.read(payload, judge);
+        judged.unwrap_or(Err(TokenError::Payload))
+    }
+
+    /// The same of claims that were read before.
+    #[allow(dead_code, reason = "only a login asks")]
+    pub(super) fn identity_again(
+        &self,
+        payload: Object,
+        now: u64,
+    ) -> Result<(Prepared, Window), TokenError> {
+        let judge = |payload, found: &_| self.judge(payload, found, now, None);
+        let judged = self.reader.read_again(payload, judge);
+        judged.unwrap_or(Err(TokenError::Payload))
+    }
+
+    #[inline]
+    fn judge(
         &self,
         mut payload: Object,
         found: &Found,
@@ -241,6 +265,7 @@ impl Rules {
         // What cannot be read could not be revoked, either.
         let token_id = claims.text(Claim::Jti)?; // RFC 7519 section 4.1.7
         let session_id = claims.text(Claim::Sid)?;
+        self.reader.learn(&payload, found);
         if let Some(token) = token {
             payload.keep_behind(token);
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Identity, Rejection, clock,
-    json::{Found, Members, Object, Spans, Value},
+    json::{Members, Object, Spans, Value},
 };
 
 /// What kind of token is expected (RFC 8725 section 3.11).
@@ -58,10 +58,7 @@ impl Jwt {
     /// subject.
     pub(crate) fn judge_claims(&self, payload: Object) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
-        let (rules, mut found) = (&self.0.rules, Found::default());
-        let read = rules.reader.read_again(&payload, &mut found);
-        read.map_err(|_| TokenError::Payload)?;
-        let (identity, _) = rules.identity(payload, &found, now, None)?;
+        let (identity, _) = self.0.rules.identity_again(payload, now)?;
         Ok(identity.into_identity())
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Clock, Identity, Rejection, Verdict, Verify, bearer, clock,
     identity::Prepared,
-    json::{Found, Members, Spans},
+    json::{Members, Spans},
 };
 use std::{fmt, str, sync::Arc};
 
@@ -221,11 +221,7 @@ impl Verifier {
         self.check_signature(snapshot, &token)?;
         let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());
         let payload = token.payload(kept.map_or(0, str::len))?;
-        let mut found = Found::default();
-        let Ok(payload) = self.rules.reader.read(payload, &mut found) else {
-            return Err(TokenError::Payload);
-        };
-        let (identity, window) = self.rules.identity(payload, &found, now, kept)?;
+        let (identity, window) = self.rules.identity(payload, now, kept)?;
         if let Some((cache, hash)) = cached {
             cache.insert(hash, identity.clone(), snapshot.generation, window, now);
         }

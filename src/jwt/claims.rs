@@ -219,7 +219,7 @@ impl Rules {
         judged.unwrap_or(Err(TokenError::Payload))
     }
 
-    #[inline]
+    #[inline(never)]
     fn judge(
         &self,
         mut payload: Object,

@@ -1,17 +1,22 @@
 //! What a layer costs that does nothing but remember one token: how far down ours could come.
+//!
+//! It has a future and a body of its own, as every layer has that may refuse.
 
 use crate::tokens::Material;
+use bytes::Bytes;
 use constant_time_eq::constant_time_eq;
 use foldhash::fast::RandomState;
 use http::{Request, Response, StatusCode, header};
+use http_body_util::{Either, Full};
 use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::HashMap,
     convert::Infallible,
-    future::{Ready, ready},
+    future::Future,
     hash::BuildHasher,
+    pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tower::{Layer, Service};
 
@@ -68,30 +73,55 @@ pub(crate) struct Floored<S> {
     known: Arc<Known>,
 }
 
-type Answer = Ready<Result<Response<()>, Infallible>>;
-
-impl<S> Service<Request<()>> for Floored<S>
+impl<S, B> Service<Request<()>> for Floored<S>
 where
-    S: Service<Request<()>, Response = Response<()>, Error = Infallible, Future = Answer>,
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+    S::Future: Unpin,
 {
-    type Response = Response<()>;
+    type Response = Response<Body<B>>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Answer<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<()>) -> Answer {
+    fn call(&mut self, mut request: Request<()>) -> Self::Future {
         match self.known.caller(&mut request) {
             Some(caller) => {
                 request.extensions_mut().insert(caller);
-                self.inner.call(request)
+                Answer::Inner(self.inner.call(request))
             }
-            None => {
-                let mut response = Response::new(());
+            None => Answer::Refused,
+        }
+    }
+}
+
+/// The inner service's answer, or 401.
+pub(crate) enum Answer<F> {
+    Inner(F),
+    Refused,
+}
+
+/// The inner service's body, or one of the layer's.
+pub(crate) type Body<B> = Either<B, Full<Bytes>>;
+
+impl<F, B> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>> + Unpin,
+{
+    type Output = Result<Response<Body<B>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Inner(future) => {
+                let response = ready!(Pin::new(future).poll(context));
+                Poll::Ready(response.map(|response| response.map(Either::Left)))
+            }
+            Self::Refused => {
+                let mut response = Response::new(Either::Right(Full::default()));
                 *response.status_mut() = StatusCode::UNAUTHORIZED;
-                ready(Ok(response))
+                Poll::Ready(Ok(response))
             }
         }
     }

@@ -2,9 +2,11 @@
 
 use super::layer::Config;
 use crate::{
-    Challenges, Format, Identity, Rejection, gate::Finish, rejection::render, scheme::OnResponse,
+    Challenges, Format, Identity, Rejection,
+    gate::Finish,
+    rejection::{OwnBody, render},
+    scheme::OnResponse,
 };
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response,
     header::{CACHE_CONTROL, Entry, VARY},
@@ -26,7 +28,7 @@ pub(super) type Hook = (Box<OnResponse>, Identity);
 
 impl Finish for AuthFinish {
     #[inline]
-    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
         if let Some(hook) = self.hook {
             let (on_response, identity) = *hook;
             with_parts(response, |parts| on_response(Ok(&identity), parts));
@@ -76,7 +78,7 @@ pub(super) fn complete(
     rejection: Rejection,
     grpc: bool,
     parts: &mut response::Parts,
-) -> Bytes {
+) -> OwnBody {
     let format = if grpc { Format::Grpc } else { Format::Http };
     let body = render(&rejection, format, config.responder.as_deref(), parts);
     if grpc {

@@ -11,12 +11,11 @@ use crate::{
     gate::Judge,
     identity::Prepared,
     place::is_repeated,
-    rejection::{is_grpc, without_body},
+    rejection::{OwnBody, is_grpc, without_body},
     require::Rule,
     scheme::{Beside, Hooks, Trial, Tried},
     verdict::Pending,
 };
-use bytes::Bytes;
 use http::{
     HeaderMap, Method, Response, StatusCode,
     header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
@@ -275,7 +274,7 @@ impl Judge for AuthJudge {
         }
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
         self.emit(&head, Some(&rejection));
         let is_grpc = is_grpc(&head);
         // The request is over: its memory serves the response.

@@ -1,5 +1,6 @@
 //! The inner service's body, or one that a layer made.
 
+use crate::rejection::OwnBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -23,7 +24,7 @@ pin_project! {
     #[derive(Debug)]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        Own { body: Option<Bytes> },
+        Own { body: Option<OwnBody> },
     }
 }
 
@@ -36,18 +37,17 @@ impl<B> ResponseBody<B> {
 
     /// The inner service's, unless there is one of this crate.
     #[inline]
-    pub(crate) fn new(body: B, own: Option<Bytes>) -> Self {
+    pub(crate) fn new(body: B, own: Option<OwnBody>) -> Self {
         match own {
             None => Self::inner(body),
             Some(own) => Self::own(own),
         }
     }
 
-    pub(crate) fn own(body: Bytes) -> Self {
+    pub(crate) fn own(body: impl Into<OwnBody>) -> Self {
+        let body = Some(body.into()).filter(|body| body.length() > 0);
         Self {
-            kind: Kind::Own {
-                body: (!body.is_empty()).then_some(body),
-            },
+            kind: Kind::Own { body },
         }
     }
 }
@@ -62,7 +62,10 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
             KindProject::Inner { body } => body.poll_frame(cx),
-            KindProject::Own { body } => Poll::Ready(body.take().map(Frame::data).map(Ok)),
+            KindProject::Own { body } => {
+                let body = body.take().map(OwnBody::into_bytes);
+                Poll::Ready(body.map(Frame::data).map(Ok))
+            }
         }
     }
 
@@ -77,7 +80,8 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
             Kind::Own { body } => {
-                SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64))
+                let length = body.as_ref().map_or(0, OwnBody::length);
+                SizeHint::with_exact(length as u64)
             }
         }
     }

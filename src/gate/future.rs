@@ -1,7 +1,7 @@
 //! The future of a guarded call.
 
 use super::{Finish, Judge, ResponseBody};
-use bytes::Bytes;
+use crate::rejection::OwnBody;
 use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
 use std::{
@@ -33,7 +33,7 @@ pin_project! {
         /// Admitted after waiting; waits for the inner service.
         Readying { waiting: Option<Box<(S, Request<B>, A)>> },
         Calling { #[pin] future: F, after: Option<A> },
-        Refused { response: Option<Response<Bytes>> },
+        Refused { response: Option<Response<OwnBody>> },
         Done,
     }
 }
@@ -60,7 +60,7 @@ where
         }
     }
 
-    pub(super) fn refused(response: Response<Bytes>) -> Self {
+    pub(super) fn refused(response: Response<OwnBody>) -> Self {
         Self {
             state: State::Refused {
                 response: Some(response),

@@ -15,8 +15,7 @@ mod future;
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
 
-use crate::Rejection;
-use bytes::Bytes;
+use crate::{Rejection, rejection::OwnBody};
 use http::{Request, Response, request::Parts};
 use std::{
     mem,
@@ -42,14 +41,14 @@ pub trait Judge {
     fn admit(self, head: &mut Parts) -> Self::After;
 
     /// The response instead.
-    fn refuse(self, head: Parts, rejection: Rejection) -> Response<Bytes>;
+    fn refuse(self, head: Parts, rejection: Rejection) -> Response<OwnBody>;
 }
 
 /// Completes the inner service's response.
 #[allow(unreachable_pub)]
 pub trait Finish {
     /// With a body, if that takes the place of the service's own.
-    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes>;
+    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody>;
 }
 
 /// Decides as far as possible now, and calls the ready service if that is a pass.

@@ -198,6 +198,6 @@ fn tokens(issued: &impl serde::Serialize) -> Response {
 /// `application/problem+json`, which the `AuthLayer` outside completes by its challenges.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        refusal(self, HeaderMap::new(), Extensions::new()).map(Body::from)
+        refusal(self, HeaderMap::new(), Extensions::new()).map(|body| Body::from(body.into_bytes()))
     }
 }

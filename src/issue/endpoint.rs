@@ -5,9 +5,9 @@ use crate::{
     event::{self, Decision},
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     place::CrossSite,
+    rejection::OwnBody,
     require::refusal,
 };
-use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE},
@@ -132,7 +132,7 @@ impl Judge for EndpointJudge {
         Unkept(())
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
         event::emit(Some(&rejection), || Decision::about(None, None));
         refusal(
             rejection,
@@ -147,7 +147,7 @@ impl Judge for EndpointJudge {
 pub struct Unkept(());
 
 impl Finish for Unkept {
-    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));

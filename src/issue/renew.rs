@@ -5,10 +5,10 @@ use crate::{
     Rejection, RejectionKind, Verdict, clock,
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     json::Object,
+    rejection::OwnBody,
     require::refusal,
 };
 use base64_simd::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response,
     header::{AUTHORIZATION, CACHE_CONTROL},
@@ -208,7 +208,7 @@ impl Judge for RenewJudge {
         }
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
         // It refuses nothing.
         refusal(
             rejection,
@@ -226,7 +226,7 @@ pub struct RenewFinish {
 }
 
 impl Finish for RenewFinish {
-    fn finish<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
         let cookies = &self.config.cookies;
         let headers = response.headers_mut();
         match &self.outcome {

@@ -70,7 +70,7 @@ pub(super) fn is_own(head: &Parts) -> Option<bool> {
 /// A refusal: as a page for a browser, as `application/problem+json` otherwise.
 pub(super) fn refuse(inner: &Inner, html: bool, rejection: Rejection) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();
-    let mut body = render(&rejection, Format::Http, None, &mut parts);
+    let mut body = render(&rejection, Format::Http, None, &mut parts).into_bytes();
     if html {
         body = Bytes::from(page(inner, &rejection));
         let kind = HeaderValue::from_static("text/html; charset=utf-8");

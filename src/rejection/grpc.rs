@@ -1,6 +1,6 @@
 //! gRPC requests, and what their clients make of a refusal in plain HTTP.
 
-use bytes::Bytes;
+use super::OwnBody;
 use http::{
     Method, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -22,10 +22,10 @@ pub(crate) fn is_grpc(head: &Parts) -> bool {
 ///
 /// Clients go by the HTTP status where there is no `grpc-status` (`http-grpc-status-mapping.md`).
 /// tonic's takes a body for messages first, whatever its type, and then reports `INTERNAL`.
-pub(crate) fn without_body(mut response: Response<Bytes>) -> Response<Bytes> {
+pub(crate) fn without_body(mut response: Response<OwnBody>) -> Response<OwnBody> {
     if response.status() != StatusCode::OK {
         response.headers_mut().remove(CONTENT_TYPE);
         response.headers_mut().remove(CONTENT_LENGTH);
     }
-    response.map(|_| Bytes::new())
+    response.map(|_| OwnBody::empty())
 }

@@ -8,11 +8,13 @@
 //! Clients get fixed texts only: the type of every text sent is `&'static str`. The cause goes
 //! to [`Rejection::source`](std::error::Error::source) and from there to logs.
 
+mod body;
 mod challenge;
 mod grpc;
 mod kind;
 mod render;
 
+pub(crate) use body::OwnBody;
 pub(crate) use challenge::is_token;
 pub use challenge::{Challenge, Challenges};
 pub(crate) use grpc::{is_grpc, without_body};

@@ -1,6 +1,6 @@
 //! Rejections as responses: `application/problem+json` (RFC 9457) or trailers-only gRPC.
 
-use super::{Rejection, RejectionKind};
+use super::{OwnBody, Rejection, RejectionKind};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
@@ -35,7 +35,7 @@ pub(crate) fn render(
     format: Format,
     responder: Option<&Responder>,
     head: &mut response::Parts,
-) -> Bytes {
+) -> OwnBody {
     let headers = &mut head.headers;
     // Whatever the old body was, it goes, and what describes it.
     for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
@@ -50,19 +50,19 @@ pub(crate) fn render(
             }
             // Replaces fields of the same name, and keeps all lines of one, as of `Set-Cookie`.
             headers.extend(custom.headers);
-            body
+            body.into()
         }
         (None, Format::Http) => {
             let json = HeaderValue::from_static("application/problem+json");
             headers.insert(CONTENT_TYPE, json);
             problem(rejection)
         }
-        (None, Format::Grpc) => Bytes::new(),
+        (None, Format::Grpc) => OwnBody::empty(),
     };
     head.status = rejection.status();
     if format == Format::Grpc {
         // The body of a reply that is all trailers is empty.
-        body = Bytes::new();
+        body = OwnBody::empty();
         head.status = StatusCode::OK;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(
@@ -87,30 +87,36 @@ fn whole_seconds(duration: Duration) -> u64 {
 }
 
 /// The problem document; the common ones are constants.
-fn problem(rejection: &Rejection) -> Bytes {
+fn problem(rejection: &Rejection) -> OwnBody {
     let kind = rejection.kind();
     if rejection.detail() == kind.detail() {
-        return Bytes::from_static(plain_problem(kind));
+        return OwnBody::Constant(plain_problem(kind));
     }
     let status = kind.status();
     let title = status.canonical_reason().unwrap_or_default();
     let detail = serde_json::Value::from(rejection.detail());
     let status = status.as_u16();
-    Bytes::from(format!(
+    OwnBody::from(Bytes::from(format!(
         r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":{detail}}}"#
-    ))
+    )))
 }
 
-fn plain_problem(kind: RejectionKind) -> &'static [u8] {
+fn plain_problem(kind: RejectionKind) -> &'static Bytes {
+    macro_rules! constant {
+        ($text:literal) => {{
+            static TEXT: Bytes = Bytes::from_static($text);
+            &TEXT
+        }};
+    }
     match kind {
-        RejectionKind::Missing => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"credentials are required"}"#,
-        RejectionKind::Malformed => br#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"the credentials are malformed or ambiguous"}"#,
-        RejectionKind::Invalid => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"the credentials are not valid"}"#,
-        RejectionKind::InsufficientAuthentication => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"a stronger or more recent login is required"}"#,
-        RejectionKind::Forbidden => br#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"not allowed"}"#,
-        RejectionKind::TooMany => br#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"too many attempts"}"#,
-        RejectionKind::Unavailable => br#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the credentials cannot be checked now"}"#,
-        RejectionKind::NoAuthLayer => br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"the server is misconfigured"}"#,
+        RejectionKind::Missing => constant!(br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"credentials are required"}"#),
+        RejectionKind::Malformed => constant!(br#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"the credentials are malformed or ambiguous"}"#),
+        RejectionKind::Invalid => constant!(br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"the credentials are not valid"}"#),
+        RejectionKind::InsufficientAuthentication => constant!(br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"a stronger or more recent login is required"}"#),
+        RejectionKind::Forbidden => constant!(br#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"not allowed"}"#),
+        RejectionKind::TooMany => constant!(br#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"too many attempts"}"#),
+        RejectionKind::Unavailable => constant!(br#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the credentials cannot be checked now"}"#),
+        RejectionKind::NoAuthLayer => constant!(br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"the server is misconfigured"}"#),
     }
 }
 

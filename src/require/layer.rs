@@ -6,9 +6,8 @@ use crate::{
     event::{self, Decision},
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     policy::{enforce, missing},
-    rejection::{Format, is_grpc, render, without_body},
+    rejection::{Format, OwnBody, is_grpc, render, without_body},
 };
-use bytes::Bytes;
 use http::{Extensions, HeaderMap, Request, Response, request::Parts};
 use std::{
     fmt, mem,
@@ -170,7 +169,7 @@ impl Judge for RequireJudge {
         Untouched(())
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<Bytes> {
+    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
         self.emit(&head, Some(&rejection));
         let is_grpc = is_grpc(&head);
         let headers = mem::take(&mut head.headers);
@@ -188,7 +187,7 @@ pub(crate) fn refusal(
     rejection: Rejection,
     mut headers: HeaderMap,
     mut extensions: Extensions,
-) -> Response<Bytes> {
+) -> Response<OwnBody> {
     headers.clear();
     extensions.clear();
     let (mut parts, ()) = Response::new(()).into_parts();
@@ -204,7 +203,7 @@ pub(crate) fn refusal(
 pub struct Untouched(());
 
 impl Finish for Untouched {
-    fn finish<B>(self, _: &mut Response<B>) -> Option<Bytes> {
+    fn finish<B>(self, _: &mut Response<B>) -> Option<OwnBody> {
         None
     }
 }

@@ -79,46 +79,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let next = match state.as_mut().project() {
-                StateProject::Judging { waiting } => {
-                    let decision = match waiting {
-                        Some(waiting) => {
-                            let (judge, head, ..) = &mut **waiting;
-                            ready!(judge.decide(head, Some(cx)))
-                        }
-                        None => return Poll::Pending,
-                    };
-                    match (waiting.take().map(|waiting| *waiting), decision) {
-                        (Some((judge, mut head, body, service)), Ok(())) => {
-                            let after = judge.admit(&mut head);
-                            let request = Request::from_parts(head, body);
-                            State::Readying {
-                                waiting: Some(Box::new((service, request, after))),
-                            }
-                        }
-                        (Some((judge, head, ..)), Err(rejection)) => State::Refused {
-                            response: Some(judge.refuse(head, rejection)),
-                        },
-                        (None, _) => State::Done,
-                    }
-                }
-                StateProject::Readying { waiting } => {
-                    let readiness = match waiting {
-                        Some(waiting) => ready!(waiting.0.poll_ready(cx)),
-                        None => return Poll::Pending,
-                    };
-                    match (waiting.take().map(|waiting| *waiting), readiness) {
-                        (Some((mut service, request, after)), Ok(())) => State::Calling {
-                            future: service.call(request),
-                            after: Some(after),
-                        },
-                        (_, Err(error)) => {
-                            state.set(State::Done);
-                            return Poll::Ready(Err(error));
-                        }
-                        (None, Ok(())) => State::Done,
-                    }
-                }
+            match state.as_mut().project() {
                 StateProject::Calling { future, after } => {
                     let mut response = ready!(future.poll(cx));
                     let own = match (after.take(), &mut response) {
@@ -133,16 +94,77 @@ where
                     });
                 }
                 StateProject::Refused { response } => {
-                    if let Some(response) = response.take() {
-                        return Poll::Ready(Ok(response.map(ResponseBody::own)));
-                    }
-                    State::Done
+                    // Polled after completion: never a second answer.
+                    return match response.take() {
+                        Some(response) => Poll::Ready(Ok(response.map(ResponseBody::own))),
+                        None => Poll::Pending,
+                    };
                 }
-                // Polled after completion: never a second answer.
                 StateProject::Done => return Poll::Pending,
-            };
-            state.set(next);
+                StateProject::Judging { .. } | StateProject::Readying { .. } => {
+                    if let Err(error) = ready!(state.as_mut().wait(cx)) {
+                        return Poll::Ready(Err(error));
+                    }
+                }
+            }
         }
+    }
+}
+
+impl<S, B, J> State<S, B, J, S::Future, J::After>
+where
+    S: Service<Request<B>>,
+    J: Judge,
+{
+    /// Goes on from a verdict or permit that had to be waited for.
+    #[inline(never)]
+    fn wait(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let next = match self.as_mut().project() {
+            StateProject::Judging { waiting } => {
+                let decision = match waiting {
+                    Some(waiting) => {
+                        let (judge, head, ..) = &mut **waiting;
+                        ready!(judge.decide(head, Some(cx)))
+                    }
+                    None => return Poll::Pending,
+                };
+                match (waiting.take().map(|waiting| *waiting), decision) {
+                    (Some((judge, mut head, body, service)), Ok(())) => {
+                        let after = judge.admit(&mut head);
+                        let request = Request::from_parts(head, body);
+                        State::Readying {
+                            waiting: Some(Box::new((service, request, after))),
+                        }
+                    }
+                    (Some((judge, head, ..)), Err(rejection)) => State::Refused {
+                        response: Some(judge.refuse(head, rejection)),
+                    },
+                    (None, _) => State::Done,
+                }
+            }
+            StateProject::Readying { waiting } => {
+                let readiness = match waiting {
+                    Some(waiting) => ready!(waiting.0.poll_ready(cx)),
+                    None => return Poll::Pending,
+                };
+                match (waiting.take().map(|waiting| *waiting), readiness) {
+                    (Some((mut service, request, after)), Ok(())) => State::Calling {
+                        future: service.call(request),
+                        after: Some(after),
+                    },
+                    (_, Err(error)) => {
+                        self.set(State::Done);
+                        return Poll::Ready(Err(error));
+                    }
+                    (None, Ok(())) => State::Done,
+                }
+            }
+            StateProject::Calling { .. } | StateProject::Refused { .. } | StateProject::Done => {
+                return Poll::Ready(Ok(()));
+            }
+        };
+        self.set(next);
+        Poll::Ready(Ok(()))
     }
 }
 

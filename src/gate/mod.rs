@@ -70,15 +70,35 @@ where
             let after = judge.admit(&mut head);
             ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
         }
-        Poll::Ready(Err(rejection)) => {
-            release(service);
-            ResponseFuture::refused(judge.refuse(head, rejection))
-        }
-        Poll::Pending => {
-            release(service);
-            ResponseFuture::judging(judge, head, body, service.clone())
-        }
+        Poll::Ready(Err(rejection)) => refuse(service, judge, head, rejection),
+        Poll::Pending => wait(service, judge, head, body),
     }
+}
+
+// Apart, as what follows: whoever passes at once need not make room for it.
+#[inline(never)]
+fn refuse<S, B, J>(
+    service: &mut S,
+    judge: J,
+    head: Parts,
+    rejection: Rejection,
+) -> ResponseFuture<S, B, J>
+where
+    S: Service<Request<B>> + Clone,
+    J: Judge,
+{
+    release(service);
+    ResponseFuture::refused(judge.refuse(head, rejection))
+}
+
+#[inline(never)]
+fn wait<S, B, J>(service: &mut S, judge: J, head: Parts, body: B) -> ResponseFuture<S, B, J>
+where
+    S: Service<Request<B>> + Clone,
+    J: Judge,
+{
+    release(service);
+    ResponseFuture::judging(judge, head, body, service.clone())
 }
 
 /// Gives back what a ready service holds. Clones are not ready, by tower's contract.

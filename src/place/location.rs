@@ -290,11 +290,12 @@ pub(crate) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
 }
 
 /// Where the credentials begin behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is
-/// this one (`credentials` of RFC 9110 section 11.4).
+/// this one, given in lower case (`credentials` of RFC 9110 section 11.4).
 #[inline]
 fn after_scheme(value: &[u8], scheme: &str) -> Option<usize> {
     let (name, rest) = value.split_at_checked(scheme.len())?;
-    if !name.eq_ignore_ascii_case(scheme.as_bytes()) {
+    let mut pairs = name.iter().zip(scheme.as_bytes());
+    if !pairs.all(|(byte, lower)| byte.to_ascii_lowercase() == *lower) {
         return None;
     }
     let spaces = match rest {

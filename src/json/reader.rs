@@ -15,7 +15,10 @@ use super::{
     scan::{self, Scanner},
     span::{Kind, Member, Span, Text},
 };
-use std::sync::{Mutex, OnceLock};
+use std::{
+    iter,
+    sync::{Mutex, OnceLock},
+};
 
 #[cfg(test)]
 mod tests;
@@ -211,7 +214,7 @@ impl Reader {
         }
         let mut members = Spans::new();
         scan::object(text, &mut members).ok()?;
-        let layout = self.layout(text, &members)?;
+        let layout = self.layout(text, &members);
         let (mut layout, mut next) = (layout.as_slice(), &self.first);
         while let Some((&(bytes, _), rest)) = layout.split_first() {
             match known(next, bytes) {
@@ -226,31 +229,25 @@ impl Reader {
         None
     }
 
-    /// What lies before the values of an object, and at its end.
-    fn layout<'a>(&self, text: Text<'a>, members: &[Member]) -> Option<Layout<'a>> {
-        let (bytes, mut at) = (text.text.as_bytes(), 0);
-        let mut layout = Layout::new();
-        for member in members {
-            let before = bytes.get(at..member.value.start())?;
-            layout.push((before, Some(self.number(text, member))));
-            at = member.value.end();
-        }
-        layout.push((bytes.get(at..)?, None));
-        Some(layout)
+    fn layout<'a>(&self, text: Text<'a>, members: &[Member]) -> Layout<'a> {
+        let numbers = members.iter().map(|member| self.number(text, member));
+        let values = numbers.map(Some).chain([None]);
+        between(text, members).zip(values).collect()
     }
 }
 
-/// Whether what lies around the values is little enough to be remembered.
+/// What lies before each value of an object, and at its end.
+fn between<'a>(text: Text<'a>, members: &[Member]) -> impl Iterator<Item = &'a [u8]> {
+    let bytes = text.text.as_bytes();
+    let starts = members.iter().map(|member| member.value.start());
+    let ends = members.iter().map(|member| member.value.end());
+    let parts = iter::once(0).chain(ends).zip(starts.chain([bytes.len()]));
+    parts.map(|(start, end)| bytes.get(start..end).unwrap_or_default())
+}
+
+/// Whether that is little enough to be remembered.
 fn is_short(text: Text<'_>, members: &[Member]) -> bool {
-    let (end, mut at) = (text.text.len(), 0);
-    let values = members.iter().map(|member| member.value);
-    let mut values = values.map(|value| (value.start(), value.end()));
-    let mut is_short = |(start, end): (usize, usize)| {
-        let before = start.saturating_sub(at);
-        at = end;
-        before <= LONGEST
-    };
-    members.len() <= MOST_MEMBERS && values.all(&mut is_short) && is_short((end, end))
+    members.len() <= MOST_MEMBERS && between(text, members).all(|bytes| bytes.len() <= LONGEST)
 }
 
 /// The steps of one object.

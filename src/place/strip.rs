@@ -220,6 +220,34 @@ mod tests {
         assert_eq!(head.headers.get_all("cookie").iter().count(), 3);
     }
 
+    /// Of few fields each is looked at, of many each is looked up; a repeated one in any case.
+    #[test]
+    fn fields_are_marked_among_any_number_of_others() {
+        let strip = Strip::new(&[
+            Location::authorization("Bearer"),
+            Location::header("x-api-key"),
+        ]);
+        for others in 0..2 * FEW {
+            for repeated in [false, true] {
+                let mut request = Request::get("/");
+                for other in 0..others {
+                    request = request.header(format!("x-other-{other}"), "a");
+                }
+                request = request.header("authorization", "Bearer t");
+                request = request.header("x-api-key", "k");
+                if repeated {
+                    request = request.header("x-api-key", "l");
+                }
+                let mut head = request.body(()).unwrap().into_parts().0;
+                strip.apply(&mut head);
+                for (name, value) in &head.headers {
+                    let is_secret = !name.as_str().starts_with("x-other");
+                    assert_eq!(value.is_sensitive(), is_secret, "{others} {name}");
+                }
+            }
+        }
+    }
+
     fn stripped_protocols(fields: &[&str]) -> Vec<String> {
         let strip = Strip::new(&[
             Location::websocket_protocol("bearer."),

@@ -38,6 +38,9 @@ impl OwnBody {
 
 impl From<Bytes> for OwnBody {
     fn from(bytes: Bytes) -> Self {
-        Self::Made(Box::new(bytes))
+        match bytes.is_empty() {
+            true => Self::empty(),
+            false => Self::Made(Box::new(bytes)),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! One configured location, and several in order.
 
-use super::{Credential, Found, Place, cookie, query, websocket};
+use super::{Credential, Found, Place, authorization::SchemeName, cookie, query, websocket};
 use crate::rejection::is_token;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use std::fmt;
@@ -27,8 +27,7 @@ pub struct Location(Kind);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
-    /// The name of the scheme, in lower case.
-    Authorization(Box<str>),
+    Authorization(SchemeName),
     Header(HeaderName),
     Query(Box<str>),
     Cookie(Box<str>),
@@ -43,7 +42,7 @@ impl Location {
     #[must_use]
     pub fn authorization(scheme: &str) -> Self {
         assert!(is_token(scheme), "scheme name {scheme:?} is not a token");
-        Self(Kind::Authorization(scheme.to_ascii_lowercase().into()))
+        Self(Kind::Authorization(SchemeName::new(scheme)))
     }
 
     /// A header field of its own, which holds nothing but the credential.
@@ -119,11 +118,9 @@ impl Location {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
+            Kind::Authorization(name) => name.as_str(),
             Kind::Header(name) => name.as_str(),
-            Kind::Authorization(name)
-            | Kind::Query(name)
-            | Kind::Cookie(name)
-            | Kind::WebSocketProtocol(name) => name,
+            Kind::Query(name) | Kind::Cookie(name) | Kind::WebSocketProtocol(name) => name,
             Kind::Connection => "",
         }
     }
@@ -157,24 +154,7 @@ impl Location {
     pub(super) fn look<'a>(&self, head: &'a Parts) -> Look<'a> {
         let headers = &head.headers;
         match &self.0 {
-            Kind::Authorization(scheme) => {
-                let of_scheme = |value: &HeaderValue| after_scheme(value.as_bytes(), scheme);
-                let Some(first) = headers.get(header::AUTHORIZATION) else {
-                    return Look::Nothing;
-                };
-                if !is_repeated(headers, &header::AUTHORIZATION) {
-                    return match of_scheme(first) {
-                        Some(start) => Look::One(Raw::Field(first, start, first.len())),
-                        None => Look::Nothing,
-                    };
-                }
-                // A repeated field is ambiguous even if only one of them is of this scheme.
-                let mut values = headers.get_all(header::AUTHORIZATION).iter();
-                match values.any(|value| of_scheme(value).is_some()) {
-                    true => Look::Several,
-                    false => Look::Nothing,
-                }
-            }
+            Kind::Authorization(scheme) => scheme.look(headers),
             Kind::Header(name) => match headers.get(name) {
                 None => Look::Nothing,
                 Some(_) if is_repeated(headers, name) => Look::Several,
@@ -289,26 +269,6 @@ pub(crate) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some()
 }
 
-/// Where the credentials begin behind `SCHEME 1*SP` in an `Authorization` value, if the scheme is
-/// this one, given in lower case (`credentials` of RFC 9110 section 11.4).
-#[inline]
-fn after_scheme(value: &[u8], scheme: &str) -> Option<usize> {
-    let (name, rest) = value.split_at_checked(scheme.len())?;
-    let mut pairs = name.iter().zip(scheme.as_bytes());
-    if !pairs.all(|(byte, lower)| byte.to_ascii_lowercase() == *lower) {
-        return None;
-    }
-    let spaces = match rest {
-        // Nearly all have one.
-        [b' ', next, ..] if *next != b' ' => 1,
-        _ => rest.iter().take_while(|&&byte| byte == b' ').count(),
-    };
-    if spaces == 0 && !rest.is_empty() {
-        return None;
-    }
-    Some(scheme.len().saturating_add(spaces))
-}
-
 /// The locations of one scheme, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Locations(Vec<Location>);
@@ -361,27 +321,5 @@ impl Locations {
             Look::One(raw) if !found.is_ambiguous() => Some((found, raw.sent(decoded))),
             _ => Some((found, None)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scheme_ends_at_its_spaces() {
-        let after = |value: &str| {
-            after_scheme(value.as_bytes(), "basic").map(|start| value[start..].to_owned())
-        };
-        assert_eq!(after("Basic abc"), Some("abc".into()));
-        assert_eq!(after("bASIC   abc"), Some("abc".into()));
-        assert_eq!(after("Basic"), Some(String::new()));
-        assert_eq!(after("Basic "), Some(String::new()));
-        assert_eq!(after("Basic  a b "), Some("a b ".into()));
-        assert_eq!(after("Basic=abc"), None);
-        assert_eq!(after("Basic\tabc"), None);
-        assert_eq!(after("Basicabc"), None);
-        assert_eq!(after("Bas"), None);
-        assert_eq!(after(""), None);
     }
 }

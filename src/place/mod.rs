@@ -14,6 +14,7 @@
 //! What a browser sends by itself may have been sent on behalf of another site. Such credentials
 //! pass a cross-site check first, see [`AuthLayer`](crate::AuthLayer#cross-site-requests).
 
+mod authorization;
 mod cookie;
 mod credential;
 mod cross_site;

@@ -7,6 +7,7 @@ use http::{
     request::Parts,
     uri::PathAndQuery,
 };
+use std::iter;
 
 /// How many fields are looked at one by one.
 const FEW: usize = 8;
@@ -15,8 +16,9 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Strip {
     fields: Vec<HeaderName>,
-    /// Those, and `Authorization` in any case: also of schemes that this layer does not know.
-    secret: Vec<HeaderName>,
+    /// Of those all but `Authorization`, which is secret in any case: also of schemes that this
+    /// layer does not know.
+    others: Vec<HeaderName>,
     parameters: Vec<Box<str>>,
     protocols: Vec<Box<str>>,
 }
@@ -29,10 +31,8 @@ impl Strip {
                 fields.push(field);
             }
         }
-        let mut secret = fields.clone();
-        if !secret.contains(&AUTHORIZATION) {
-            secret.push(AUTHORIZATION);
-        }
+        let mut others = fields.clone();
+        others.retain(|field| field != AUTHORIZATION);
         let named = |place| {
             let named = locations
                 .iter()
@@ -41,7 +41,7 @@ impl Strip {
         };
         Self {
             fields,
-            secret,
+            others,
             parameters: named(Place::Query),
             protocols: named(Place::WebSocketProtocol),
         }
@@ -58,14 +58,14 @@ impl Strip {
         let headers = &mut head.headers;
         // Of many fields one or two are credentials; few are compared sooner than one is hashed.
         if headers.len() > FEW && headers.len() == headers.keys_len() {
-            for name in &self.secret {
+            for name in iter::once(&AUTHORIZATION).chain(&self.others) {
                 if let Some(value) = headers.get_mut(name) {
                     value.set_sensitive(true);
                 }
             }
         } else {
             for (name, value) in headers {
-                if self.secret.contains(name) {
+                if *name == AUTHORIZATION || self.others.contains(name) {
                     value.set_sensitive(true);
                 }
             }

@@ -3,8 +3,10 @@
 //! A signature costs more than everything else together, and clients send one token many times.
 //!
 //! 1. Only what has passed gets in, so that nobody fills it but the issuer's own clients.
-//! 2. A token is found by a hash of all its bytes under a random key, and compared as a whole, in
-//!    constant time.
+//! 2. A token is found by a hash of its end under a random key, and compared as a whole, in
+//!    constant time. The end is its signature, or at least 256 bits of it, which tells it from
+//!    all others as well as a hash of everything would: nobody can give two tokens that pass the
+//!    same one, and the second would only take the place of the first.
 //! 3. An entry says with which generation of the key set it was verified, read before it was. It
 //!    counts for as long as that one is current: no race lets a withdrawn key live on.
 //! 4. The dates of the token are checked anew on every hit, against the clock of that moment.
@@ -18,7 +20,7 @@ use constant_time_eq::constant_time_eq;
 use foldhash::{SharedSeed, quality::SeedableRandomState};
 use std::{
     collections::{HashMap, hash_map},
-    hash::BuildHasher,
+    hash::{BuildHasher, Hasher},
     mem,
     sync::{
         OnceLock, PoisonError, RwLock,
@@ -38,6 +40,9 @@ const FEW: usize = 64;
 
 /// How many entries are looked at for one that was not used of late.
 const LOOKS: usize = 32;
+
+/// How many bytes at the end of a token are hashed.
+const END: usize = 64;
 
 /// What an entry takes beside its token and claims, in bytes: about.
 const OVERHEAD: usize = 640;
@@ -119,7 +124,10 @@ impl Cache {
     }
 
     pub(super) fn hash(&self, token: &[u8]) -> Hash {
-        Hash(self.hasher.hash_one(token))
+        let mut hasher = self.hasher.build_hasher();
+        let end = token.last_chunk::<END>();
+        hasher.write(end.map_or(token, |end| end.as_slice()));
+        Hash(hasher.finish())
     }
 
     /// Whose token this is, if it was verified with the keys of this generation.
@@ -357,6 +365,20 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_end_alike_are_told_apart() {
+        let cache = cache(100, 1 << 20);
+        let [a, b] = ["a", "b"].map(|start| start.to_owned() + &"x".repeat(END));
+        insert(&cache, &a, 0, ALWAYS, 0);
+        assert_eq!(get(&cache, &a, 0, 0).as_ref(), Some(&a));
+        assert_eq!(get(&cache, &b, 0, 0), None);
+        assert_eq!(get(&cache, &a[1..], 0, 0), None);
+        insert(&cache, &b, 0, ALWAYS, 0);
+        assert_eq!(get(&cache, &b, 0, 0).as_ref(), Some(&b));
+        assert_eq!(get(&cache, &a, 0, 0), None);
+        assert_eq!(held(&cache).0, 1);
+    }
+
+    #[test]
     fn what_is_used_stays_longer_than_what_is_not() {
         let cache = cache(50, 1 << 20);
         insert(&cache, "hot", 0, ALWAYS, 0);
@@ -409,7 +431,9 @@ mod tests {
             let cache = cache(entries, bytes);
             let mut said = HashMap::new();
             for (token, generation, now, is_insert) in steps {
-                let token = format!("token{token}");
+                // Every other one ends as those beside it do.
+                let end = "x".repeat(token as usize % 2 * END);
+                let token = format!("token{token}{end}");
                 if is_insert {
                     insert(&cache, &token, generation, ALWAYS, now);
                     said.insert((token.clone(), generation), now);

@@ -30,7 +30,6 @@ use std::{
 /// One request in front of an `AuthLayer`.
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
 pub struct AuthJudge {
-    config: Arc<Config>,
     grpc: bool,
     rule: Option<Rule>,
     policy: Option<Arc<dyn Policy>>,
@@ -50,10 +49,9 @@ enum Waits {
 
 impl AuthJudge {
     #[inline]
-    pub(super) fn new(config: Arc<Config>, head: &Parts) -> Self {
+    pub(super) fn new(config: &Config, head: &Parts) -> Self {
         let grpc = config.grpc && is_grpc(head);
         Self {
-            config,
             grpc,
             rule: None,
             policy: None,
@@ -63,7 +61,7 @@ impl AuthJudge {
     }
 
     /// Steps 1 to 7, up to what has to be waited for.
-    fn begin(&mut self, head: &mut Parts) -> Result<(), Rejection> {
+    fn begin(&mut self, config: &Config, head: &mut Parts) -> Result<(), Rejection> {
         if !head.extensions.is_empty() {
             head.extensions.remove::<Identity>();
             head.extensions.remove::<Anonymous>();
@@ -74,25 +72,25 @@ impl AuthJudge {
                 forget(&mut head.extensions);
             }
         }
-        if self.config.preflight && is_preflight(head) {
-            self.config.strip.apply(head);
+        if config.preflight && is_preflight(head) {
+            config.strip.apply(head);
             head.extensions.insert(Anonymous(()));
             return Ok(());
         }
-        if let Some(rules) = &self.config.rules {
+        if let Some(rules) = &config.rules {
             self.rule = Some(rules.find(&head.method, head.uri.path())?.clone());
         }
         if is_repeated(&head.headers, &AUTHORIZATION) {
             return Err(Rejection::malformed());
         }
         let cross_site = |found: Found| match found.may_be_cross_site() {
-            true => self.config.cross_site.check(head),
+            true => config.cross_site.check(head),
             false => Ok(()),
         };
-        let scheme = &self.config.scheme;
+        let scheme = &config.scheme;
         match scheme.attempt(head, &cross_site, &mut self.trial) {
-            Tried::Passed(identity) => self.verified(head, identity),
-            Tried::Nothing => self.visitor(head),
+            Tried::Passed(identity) => self.verified(config, head, identity),
+            Tried::Nothing => self.visitor(config, head),
             Tried::Refused(rejection) => Err(self.judged(rejection)),
             Tried::Later(pending) => {
                 self.waits = Waits::Verify(pending);
@@ -102,37 +100,42 @@ impl AuthJudge {
     }
 
     /// Step 5: nobody has sent credentials that any scheme knows.
-    fn visitor(&mut self, head: &mut Parts) -> Result<(), Rejection> {
+    fn visitor(&mut self, config: &Config, head: &mut Parts) -> Result<(), Rejection> {
         match self.rule.take() {
             // Its refusal names the scopes needed, also beside a strange `Authorization`.
             Some(rule) => self.apply(rule, None, head)?,
-            None if self.config.optional => {}
+            None if config.optional => {}
             None => return Err(Rejection::missing()),
         }
         if head.headers.contains_key(AUTHORIZATION) {
             return Err(Rejection::missing());
         }
-        self.config.strip.apply(head);
+        config.strip.apply(head);
         head.extensions.insert(Anonymous(()));
         Ok(())
     }
 
     /// Step 8.
-    fn verified(&mut self, head: &mut Parts, identity: Prepared) -> Result<(), Rejection> {
+    fn verified(
+        &mut self,
+        config: &Config,
+        head: &mut Parts,
+        identity: Prepared,
+    ) -> Result<(), Rejection> {
         let Some(place) = self.trial.place else {
             return Err(Rejection::missing());
         };
-        let realm = self.trial.realm.unwrap_or(self.config.realm);
-        let implied = self.config.implied.as_ref();
+        let realm = self.trial.realm.unwrap_or(config.realm);
+        let implied = config.implied.as_ref();
         let identity = identity.established(self.trial.scheme, place, realm, implied);
-        let Some(load) = &self.config.load else {
-            return self.identified(head, identity);
+        let Some(load) = &config.load else {
+            return self.identified(config, head, identity);
         };
         head.extensions.insert(identity.clone());
         match load.load(identity.clone()).split() {
             Ok(Ok(put)) => {
                 put(&mut head.extensions);
-                self.identified(head, identity)
+                self.identified(config, head, identity)
             }
             Ok(Err(rejection)) => Err(self.judged(rejection)),
             Err(pending) => {
@@ -143,9 +146,14 @@ impl AuthJudge {
     }
 
     /// Steps 9 and 10.
-    fn identified(&mut self, head: &mut Parts, identity: Identity) -> Result<(), Rejection> {
+    fn identified(
+        &mut self,
+        config: &Config,
+        head: &mut Parts,
+        identity: Identity,
+    ) -> Result<(), Rejection> {
         // Policies see the head as those further inside do.
-        self.config.strip.apply(head);
+        config.strip.apply(head);
         let Some(rule) = self.rule.take() else {
             head.extensions.insert(identity);
             return Ok(());
@@ -186,14 +194,19 @@ impl AuthJudge {
     }
 
     /// What comes after one wait, up to the next.
-    fn step(&mut self, head: &mut Parts, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+    fn step(
+        &mut self,
+        config: &Config,
+        head: &mut Parts,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Rejection>> {
         Poll::Ready(match &mut self.waits {
             Waits::No => Ok(()),
             Waits::Verify(pending) => {
                 let verified = ready!(pending.as_mut().poll(cx));
                 self.waits = Waits::No;
                 match verified {
-                    Ok(identity) => self.verified(head, identity.into()),
+                    Ok(identity) => self.verified(config, head, identity.into()),
                     Err(rejection) => Err(self.judged(rejection)),
                 }
             }
@@ -204,7 +217,7 @@ impl AuthJudge {
                     Ok(put) => {
                         put(&mut head.extensions);
                         match head.extensions.get::<Identity>().cloned() {
-                            Some(identity) => self.identified(head, identity),
+                            Some(identity) => self.identified(config, head, identity),
                             None => Err(Rejection::missing()),
                         }
                     }
@@ -231,29 +244,31 @@ impl AuthJudge {
 }
 
 impl Judge for AuthJudge {
+    type Config = Arc<Config>;
     type After = AuthFinish;
 
     fn decide(
         &mut self,
+        config: &Arc<Config>,
         head: &mut Parts,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
         let Some(cx) = cx else {
-            return match self.begin(head) {
+            return match self.begin(config, head) {
                 Err(rejection) => Poll::Ready(Err(rejection)),
                 Ok(()) if matches!(self.waits, Waits::No) => Poll::Ready(Ok(())),
                 Ok(()) => Poll::Pending,
             };
         };
         loop {
-            ready!(self.step(head, cx))?;
+            ready!(self.step(config, head, cx))?;
             if matches!(self.waits, Waits::No) {
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    fn admit(mut self, head: &mut Parts) -> AuthFinish {
+    fn admit(&mut self, config: &Arc<Config>, head: &mut Parts) -> AuthFinish {
         self.emit(head, None);
         let hook = self
             .trial
@@ -263,18 +278,22 @@ impl Judge for AuthJudge {
         // A shared cache keeps responses to `Authorization` apart by itself (RFC 9111
         // section 3.5); no other credential, and no visitor.
         let elsewhere = |place| place != Place::Authorization;
-        let private = self.config.optional
-            || self.config.rules.is_some()
-            || self.trial.place.is_some_and(elsewhere);
+        let private =
+            config.optional || config.rules.is_some() || self.trial.place.is_some_and(elsewhere);
         AuthFinish {
             private,
             grpc: self.grpc,
             hook,
-            config: self.config,
+            config: Arc::clone(config),
         }
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
+    fn refuse(
+        self,
+        config: &Arc<Config>,
+        mut head: Parts,
+        rejection: Rejection,
+    ) -> Response<OwnBody> {
         self.emit(&head, Some(&rejection));
         let is_grpc = is_grpc(&head);
         // The request is over: its memory serves the response.
@@ -286,7 +305,7 @@ impl Judge for AuthJudge {
         if let Some(on_response) = self.trial.hooks.and_then(|hooks| hooks.on_response) {
             on_response(Err(&rejection), &mut parts);
         }
-        let body = complete(&self.config, rejection, self.grpc, &mut parts);
+        let body = complete(config, rejection, self.grpc, &mut parts);
         let response = Response::from_parts(parts, body);
         if is_grpc {
             return without_body(response);

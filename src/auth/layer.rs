@@ -79,7 +79,7 @@ pub struct AuthLayer {
 
 /// Everything a layer was built from, shared by its services.
 #[derive(Clone)]
-pub(super) struct Config {
+pub struct Config {
     pub(super) scheme: Arc<dyn Scheme>,
     pub(super) optional: bool,
     pub(super) load: Option<Arc<dyn Load>>,
@@ -351,8 +351,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(&mut self.inner, request, |head| {
-            AuthJudge::new(self.config.clone(), head)
+        let config = &self.config;
+        gate::call(&mut self.inner, request, config, |head| {
+            AuthJudge::new(config, head)
         })
     }
 }

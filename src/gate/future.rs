@@ -20,16 +20,16 @@ pin_project! {
         J: Judge,
     {
         #[pin]
-        state: State<S, B, J, S::Future, J::After>,
+        state: State<S, B, J, J::Config, S::Future, J::After>,
     }
 }
 
 pin_project! {
     #[project = StateProject]
-    enum State<S, B, J, F, A> {
+    enum State<S, B, J, C, F, A> {
         /// Waits for a verdict, holding no permit of the inner service. Boxed, so that requests
         /// that need not wait do not move that much memory around.
-        Judging { waiting: Option<Box<(J, Parts, B, S)>> },
+        Judging { waiting: Option<Box<(C, J, Parts, B, S)>> },
         /// Admitted after waiting; waits for the inner service.
         Readying { waiting: Option<Box<(S, Request<B>, A)>> },
         Calling { #[pin] future: F, after: Option<A> },
@@ -43,10 +43,10 @@ where
     S: Service<Request<B>>,
     J: Judge,
 {
-    pub(super) fn judging(judge: J, head: Parts, body: B, service: S) -> Self {
+    pub(super) fn judging(config: J::Config, judge: J, head: Parts, body: B, service: S) -> Self {
         Self {
             state: State::Judging {
-                waiting: Some(Box::new((judge, head, body, service))),
+                waiting: Some(Box::new((config, judge, head, body, service))),
             },
         }
     }
@@ -111,7 +111,7 @@ where
     }
 }
 
-impl<S, B, J> State<S, B, J, S::Future, J::After>
+impl<S, B, J> State<S, B, J, J::Config, S::Future, J::After>
 where
     S: Service<Request<B>>,
     J: Judge,
@@ -123,21 +123,21 @@ where
             StateProject::Judging { waiting } => {
                 let decision = match waiting {
                     Some(waiting) => {
-                        let (judge, head, ..) = &mut **waiting;
-                        ready!(judge.decide(head, Some(cx)))
+                        let (config, judge, head, ..) = &mut **waiting;
+                        ready!(judge.decide(config, head, Some(cx)))
                     }
                     None => return Poll::Pending,
                 };
                 match (waiting.take().map(|waiting| *waiting), decision) {
-                    (Some((judge, mut head, body, service)), Ok(())) => {
-                        let after = judge.admit(&mut head);
+                    (Some((config, mut judge, mut head, body, service)), Ok(())) => {
+                        let after = judge.admit(&config, &mut head);
                         let request = Request::from_parts(head, body);
                         State::Readying {
                             waiting: Some(Box::new((service, request, after))),
                         }
                     }
-                    (Some((judge, head, ..)), Err(rejection)) => State::Refused {
-                        response: Some(judge.refuse(head, rejection)),
+                    (Some((config, judge, head, ..)), Err(rejection)) => State::Refused {
+                        response: Some(judge.refuse(&config, head, rejection)),
                     },
                     (None, _) => State::Done,
                 }

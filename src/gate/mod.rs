@@ -27,21 +27,25 @@ use tower_service::Service;
 // Public only in a private module: it stands in the type of a public future.
 #[allow(unreachable_pub)]
 pub trait Judge {
+    /// What it goes by, for all requests alike.
+    type Config: Clone;
+
     /// What is left to do once the inner service has answered.
     type After: Finish;
 
     /// Comes to a decision; without a context only as far as no waiting is needed.
     fn decide(
         &mut self,
+        config: &Self::Config,
         head: &mut Parts,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>>;
 
     /// Makes the head ready to be passed inward.
-    fn admit(self, head: &mut Parts) -> Self::After;
+    fn admit(&mut self, config: &Self::Config, head: &mut Parts) -> Self::After;
 
     /// The response instead.
-    fn refuse(self, head: Parts, rejection: Rejection) -> Response<OwnBody>;
+    fn refuse(self, config: &Self::Config, head: Parts, rejection: Rejection) -> Response<OwnBody>;
 }
 
 /// Completes the inner service's response.
@@ -56,6 +60,7 @@ pub trait Finish {
 pub(crate) fn call<S, B, J>(
     service: &mut S,
     request: Request<B>,
+    config: &J::Config,
     judge: impl FnOnce(&Parts) -> J,
 ) -> ResponseFuture<S, B, J>
 where
@@ -65,13 +70,13 @@ where
     // Taken apart here, so that the head moves no more often than it must.
     let (mut head, body) = request.into_parts();
     let mut judge = judge(&head);
-    match judge.decide(&mut head, None) {
+    match judge.decide(config, &mut head, None) {
         Poll::Ready(Ok(())) => {
-            let after = judge.admit(&mut head);
+            let after = judge.admit(config, &mut head);
             ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
         }
-        Poll::Ready(Err(rejection)) => refuse(service, judge, head, rejection),
-        Poll::Pending => wait(service, judge, head, body),
+        Poll::Ready(Err(rejection)) => refuse(service, config, judge, head, rejection),
+        Poll::Pending => wait(service, config.clone(), judge, head, body),
     }
 }
 
@@ -79,6 +84,7 @@ where
 #[inline(never)]
 fn refuse<S, B, J>(
     service: &mut S,
+    config: &J::Config,
     judge: J,
     head: Parts,
     rejection: Rejection,
@@ -88,17 +94,23 @@ where
     J: Judge,
 {
     release(service);
-    ResponseFuture::refused(judge.refuse(head, rejection))
+    ResponseFuture::refused(judge.refuse(config, head, rejection))
 }
 
 #[inline(never)]
-fn wait<S, B, J>(service: &mut S, judge: J, head: Parts, body: B) -> ResponseFuture<S, B, J>
+fn wait<S, B, J>(
+    service: &mut S,
+    config: J::Config,
+    judge: J,
+    head: Parts,
+    body: B,
+) -> ResponseFuture<S, B, J>
 where
     S: Service<Request<B>> + Clone,
     J: Judge,
 {
     release(service);
-    ResponseFuture::judging(judge, head, body, service.clone())
+    ResponseFuture::judging(config, judge, head, body, service.clone())
 }
 
 /// Gives back what a ready service holds. Clones are not ready, by tower's contract.

@@ -107,7 +107,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(&mut self.inner, request, |_| {
+        gate::call(&mut self.inner, request, &(), |_| {
             EndpointJudge(Arc::clone(&self.layer.cross_site))
         })
     }
@@ -118,21 +118,23 @@ where
 pub struct EndpointJudge(Arc<CrossSite>);
 
 impl Judge for EndpointJudge {
+    type Config = ();
     type After = Unkept;
 
     fn decide(
         &mut self,
+        (): &(),
         head: &mut Parts,
         _: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
         Poll::Ready(self.0.check(head))
     }
 
-    fn admit(self, _: &mut Parts) -> Unkept {
+    fn admit(&mut self, (): &(), _: &mut Parts) -> Unkept {
         Unkept(())
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
+    fn refuse(self, (): &(), mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
         event::emit(Some(&rejection), || Decision::about(None, None));
         refusal(
             rejection,

@@ -55,7 +55,7 @@ pub struct RenewLayer {
 }
 
 #[derive(Clone, Debug)]
-struct Config {
+pub struct Config {
     tokens: Tokens,
     cookies: Cookies,
     before: Duration,
@@ -113,8 +113,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(&mut self.inner, request, |head| {
-            RenewJudge::new(Arc::clone(&self.layer.config), head)
+        let config = &self.layer.config;
+        gate::call(&mut self.inner, request, config, |head| {
+            RenewJudge::new(config, head)
         })
     }
 }
@@ -122,26 +123,26 @@ where
 /// One request whose session may be renewed.
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
 pub struct RenewJudge {
-    config: Arc<Config>,
     renewing: Option<Verdict<Issued>>,
     outcome: Outcome,
 }
 
 /// What became of a session.
+#[derive(Default)]
 enum Outcome {
+    #[default]
     AsItWas,
     Renewed(Issued),
     Over,
 }
 
 impl RenewJudge {
-    fn new(config: Arc<Config>, head: &Parts) -> Self {
+    fn new(config: &Config, head: &Parts) -> Self {
         let renewing = config.due(head).map(|token| {
             let tokens = config.tokens.clone();
             Verdict::pending(async move { tokens.refresh(&token).await })
         });
         Self {
-            config,
             renewing,
             outcome: Outcome::AsItWas,
         }
@@ -179,10 +180,12 @@ fn expiry(token: &str) -> Option<u64> {
 }
 
 impl Judge for RenewJudge {
+    type Config = Arc<Config>;
     type After = RenewFinish;
 
     fn decide(
         &mut self,
+        _: &Arc<Config>,
         _: &mut Parts,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
@@ -198,17 +201,17 @@ impl Judge for RenewJudge {
         Poll::Ready(Ok(()))
     }
 
-    fn admit(self, head: &mut Parts) -> RenewFinish {
+    fn admit(&mut self, config: &Arc<Config>, head: &mut Parts) -> RenewFinish {
         if let Outcome::Renewed(issued) = &self.outcome {
-            self.config.cookies.replace_in(&mut head.headers, issued);
+            config.cookies.replace_in(&mut head.headers, issued);
         }
         RenewFinish {
-            config: self.config,
-            outcome: self.outcome,
+            config: Arc::clone(config),
+            outcome: mem::take(&mut self.outcome),
         }
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
+    fn refuse(self, _: &Arc<Config>, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
         // It refuses nothing.
         refusal(
             rejection,

@@ -98,7 +98,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(&mut self.inner, request, |head| {
+        gate::call(&mut self.inner, request, &(), |head| {
             RequireJudge::new(&self.requirement, head)
         })
     }
@@ -154,22 +154,24 @@ impl Rule {
 }
 
 impl Judge for RequireJudge {
+    type Config = ();
     type After = Untouched;
 
     fn decide(
         &mut self,
+        (): &(),
         _: &mut Parts,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
         self.verdict.poll_if(cx)
     }
 
-    fn admit(self, head: &mut Parts) -> Untouched {
+    fn admit(&mut self, (): &(), head: &mut Parts) -> Untouched {
         self.emit(head, None);
         Untouched(())
     }
 
-    fn refuse(self, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
+    fn refuse(self, (): &(), mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
         self.emit(&head, Some(&rejection));
         let is_grpc = is_grpc(&head);
         let headers = mem::take(&mut head.headers);

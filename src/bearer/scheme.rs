@@ -101,7 +101,7 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
         let realm = self.carried.realm_or(challenges.realm());
         let metadata = challenges.resource_metadata();
         if let Some(challenge) = challenge(NAME, realm, metadata, rejection) {
-            challenges.push(challenge);
+            challenges.push_value(challenge);
         }
     }
 

@@ -1,7 +1,7 @@
 //! `WWW-Authenticate` challenges (RFC 9110 sections 11.2, 11.3 and 11.6.1).
 
 use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
-use smallvec::SmallVec;
+use std::fmt;
 
 /// Collects the challenges of one response, a field line each.
 ///
@@ -43,8 +43,11 @@ impl<'a> Challenges<'a> {
 
     /// Adds one challenge.
     pub fn push(&mut self, challenge: Challenge) {
-        self.headers
-            .append(WWW_AUTHENTICATE, challenge.into_value());
+        self.push_value(challenge.into_value());
+    }
+
+    pub(crate) fn push_value(&mut self, challenge: HeaderValue) {
+        self.headers.append(WWW_AUTHENTICATE, challenge);
     }
 }
 
@@ -58,8 +61,7 @@ impl<'a> Challenges<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Challenge {
-    /// On the stack while it is short, so that the value is the one allocation.
-    text: SmallVec<[u8; 128]>,
+    text: Text,
     bare: bool,
 }
 
@@ -73,10 +75,9 @@ impl Challenge {
     #[must_use]
     pub fn new(scheme: &'static str) -> Self {
         assert!(is_token(scheme), "scheme name {scheme:?} is not a token");
-        Self {
-            text: SmallVec::from_slice(scheme.as_bytes()),
-            bare: true,
-        }
+        let mut text = Text::default();
+        text.push(scheme.as_bytes());
+        Self { text, bare: true }
     }
 
     /// Adds a parameter as a quoted string.
@@ -91,12 +92,20 @@ impl Challenge {
     #[must_use]
     pub fn param(mut self, name: &'static str, value: &str) -> Self {
         assert!(is_token(name), "parameter name {name:?} is not a token");
-        let mut push = |bytes: &[u8]| self.text.extend_from_slice(bytes);
+        self.add(name, value);
+        self
+    }
+
+    /// The same where it lies, with a name of this crate's: the text is on the stack, and to
+    /// move it takes longer than to write most parameters.
+    pub(crate) fn add(&mut self, name: &'static str, value: &str) {
+        let mut push = |bytes: &[u8]| self.text.push(bytes);
         push(if self.bare { b" " } else { b", " });
         push(name.as_bytes());
         push(b"=\"");
-        let is_plain = |byte: u8| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\');
-        if value.bytes().all(is_plain) {
+        let is_plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
+        // Without branches in the loop it is done in vectors.
+        if value.bytes().fold(true, |ok, byte| ok & is_plain(byte)) {
             push(value.as_bytes());
         } else {
             let mut utf8 = [0; 4];
@@ -110,15 +119,66 @@ impl Challenge {
         }
         push(b"\"");
         self.bare = false;
-        self
     }
 
     /// The value for a `WWW-Authenticate` field.
     #[must_use]
     pub fn into_value(self) -> HeaderValue {
+        self.value()
+    }
+
+    pub(crate) fn value(&self) -> HeaderValue {
         // Control characters are gone, so this cannot fail; were it to, a bare `Bearer`-like
         // challenge is still an honest one.
-        HeaderValue::from_bytes(&self.text).unwrap_or_else(|_| HeaderValue::from_static("Unknown"))
+        HeaderValue::from_bytes(self.text.as_bytes())
+            .unwrap_or_else(|_| HeaderValue::from_static("Unknown"))
+    }
+}
+
+/// Text that is put together on the stack while it is short, so that the value is the one
+/// allocation.
+#[derive(Clone)]
+struct Text {
+    short: [u8; 128],
+    length: usize,
+    /// All of it, if that is more.
+    long: Vec<u8>,
+}
+
+impl Text {
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.length.saturating_add(bytes.len());
+        match self.short.get_mut(self.length..end) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => {
+                if self.long.is_empty() {
+                    let so_far = self.short.get(..self.length).unwrap_or_default();
+                    self.long.extend_from_slice(so_far);
+                }
+                self.long.extend_from_slice(bytes);
+            }
+        }
+        self.length = end;
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.short.get(..self.length).unwrap_or(&self.long)
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            short: [0; 128],
+            length: 0,
+            long: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        String::from_utf8_lossy(self.as_bytes()).fmt(f)
     }
 }
 
@@ -128,5 +188,53 @@ pub(crate) fn is_token(text: &str) -> bool {
 }
 
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+        | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_byte_is_classed_as_the_grammar_does() {
+        for byte in 0..=u8::MAX {
+            let listed = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            assert_eq!(is_token_byte(byte), listed, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_whole_on_both_sides_of_what_fits_on_the_stack() {
+        for first in 0..140 {
+            for second in [0, 1, 127, 128, 129, 300] {
+                let (a, b) = ("a".repeat(first), "b".repeat(second));
+                let mut text = Text::default();
+                for part in [&a, &b, "c", ""] {
+                    text.push(part.as_bytes());
+                }
+                assert_eq!(text.as_bytes(), format!("{a}{b}c").as_bytes());
+            }
+        }
+    }
+
+    proptest! {
+        /// As written without any care for speed.
+        #[test]
+        fn parameters_are_quoted_and_escaped(
+            values in proptest::collection::vec("[ -~]{0,40}|[\"\\\\a\t\n\u{7f}\u{85}é]{0,9}|a{100,140}", 0..4),
+        ) {
+            let mut challenge = Challenge::new("Bearer");
+            let mut params = Vec::new();
+            for value in &values {
+                challenge = challenge.param("realm", value);
+                let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+                params.push(format!("realm=\"{}\"", escaped.replace(char::is_control, " ")));
+            }
+            let expected = format!("Bearer {}", params.join(", "));
+            let value = challenge.into_value();
+            prop_assert_eq!(value.as_bytes(), expected.trim_end().as_bytes());
+        }
+    }
 }

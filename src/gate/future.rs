@@ -7,6 +7,7 @@ use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -21,6 +22,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, J, J::Config, S::Future, J::After>,
+        // What is left to do once the inner service has answered.
+        after: Option<J::After>,
     }
 }
 
@@ -32,7 +35,7 @@ pin_project! {
         Judging { waiting: Option<Box<(C, J, Parts, B, S)>> },
         /// Admitted after waiting; waits for the inner service.
         Readying { waiting: Option<Box<(S, Request<B>, A)>> },
-        Calling { #[pin] future: F, after: Option<A> },
+        Calling { #[pin] future: F },
         Refused { response: Option<Response<OwnBody>> },
         Done,
     }
@@ -48,15 +51,16 @@ where
             state: State::Judging {
                 waiting: Some(Box::new((config, judge, head, body, service))),
             },
+            after: None,
         }
     }
 
-    pub(super) fn calling(future: S::Future, after: J::After) -> Self {
+    /// Inlined, so that the future is made where it stays.
+    #[inline(always)]
+    pub(super) fn calling(future: S::Future, after: ManuallyDrop<J::After>) -> Self {
         Self {
-            state: State::Calling {
-                future,
-                after: Some(after),
-            },
+            state: State::Calling { future },
+            after: Some(ManuallyDrop::into_inner(after)),
         }
     }
 
@@ -65,6 +69,7 @@ where
             state: State::Refused {
                 response: Some(response),
             },
+            after: None,
         }
     }
 }
@@ -76,18 +81,18 @@ where
 {
     type Output = Result<Response<ResponseBody<R>>, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            match state.as_mut().project() {
-                StateProject::Calling { future, after } => {
+            let mut this = self.as_mut().project();
+            match this.state.as_mut().project() {
+                StateProject::Calling { future } => {
                     let mut response = ready!(future.poll(cx));
-                    let own = match (after.take(), &mut response) {
+                    let own = match (this.after.take(), &mut response) {
                         (Some(after), Ok(response)) => after.finish(response),
                         _ => None,
                     };
                     // Whoever keeps this future keeps nothing of the inner service with it.
-                    state.set(State::Done);
+                    this.state.set(State::Done);
                     return Poll::Ready(match response {
                         Ok(response) => Ok(response.map(|body| ResponseBody::new(body, own))),
                         Err(error) => Err(error),
@@ -102,7 +107,7 @@ where
                 }
                 StateProject::Done => return Poll::Pending,
                 StateProject::Judging { .. } | StateProject::Readying { .. } => {
-                    if let Err(error) = ready!(state.as_mut().wait(cx)) {
+                    if let Err(error) = ready!(self.as_mut().wait(cx)) {
                         return Poll::Ready(Err(error));
                     }
                 }
@@ -111,15 +116,16 @@ where
     }
 }
 
-impl<S, B, J> State<S, B, J, J::Config, S::Future, J::After>
+impl<S, B, J> ResponseFuture<S, B, J>
 where
     S: Service<Request<B>>,
     J: Judge,
 {
     /// Goes on from a verdict or permit that had to be waited for.
     #[inline(never)]
-    fn wait(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        let next = match self.as_mut().project() {
+    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let mut this = self.project();
+        let next = match this.state.as_mut().project() {
             StateProject::Judging { waiting } => {
                 let decision = match waiting {
                     Some(waiting) => {
@@ -148,12 +154,14 @@ where
                     None => return Poll::Pending,
                 };
                 match (waiting.take().map(|waiting| *waiting), readiness) {
-                    (Some((mut service, request, after)), Ok(())) => State::Calling {
-                        future: service.call(request),
-                        after: Some(after),
-                    },
+                    (Some((mut service, request, after)), Ok(())) => {
+                        *this.after = Some(after);
+                        State::Calling {
+                            future: service.call(request),
+                        }
+                    }
                     (_, Err(error)) => {
-                        self.set(State::Done);
+                        this.state.set(State::Done);
                         return Poll::Ready(Err(error));
                     }
                     (None, Ok(())) => State::Done,
@@ -163,7 +171,7 @@ where
                 return Poll::Ready(Ok(()));
             }
         };
-        self.set(next);
+        this.state.set(next);
         Poll::Ready(Ok(()))
     }
 }

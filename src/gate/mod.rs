@@ -18,7 +18,7 @@ pub use future::ResponseFuture;
 use crate::{Rejection, rejection::OwnBody};
 use http::{Request, Response, request::Parts};
 use std::{
-    mem,
+    mem::{self, ManuallyDrop},
     task::{Context, Poll},
 };
 use tower_service::Service;
@@ -72,7 +72,11 @@ where
     let mut judge = judge(&head);
     match judge.decide(config, &mut head, None) {
         Poll::Ready(Ok(())) => {
-            let after = judge.admit(config, &mut head);
+            // Nothing is left to be dropped should the call panic (of the judge, or of what it
+            // leaves to do, which is leaked then): only so is the inner service's future made
+            // where it stays. To move what was just written takes longer than all of this.
+            let after = ManuallyDrop::new(judge.admit(config, &mut head));
+            drop(judge);
             ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
         }
         Poll::Ready(Err(rejection)) => refuse(service, config, judge, head, rejection),

@@ -49,7 +49,7 @@ enum Waits {
 
 impl AuthJudge {
     #[inline]
-    pub(super) fn new(config: &Config, head: &Parts) -> Self {
+    pub(super) fn new(config: &Arc<Config>, head: &Parts) -> Self {
         let grpc = config.grpc && is_grpc(head);
         Self {
             grpc,

@@ -78,6 +78,7 @@ pub struct AuthLayer {
 }
 
 /// Everything a layer was built from, shared by its services.
+// Public only in a private module: it stands in the type of a public future.
 #[derive(Clone)]
 pub struct Config {
     pub(super) scheme: Arc<dyn Scheme>,
@@ -351,10 +352,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let config = &self.config;
-        gate::call(&mut self.inner, request, config, |head| {
-            AuthJudge::new(config, head)
-        })
+        gate::call(&mut self.inner, request, &self.config, AuthJudge::new)
     }
 }
 

@@ -41,7 +41,7 @@ pub trait Judge {
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>>;
 
-    /// Makes the head ready to be passed inward.
+    /// Makes the head ready to be passed inward; called once, and nothing after it.
     fn admit(&mut self, config: &Self::Config, head: &mut Parts) -> Self::After;
 
     /// The response instead.
@@ -61,7 +61,7 @@ pub(crate) fn call<S, B, J>(
     service: &mut S,
     request: Request<B>,
     config: &J::Config,
-    judge: impl FnOnce(&Parts) -> J,
+    judge: impl FnOnce(&J::Config, &Parts) -> J,
 ) -> ResponseFuture<S, B, J>
 where
     S: Service<Request<B>> + Clone,
@@ -69,7 +69,7 @@ where
 {
     // Taken apart here, so that the head moves no more often than it must.
     let (mut head, body) = request.into_parts();
-    let mut judge = judge(&head);
+    let mut judge = judge(config, &head);
     match judge.decide(config, &mut head, None) {
         Poll::Ready(Ok(())) => {
             // Nothing is left to be dropped should the call panic (of the judge, or of what it

@@ -107,7 +107,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(&mut self.inner, request, &(), |_| {
+        gate::call(&mut self.inner, request, &(), |(), _| {
             EndpointJudge(Arc::clone(&self.layer.cross_site))
         })
     }

@@ -54,6 +54,8 @@ pub struct RenewLayer {
     config: Arc<Config>,
 }
 
+/// What a layer was built from.
+// Public only in a private module: it stands in the type of a public future.
 #[derive(Clone, Debug)]
 pub struct Config {
     tokens: Tokens,
@@ -113,10 +115,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let config = &self.layer.config;
-        gate::call(&mut self.inner, request, config, |head| {
-            RenewJudge::new(config, head)
-        })
+        gate::call(
+            &mut self.inner,
+            request,
+            &self.layer.config,
+            RenewJudge::new,
+        )
     }
 }
 
@@ -137,7 +141,7 @@ enum Outcome {
 }
 
 impl RenewJudge {
-    fn new(config: &Config, head: &Parts) -> Self {
+    fn new(config: &Arc<Config>, head: &Parts) -> Self {
         let renewing = config.due(head).map(|token| {
             let tokens = config.tokens.clone();
             Verdict::pending(async move { tokens.refresh(&token).await })

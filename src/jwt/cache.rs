@@ -5,8 +5,8 @@
 //! 1. Only what has passed gets in, so that nobody fills it but the issuer's own clients.
 //! 2. A token is found by a hash of its end under a random key, and compared as a whole, in
 //!    constant time. The end is its signature, or at least 256 bits of it, which tells it from
-//!    all others as well as a hash of everything would: nobody can give two tokens that pass the
-//!    same one, and the second would only take the place of the first.
+//!    others that pass as well as a hash of everything would. Whoever chose the key may give two
+//!    tokens the same one: then the second takes the place of the first.
 //! 3. An entry says with which generation of the key set it was verified, read before it was. It
 //!    counts for as long as that one is current: no race lets a withdrawn key live on.
 //! 4. The dates of the token are checked anew on every hit, against the clock of that moment.
@@ -41,8 +41,9 @@ const FEW: usize = 64;
 /// How many entries are looked at for one that was not used of late.
 const LOOKS: usize = 32;
 
-/// How many bytes at the end of a token are hashed.
+/// How many bytes at the end of a token are hashed: six bits each.
 const END: usize = 64;
+const _: () = assert!(END * 6 >= 256, "of the signature");
 
 /// What an entry takes beside its token and claims, in bytes: about.
 const OVERHEAD: usize = 640;
@@ -90,7 +91,7 @@ pub(super) struct Hash(u64);
 #[derive(Default)]
 struct Shard {
     tokens: HashMap<u64, Entry, ByFirstWord>,
-    /// The hashes of all of the above, and of some that are gone: what a clock's hand goes over.
+    /// The hashes of all of the above: what a clock's hand goes over.
     ring: Vec<u64>,
     hand: usize,
     bytes: usize,

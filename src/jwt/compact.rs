@@ -86,8 +86,8 @@ fn check_decoded(
     }
 }
 
-/// Without padding, and strictly: bits that do not count have to be zero, so that a token has
-/// one spelling only (RFC 4648 section 3.5).
+/// Without padding, and strictly: bits that do not count have to be zero, so that the same
+/// bytes are written one way only (RFC 4648 section 3.5).
 fn decode(text: &[u8], room: usize) -> Result<Vec<u8>, TokenError> {
     let length = URL_SAFE_NO_PAD.estimated_decoded_length(text.len());
     let mut decoded = Vec::with_capacity(length.saturating_add(room));

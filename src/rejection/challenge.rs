@@ -96,9 +96,10 @@ impl Challenge {
         self
     }
 
-    /// The same where it lies, with a name of this crate's: the text is on the stack, and to
-    /// move it takes longer than to write most parameters.
+    /// [`param`](Self::param) for a challenge that stays where it is. The text is on the stack:
+    /// to move it takes longer than to write most parameters.
     pub(crate) fn add(&mut self, name: &'static str, value: &str) {
+        debug_assert!(is_token(name), "names of this crate's are");
         let mut push = |bytes: &[u8]| self.text.push(bytes);
         push(if self.bare { b" " } else { b", " });
         push(name.as_bytes());
@@ -127,6 +128,7 @@ impl Challenge {
         self.value()
     }
 
+    /// [`into_value`](Self::into_value) of one that stays where it is.
     pub(crate) fn value(&self) -> HeaderValue {
         // Control characters are gone, so this cannot fail; were it to, a bare `Bearer`-like
         // challenge is still an honest one.
@@ -152,6 +154,7 @@ impl Text {
             Some(room) => room.copy_from_slice(bytes),
             None => {
                 if self.long.is_empty() {
+                    self.long.reserve(end.saturating_mul(2));
                     let so_far = self.short.get(..self.length).unwrap_or_default();
                     self.long.extend_from_slice(so_far);
                 }

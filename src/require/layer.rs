@@ -98,7 +98,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(&mut self.inner, request, &(), |head| {
+        gate::call(&mut self.inner, request, &(), |(), head| {
             RequireJudge::new(&self.requirement, head)
         })
     }

@@ -351,6 +351,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         gate::call(&mut self.inner, request, &self.config, AuthJudge::new)
     }

@@ -289,20 +289,20 @@ impl Judge for AuthJudge {
     }
 
     fn refuse(
-        self,
+        &mut self,
         config: &Arc<Config>,
-        mut head: Parts,
+        head: &mut Parts,
         rejection: Rejection,
     ) -> Response<OwnBody> {
-        self.emit(&head, Some(&rejection));
-        let is_grpc = is_grpc(&head);
+        self.emit(head, Some(&rejection));
+        let is_grpc = is_grpc(head);
         // The request is over: its memory serves the response.
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.headers = mem::take(&mut head.headers);
         parts.headers.clear();
         parts.extensions = mem::take(&mut head.extensions);
         parts.extensions.clear();
-        if let Some(on_response) = self.trial.hooks.and_then(|hooks| hooks.on_response) {
+        if let Some(on_response) = self.trial.hooks.take().and_then(|hooks| hooks.on_response) {
             on_response(Err(&rejection), &mut parts);
         }
         let body = complete(config, rejection, self.grpc, &mut parts);

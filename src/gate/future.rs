@@ -64,6 +64,7 @@ where
         }
     }
 
+    #[inline(always)]
     pub(super) fn refused(response: Response<OwnBody>) -> Self {
         Self {
             state: State::Refused {
@@ -142,8 +143,8 @@ where
                             waiting: Some(Box::new((service, request, after))),
                         }
                     }
-                    (Some((config, judge, head, ..)), Err(rejection)) => State::Refused {
-                        response: Some(judge.refuse(&config, head, rejection)),
+                    (Some((config, mut judge, mut head, ..)), Err(rejection)) => State::Refused {
+                        response: Some(judge.refuse(&config, &mut head, rejection)),
                     },
                     (None, _) => State::Done,
                 }

@@ -44,8 +44,13 @@ pub trait Judge {
     /// Makes the head ready to be passed inward; called once, and nothing after it.
     fn admit(&mut self, config: &Self::Config, head: &mut Parts) -> Self::After;
 
-    /// The response instead.
-    fn refuse(self, config: &Self::Config, head: Parts, rejection: Rejection) -> Response<OwnBody>;
+    /// The response instead; it may have the head's memory. Called once, and nothing after it.
+    fn refuse(
+        &mut self,
+        config: &Self::Config,
+        head: &mut Parts,
+        rejection: Rejection,
+    ) -> Response<OwnBody>;
 }
 
 /// Completes the inner service's response.
@@ -79,7 +84,7 @@ where
             drop(judge);
             ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
         }
-        Poll::Ready(Err(rejection)) => refuse(service, config, judge, head, rejection),
+        Poll::Ready(Err(rejection)) => refuse(service, config, &mut judge, &mut head, rejection),
         Poll::Pending => wait(service, config.clone(), judge, head, body),
     }
 }
@@ -89,8 +94,8 @@ where
 fn refuse<S, B, J>(
     service: &mut S,
     config: &J::Config,
-    judge: J,
-    head: Parts,
+    judge: &mut J,
+    head: &mut Parts,
     rejection: Rejection,
 ) -> ResponseFuture<S, B, J>
 where

@@ -134,7 +134,7 @@ impl Judge for EndpointJudge {
         Unkept(())
     }
 
-    fn refuse(self, (): &(), mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
+    fn refuse(&mut self, (): &(), head: &mut Parts, rejection: Rejection) -> Response<OwnBody> {
         event::emit(Some(&rejection), || Decision::about(None, None));
         refusal(
             rejection,

@@ -215,7 +215,12 @@ impl Judge for RenewJudge {
         }
     }
 
-    fn refuse(self, _: &Arc<Config>, mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
+    fn refuse(
+        &mut self,
+        _: &Arc<Config>,
+        head: &mut Parts,
+        rejection: Rejection,
+    ) -> Response<OwnBody> {
         // It refuses nothing.
         refusal(
             rejection,

@@ -148,20 +148,25 @@ struct Text {
 }
 
 impl Text {
+    // Inlined, so that constants are stored and not copied by a call.
+    #[inline(always)]
     fn push(&mut self, bytes: &[u8]) {
         let end = self.length.saturating_add(bytes.len());
         match self.short.get_mut(self.length..end) {
             Some(room) => room.copy_from_slice(bytes),
-            None => {
-                if self.long.is_empty() {
-                    self.long.reserve(end.saturating_mul(2));
-                    let so_far = self.short.get(..self.length).unwrap_or_default();
-                    self.long.extend_from_slice(so_far);
-                }
-                self.long.extend_from_slice(bytes);
-            }
+            None => self.spill(bytes, end),
         }
         self.length = end;
+    }
+
+    #[cold]
+    fn spill(&mut self, bytes: &[u8], end: usize) {
+        if self.long.is_empty() {
+            self.long.reserve(end.saturating_mul(2));
+            let so_far = self.short.get(..self.length).unwrap_or_default();
+            self.long.extend_from_slice(so_far);
+        }
+        self.long.extend_from_slice(bytes);
     }
 
     fn as_bytes(&self) -> &[u8] {

@@ -171,9 +171,9 @@ impl Judge for RequireJudge {
         Untouched(())
     }
 
-    fn refuse(self, (): &(), mut head: Parts, rejection: Rejection) -> Response<OwnBody> {
-        self.emit(&head, Some(&rejection));
-        let is_grpc = is_grpc(&head);
+    fn refuse(&mut self, (): &(), head: &mut Parts, rejection: Rejection) -> Response<OwnBody> {
+        self.emit(head, Some(&rejection));
+        let is_grpc = is_grpc(head);
         let headers = mem::take(&mut head.headers);
         let extensions = mem::take(&mut head.extensions);
         let response = refusal(rejection, headers, extensions);

@@ -12,7 +12,7 @@ pub(super) struct SchemeName {
     word: Option<Word>,
 }
 
-/// A name that is compared at once. Each byte of it is one of these words.
+/// A name that is compared at once: for each byte of it, one of each word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Word {
     lower: u64,

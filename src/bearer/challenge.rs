@@ -72,9 +72,7 @@ fn list(scopes: &[Scope]) -> String {
 
 /// The text in the characters that `error_description` may hold: %x20-21 / %x23-5B / %x5D-7E.
 fn description(detail: &str) -> Cow<'_, str> {
-    let is_plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
-    // Without branches in the loop it is done in vectors.
-    if detail.bytes().fold(true, |ok, byte| ok & is_plain(byte)) {
+    if Challenge::is_plain(detail) {
         return detail.into();
     }
     let allowed = detail.chars().map(|c| match c {

@@ -104,9 +104,7 @@ impl Challenge {
         push(if self.bare { b" " } else { b", " });
         push(name.as_bytes());
         push(b"=\"");
-        let is_plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
-        // Without branches in the loop it is done in vectors.
-        if value.bytes().fold(true, |ok, byte| ok & is_plain(byte)) {
+        if Self::is_plain(value) {
             push(value.as_bytes());
         } else {
             let mut utf8 = [0; 4];
@@ -120,6 +118,14 @@ impl Challenge {
         }
         push(b"\"");
         self.bare = false;
+    }
+
+    /// Whether a text is quoted as it stands; what `error_description` may hold is just that,
+    /// too (RFC 6750 section 3).
+    pub(crate) fn is_plain(text: &str) -> bool {
+        let is_plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
+        // Without branches in the loop it is done in vectors.
+        text.bytes().fold(true, |ok, byte| ok & is_plain(byte))
     }
 
     /// The value for a `WWW-Authenticate` field.

@@ -20,8 +20,11 @@ let gen = 0;
 function freshKeys() {
   gen += 1;
   const mk = (type, opts, alg) => {
-    const { privateKey } = crypto.generateKeyPairSync(type, opts);
-    return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg, kid: `${alg.toLowerCase()}-g${gen}` };
+    // As JWKs at once: Node 20's `KeyObject.export` as one waits for ever when the garbage collector
+    // runs meanwhile.
+    const format = { publicKeyEncoding: { format: 'jwk' }, privateKeyEncoding: { format: 'jwk' } };
+    const { privateKey } = crypto.generateKeyPairSync(type, { ...opts, ...format });
+    return { ...privateKey, use: 'sig', alg, kid: `${alg.toLowerCase()}-g${gen}` };
   };
   return [
     mk('rsa', { modulusLength: 2048 }, 'RS256'),

@@ -14,6 +14,7 @@ export const launch = () => chromium.launch({
 });
 
 const wrong = [];
+const pages = [];
 
 /** Cookies of their own, and pages that say what breaks their policy. */
 export async function newContext(browser, options) {
@@ -29,6 +30,7 @@ export async function newContext(browser, options) {
 export async function open(context) {
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
+  pages.push(page);
   page.on('pageerror', (error) => wrong.push(`error: ${error}`));
   page.on('console', (message) => {
     // That a request is refused is what is tested here; everything else is a fault.
@@ -69,7 +71,16 @@ export const on = (page) => ({
 });
 
 export async function step(what, test) {
-  await test();
+  try {
+    await test();
+  } catch (error) {
+    console.log(`FAILED: ${what}`);
+    for (const page of pages.filter((page) => !page.isClosed())) {
+      const text = await page.locator('body').innerText().catch(String);
+      console.log(`${page.url()} shows: ${text.slice(0, 500)}`);
+    }
+    throw error;
+  }
   console.log(`ok: ${what}`);
 }
 

@@ -10,7 +10,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU16, AtomicU32, Ordering},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -329,9 +329,17 @@ fn program(name: &str, elsewhere: &[PathBuf]) -> Option<PathBuf> {
     found
 }
 
+/// Below what the system gives to connections, and none twice: between here and the start of the
+/// server nobody else takes it.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 30_000 + (std::process::id() % 27) as u16 * 100;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A folder of one's own, removed when it is dropped.

@@ -278,12 +278,12 @@ impl Plan for SigningKeys {
 /// The keys of a [`SigningKeys`], as one verifier uses them.
 struct Followed {
     keys: SigningKeys,
-    backend: Backend,
+    backend: Option<Backend>,
     issuer: Option<Arc<str>>,
     snapshot: RwLock<Arc<Snapshot>>,
 }
 
-fn snapshot(ring: &Ring, backend: Backend) -> Result<Arc<Snapshot>, ConfigError> {
+fn snapshot(ring: &Ring, backend: Option<Backend>) -> Result<Arc<Snapshot>, ConfigError> {
     let keys = ring.keys.iter().map(|key| key.signer.key().clone());
     let keys = KeySet::new(keys)?.on(backend)?;
     Ok(Arc::new(Snapshot::new(keys, ring.generation)))

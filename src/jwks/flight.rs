@@ -31,7 +31,7 @@ pub(super) struct Target {
     pub(super) at: At,
     pub(super) guard: Guard,
     pub(super) accept: Accept,
-    pub(super) backend: Backend,
+    pub(super) backend: Option<Backend>,
 }
 
 /// What earlier fetches have found out.

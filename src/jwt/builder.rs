@@ -1,7 +1,7 @@
 //! [`JwtBuilder`]: what a token has to be.
 
 use super::{
-    Backend, Jwt, Keys,
+    Backend, Jwt, Keys, backend,
     cache::{Cache, Limits},
     claims::{self, Located, ParseTyped, Rules},
     header::Types,
@@ -85,8 +85,7 @@ impl JwtBuilder {
         self
     }
 
-    /// Who does the cryptography. Default: [`Backend::AwsLcRs`] where it is compiled in,
-    /// [`Backend::RustCrypto`] otherwise.
+    /// Who does the cryptography, and nobody else. Default: whoever is fastest, as [`Backend`] says.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = Some(backend);
         self
@@ -200,15 +199,11 @@ impl JwtBuilder {
     /// or does not take a key; if the profile is asked for without what it requires.
     pub fn build(self) -> Result<Jwt, ConfigError> {
         self.check()?;
+        backend::check(self.backend)?;
         let keys = match self.keys {
             Some(keys) => keys,
             None => Keys::discovered(self.issuer.as_ref())?,
         };
-        let backend = self.backend.or_else(Backend::compiled).ok_or_else(|| {
-            ConfigError::new(
-                "verifying signatures needs the feature \"aws-lc-rs\" or \"rust-crypto\" of tower-auth",
-            )
-        })?;
         let mut reader = claims::reader();
         let mut located = |path: &ClaimPath| Located::new(path, &mut reader);
         let subject = located(&self.subject)?;
@@ -219,7 +214,7 @@ impl JwtBuilder {
             false => Types::Usual,
         });
         Ok(Jwt::new(Verifier {
-            keys: keys.source(self.issuer.as_ref(), backend, &self.clock)?,
+            keys: keys.source(self.issuer.as_ref(), self.backend, &self.clock)?,
             types,
             rules: Rules {
                 reader,

@@ -138,7 +138,7 @@ impl KeySet {
     }
 
     /// The same set, its keys made ready by this backend.
-    pub(crate) fn on(self, backend: Backend) -> Result<Self, ConfigError> {
+    pub(crate) fn on(self, backend: Option<Backend>) -> Result<Self, ConfigError> {
         let keys = self.keys.into_iter().map(|key| key.on(backend));
         Ok(Self {
             keys: keys.collect::<Result<_, _>>()?,
@@ -148,7 +148,10 @@ impl KeySet {
 
     /// Those of these keys that this backend takes; perhaps none.
     #[allow(dead_code, reason = "only issuers have keys of their own that change")]
-    pub(crate) fn of_those_ready(keys: impl Iterator<Item = Key>, backend: Backend) -> Self {
+    pub(crate) fn of_those_ready(
+        keys: impl Iterator<Item = Key>,
+        backend: Option<Backend>,
+    ) -> Self {
         Self {
             keys: keys.filter_map(|key| key.on(backend).ok()).collect(),
             left_out: Vec::new(),

@@ -41,7 +41,7 @@ impl Keys {
     pub(super) fn source(
         self,
         issuer: Option<&Arc<str>>,
-        backend: Backend,
+        backend: Option<Backend>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Source, ConfigError> {
         Ok(match self.0 {

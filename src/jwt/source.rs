@@ -120,7 +120,7 @@ pub(crate) enum Answer {
 /// What a [`Plan`] gets to know of the verifier.
 pub(crate) struct Context {
     pub(crate) issuer: Option<Arc<str>>,
-    pub(crate) backend: Backend,
+    pub(crate) backend: Option<Backend>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

@@ -21,7 +21,9 @@ pub(crate) const ISSUER: &str = "https://as.example";
 pub(crate) const AUDIENCE: &str = "https://rs.example";
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const SECRET: [u8; 64] = [0x5a; 64];
-pub(crate) const BACKENDS: [Backend; 2] = [Backend::AwsLcRs, Backend::RustCrypto];
+/// Each of them, and the choice of none.
+pub(crate) const BACKENDS: [Option<Backend>; 3] =
+    [None, Some(Backend::AwsLcRs), Some(Backend::RustCrypto)];
 pub(crate) const ALGORITHMS: [Algorithm; 12] = [
     Algorithm::HS256,
     Algorithm::HS384,
@@ -36,6 +38,13 @@ pub(crate) const ALGORITHMS: [Algorithm; 12] = [
     Algorithm::ES384,
     Algorithm::EdDSA,
 ];
+
+pub(crate) fn on(jwt: JwtBuilder, backend: Option<Backend>) -> JwtBuilder {
+    match backend {
+        Some(backend) => jwt.backend(backend),
+        None => jwt,
+    }
+}
 
 pub(crate) fn pem(name: &str) -> Vec<u8> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys")).join(name);

@@ -1,6 +1,6 @@
 //! Signatures by `aws-lc-rs`.
 
-use super::{Algorithm, Material, Prepared, Unprepared};
+use super::{Algorithm, BadKey, Material, Prepared};
 use ::aws_lc_rs::{
     hmac,
     signature::{self, ParsedPublicKey, VerificationAlgorithm},
@@ -11,7 +11,7 @@ pub(super) const COMPILED: bool = true;
 pub(super) fn prepare(
     algorithm: Algorithm,
     material: &Material,
-) -> Result<Box<dyn Prepared>, Unprepared> {
+) -> Result<Box<dyn Prepared>, BadKey> {
     use Algorithm as A;
     Ok(match algorithm {
         A::HS256 => secret(hmac::HMAC_SHA256, material)?,
@@ -30,27 +30,24 @@ pub(super) fn prepare(
     })
 }
 
-fn secret(
-    algorithm: hmac::Algorithm,
-    material: &Material,
-) -> Result<Box<dyn Prepared>, Unprepared> {
+fn secret(algorithm: hmac::Algorithm, material: &Material) -> Result<Box<dyn Prepared>, BadKey> {
     match material {
         Material::Secret(secret) => Ok(Box::new(hmac::Key::new(algorithm, secret))),
-        _ => Err(Unprepared::BadKey),
+        _ => Err(BadKey),
     }
 }
 
 fn public(
     algorithm: &'static dyn VerificationAlgorithm,
     material: &Material,
-) -> Result<Box<dyn Prepared>, Unprepared> {
+) -> Result<Box<dyn Prepared>, BadKey> {
     let bytes: &[u8] = match material {
         Material::Rsa(pkcs1) => pkcs1,
         Material::Point(point) => point,
         Material::Ed25519(key) => key,
-        Material::Secret(_) => return Err(Unprepared::BadKey),
+        Material::Secret(_) => return Err(BadKey),
     };
-    let key = ParsedPublicKey::new(algorithm, bytes).map_err(|_| Unprepared::BadKey)?;
+    let key = ParsedPublicKey::new(algorithm, bytes).map_err(|_| BadKey)?;
     Ok(Box::new(key))
 }
 

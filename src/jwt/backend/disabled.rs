@@ -1,9 +1,9 @@
 //! Stands in for a backend that is not compiled in.
 
-use super::{Algorithm, Material, Prepared, Unprepared};
+use super::{Algorithm, BadKey, Material, Prepared};
 
 pub(super) const COMPILED: bool = false;
 
-pub(super) fn prepare(_: Algorithm, _: &Material) -> Result<Box<dyn Prepared>, Unprepared> {
-    Err(Unprepared::NoBackend)
+pub(super) fn prepare(_: Algorithm, _: &Material) -> Result<Box<dyn Prepared>, BadKey> {
+    Err(BadKey)
 }

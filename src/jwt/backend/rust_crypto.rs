@@ -1,26 +1,22 @@
 //! Signatures by the crates of the RustCrypto project.
 
-use super::{Algorithm, Material, Prepared, Unprepared};
-use ::hmac::{Hmac, KeyInit, Mac};
+use super::{Algorithm, BadKey, Material, Prepared, mac};
 use ::rsa::{
     BigUint, RsaPublicKey, pkcs1v15, pss,
     sha2::{Sha256 as RsaSha256, Sha384 as RsaSha384, Sha512 as RsaSha512},
 };
 use der::Decode;
 use pkcs1::RsaPublicKeyRef;
-use sha2::{Sha256, Sha384, Sha512};
 
 pub(super) const COMPILED: bool = true;
 
 pub(super) fn prepare(
     algorithm: Algorithm,
     material: &Material,
-) -> Result<Box<dyn Prepared>, Unprepared> {
+) -> Result<Box<dyn Prepared>, BadKey> {
     use Algorithm as A;
     Ok(match (algorithm, material) {
-        (A::HS256, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha256>>(secret)?)),
-        (A::HS384, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha384>>(secret)?)),
-        (A::HS512, Material::Secret(secret)) => Box::new(Secret(mac::<Hmac<Sha512>>(secret)?)),
+        (_, Material::Secret(_)) => mac::prepare(algorithm, material)?,
         (_, Material::Rsa(pkcs1)) => {
             let key = rsa(pkcs1)?;
             match algorithm {
@@ -31,47 +27,29 @@ pub(super) fn prepare(
                 A::PS256 => Box::new(pss::VerifyingKey::<RsaSha256>::new(key)),
                 A::PS384 => Box::new(pss::VerifyingKey::<RsaSha384>::new(key)),
                 A::PS512 => Box::new(pss::VerifyingKey::<RsaSha512>::new(key)),
-                _ => return Err(Unprepared::BadKey),
+                _ => return Err(BadKey),
             }
         }
-        (A::ES256, Material::Point(point)) => Box::new(
-            p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| Unprepared::BadKey)?,
-        ),
-        (A::ES384, Material::Point(point)) => Box::new(
-            p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| Unprepared::BadKey)?,
-        ),
-        (A::EdDSA, Material::Ed25519(key)) => {
-            Box::new(ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| Unprepared::BadKey)?)
+        (A::ES256, Material::Point(point)) => {
+            Box::new(p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| BadKey)?)
         }
-        _ => return Err(Unprepared::BadKey),
+        (A::ES384, Material::Point(point)) => {
+            Box::new(p384::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| BadKey)?)
+        }
+        (A::EdDSA, Material::Ed25519(key)) => {
+            Box::new(ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| BadKey)?)
+        }
+        _ => return Err(BadKey),
     })
 }
 
-fn rsa(pkcs1: &[u8]) -> Result<RsaPublicKey, Unprepared> {
-    let key = RsaPublicKeyRef::from_der(pkcs1).map_err(|_| Unprepared::BadKey)?;
+fn rsa(pkcs1: &[u8]) -> Result<RsaPublicKey, BadKey> {
+    let key = RsaPublicKeyRef::from_der(pkcs1).map_err(|_| BadKey)?;
     let n = BigUint::from_bytes_be(key.modulus.as_bytes());
     let e = BigUint::from_bytes_be(key.public_exponent.as_bytes());
     // By itself the crate stops at 4096 bits; what is too large has been refused before.
     let bits = n.bits();
-    RsaPublicKey::new_with_max_size(n, e, bits).map_err(|_| Unprepared::BadKey)
-}
-
-fn mac<M: KeyInit>(secret: &[u8]) -> Result<M, Unprepared> {
-    M::new_from_slice(secret).map_err(|_| Unprepared::BadKey)
-}
-
-/// A keyed state that every verification starts from.
-struct Secret<M>(M);
-
-impl<M: Mac + Clone + Send + Sync> Prepared for Secret<M> {
-    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // Compares in constant time.
-        self.0
-            .clone()
-            .chain_update(message)
-            .verify_slice(signature)
-            .is_ok()
-    }
+    RsaPublicKey::new_with_max_size(n, e, bits).map_err(|_| BadKey)
 }
 
 impl<D> Prepared for pkcs1v15::VerifyingKey<D>

@@ -8,7 +8,10 @@ mod public;
 
 pub(super) use jwk::Jwk;
 
-use super::{Algorithm, Backend, backend::Prepared};
+use super::{
+    Algorithm, Backend,
+    backend::{self, Prepared},
+};
 use crate::{ConfigError, json::Value};
 use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
@@ -32,8 +35,8 @@ pub struct Key {
 struct Shared {
     algorithm: Algorithm,
     material: Material,
-    /// The backend that has made it ready; none is compiled in otherwise.
-    prepared: Option<(Backend, Box<dyn Prepared>)>,
+    /// With the backend that was chosen for it; `None` where none is compiled in.
+    prepared: Option<(Option<Backend>, Box<dyn Prepared>)>,
 }
 
 /// What a key consists of, checked as far as it can be without a backend.
@@ -117,7 +120,7 @@ impl Key {
 
     fn new(algorithm: Algorithm, material: Material) -> Result<Self, ConfigError> {
         let prepared = match Backend::compiled() {
-            Some(backend) => Some((backend, backend.prepare(algorithm, &material)?)),
+            Some(_) => Some((None, backend::prepare(None, algorithm, &material)?)),
             None => None,
         };
         let shared = Shared {
@@ -131,13 +134,13 @@ impl Key {
         })
     }
 
-    /// The same key, made ready by this backend.
-    pub(super) fn on(self, backend: Backend) -> Result<Self, ConfigError> {
+    /// The same key, made ready by this backend, or by the fastest.
+    pub(super) fn on(self, backend: Option<Backend>) -> Result<Self, ConfigError> {
         if matches!(self.shared.prepared, Some((ready, _)) if ready == backend) {
             return Ok(self);
         }
         let algorithm = self.shared.algorithm;
-        let prepared = backend.prepare(algorithm, &self.shared.material)?;
+        let prepared = backend::prepare(backend, algorithm, &self.shared.material)?;
         let shared = Shared {
             algorithm,
             material: self.shared.material.clone(),

@@ -10,12 +10,16 @@ use axum::{
     routing,
 };
 use bytes::Bytes;
-use common::{Probe, Reply, Toy, caller, get, problem, request, send, through};
-use http::{HeaderValue, header};
-use http_body_util::Full;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use common::{Probe, Reply, Toy, block_on, caller, get, problem, request, send, through};
+use http::{HeaderValue, Request, header};
+use http_body_util::{Empty, Full};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Waker},
 };
 use tower::{Layer, Service, ServiceBuilder};
 use tower_auth::{
@@ -33,7 +37,7 @@ fn sent(credential: &str) -> Vec<(&'static str, String)> {
 
 async fn ask<S, R>(service: &S, credential: Option<&str>) -> Reply
 where
-    S: Service<http::Request<http_body_util::Empty<Bytes>>, Response = Response<R>> + Clone,
+    S: Service<Request<Empty<Bytes>>, Response = Response<R>> + Clone,
     S::Error: std::fmt::Debug,
     R: http_body::Body<Data = Bytes>,
     R::Error: std::fmt::Debug,
@@ -268,7 +272,7 @@ async fn a_handler_may_answer_with_a_rejection() {
 // axum
 
 async fn who(extensions: http::Extensions) -> String {
-    let mut request = http::Request::new(());
+    let mut request = Request::new(());
     *request.extensions_mut() = extensions;
     caller(&request.into_parts().0)
 }
@@ -657,4 +661,26 @@ async fn an_identity_and_a_visitor_are_never_both_there() {
         let anonymous = head.extensions.get::<Anonymous>().is_some();
         assert!(identity != anonymous, "{fields:?}");
     }
+}
+
+#[test]
+fn a_service_that_panics_as_it_is_called_takes_nobody_else_with_it() {
+    let probe = Probe::answering(|head| match head.headers.contains_key("x-panic") {
+        true => panic!("as the test wants it"),
+        false => Response::new(Full::from(caller(head))),
+    });
+    let mut service = (AuthLayer::new(toy()), RequireLayer::new(authenticated())).layer(probe);
+    let passes = |service: &mut _| {
+        let reply = block_on(ask(service, Some("ann")));
+        assert_eq!(reply.line(), "200 ann by Toy");
+        let reply = block_on(ask(service, Some("bad")));
+        assert_eq!(reply.line(), "401 invalid");
+    };
+    passes(&mut service);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Service::<Request<Empty<Bytes>>>::poll_ready(&mut service, &mut cx).is_ready());
+    let fatal = get("/", &[("authorization", "Toy ann"), ("x-panic", "1")]);
+    let called = catch_unwind(AssertUnwindSafe(|| drop(service.call(fatal))));
+    assert!(called.is_err());
+    passes(&mut service);
 }

@@ -42,6 +42,19 @@ export async function open(context) {
   return page;
 }
 
+/** A page that comes from the cache of pages, or goes there, has no history for a moment. */
+async function travel(page, way) {
+  for (let i = 0; ; i += 1) {
+    try {
+      await page[way]({ waitUntil: 'commit' });
+      return;
+    } catch (error) {
+      if (i === 20 || !String(error).includes('Not attached to an active page')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
 /** What is done in a page again and again. */
 export const on = (page) => ({
   status: (text) => page.getByRole('status').filter({ hasText: text }).waitFor(),
@@ -61,6 +74,8 @@ export const on = (page) => ({
     await page.setViewportSize({ width, height });
     assert.ok(wide <= 360, `${wide} pixels wide on a phone`);
   },
+  back: () => travel(page, 'goBack'),
+  forward: () => travel(page, 'goForward'),
   async tabTo(wanted) {
     for (let i = 0; i < 40; i += 1) {
       if (await this.focused() === wanted) return;

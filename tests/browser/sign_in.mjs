@@ -102,9 +102,9 @@ await step('after a log-out nothing of anybody is left, nor found by going back'
   assert.equal(await alice.focused(), 'visitor-title');
   assert.deepEqual(await ours(context), []);
   await nobody(page, 'alice');
-  await page.goBack({ waitUntil: 'commit' });
+  await on(page).back();
   await nobody(page, 'alice');
-  await page.goForward({ waitUntil: 'commit' });
+  await on(page).forward();
   await nobody(page, 'alice');
   // Whoever kept the cookies has nothing.
   await context.addCookies(kept);
@@ -121,7 +121,7 @@ await step('a log-out elsewhere counts in a page that is gone back to', async ()
   await on(other).press('Log out');
   await other.locator('#visitor').waitFor();
   await other.close();
-  await page.goBack({ waitUntil: 'commit' });
+  await on(page).back();
   await nobody(page, 'alice');
 });
 

@@ -164,7 +164,7 @@ await step('going back after a log-out elsewhere shows nothing of anybody', asyn
   await other.locator('#visitor').waitFor();
   assert.ok(!(await other.content()).includes(name));
   await other.close();
-  await page.goBack({ waitUntil: 'commit' });
+  await on(page).back();
   await page.locator('#visitor').waitFor();
   assert.ok(!(await page.content()).includes(name));
 });
@@ -187,8 +187,8 @@ await step('a keyboard is enough to log in and out', async () => {
   assert.equal(await focused(), 'visitor-title');
   assert.deepEqual(await context.cookies(), []);
   assert.ok(!(await page.content()).includes(name));
-  await page.goBack({ waitUntil: 'commit' });
-  await page.goForward({ waitUntil: 'commit' });
+  await on(page).back();
+  await on(page).forward();
   await page.locator('#visitor').waitFor();
   assert.ok(!(await page.content()).includes(name));
   // Whoever kept the cookies has nothing.

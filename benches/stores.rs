@@ -6,6 +6,8 @@
 //! started if they are installed; PostgreSQL without `fsync`, so that its writes say what the
 //! store costs, not the disk.
 
+#[path = "../tests/common/ports.rs"]
+mod ports;
 #[path = "../tests/common/servers.rs"]
 mod servers;
 

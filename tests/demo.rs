@@ -5,6 +5,7 @@ mod common;
 mod servers;
 
 use common::{
+    ports,
     provider::Provider,
     wire::{Answer, Wire},
 };

@@ -43,14 +43,11 @@ fn now() -> SystemTime {
 }
 
 fn builder(keys: KeySet, backend: Option<Backend>) -> JwtBuilder {
-    let jwt = Jwt::issuer("https://as.example")
+    Jwt::issuer("https://as.example")
         .audience("https://rs.example")
         .keys(keys)
-        .clock(now);
-    match backend {
-        Some(backend) => jwt.backend(backend),
-        None => jwt,
-    }
+        .backend(backend)
+        .clock(now)
 }
 
 fn verify(jwt: &Jwt, token: Vec<u8>) -> Result<Identity, Rejection> {

@@ -1,5 +1,7 @@
 //! Introspection against a certified OpenID provider (oidc-provider on Node), where it can run.
 
+#[path = "common/ports.rs"]
+mod ports;
 #[allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 #[path = "common/provider.rs"]
 mod provider;

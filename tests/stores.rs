@@ -7,6 +7,8 @@ mod accounts;
 mod api_keys;
 #[path = "stores/outages.rs"]
 mod outages;
+#[path = "common/ports.rs"]
+mod ports;
 #[path = "common/servers.rs"]
 mod servers;
 #[path = "stores/short_lived.rs"]

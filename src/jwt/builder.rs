@@ -85,9 +85,10 @@ impl JwtBuilder {
         self
     }
 
-    /// Who does the cryptography, and nobody else. Default: whoever is fastest, as [`Backend`] says.
-    pub fn backend(mut self, backend: Backend) -> Self {
-        self.backend = Some(backend);
+    /// Who does the cryptography, and nobody else. Default: `None`, which is whoever is fastest, as
+    /// [`Backend`] says.
+    pub fn backend(mut self, backend: impl Into<Option<Backend>>) -> Self {
+        self.backend = backend.into();
         self
     }
 

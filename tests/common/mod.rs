@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
 pub mod origin;
+pub mod ports;
 #[cfg(feature = "reqwest")]
 pub mod provider;
 pub mod signer;

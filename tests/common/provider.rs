@@ -1,17 +1,14 @@
 //! A certified OpenID Provider on loopback, with faults on demand: other people's software.
 
+use super::ports::free_port;
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU16, Ordering},
-    },
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 use tower_auth::fetch::{Fetch, HttpClient};
@@ -68,16 +65,7 @@ impl Provider {
     /// One that has yet to be started.
     pub fn down() -> Option<Self> {
         folder()?;
-        // Below what the system gives to connections, and none twice: between here and the start of
-        // the provider nobody else takes it.
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let first = 10_000 + (std::process::id() % 200) as u16 * 100;
-        let port = loop {
-            let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
-            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-                break port;
-            }
-        };
+        let port = free_port();
         Some(Self {
             issuer: format!("http://127.0.0.1:{port}"),
             port,

@@ -3,14 +3,15 @@
 
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
+use super::ports::free_port;
 use std::{
     ffi::OsStr,
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -327,19 +328,6 @@ fn program(name: &str, elsewhere: &[PathBuf]) -> Option<PathBuf> {
         eprintln!("SKIPPED: {name} is not installed");
     }
     found
-}
-
-/// Below what the system gives to connections, and none twice: between here and the start of the
-/// server nobody else takes it.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 30_000 + (std::process::id() % 27) as u16 * 100;
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// A folder of one's own, removed when it is dropped.

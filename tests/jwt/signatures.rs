@@ -11,10 +11,10 @@ fn every_algorithm_verifies_through_every_backend() {
             &claims().to_string(),
         );
         for backend in BACKENDS {
-            accepted(on(builder(key(algorithm)), backend), &token);
+            accepted(builder(key(algorithm)).backend(backend), &token);
             for other in ALGORITHMS.into_iter().filter(|other| *other != algorithm) {
                 refused(
-                    on(builder(key(other)), backend),
+                    builder(key(other)).backend(backend),
                     &token,
                     TokenError::UnknownKey,
                 );
@@ -25,7 +25,7 @@ fn every_algorithm_verifies_through_every_backend() {
                     &claims().to_string(),
                 );
                 refused(
-                    on(builder(key(algorithm)), backend),
+                    builder(key(algorithm)).backend(backend),
                     &false_name,
                     TokenError::Signature,
                 );
@@ -42,7 +42,8 @@ static TOKENS: LazyLock<Vec<(Algorithm, String, [Jwt; BACKENDS.len()])>> = LazyL
             &format!(r#"{{"alg":"{algorithm}"}}"#),
             &claims().to_string(),
         );
-        let jwts = BACKENDS.map(|backend| on(builder(key(algorithm)), backend).build().unwrap());
+        let jwts =
+            BACKENDS.map(|backend| builder(key(algorithm)).backend(backend).build().unwrap());
         (algorithm, token, jwts)
     });
     each.collect()

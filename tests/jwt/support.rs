@@ -39,13 +39,6 @@ pub(crate) const ALGORITHMS: [Algorithm; 12] = [
     Algorithm::EdDSA,
 ];
 
-pub(crate) fn on(jwt: JwtBuilder, backend: Option<Backend>) -> JwtBuilder {
-    match backend {
-        Some(backend) => jwt.backend(backend),
-        None => jwt,
-    }
-}
-
 pub(crate) fn pem(name: &str) -> Vec<u8> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys")).join(name);
     fs::read(path).unwrap()

@@ -74,19 +74,20 @@ where
 {
     // Taken apart here, so that the head moves no more often than it must.
     let (mut head, body) = request.into_parts();
-    let mut judge = judge(config, &head);
-    match judge.decide(config, &mut head, None) {
-        Poll::Ready(Ok(())) => {
+    let after = {
+        let mut judge = judge(config, &head);
+        match judge.decide(config, &mut head, None) {
             // Nothing is left to be dropped should the call panic (of the judge, or of what it
             // leaves to do, which is leaked then): only so is the inner service's future made
             // where it stays. To move what was just written takes longer than all of this.
-            let after = ManuallyDrop::new(judge.admit(config, &mut head));
-            drop(judge);
-            ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
+            Poll::Ready(Ok(())) => ManuallyDrop::new(judge.admit(config, &mut head)),
+            Poll::Ready(Err(rejection)) => {
+                return refuse(service, config, &mut judge, &mut head, rejection);
+            }
+            Poll::Pending => return wait(service, config.clone(), judge, head, body),
         }
-        Poll::Ready(Err(rejection)) => refuse(service, config, &mut judge, &mut head, rejection),
-        Poll::Pending => wait(service, config.clone(), judge, head, body),
-    }
+    };
+    ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
 }
 
 // Apart, as what follows: whoever passes at once need not make room for it.

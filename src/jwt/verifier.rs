@@ -79,7 +79,7 @@ impl Verify<bearer::Token> for Jwt {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match self.0.look(token) {
             Ok(identity) => Some(Ok(identity)),
@@ -124,7 +124,7 @@ impl Verifier {
         self.look(token).ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn look(&self, token: &[u8]) -> Result<Prepared, Missed<'_>> {
         let mut missed = Missed {
             now: clock::now(&*self.clock),

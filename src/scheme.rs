@@ -365,9 +365,26 @@ impl Trial {
     }
 }
 
-/// How a layer further inside takes back what a scheme put beside another identity.
-#[derive(Clone, Copy)]
-pub(crate) struct Beside(pub(crate) fn(&mut Extensions));
+/// What stands beside an identity in the extensions, of a scheme or loaded, and how a layer
+/// further inside takes it back with the identity it is of.
+#[derive(Clone, Default)]
+pub(crate) struct Beside(Vec<fn(&mut Extensions)>);
+
+impl Beside {
+    pub(crate) fn put<T: Clone + Send + Sync + 'static>(extensions: &mut Extensions, value: T) {
+        extensions.insert(value);
+        let Self(all) = extensions.get_or_insert_default();
+        all.push(|extensions| {
+            extensions.remove::<T>();
+        });
+    }
+
+    pub(crate) fn take_back(extensions: &mut Extensions) {
+        if let Some(Self(all)) = extensions.remove() {
+            all.into_iter().for_each(|take_back| take_back(extensions));
+        }
+    }
+}
 
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

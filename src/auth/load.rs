@@ -1,6 +1,6 @@
 //! Loads the application's own user beside the identity.
 
-use crate::{Identity, IntoVerdict, Rejection, Verdict};
+use crate::{Identity, IntoVerdict, Rejection, Verdict, scheme::Beside};
 use http::Extensions;
 use std::marker::PhantomData;
 
@@ -39,17 +39,8 @@ where
     }
 }
 
-/// How a layer further inside takes back what was loaded: the user of another identity.
-#[derive(Clone, Copy)]
-pub(super) struct Loaded(pub(super) fn(&mut Extensions));
-
 /// Credentials without a user behind them are wrong credentials: 401.
 fn put<U: Clone + Send + Sync + 'static>(user: Option<U>) -> Result<Put, Rejection> {
     let user = user.ok_or_else(Rejection::invalid)?;
-    Ok(Box::new(move |extensions| {
-        extensions.insert(user);
-        extensions.insert(Loaded(|extensions| {
-            extensions.remove::<U>();
-        }));
-    }))
+    Ok(Box::new(move |extensions| Beside::put(extensions, user)))
 }

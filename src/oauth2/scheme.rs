@@ -121,10 +121,7 @@ impl Scheme for SessionScheme {
             Some(Box::new(move |_, extensions| {
                 let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(token) = shared.token.take() {
-                    extensions.insert(token);
-                    extensions.insert(Beside(|extensions| {
-                        extensions.remove::<ProviderToken>();
-                    }));
+                    Beside::put(extensions, token);
                 }
             }));
         Some(attempt.on_response(move |result, response| {

@@ -60,29 +60,12 @@ impl<V> Carried<V> {
         // Most have one location, where nothing has to be weighed.
         let decoded = &mut None;
         match self.locations.all() {
-            [only] => {
-                let taken = only.take(head, decoded);
+            [only] => self.judge(only.take(head, decoded), admit, trial, is_well_formed),
+            _ => {
+                let taken = self.locations.take(head, decoded);
                 self.judge(taken, admit, trial, is_well_formed)
             }
-            _ => self.attempt_several(head, admit, trial, is_well_formed),
         }
-    }
-
-    #[inline(never)]
-    fn attempt_several<C>(
-        &self,
-        head: &Parts,
-        admit: Admit<'_>,
-        trial: &mut Trial,
-        is_well_formed: impl Fn(&[u8]) -> bool,
-    ) -> Tried
-    where
-        V: Verify<C>,
-        C: From<Credential>,
-    {
-        let decoded = &mut None;
-        let taken = self.locations.take(head, decoded);
-        self.judge(taken, admit, trial, is_well_formed)
     }
 
     #[inline(always)]

@@ -35,11 +35,13 @@ pub struct AuthJudge {
     policy: Option<Arc<dyn Policy>>,
     /// Who judges.
     trial: Trial,
-    waits: Option<Box<Waits>>,
+    waits: Waits,
 }
 
-/// What has to be waited for; out of the way of those that need not wait.
+/// What has to be waited for.
 enum Waits {
+    /// Nothing: not begun, or decided.
+    No,
     Verify(Pending<Identity>),
     Load(Pending<Put>),
     Rule(Pending<()>),
@@ -56,7 +58,7 @@ impl AuthJudge {
             rule: None,
             policy: None,
             trial: Trial::default(),
-            waits: None,
+            waits: Waits::No,
         }
     }
 
@@ -89,7 +91,7 @@ impl AuthJudge {
             Tried::Nothing => self.visitor(config, head),
             Tried::Refused(rejection) => Err(self.judged(rejection)),
             Tried::Later(pending) => {
-                self.waits = Some(Box::new(Waits::Verify(pending)));
+                self.waits = Waits::Verify(pending);
                 Ok(())
             }
         }
@@ -137,7 +139,7 @@ impl AuthJudge {
             }
             Ok(Err(rejection)) => Err(self.judged(rejection)),
             Err(pending) => {
-                self.waits = Some(Box::new(Waits::Load(pending)));
+                self.waits = Waits::Load(pending);
                 Ok(())
             }
         }
@@ -172,7 +174,7 @@ impl AuthJudge {
         let (policy, verdict) = rule.judge(identity, head);
         self.policy = policy;
         verdict.split().unwrap_or_else(|pending| {
-            self.waits = Some(Box::new(Waits::Rule(pending)));
+            self.waits = Waits::Rule(pending);
             Ok(())
         })
     }
@@ -202,13 +204,11 @@ impl AuthJudge {
         head: &mut Parts,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Rejection>> {
-        let Some(waits) = &mut self.waits else {
-            return Poll::Ready(Ok(()));
-        };
-        Poll::Ready(match &mut **waits {
+        Poll::Ready(match &mut self.waits {
+            Waits::No => Ok(()),
             Waits::Verify(pending) => {
                 let verified = ready!(pending.as_mut().poll(cx));
-                self.waits = None;
+                self.waits = Waits::No;
                 match verified {
                     Ok(identity) => self.verified(config, head, identity.into()),
                     Err(rejection) => Err(self.judged(rejection)),
@@ -216,7 +216,7 @@ impl AuthJudge {
             }
             Waits::Load(pending) => {
                 let loaded = ready!(pending.as_mut().poll(cx));
-                self.waits = None;
+                self.waits = Waits::No;
                 match loaded {
                     Ok(put) => {
                         put(&mut head.extensions);
@@ -230,13 +230,12 @@ impl AuthJudge {
             }
             Waits::Rule(pending) => {
                 let judged = ready!(pending.as_mut().poll(cx));
-                self.waits = None;
+                self.waits = Waits::No;
                 judged
             }
         })
     }
 
-    #[inline(always)]
     fn emit(&self, head: &Parts, rejection: Option<&Rejection>) {
         event::emit(rejection, || Decision {
             // Several schemes at once have no name.
@@ -262,13 +261,13 @@ impl Judge for AuthJudge {
         let Some(cx) = cx else {
             return match self.begin(config, head) {
                 Err(rejection) => Poll::Ready(Err(rejection)),
-                Ok(()) if self.waits.is_none() => Poll::Ready(Ok(())),
+                Ok(()) if matches!(self.waits, Waits::No) => Poll::Ready(Ok(())),
                 Ok(()) => Poll::Pending,
             };
         };
         loop {
             ready!(self.step(config, head, cx))?;
-            if self.waits.is_none() {
+            if matches!(self.waits, Waits::No) {
                 return Poll::Ready(Ok(()));
             }
         }

@@ -140,21 +140,13 @@ impl Location {
     #[allow(dead_code, reason = "only some features have schemes")]
     #[inline]
     pub(crate) fn take<'a>(&self, head: &'a Parts, decoded: &'a mut Decoded) -> Taken<'a> {
-        // Nearly all lie in a field: what is here is all that most requests go through.
-        match &self.0 {
-            Kind::Authorization(scheme) => {
-                let look = scheme.look(&head.headers);
-                look.taken(Place::Authorization, decoded)
-            }
-            Kind::Header(name) => look_in_field(&head.headers, name).taken(Place::Header, decoded),
-            _ => self.take_elsewhere(head, decoded),
+        let look = self.look(head);
+        let found = look.found(self.place());
+        match look {
+            Look::Nothing => None,
+            Look::One(raw) => Some((found, raw.sent(decoded))),
+            Look::Several => Some((found, None)),
         }
-    }
-
-    #[allow(dead_code, reason = "only some features have schemes")]
-    #[inline(never)]
-    fn take_elsewhere<'a>(&self, head: &'a Parts, decoded: &'a mut Decoded) -> Taken<'a> {
-        self.look(head).taken(self.place(), decoded)
     }
 
     /// What lies here.
@@ -163,22 +155,16 @@ impl Location {
         let headers = &head.headers;
         match &self.0 {
             Kind::Authorization(scheme) => scheme.look(headers),
-            Kind::Header(name) => look_in_field(headers, name),
+            Kind::Header(name) => match headers.get(name) {
+                None => Look::Nothing,
+                Some(_) if is_repeated(headers, name) => Look::Several,
+                Some(value) => Look::One(Raw::Field(value, 0, value.len())),
+            },
             Kind::Query(name) => query::look(head.uri.query(), name),
             Kind::Cookie(name) => cookie::look(headers, name),
             Kind::WebSocketProtocol(prefix) => websocket::look(headers, prefix),
             Kind::Connection => Look::Nothing,
         }
-    }
-}
-
-/// A field of its own.
-#[inline]
-fn look_in_field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Look<'a> {
-    match headers.get(name) {
-        None => Look::Nothing,
-        Some(_) if is_repeated(headers, name) => Look::Several,
-        Some(value) => Look::One(Raw::Field(value, 0, value.len())),
     }
 }
 
@@ -210,18 +196,6 @@ impl<'a> Look<'a> {
         match self {
             Self::Nothing => Self::One(raw),
             Self::One(_) | Self::Several => Self::Several,
-        }
-    }
-
-    /// What lies here, if this is the only location.
-    #[allow(dead_code, reason = "only some features have schemes")]
-    #[inline(always)]
-    fn taken(self, place: Place, decoded: &'a mut Decoded) -> Taken<'a> {
-        let found = self.found(place);
-        match self {
-            Self::Nothing => None,
-            Self::One(raw) => Some((found, raw.sent(decoded))),
-            Self::Several => Some((found, None)),
         }
     }
 

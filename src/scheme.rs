@@ -395,3 +395,23 @@ impl fmt::Debug for Attempt {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_stands_beside_an_identity_is_taken_back_and_nothing_else() {
+        let mut extensions = Extensions::new();
+        extensions.insert("the application's");
+        Beside::put(&mut extensions, 1_u8);
+        Beside::put(&mut extensions, 2_u16);
+        Beside::take_back(&mut extensions);
+        assert_eq!(extensions.get(), Some(&"the application's"));
+        assert_eq!(extensions.len(), 1);
+        // Nothing is left to take back a second time.
+        extensions.insert(3_u8);
+        Beside::take_back(&mut extensions);
+        assert_eq!(extensions.get(), Some(&3_u8));
+    }
+}

@@ -79,6 +79,8 @@ impl Verify<bearer::Token> for Jwt {
         }
     }
 
+    // Inlined into the scheme, with the look at what is remembered: an identity that is handed
+    // on once more waits for memory once more.
     #[inline(always)]
     fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match self.0.look(token) {

@@ -17,7 +17,7 @@ use crate::{
     verdict::Pending,
 };
 use http::{
-    HeaderMap, Method, Response, StatusCode,
+    Extensions, HeaderMap, Method, Response, StatusCode,
     header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
     request::Parts,
 };
@@ -65,10 +65,8 @@ impl AuthJudge {
     /// Steps 1 to 7, up to what has to be waited for.
     #[inline(always)]
     fn begin(&mut self, config: &Config, head: &mut Parts) -> Result<(), Rejection> {
-        if !head.extensions.is_empty() {
-            head.extensions.remove::<Identity>();
-            head.extensions.remove::<Anonymous>();
-            Beside::take_back(&mut head.extensions);
+        if is_of_another_layer(&head.extensions) {
+            forget(&mut head.extensions);
         }
         if config.preflight && is_preflight(head) {
             config.strip.apply(head);
@@ -236,6 +234,7 @@ impl AuthJudge {
         })
     }
 
+    #[inline(always)]
     fn emit(&self, head: &Parts, rejection: Option<&Rejection>) {
         event::emit(rejection, || Decision {
             // Several schemes at once have no name.
@@ -328,6 +327,24 @@ fn hooked(hooks: Hooks, head: &mut Parts) -> Option<Box<Hook>> {
         on_admit(&identity, &mut head.extensions);
     }
     Some(Box::new((hooks.on_response?, identity)))
+}
+
+/// Whether a layer further outside has said who is calling. Asked apart from `forget`: a router has
+/// put something of its own into nearly every request, and to remove what is not there takes longer
+/// than to look for it.
+#[inline]
+fn is_of_another_layer(extensions: &Extensions) -> bool {
+    !extensions.is_empty()
+        && (extensions.get::<Identity>().is_some()
+            || extensions.get::<Anonymous>().is_some()
+            || extensions.get::<Beside>().is_some())
+}
+
+#[cold]
+fn forget(extensions: &mut Extensions) {
+    extensions.remove::<Identity>();
+    extensions.remove::<Anonymous>();
+    Beside::take_back(extensions);
 }
 
 fn is_preflight(head: &Parts) -> bool {

@@ -35,13 +35,11 @@ pub struct AuthJudge {
     policy: Option<Arc<dyn Policy>>,
     /// Who judges.
     trial: Trial,
-    waits: Waits,
+    waits: Option<Box<Waits>>,
 }
 
-/// What has to be waited for.
+/// What has to be waited for; boxed, so that those that need not wait make no room for it.
 enum Waits {
-    /// Nothing: not begun, or decided.
-    No,
     Verify(Pending<Identity>),
     Load(Pending<Put>),
     Rule(Pending<()>),
@@ -58,7 +56,7 @@ impl AuthJudge {
             rule: None,
             policy: None,
             trial: Trial::default(),
-            waits: Waits::No,
+            waits: None,
         }
     }
 
@@ -89,7 +87,7 @@ impl AuthJudge {
             Tried::Nothing => self.visitor(config, head),
             Tried::Refused(rejection) => Err(self.judged(rejection)),
             Tried::Later(pending) => {
-                self.waits = Waits::Verify(pending);
+                self.waits = Some(Box::new(Waits::Verify(pending)));
                 Ok(())
             }
         }
@@ -137,7 +135,7 @@ impl AuthJudge {
             }
             Ok(Err(rejection)) => Err(self.judged(rejection)),
             Err(pending) => {
-                self.waits = Waits::Load(pending);
+                self.waits = Some(Box::new(Waits::Load(pending)));
                 Ok(())
             }
         }
@@ -172,7 +170,7 @@ impl AuthJudge {
         let (policy, verdict) = rule.judge(identity, head);
         self.policy = policy;
         verdict.split().unwrap_or_else(|pending| {
-            self.waits = Waits::Rule(pending);
+            self.waits = Some(Box::new(Waits::Rule(pending)));
             Ok(())
         })
     }
@@ -202,11 +200,13 @@ impl AuthJudge {
         head: &mut Parts,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Rejection>> {
-        Poll::Ready(match &mut self.waits {
-            Waits::No => Ok(()),
+        let Some(waits) = &mut self.waits else {
+            return Poll::Ready(Ok(()));
+        };
+        Poll::Ready(match &mut **waits {
             Waits::Verify(pending) => {
                 let verified = ready!(pending.as_mut().poll(cx));
-                self.waits = Waits::No;
+                self.waits = None;
                 match verified {
                     Ok(identity) => self.verified(config, head, identity.into()),
                     Err(rejection) => Err(self.judged(rejection)),
@@ -214,7 +214,7 @@ impl AuthJudge {
             }
             Waits::Load(pending) => {
                 let loaded = ready!(pending.as_mut().poll(cx));
-                self.waits = Waits::No;
+                self.waits = None;
                 match loaded {
                     Ok(put) => {
                         put(&mut head.extensions);
@@ -228,7 +228,7 @@ impl AuthJudge {
             }
             Waits::Rule(pending) => {
                 let judged = ready!(pending.as_mut().poll(cx));
-                self.waits = Waits::No;
+                self.waits = None;
                 judged
             }
         })
@@ -260,13 +260,13 @@ impl Judge for AuthJudge {
         let Some(cx) = cx else {
             return match self.begin(config, head) {
                 Err(rejection) => Poll::Ready(Err(rejection)),
-                Ok(()) if matches!(self.waits, Waits::No) => Poll::Ready(Ok(())),
+                Ok(()) if self.waits.is_none() => Poll::Ready(Ok(())),
                 Ok(()) => Poll::Pending,
             };
         };
         loop {
             ready!(self.step(config, head, cx))?;
-            if matches!(self.waits, Waits::No) {
+            if self.waits.is_none() {
                 return Poll::Ready(Ok(()));
             }
         }

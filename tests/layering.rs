@@ -112,6 +112,23 @@ async fn a_user_that_an_outer_layer_loaded_goes_with_its_identity() {
 }
 
 #[tokio::test]
+async fn a_loaded_user_goes_also_where_somebody_else_has_taken_its_identity() {
+    let outer = AuthLayer::new(Toy::header("Outer", "x-outer"))
+        .load(|identity: Identity| user_of(&identity));
+    let taken = tower::util::MapRequestLayer::new(|mut request: http::Request<_>| {
+        request.extensions_mut().remove::<Identity>();
+        request
+    });
+    let inner = AuthLayer::new(Toy::header("Inner", "x-inner"));
+    let probe = Probe::new();
+    let service = (outer, taken, inner).layer(probe.clone());
+    let both = [("x-outer", "ann"), ("x-inner", "bob")];
+    let reply = send(&service, get("/", &both)).await;
+    assert_eq!(reply.line(), "200 bob by Inner");
+    assert_eq!(probe.last().extensions.get::<User>(), None);
+}
+
+#[tokio::test]
 async fn client_sent_fields_never_become_an_identity() {
     let layer = AuthLayer::new(toy()).optional();
     for (name, value) in [

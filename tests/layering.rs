@@ -115,7 +115,7 @@ async fn a_user_that_an_outer_layer_loaded_goes_with_its_identity() {
 async fn a_loaded_user_goes_also_where_somebody_else_has_taken_its_identity() {
     let outer = AuthLayer::new(Toy::header("Outer", "x-outer"))
         .load(|identity: Identity| user_of(&identity));
-    let taken = tower::util::MapRequestLayer::new(|mut request: http::Request<_>| {
+    let taken = tower::util::MapRequestLayer::new(|mut request: Request<_>| {
         request.extensions_mut().remove::<Identity>();
         request
     });

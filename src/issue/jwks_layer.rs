@@ -37,8 +37,8 @@ pub struct JwksLayer {
     keys: SigningKeys,
     path: Arc<str>,
     max_age: Duration,
-    /// What was served last, for as long as it is the set.
-    made: Arc<Mutex<Option<(String, Published)>>>,
+    /// What was served last, with the generation of the keys that it was made of.
+    made: Arc<Mutex<Option<(u64, Published)>>>,
 }
 
 impl JwksLayer {
@@ -72,15 +72,16 @@ impl JwksLayer {
     }
 
     fn published(&self) -> Option<Published> {
-        let jwks = self.keys.jwks();
+        // Before the set: if that changes meanwhile, it is made again for the next request.
+        let generation = self.keys.generation();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, published)) = &*made
-            && *of == jwks
+            && *of == generation
         {
             return Some(published.clone());
         }
-        let published = Published::new(jwks.clone(), self.max_age).ok()?;
-        *made = Some((jwks, published.clone()));
+        let published = Published::new(self.keys.jwks(), self.max_age).ok()?;
+        *made = Some((generation, published.clone()));
         Some(published)
     }
 }

@@ -14,7 +14,7 @@ use std::{
     future::ready,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -32,12 +32,21 @@ const LEAD: Duration = Duration::from_secs(3600);
 /// has fetched it by then (the *lead*), and the last one stays published until the tokens that it
 /// signed are over (the *overlap*: 25 hours).
 ///
+/// The keys and their times are in memory only. A key that is not part of the configuration of the
+/// next start is lost then, and the tokens that it signed are rejected. So a new key is stored
+/// before it is scheduled:
+///
 /// ```
 /// use tower_auth::{issue::{Signer, SigningKeys}, jwt::Algorithm};
 ///
-/// let keys = SigningKeys::new(Signer::generate(Algorithm::ES256)?);
-/// // Every few months: published now, signing in an hour.
-/// keys.rotate(Signer::generate(Algorithm::ES256)?)?;
+/// # use std::time::{Duration, SystemTime};
+/// # let (first, next) = (Signer::generate(Algorithm::ES256)?, Signer::generate(Algorithm::ES256)?);
+/// # let (first, next) = (first.to_pem().unwrap(), next.to_pem().unwrap());
+/// # let next_signs_from = SystemTime::now() + Duration::from_secs(3600);
+/// // Two PEM files and a time, from the configuration that all servers share. A new key comes
+/// // from `openssl genpkey`, or from `Signer::generate` and `Signer::to_pem`.
+/// let keys = SigningKeys::new(Signer::from_pem(Algorithm::ES256, first.as_bytes())?);
+/// keys.schedule(Signer::from_pem(Algorithm::ES256, next.as_bytes())?, next_signs_from)?;
 /// assert_eq!(keys.jwks().matches("kid").count(), 2);
 /// # Ok::<(), tower_auth::ConfigError>(())
 /// ```
@@ -55,9 +64,19 @@ struct Shared {
     /// What every request asks of the ring, to be read without its lock.
     generation: AtomicU64,
     first_ends: AtomicU64,
+    /// Whether anything was signed, published or verified with these keys yet.
+    is_used: AtomicBool,
 }
 
 impl Shared {
+    /// Notes that from now on there may be tokens of these keys.
+    fn note_use(&self) {
+        // Written once: the line is every reader's.
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Ring> {
         self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,6 +103,8 @@ struct Scheduled {
     signer: Signer,
     /// The second from which it signs.
     from: u64,
+    /// The second until which the key before it may have signed.
+    replaces_at: u64,
     /// The first part of a token.
     header: Arc<str>,
 }
@@ -101,11 +122,12 @@ impl SigningKeys {
         Self {
             shared: Arc::new(Shared {
                 ring: RwLock::new(Ring {
-                    keys: vec![Scheduled::new(signer, 0)],
+                    keys: vec![Scheduled::new(signer, 0, 0)],
                     generation: 0,
                 }),
                 generation: AtomicU64::new(0),
                 first_ends: AtomicU64::new(u64::MAX),
+                is_used: AtomicBool::new(false),
             }),
             clock: Arc::new(SystemClock),
         }
@@ -118,7 +140,8 @@ impl SigningKeys {
         self
     }
 
-    /// Publishes a key now and signs with it in an hour.
+    /// Publishes a key now and signs with it in an hour, in this process and until it ends: store
+    /// the key first, and [schedule](Self::schedule) it at the next start.
     ///
     /// # Errors
     ///
@@ -130,22 +153,34 @@ impl SigningKeys {
 
     /// Publishes a key now and signs with it from some time on; whole seconds count.
     ///
+    /// The time may lie in the past, as in a configuration that is read again at every start: the
+    /// overlap of the key before it counts from that time. Once the keys have been used (to sign,
+    /// to verify, or to be published), the overlap counts from now at the earliest, since the key
+    /// before it may have signed until now.
+    ///
     /// # Errors
     ///
     /// If a key of this name and algorithm is here already.
     pub fn schedule(&self, next: Signer, from: SystemTime) -> Result<(), ConfigError> {
+        let added = match self.shared.is_used.load(Ordering::Relaxed) {
+            true => clock::seconds(self.clock.now()),
+            false => 0,
+        };
         self.shared.change(|ring| {
             let known = |key: &Scheduled| {
                 key.signer.key_id() == next.key_id() && key.signer.algorithm() == next.algorithm()
             };
             if ring.keys.iter().any(known) {
-                return Err(ConfigError::new(format!(
-                    "a key for {} is called {:?} already",
-                    next.algorithm(),
-                    next.key_id().unwrap_or_default()
-                )));
+                let algorithm = next.algorithm();
+                return Err(ConfigError::new(match next.key_id() {
+                    Some(key_id) => format!("a key for {algorithm} is called {key_id:?} already"),
+                    None => format!(
+                        "there is a key for {algorithm} without a name already: give this one a name by `with_key_id`"
+                    ),
+                }));
             }
-            ring.keys.push(Scheduled::new(next, clock::seconds(from)));
+            let from = clock::seconds(from);
+            ring.keys.push(Scheduled::new(next, from, from.max(added)));
             ring.keys.sort_by_key(|key| key.from);
             ring.changed();
             Ok(())
@@ -158,10 +193,18 @@ impl SigningKeys {
     ///
     /// # Errors
     ///
-    /// If no other key could sign now: schedule one first, for now.
+    /// If no key has this name, or if no other key could sign now: schedule one first, for now.
     pub fn withdraw(&self, key_id: &str) -> Result<(), ConfigError> {
         let now = clock::seconds(self.clock.now());
         self.shared.change(|ring| {
+            // A key that is over must not sign again for want of another.
+            ring.retire(now);
+            let mut names = ring.keys.iter().map(|key| key.signer.key_id());
+            if !names.any(|name| name == Some(key_id)) {
+                return Err(ConfigError::new(format!(
+                    "invalid key id: no signing key is called {key_id:?}"
+                )));
+            }
             let stays = |key: &Scheduled| key.signer.key_id() != Some(key_id);
             if !ring.keys.iter().any(|key| stays(key) && key.from <= now) {
                 return Err(ConfigError::new(
@@ -178,14 +221,22 @@ impl SigningKeys {
     /// past among them. Shared secrets are left out.
     #[must_use]
     pub fn jwks(&self) -> String {
-        let ring = self.current_ring();
-        let keys = ring
-            .iter()
-            .filter_map(|key| key.signer.key().to_public_jwk());
+        self.shared.note_use();
+        self.retire();
+        let ring = self.shared.read();
+        let keys = ring.keys.iter();
+        let keys = keys.filter_map(|key| key.signer.key().to_public_jwk());
         format!(r#"{{"keys":[{}]}}"#, keys.collect::<Vec<_>>().join(","))
     }
 
+    /// Changes whenever [`jwks`](Self::jwks) does. Takes no lock, unless a key is over by now.
+    pub(super) fn generation(&self) -> u64 {
+        self.retire();
+        self.shared.generation.load(Ordering::SeqCst)
+    }
+
     pub(super) fn signing_now(&self) -> Option<Current> {
+        self.shared.note_use();
         let now = clock::seconds(self.clock.now());
         let ring = self.shared.read();
         let key = ring.signing(now)?;
@@ -195,22 +246,22 @@ impl SigningKeys {
         })
     }
 
-    /// The keys that count now; those that are over are dropped.
-    fn current_ring(&self) -> Vec<Scheduled> {
+    /// Drops the keys that are over by this handle's clock.
+    fn retire(&self) {
         let now = clock::seconds(self.clock.now());
-        self.shared.change(|ring| {
-            ring.retire(now);
-            ring.keys.clone()
-        })
+        if self.shared.first_ends.load(Ordering::SeqCst) <= now {
+            self.shared.change(|ring| ring.retire(now));
+        }
     }
 }
 
 impl Scheduled {
-    fn new(signer: Signer, from: u64) -> Self {
+    fn new(signer: Signer, from: u64, replaces_at: u64) -> Self {
         let header = header(&signer, &serde_json::Map::new()).into();
         Self {
             signer,
             from,
+            replaces_at,
             header,
         }
     }
@@ -241,10 +292,10 @@ impl Ring {
         begun.or_else(|| self.keys.first())
     }
 
-    /// When the first key is over: so long after the next one began, if there is one.
+    /// When the first key is over: the overlap after the next one replaced it, if there is one.
     fn first_ends(&self) -> u64 {
         let next = self.keys.get(1);
-        next.map_or(u64::MAX, |next| next.from.saturating_add(OVERLAP))
+        next.map_or(u64::MAX, |next| next.replaces_at.saturating_add(OVERLAP))
     }
 
     /// Drops the keys that are over.
@@ -290,18 +341,20 @@ fn snapshot(ring: &Ring, backend: Option<Backend>) -> Result<Arc<Snapshot>, Conf
 }
 
 impl Remote for Followed {
-    fn generation(&self) -> u64 {
-        self.keys.shared.generation.load(Ordering::SeqCst)
-    }
-
-    fn good_until(&self) -> u64 {
-        self.keys.shared.first_ends.load(Ordering::SeqCst)
+    fn current(&self, now: u64) -> Option<u64> {
+        let shared = &self.keys.shared;
+        // In this order: an end that was moved says that the generation was, too.
+        if now >= shared.first_ends.load(Ordering::SeqCst) {
+            self.keys.retire();
+        }
+        Some(shared.generation.load(Ordering::SeqCst))
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
+        self.keys.shared.note_use();
         let known = self.snapshot.read();
         let known = known.unwrap_or_else(PoisonError::into_inner).clone();
-        if known.generation == self.generation() {
+        if known.generation == self.keys.shared.generation.load(Ordering::SeqCst) {
             return known;
         }
         // A key that this backend does not take verifies nothing; the others do, and none that
@@ -320,15 +373,11 @@ impl Remote for Followed {
         fresh
     }
 
-    fn ask(&self, want: &Want<'_>) -> Answer {
-        match want {
-            Want::Set => Answer::Wait,
-            Want::Key(_) => Answer::Unknown,
-        }
+    fn ask(&self, _: &Want<'_>) -> Answer {
+        Answer::Unknown
     }
 
     fn fetch(&self, _: &Want<'_>) -> Waiting {
-        drop(self.keys.current_ring());
         Box::pin(ready(()))
     }
 

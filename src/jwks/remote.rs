@@ -27,12 +27,9 @@ impl RemoteSet {
 }
 
 impl Remote for RemoteSet {
-    fn generation(&self) -> u64 {
-        self.engine.generation()
-    }
-
-    fn good_until(&self) -> u64 {
-        self.engine.good_until()
+    fn current(&self, now: u64) -> Option<u64> {
+        // In this order: a limit that was moved says that the generation was, too.
+        (now < self.engine.good_until()).then(|| self.engine.generation())
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

@@ -10,8 +10,8 @@ use std::{fs, path::Path};
 ///
 /// 1. A token with a `kid` takes the key of that name and of its `alg`. If no key has that name,
 ///    it takes the one key of its `alg` that has no name.
-/// 2. A token without a `kid` takes the one key of its `alg`; where there are several, it is
-///    refused.
+/// 2. A token without a `kid` takes the one key of its `alg`. If there are several, it takes the
+///    one that has no name; if all have names, it is refused.
 #[derive(Clone, Debug)]
 pub struct KeySet {
     pub(super) keys: Vec<Key>,
@@ -165,7 +165,8 @@ impl KeySet {
         let all = self.keys.iter().enumerate();
         let fitting = all.clone().filter(|(_, key)| key.is_for(header.algorithm));
         let Some(kid) = header.key_id.as_deref() else {
-            return only(fitting);
+            let nameless = fitting.clone().filter(|(_, key)| key.kid().is_none());
+            return only(nameless).or_else(|_| only(fitting));
         };
         let named = |(_, key): &(usize, &Key)| key.kid() == Some(kid);
         match fitting.clone().find(named) {

@@ -72,12 +72,9 @@ pub(crate) enum Source {
 /// Whoever publishes a set stores the snapshot first, then the generation, then the end of the
 /// stale limit; whoever reads goes the other way round.
 pub(crate) trait Remote: Send + Sync {
-    /// The generation of the current set. Cheap; takes no lock.
-    fn generation(&self) -> u64;
-
-    /// Until when the current set may be used, in seconds since 1970; 0 if there is none. Cheap;
-    /// takes no lock.
-    fn good_until(&self) -> u64;
+    /// The generation of the current set, if it may be used at this time, in seconds since 1970.
+    /// Cheap: every request asks.
+    fn current(&self, now: u64) -> Option<u64>;
 
     /// The current set.
     fn snapshot(&self) -> Arc<Snapshot>;
@@ -136,8 +133,7 @@ impl Source {
     pub(crate) fn current(&self, now: u64) -> Option<u64> {
         match self {
             Self::Fixed(snapshot) => Some(snapshot.generation),
-            // In this order: a limit that was moved says that the generation was, too.
-            Self::Remote(remote) => (now < remote.good_until()).then(|| remote.generation()),
+            Self::Remote(remote) => remote.current(now),
         }
     }
 

@@ -25,7 +25,7 @@ use tower_auth::{
     AuthLayer, Identity, Rejection, RejectionKind, Verdict,
     fetch::{FetchError, FetchErrorKind, fetch_fn},
     oauth2::{LoggedIn, Login, LoginBuilder, LoginError, ProviderToken, Secret},
-    store::{MemoryStore, Read, ShortLived},
+    store::{MemoryStore, Raise, Read, ShortLived},
 };
 use url::Url;
 
@@ -1066,12 +1066,8 @@ impl ShortLived for Plug {
         self.or(|store| store.count(key, window))
     }
 
-    fn begin_filling(&self) -> Verdict<String> {
-        self.or(ShortLived::begin_filling)
-    }
-
-    fn complete(&self, mark: &str) -> Verdict<bool> {
-        self.or(|store| store.complete(mark))
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        self.or(|store| store.raise(raised))
     }
 }
 

@@ -16,7 +16,7 @@ use tower_auth::{
     issue::{Cookies, Grant, RenewLayer, Signer, SigningKeys, Tokens, TokensBuilder},
     jwt::Algorithm,
     revocation::{Revoked, SharedRevocations},
-    store::{Account, AccountStore, MemoryStore, Read, Revocation, ShortLived},
+    store::{Account, AccountStore, MemoryStore, Raise, Read, Revocation, ShortLived},
 };
 
 const ISSUER: &str = "https://api.example.com/";
@@ -176,11 +176,11 @@ impl ShortLived for Flaky {
     fn count(&self, key: &str, window: Duration) -> Verdict<u64> {
         self.0.count(key, window)
     }
-    fn begin_filling(&self) -> Verdict<String> {
-        self.0.begin_filling()
-    }
-    fn complete(&self, mark: &str) -> Verdict<bool> {
-        self.0.complete(mark)
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        match self.1.load(SeqCst) {
+            true => Verdict::ready(Err(Rejection::unavailable("down"))),
+            false => self.0.raise(raised),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod api_keys;
 mod outages;
 #[path = "common/ports.rs"]
 mod ports;
+#[path = "stores/revocations.rs"]
+mod revocations;
 #[path = "common/servers.rs"]
 mod servers;
 #[path = "stores/short_lived.rs"]
@@ -70,7 +72,6 @@ async fn the_store_in_memory_does_what_a_store_does() {
     let store = Arc::new(store);
     durable(&store).await;
     short_lived::all(&store, &Moved(now)).await;
-    short_lived::is_complete_once_it_was_filled(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +81,6 @@ async fn sqlite_does_what_a_store_does() {
     let store = Arc::new(store);
     durable(&store).await;
     short_lived::all(&store, &Really).await;
-    short_lived::is_complete_once_it_was_filled(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,6 @@ async fn sqlite_in_memory_does_what_a_store_does() {
     let store = Arc::new(SqliteStore::in_memory().await.unwrap());
     durable(&store).await;
     short_lived::all(&store, &Really).await;
-    short_lived::is_complete_once_it_was_filled(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +99,6 @@ async fn postgres_does_what_a_store_does() {
     let store = Arc::new(store);
     durable(&store).await;
     short_lived::all(&store, &Really).await;
-    short_lived::is_complete_once_it_was_filled(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,9 +108,8 @@ async fn redis_does_what_a_store_of_short_lived_values_does() {
     };
     let store = Arc::new(RedisStore::connect(&server.url).await.unwrap());
     short_lived::all(&store, &Really).await;
-    short_lived::is_complete_once_it_was_filled(&store).await;
     let other = RedisStore::connect(&server.url).await.unwrap();
     let other = Arc::new(other.with_prefix("other:"));
-    assert_eq!(other.read(&["filled/1"]).await.unwrap().values, [None]);
-    short_lived::is_complete_once_it_was_filled(&other).await;
+    assert_eq!(other.read(&["history/1"]).await.unwrap().values, [None]);
+    short_lived::has_one_history(&other).await;
 }

@@ -84,8 +84,9 @@ impl TokensBuilder {
         self
     }
 
-    /// Where revocations are looked up on every request, instead of in the durable store, which
-    /// stays the one that knows: a revocation is written there first.
+    /// Where revocations are looked up on every request, instead of in the durable store. A
+    /// revocation is written to the durable store first, and that one is asked whenever this one
+    /// cannot be reached or has lost anything; see [`SharedRevocations`].
     pub fn short_lived(mut self, store: impl ShortLived) -> Self {
         self.quick = Some(Arc::new(store));
         self

@@ -15,6 +15,7 @@
 //!    client has lost the answer, and gets the same successor again. A family never forks.
 //! 5. Log-out ends the family and revokes its session; "log out everywhere" ends all families of
 //!    a subject, and revokes whatever it was issued so far. Each is 503 unless it is certain.
+//!    Within a Tokio runtime it is finished even if the caller goes away.
 //! 6. Only digests of refresh tokens are stored.
 //!
 //! ```

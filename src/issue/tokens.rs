@@ -10,7 +10,7 @@ use crate::{
     Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
     jwt::{Jwt, JwtBuilder},
     revocation::{Revocable, SharedRevocations},
-    store::{CUT_OFF_LASTS, Family, Revocation, Rotation, TokenStore},
+    store::{CUT_OFF_LASTS, Family, Revocation, Rotation, TokenStore, to_its_end},
 };
 use std::{
     fmt,
@@ -114,7 +114,7 @@ impl Tokens {
     /// [`Invalid`](crate::RejectionKind::Invalid) if all sessions of the subject were ended
     /// meanwhile.
     pub async fn log_in(&self, grant: impl Into<Grant>) -> Result<Issued, Rejection> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let mut grant = grant.into();
         let now = inner.clock.now();
         let seconds = clock::seconds(now);
@@ -160,7 +160,7 @@ impl Tokens {
     /// [`RefreshError`]. [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot
     /// be reached: the token may be tried again.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued, Rejection> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let (key, token) = inner.read(refresh_token).ok_or(RefreshError::Unknown)?;
         let id = token.family();
         let family = inner.store.family(&id).await?;
@@ -221,7 +221,7 @@ impl Tokens {
     /// [`Invalid`](crate::RejectionKind::Invalid) if the identity names neither a session nor a
     /// token of this issuer.
     pub async fn log_out(&self, identity: &Identity) -> Result<(), Rejection> {
-        let inner = &*self.0;
+        let inner = &self.0;
         let none = || Rejection::invalid().with_detail("there is no session to end");
         // Of the same issuer are API keys, too, which are revoked where they are kept.
         if identity.own_issuer() != Some(&*inner.access.issuer) || !identity.has_claims() {
@@ -260,24 +260,8 @@ impl Tokens {
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached: nobody
     /// knows whether it is done, and it may be tried again.
     pub async fn log_out_everywhere(&self, subject: &str) -> Result<(), Rejection> {
-        let inner = &*self.0;
-        let issuer = &*inner.access.issuer;
-        let now = inner.clock.now();
-        let until = inner.until();
-        let ended = inner.store.end_families_of(issuer, subject, now, until);
-        let ended = ended.await?;
-        let revocation = Revocation::Subject {
-            issuer: issuer.to_owned(),
-            subject: subject.to_owned(),
-            cut_off: now,
-            until: now.checked_add(CUT_OFF_LASTS).unwrap_or(until),
-        };
-        inner.revocations.spread(revocation).await?;
-        for id in ended {
-            inner.tell_ended(&id).await?;
-        }
-        log::ended_all(issuer, subject);
-        Ok(())
+        let (inner, subject) = (Arc::clone(&self.0), subject.to_owned());
+        to_its_end(async move { inner.end_all(subject).await }).await
     }
 
     /// The double-submit token against cross-site requests, for clients that need one.
@@ -336,27 +320,55 @@ impl Inner {
         now.saturating_add(self.refresh.as_secs()).min(ends)
     }
 
-    async fn end(&self, session: &str) -> Result<(), Rejection> {
+    /// Ends a session, in a task of its own: the caller may go away between the two stores.
+    async fn end(self: &Arc<Self>, session: &str) -> Result<(), Rejection> {
+        let (inner, session) = (Arc::clone(self), session.to_owned());
+        to_its_end(async move {
+            let issuer = &*inner.access.issuer;
+            let ended = inner.store.end_family(issuer, &session, inner.until());
+            ended.await?;
+            inner.tell_ended(&session).await?;
+            log::ended(issuer, &session);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn end_all(&self, subject: String) -> Result<(), Rejection> {
         let issuer = &*self.access.issuer;
-        self.store.end_family(issuer, session, self.until()).await?;
-        self.tell_ended(session).await?;
-        log::ended(issuer, session);
+        let now = self.clock.now();
+        let until = self.until();
+        let ended = self.store.end_families_of(issuer, &subject, now, until);
+        let ended = ended.await?.into_iter();
+        let mut revocations: Vec<_> = ended.map(|id| self.revoked_session(id)).collect();
+        revocations.push(Revocation::Subject {
+            issuer: issuer.to_owned(),
+            subject: subject.clone(),
+            cut_off: now,
+            until: now.checked_add(CUT_OFF_LASTS).unwrap_or(until),
+        });
+        self.revocations.spread(&revocations).await?;
+        log::ended_all(issuer, &subject);
         Ok(())
     }
 
     /// A session that is ended durably, to where that is looked up.
     async fn tell_ended(&self, session: &str) -> Result<(), Rejection> {
-        let revocation = Revocation::Session {
+        let revocation = self.revoked_session(session.to_owned());
+        self.revocations.spread(&[revocation]).await
+    }
+
+    fn revoked_session(&self, id: String) -> Revocation {
+        Revocation::Session {
             issuer: self.access.issuer.to_string(),
-            id: session.to_owned(),
+            id,
             until: self.until(),
-        };
-        self.revocations.spread(revocation).await
+        }
     }
 
     /// A token that is not the current one: its client has lost the answer, or it is stolen.
     async fn again(
-        &self,
+        self: &Arc<Self>,
         successor: &RefreshToken,
         family: Family,
         now: SystemTime,
@@ -376,7 +388,7 @@ impl Inner {
     }
 
     /// What the subject may do now.
-    async fn grant(&self, family: &Family) -> Result<Grant, Rejection> {
+    async fn grant(self: &Arc<Self>, family: &Family) -> Result<Grant, Rejection> {
         let at_login: Grant =
             serde_json::from_str(&family.grant).map_err(Rejection::unavailable)?;
         let Some(reload) = &self.reload else {

@@ -48,6 +48,8 @@
 //! ```
 
 mod fingerprint;
+#[cfg(feature = "store")]
+mod lookup;
 mod memory;
 mod revocable;
 mod revoked;

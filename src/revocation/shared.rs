@@ -1,22 +1,14 @@
 //! [`SharedRevocations`]: a list that servers share.
 
-use super::{Cause, Revoked};
+use super::{
+    Cause, Revoked,
+    lookup::{self, Lookup},
+};
 use crate::{
     Clock, Identity, Rejection, SystemClock, Verdict, clock,
-    digest::named,
-    store::{self, Names, Read, Revocation, ShortLived, TokenStore},
+    store::{self, Names, Revocation, ShortLived, TokenStore, to_its_end},
 };
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, SystemTime},
-};
-
-/// How often a revocation is put that others overwrite.
-const TRIES: usize = 16;
+use std::{fmt, sync::Arc};
 
 /// What is revoked, in a [store](crate::store) that servers share.
 ///
@@ -25,17 +17,19 @@ const TRIES: usize = 16;
 ///
 /// 1. a revocation is written to the durable store first, and revoking fails unless it is in
 ///    both: once it has answered, every server refuses what is revoked;
-/// 2. a store that has lost something (it was emptied, restarted or replaced) is not believed
-///    that nothing is revoked: the answer is 503, until the first who notices has filled it from
-///    the durable one again.
+/// 2. the lookup store is trusted only if it is certain to have every revocation. If it cannot be
+///    reached, or has lost anything (it was emptied, restarted or replaced), the durable store is
+///    asked instead, and the lookup store is filled from it in the background;
 /// 3. a revocation only ever grows, in both: neither its cut-off nor its end moves back.
+///
+/// Within a Tokio runtime a revocation runs in a task of its own: a caller that goes away does not
+/// leave it half done.
 ///
 /// What is asked about has an issuer: what has none is within the issuer `""`.
 #[derive(Clone)]
 pub struct SharedRevocations {
     durable: Arc<dyn TokenStore>,
-    quick: Option<Arc<dyn ShortLived>>,
-    filling: Arc<AtomicBool>,
+    lookup: Option<Arc<Lookup>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -45,16 +39,19 @@ impl SharedRevocations {
     pub fn new(durable: impl TokenStore) -> Self {
         Self {
             durable: Arc::new(durable),
-            quick: None,
-            filling: Arc::default(),
+            lookup: None,
             clock: Arc::new(SystemClock),
         }
     }
 
     /// Looks revocations up in this store, which is quicker than the durable one.
+    ///
+    /// Each process fills it from the durable store: at its first request, every twelve hours, and
+    /// whenever something is missing. Restart the processes after a backup of this store was
+    /// restored, unless it is Redis, which says so itself.
     #[must_use]
     pub fn looked_up_in(mut self, quick: impl ShortLived) -> Self {
-        self.quick = Some(Arc::new(quick));
+        self.lookup = Some(Arc::new(Lookup::new(quick)));
         self
     }
 
@@ -79,140 +76,127 @@ impl SharedRevocations {
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached: nobody
     /// knows whether it is done, and it may be tried again.
     pub async fn revoke(&self, revocation: Revocation) -> Result<(), Rejection> {
-        self.durable.revoke(&revocation).await?;
-        self.spread(revocation).await
+        let list = self.clone();
+        to_its_end(async move {
+            list.durable.revoke(&revocation).await?;
+            list.spread(&[revocation]).await
+        })
+        .await
     }
 
-    /// What is written durably already, to where it is looked up.
-    pub(crate) async fn spread(&self, revocation: Revocation) -> Result<(), Rejection> {
-        let Some(quick) = &self.quick else {
-            return Ok(());
-        };
-        let mut entry = Entry::of(&revocation);
-        // A revocation only ever grows, whoever else is writing: what was put is looked at again
-        // until it holds what is known here.
-        for _ in 0..TRIES {
-            if let Revocation::Subject {
-                issuer, subject, ..
-            } = &revocation
-            {
-                let names = Names {
-                    issuer,
-                    subject,
-                    token: None,
-                    session: None,
-                };
-                let latest = self.durable.revoked(names).await?.cut_off;
-                entry.mark.cut_off = entry.mark.cut_off.max(latest.map_or(0, clock::seconds));
-            }
-            let read = quick.read(&[&entry.key]).await?;
-            let known = read.values.into_iter().next().flatten();
-            let known = known.map(|value| Mark::read(&value)).unwrap_or_default();
-            let grown = entry.mark.grown(known);
-            if grown == known {
-                return Ok(());
-            }
-            entry.mark = grown;
-            let lifetime = grown.lifetime(self.clock.now());
-            quick.put(&entry.key, &grown.to_value(), lifetime).await?;
+    /// Writes revocations that the durable store has already to where they are looked up.
+    pub(crate) async fn spread(&self, revocations: &[Revocation]) -> Result<(), Rejection> {
+        match &self.lookup {
+            Some(lookup) => lookup.raise(revocations, self.clock.now()).await,
+            None => Ok(()),
         }
-        Err(Rejection::unavailable(
-            "the store of revocations does not keep what it is given",
-        ))
     }
 
-    /// Fills the quick store from the durable one, as at start-up; done by itself where it is
-    /// noticed that something is missing.
+    /// Fills the lookup store from the durable one, as at start-up. It is done in the background
+    /// as well, as soon as a request finds that something is missing.
     ///
     /// # Errors
     ///
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if one of them cannot be reached, or
-    /// the quick one has lost something meanwhile.
+    /// the lookup store has lost something meanwhile.
     pub async fn fill(&self) -> Result<(), Rejection> {
-        let Some(quick) = &self.quick else {
+        let Some(lookup) = &self.lookup else {
             return Ok(());
         };
-        let mark = quick.begin_filling().await?;
+        let mark = lookup.mark().await?;
         let now = self.clock.now();
-        for revocation in self.durable.revocations(now).await? {
-            let entry = Entry::of(&revocation);
-            let lifetime = entry.mark.lifetime(now);
-            // What is there already is as new or newer.
-            quick
-                .add(&entry.key, &entry.mark.to_value(), lifetime)
-                .await?;
-        }
-        match quick.complete(&mark).await? {
-            true => Ok(()),
-            false => Err(Rejection::unavailable(
-                "the store of revocations has lost them while it was filled",
-            )),
-        }
-    }
-
-    /// Fills it, unless somebody is at it: of many who notice at once, one does.
-    async fn fill_once(self) -> Result<(), Rejection> {
-        if self.filling.swap(true, Ordering::AcqRel) {
-            return Err(Rejection::unavailable(
-                "the store of revocations is being filled",
-            ));
-        }
-        let done = Filling(Arc::clone(&self.filling));
-        let fill = async move {
-            let _done = done;
-            self.fill().await
-        };
-        // A task of its own, where there can be one: whoever waits may give up.
-        #[cfg(any(feature = "redis", feature = "sqlite", feature = "postgres"))]
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let filled = runtime.spawn(fill).await;
-            return filled.unwrap_or_else(|error| Err(Rejection::unavailable(error)));
-        }
-        fill.await
-    }
-
-    async fn ask_quick(
-        self,
-        quick: Arc<dyn ShortLived>,
-        keys: [Option<String>; 3],
-        issued_at: Option<u64>,
-    ) -> Result<(), Rejection> {
-        let asked: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
-        let mut read = quick.read(&asked).await?;
-        if !read.complete {
-            self.fill_once().await?;
-            read = quick.read(&asked).await?;
-            if !read.complete {
-                return Err(Rejection::unavailable(
-                    "the store of revocations does not know them all",
-                ));
+        let mut after = None;
+        loop {
+            let page = self.durable.revocations(now, after.as_deref()).await?;
+            lookup.raise(&page.revocations, now).await?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return lookup.filled(mark).await,
             }
         }
-        judge_read(&keys, read, issued_at)
+    }
+
+    /// Fills the lookup store in the background, if that is due; of many callers, one does it.
+    async fn fill_if_due(&self, lookup: &Arc<Lookup>) {
+        let Some(filling) = lookup.begin_if_due() else {
+            return;
+        };
+        let list = self.clone();
+        let fill = async move {
+            let _filling = filling;
+            // If it fails, the next request begins another.
+            let _ = list.fill().await;
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(fill)),
+            Err(_) => fill.await,
+        }
+    }
+
+    async fn ask_lookup(self, lookup: Arc<Lookup>, asked: Asked) -> Result<(), Rejection> {
+        let keys = asked.keys();
+        let read: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
+        let values = lookup.read(&read).await;
+        self.fill_if_due(&lookup).await;
+        match values {
+            Some(values) => Ok(asked.judge(&keys, values)?),
+            // It has every revocation, and is at hand.
+            None => {
+                let revoked = self.durable.revoked(asked.names()).await?;
+                judge_durable(revoked, asked.issued_at)
+            }
+        }
     }
 }
 
-/// Ends with the filling, however that ends.
-struct Filling(Arc<AtomicBool>);
-
-impl Drop for Filling {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-/// In the order subject, token, session.
-fn judge_read(
-    keys: &[Option<String>; 3],
-    read: Read,
+/// One token, kept while a store is asked.
+struct Asked {
+    issuer: String,
+    subject: String,
+    token: Option<String>,
+    session: Option<String>,
     issued_at: Option<u64>,
-) -> Result<(), Rejection> {
-    let mut values = read.values.into_iter();
-    let mut value = |key: &Option<String>| key.as_ref().and_then(|_| values.next().flatten());
-    let [subject, token, session] = keys;
-    let (subject, token, session) = (value(subject), value(token), value(session));
-    let cut_off = subject.map(|value| Mark::read(&value).cut_off);
-    judge(cut_off, token.is_some(), session.is_some(), issued_at).map_err(Into::into)
+}
+
+impl Asked {
+    fn about(identity: &Identity) -> Self {
+        Self {
+            issuer: identity.own_issuer().unwrap_or_default().to_owned(),
+            subject: identity.subject().to_owned(),
+            token: identity.token_id().map(str::to_owned),
+            session: identity.session_id().map(str::to_owned),
+            issued_at: identity.issued_at().map(clock::seconds),
+        }
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names {
+            issuer: &self.issuer,
+            subject: &self.subject,
+            token: self.token.as_deref(),
+            session: self.session.as_deref(),
+        }
+    }
+
+    /// In the order subject, token, session.
+    fn keys(&self) -> [Option<String>; 3] {
+        let (token, session) = (self.token.as_deref(), self.session.as_deref());
+        [
+            Some(lookup::subject_key(&self.issuer, &self.subject)),
+            token.map(|id| lookup::token_key(&self.issuer, id)),
+            session.map(|id| lookup::session_key(&self.issuer, id)),
+        ]
+    }
+
+    fn judge(&self, keys: &[Option<String>; 3], values: Vec<Option<Vec<u8>>>) -> Result<(), Cause> {
+        let mut values = values.into_iter();
+        let [subject, token, session] = keys.each_ref().map(|key| {
+            key.as_ref()?;
+            values.next().flatten()
+        });
+        let cut_off = subject.map(|value| lookup::number(&value));
+        judge(cut_off, token.is_some(), session.is_some(), self.issued_at)
+    }
 }
 
 fn judge(
@@ -239,26 +223,17 @@ fn judge_durable(revoked: store::Revoked, issued_at: Option<u64>) -> Result<(), 
 
 impl Revoked for SharedRevocations {
     fn check(&self, identity: &Identity) -> Verdict<()> {
-        let issuer = identity.own_issuer().unwrap_or_default();
-        let issued_at = identity.issued_at().map(clock::seconds);
-        if let Some(quick) = &self.quick {
-            let token = identity.token_id();
-            let keys = [
-                Some(named("revoked/u", issuer, identity.subject())),
-                token.map(|token| named("revoked/t", issuer, token)),
-                identity
-                    .session_id()
-                    .map(|id| named("revoked/s", issuer, id)),
-            ];
-            let asked = self.clone().ask_quick(Arc::clone(quick), keys, issued_at);
-            return Verdict::pending(asked);
+        if let Some(lookup) = &self.lookup {
+            let asked = Asked::about(identity);
+            return Verdict::pending(self.clone().ask_lookup(Arc::clone(lookup), asked));
         }
         let names = Names {
-            issuer,
+            issuer: identity.own_issuer().unwrap_or_default(),
             subject: identity.subject(),
             token: identity.token_id(),
             session: identity.session_id(),
         };
+        let issued_at = identity.issued_at().map(clock::seconds);
         match self.durable.revoked(names).now() {
             Ok(revoked) => {
                 Verdict::ready(revoked.and_then(|revoked| judge_durable(revoked, issued_at)))
@@ -266,96 +241,6 @@ impl Revoked for SharedRevocations {
             Err(pending) => {
                 Verdict::pending(async move { judge_durable(pending.await?, issued_at) })
             }
-        }
-    }
-}
-
-/// A revocation as a short-lived value.
-struct Entry {
-    key: String,
-    mark: Mark,
-}
-
-/// Both in seconds since 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Mark {
-    /// 0 where it is not of a subject.
-    cut_off: u64,
-    until: u64,
-}
-
-impl Mark {
-    fn grown(self, other: Self) -> Self {
-        Self {
-            cut_off: self.cut_off.max(other.cut_off),
-            until: self.until.max(other.until),
-        }
-    }
-
-    fn to_value(self) -> Vec<u8> {
-        format!("{} {}", self.cut_off, self.until).into_bytes()
-    }
-
-    /// A value that nobody can read revokes all.
-    fn read(value: &[u8]) -> Self {
-        let read = || {
-            let (cut_off, until) = std::str::from_utf8(value).ok()?.split_once(' ')?;
-            Some(Self {
-                cut_off: cut_off.parse().ok()?,
-                until: until.parse().ok()?,
-            })
-        };
-        read().unwrap_or(Self {
-            cut_off: u64::MAX,
-            until: u64::MAX,
-        })
-    }
-
-    fn lifetime(self, now: SystemTime) -> Duration {
-        let left = self.until.saturating_sub(clock::seconds(now));
-        // Longer ones end with the store.
-        Duration::from_secs(left.clamp(1, store::CUT_OFF_LASTS.as_secs()))
-    }
-}
-
-impl Entry {
-    fn of(revocation: &Revocation) -> Self {
-        let until = |until: &SystemTime| clock::seconds(*until).saturating_add(1);
-        match revocation {
-            Revocation::Token {
-                issuer,
-                id,
-                until: end,
-            } => Self {
-                key: named("revoked/t", issuer, id),
-                mark: Mark {
-                    cut_off: 0,
-                    until: until(end),
-                },
-            },
-            Revocation::Session {
-                issuer,
-                id,
-                until: end,
-            } => Self {
-                key: named("revoked/s", issuer, id),
-                mark: Mark {
-                    cut_off: 0,
-                    until: until(end),
-                },
-            },
-            Revocation::Subject {
-                issuer,
-                subject,
-                cut_off,
-                until: end,
-            } => Self {
-                key: named("revoked/u", issuer, subject),
-                mark: Mark {
-                    cut_off: clock::seconds(*cut_off),
-                    until: until(end),
-                },
-            },
         }
     }
 }

@@ -55,11 +55,12 @@ pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
-pub use short_lived::{Read, ShortLived};
+pub use short_lived::{Raise, Read, ShortLived};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use token::{
-    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names, Revocation, Revoked, Rotation, TokenStore,
+    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names, Revocation, RevocationPage, Revoked, Rotation,
+    TokenStore,
 };
 
 /// An answer, or that there was none in time. Outside of a runtime there is nothing to wait with.
@@ -79,9 +80,22 @@ async fn within<T>(
     }
 }
 
+/// Runs to its end what was begun, also if the caller goes away. Outside of a runtime nothing can
+/// run but the caller.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, crate::Rejection>> + Send + 'static,
+) -> Result<T, crate::Rejection> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => match runtime.spawn(work).await {
+            Ok(answer) => answer,
+            Err(error) => Err(crate::Rejection::unavailable(error)),
+        },
+        Err(_) => work.await,
+    }
+}
+
 /// 128 bits that nobody can guess.
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
-fn random_hex() -> Result<String, getrandom::Error> {
+pub(crate) fn random_hex() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -25,13 +25,32 @@ pub trait ShortLived: Send + Sync + 'static {
     /// Adds one to a counter and gives its new value. It ends so long after its first count.
     fn count(&self, key: &str, window: Duration) -> Verdict<u64>;
 
-    /// Begins to fill the store with everything of one kind, from where it is kept durably.
-    /// The mark that is given back is for [`complete`](Self::complete).
-    fn begin_filling(&self) -> Verdict<String>;
+    /// Raises numbers: each key has the larger of its number and the one given, and lasts for the
+    /// longer of its lifetime and the one given. Each key is raised in one step; a later read sees
+    /// all of them.
+    ///
+    /// The [value](Self::read) of such a key is the number in decimal, 20 digits with leading
+    /// zeros. A key is either raised or written otherwise, never both.
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()>;
+}
 
-    /// Marks the store as complete, unless it has lost anything since that filling began; says
-    /// whether it is.
-    fn complete(&self, mark: &str) -> Verdict<bool>;
+/// One key in [`ShortLived::raise`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raise<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// The number that it has at least.
+    pub number: u64,
+    /// How long it lasts at least.
+    pub lifetime: Duration,
+}
+
+impl Raise<'_> {
+    /// The number as a value. Numbers compare as their values do.
+    #[must_use]
+    pub fn value(&self) -> String {
+        format!("{:020}", self.number)
+    }
 }
 
 /// What [`ShortLived::read`] has found.
@@ -39,9 +58,10 @@ pub trait ShortLived: Send + Sync + 'static {
 pub struct Read {
     /// The value of each key, if it has one.
     pub values: Vec<Option<Vec<u8>>>,
-    /// Whether the store was marked as complete and has lost nothing since. Where it is not, that
-    /// a value is missing says nothing.
-    pub complete: bool,
+    /// The history of the store: another one if it was restarted, or if another server has taken
+    /// its place, so that writes may have been lost. Empty if values can be lost only by removing
+    /// them from the store.
+    pub history: Arc<str>,
 }
 
 impl<S: ShortLived + ?Sized> ShortLived for Arc<S> {
@@ -65,11 +85,7 @@ impl<S: ShortLived + ?Sized> ShortLived for Arc<S> {
         (**self).count(key, window)
     }
 
-    fn begin_filling(&self) -> Verdict<String> {
-        (**self).begin_filling()
-    }
-
-    fn complete(&self, mark: &str) -> Verdict<bool> {
-        (**self).complete(mark)
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        (**self).raise(raised)
     }
 }

@@ -92,6 +92,15 @@ pub enum Revocation {
     },
 }
 
+/// Some of all revocations, see [`TokenStore::revocations`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RevocationPage {
+    /// The revocations.
+    pub revocations: Vec<Revocation>,
+    /// The position of the next page, if there may be one; opaque except to its store.
+    pub next: Option<Vec<u8>>,
+}
+
 /// What is asked about one token.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
@@ -160,8 +169,10 @@ pub trait TokenStore: Send + Sync + 'static {
     /// What is known against a token.
     fn revoked(&self, names: Names<'_>) -> Verdict<Revoked>;
 
-    /// All revocations that have to be remembered beyond this time.
-    fn revocations(&self, now: SystemTime) -> Verdict<Vec<Revocation>>;
+    /// A page of the revocations that have to be remembered beyond this time: the first one, or
+    /// the one after [`RevocationPage::next`]. Revocations that are added meanwhile may be left
+    /// out.
+    fn revocations(&self, now: SystemTime, after: Option<&[u8]>) -> Verdict<RevocationPage>;
 
     /// Forgets families and revocations that are over at this time; says how many.
     fn purge_tokens(&self, now: SystemTime) -> Verdict<u64>;
@@ -202,8 +213,8 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         (**self).revoked(names)
     }
 
-    fn revocations(&self, now: SystemTime) -> Verdict<Vec<Revocation>> {
-        (**self).revocations(now)
+    fn revocations(&self, now: SystemTime, after: Option<&[u8]>) -> Verdict<RevocationPage> {
+        (**self).revocations(now, after)
     }
 
     fn purge_tokens(&self, now: SystemTime) -> Verdict<u64> {

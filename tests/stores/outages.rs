@@ -1,7 +1,8 @@
 //! Servers and processes that are killed, hang, are emptied, or are several.
 
 use crate::{
-    Folder, Postgres, Redis, accounts::account, at, short_lived, tokens::family, tokens::rotation,
+    Folder, Postgres, Redis, accounts::account, at, short_lived, tokens::family,
+    tokens::revocations, tokens::rotation,
 };
 use std::{
     future::Future,
@@ -15,7 +16,8 @@ use std::{
 use tower_auth::{
     RejectionKind, Verdict,
     store::{
-        AccountStore, PostgresStore, RedisStore, Revocation, ShortLived, SqliteStore, TokenStore,
+        AccountStore, PostgresStore, Raise, RedisStore, Revocation, ShortLived, SqliteStore,
+        TokenStore,
     },
 };
 
@@ -96,19 +98,20 @@ async fn processes_that_start_at_once_make_one_sqlite_file() {
 async fn a_sqlite_file_is_there_after_it_was_closed() {
     let folder = Folder::new("sqlite");
     let path = folder.0.join("auth.db");
-    let mark = {
+    {
         let store = SqliteStore::open(&path).await.unwrap();
         assert!(store.add_account(&account("i", "s1", "ada")).await.unwrap());
         store.put("k", b"x", LONG).await.unwrap();
-        store.begin_filling().await.unwrap()
-    };
+    }
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(
         store.account("i", "s1").await.unwrap(),
         Some(account("i", "s1", "ada"))
     );
-    assert!(store.complete(&mark).await.unwrap());
-    assert!(store.read(&["k"]).await.unwrap().complete);
+    assert_eq!(
+        store.read(&["k"]).await.unwrap().values,
+        [Some(b"x".to_vec())]
+    );
 }
 
 #[tokio::test]
@@ -236,7 +239,7 @@ async fn servers_that_start_at_once_make_one_set_of_tables_in_postgres() {
         };
         writer.revoke(&revocation).await.unwrap();
         for reader in &stores {
-            let known = reader.revocations(at(0)).await.unwrap();
+            let known = revocations(reader, at(0)).await;
             assert!(known.contains(&revocation));
         }
     }
@@ -400,37 +403,23 @@ async fn a_redis_that_does_not_let_its_policy_be_read_is_asked_otherwise_or_refu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_has_lost_anything_is_not_complete() {
+async fn a_redis_that_was_restarted_has_another_history() {
     let Some(mut server) = Redis::start() else {
         return;
     };
     let store = Arc::new(RedisStore::connect(&server.url).await.unwrap());
-    short_lived::is_complete_once_it_was_filled(&store).await;
-    let is_complete = async || store.read(&["filled/1"]).await.unwrap().complete;
-
-    // Emptied, before and while it is filled.
-    server.command("FLUSHALL");
-    assert!(!is_complete().await);
-    let mark = store.begin_filling().await.unwrap();
-    server.command("FLUSHALL");
-    assert!(!store.complete(&mark).await.unwrap());
-    assert!(!is_complete().await);
-    assert!(!store.complete("").await.unwrap());
-    assert!(!store.complete("no mark").await.unwrap());
-    short_lived::is_complete_once_it_was_filled(&store).await;
-
-    // Restarted from an old snapshot, in which it was complete, also while it is filled.
-    let mark = store.begin_filling().await.unwrap();
+    short_lived::has_one_history(&store).await;
+    let before = store.read(&[]).await.unwrap().history;
+    assert!(!before.is_empty());
     server.command("SAVE");
-    store.put("filled/later", b"x", LONG).await.unwrap();
+    store.put("history/later", b"x", LONG).await.unwrap();
     server.kill();
     server.restart();
-    let keys = ["filled/1", "filled/later"];
+    let keys = ["history/1", "history/later"];
     let read = recovers(|| store.read(&keys)).await;
     assert_eq!(read.values, [Some(b"x".to_vec()), None]);
-    assert!(!read.complete);
-    assert!(!store.complete(&mark).await.unwrap());
-    short_lived::is_complete_once_it_was_filled(&store).await;
+    assert_ne!(read.history, before);
+    short_lived::has_one_history(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -452,7 +441,6 @@ async fn a_redis_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
     for _ in 0..20 {
         is_unavailable(store.take("k")).await;
         is_unavailable(store.read(&["k"])).await;
-        is_unavailable(store.begin_filling()).await;
     }
     server.restart();
     assert_eq!(recovers(|| store.take("k")).await, None);
@@ -478,12 +466,13 @@ async fn a_redis_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_was_the_replica_of_another_is_not_complete() {
+async fn a_redis_that_was_the_replica_of_another_has_another_history() {
     let (Some(one), Some(two)) = (Redis::start(), Redis::start()) else {
         return;
     };
     let store = Arc::new(RedisStore::connect(&one.url).await.unwrap());
-    short_lived::is_complete_once_it_was_filled(&store).await;
+    short_lived::has_one_history(&store).await;
+    let before = store.read(&[]).await.unwrap().history;
     let replicates = async |replica: &Redis, primary: &Redis| {
         replica.command(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));
         let until = Instant::now() + Duration::from_secs(30);
@@ -498,26 +487,22 @@ async fn a_redis_that_was_the_replica_of_another_is_not_complete() {
     // The other has a copy of everything, and takes over; what is written to the first is lost.
     replicates(&two, &one).await;
     let other = RedisStore::connect(&two.url).await.unwrap();
-    let read = other.read(&["filled/1"]).await.unwrap();
+    let read = other.read(&["history/1"]).await.unwrap();
     assert_eq!(read.values, [Some(b"x".to_vec())]);
-    assert!(!read.complete);
+    assert_ne!(read.history, before);
     two.command("REPLICAOF NO ONE");
     store.put("lost", b"x", LONG).await.unwrap();
     replicates(&one, &two).await;
     one.command("REPLICAOF NO ONE");
-    // The same process as before, with the mark that it had, on a connection that never broke.
-    let until = Instant::now() + Duration::from_secs(5);
-    while recovers(|| store.read(&["lost"])).await.complete {
-        assert!(Instant::now() < until, "complete without what was lost");
+    // The same process as before, on a connection that never broke.
+    let until = Instant::now() + Duration::from_secs(20);
+    while recovers(|| store.read(&["lost"])).await.history == before {
+        assert!(
+            Instant::now() < until,
+            "the same history without what was lost"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // Its history changed when it got its first replica, and again since; who it is now is heeded
-    // within a second of use, and a filling that began before counts for nothing.
-    for _ in 0..50 {
-        store.read(&["lost"]).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    short_lived::is_complete_once_it_was_filled(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -548,7 +533,12 @@ async fn a_redis_whose_memory_is_full_is_unavailable_for_more_and_forgets_nothin
     is_unavailable(store.put("more", b"x", LONG)).await;
     is_unavailable(store.add("more", b"x", LONG)).await;
     is_unavailable(store.count("more", LONG)).await;
-    is_unavailable(store.begin_filling()).await;
+    let raised = Raise {
+        key: "k",
+        number: 1,
+        lifetime: LONG,
+    };
+    is_unavailable(store.raise(&[raised])).await;
     let read = store.read(&["k", "more"]).await.unwrap();
     assert_eq!(read.values, [Some(b"x".to_vec()), None]);
     server.command("CONFIG SET maxmemory 0");

@@ -2,7 +2,7 @@
 
 use crate::at_once;
 use std::{sync::Arc, time::Duration};
-use tower_auth::store::ShortLived;
+use tower_auth::store::{Raise, ShortLived};
 
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(1_500);
@@ -34,6 +34,8 @@ pub(crate) async fn all(store: &Arc<impl ShortLived>, time: &impl Wait) {
     a_counter_counts_each(store).await;
     values_and_counters_end(store, time).await;
     any_lifetime_is_taken(store).await;
+    numbers_and_their_ends_are_only_raised(store, time).await;
+    has_one_history(store).await;
 }
 
 async fn a_value_is_added_once(store: &Arc<impl ShortLived>) {
@@ -133,18 +135,85 @@ async fn any_lifetime_is_taken(store: &Arc<impl ShortLived>) {
     let _ = store.count("lifetime/longest count", Duration::MAX).await;
 }
 
-/// Of a store that has lost nothing.
-pub(crate) async fn is_complete_once_it_was_filled(store: &Arc<impl ShortLived>) {
-    assert!(!store.read(&["x"]).await.unwrap().complete);
-    let mark = store.begin_filling().await.unwrap();
-    store.put("filled/1", b"x", LONG).await.unwrap();
-    assert!(!store.read(&["filled/1"]).await.unwrap().complete);
-    assert!(store.complete(&mark).await.unwrap());
-    let read = store.read(&["filled/1", "filled/2"]).await.unwrap();
-    assert!(read.complete);
+fn raise(key: &str, number: u64, lifetime: Duration) -> Raise<'_> {
+    Raise {
+        key,
+        number,
+        lifetime,
+    }
+}
+
+async fn numbers_and_their_ends_are_only_raised(store: &Arc<impl ShortLived>, time: &impl Wait) {
+    let number = async |key: &str| {
+        let value = value(store, key).await?;
+        assert_eq!(value.len(), 20);
+        Some(String::from_utf8(value).unwrap().parse::<u64>().unwrap())
+    };
+    store.raise(&[]).await.unwrap();
+    let both = [
+        raise("raised/a", 9, LONG),
+        raise("raised/b", u64::MAX, LONG),
+    ];
+    store.raise(&both).await.unwrap();
+    let both = [raise("raised/b", 9, LONG), raise("raised/a", 10, LONG)];
+    store.raise(&both).await.unwrap();
+    assert_eq!(number("raised/a").await, Some(10));
+    assert_eq!(number("raised/b").await, Some(u64::MAX));
+    // A key twice, and a smaller number after a larger one.
+    let twice = [raise("raised/a", 7, LONG), raise("raised/a", 11, LONG)];
+    store.raise(&twice).await.unwrap();
+    store.raise(&[raise("raised/a", 3, LONG)]).await.unwrap();
+    assert_eq!(number("raised/a").await, Some(11));
+    let raced = at_once(store, |store, number| {
+        store.raise(&[raise("raised/race", number as u64, LONG)])
+    });
+    raced.await;
+    assert_eq!(number("raised/race").await, Some(99));
+    let batches = at_once(store, |store, number| {
+        let keys: Vec<_> = (0..50).map(|key| format!("raised/batch {key}")).collect();
+        let mut batch: Vec<_> = keys
+            .iter()
+            .map(|key| raise(key, number as u64, LONG))
+            .collect();
+        if number % 2 == 0 {
+            batch.reverse();
+        }
+        store.raise(&batch)
+    });
+    batches.await;
+    assert_eq!(number("raised/batch 0").await, Some(99));
+    assert_eq!(number("raised/batch 49").await, Some(99));
+
+    for (key, lifetimes) in [
+        ("raised/ends", [SHORT, SHORT / 2]),
+        ("raised/lasts", [LONG, SHORT]),
+        ("raised/longer", [SHORT, LONG]),
+    ] {
+        for lifetime in lifetimes {
+            store.raise(&[raise(key, 5, lifetime)]).await.unwrap();
+        }
+    }
+    time.wait(SHORT + SHORT / 3).await;
+    assert_eq!(number("raised/ends").await, None);
+    assert_eq!(number("raised/lasts").await, Some(5));
+    assert_eq!(number("raised/longer").await, Some(5));
+    // A number that is over is forgotten.
+    store.raise(&[raise("raised/ends", 4, LONG)]).await.unwrap();
+    assert_eq!(number("raised/ends").await, Some(4));
+    let ten_years = Duration::from_secs(10 * 366 * 24 * 3600);
+    store
+        .raise(&[raise("raised/years", 1, ten_years)])
+        .await
+        .unwrap();
+    assert_eq!(number("raised/years").await, Some(1));
+}
+
+/// A store that has lost nothing has one history.
+pub(crate) async fn has_one_history(store: &Arc<impl ShortLived>) {
+    let history = store.read(&["x"]).await.unwrap().history;
+    store.put("history/1", b"x", LONG).await.unwrap();
+    let read = store.read(&["history/1", "history/2"]).await.unwrap();
     assert_eq!(read.values, [Some(b"x".to_vec()), None]);
-    // Again, as another server does.
-    let mark = store.begin_filling().await.unwrap();
-    assert!(store.complete(&mark).await.unwrap());
-    assert!(store.read(&[]).await.unwrap().complete);
+    assert_eq!(read.history, history);
+    assert_eq!(store.read(&[]).await.unwrap().history, history);
 }

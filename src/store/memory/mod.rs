@@ -45,7 +45,6 @@ struct Tables {
     subjects: HashMap<Within, (SystemTime, SystemTime)>,
     values: HashMap<String, Value>,
     sweep_at: usize,
-    complete: bool,
 }
 
 struct Value {
@@ -73,9 +72,7 @@ impl MemoryStore {
 
     /// Forgets every short-lived value, as a server does that was restarted, for tests.
     pub fn clear(&self) {
-        let mut tables = self.tables();
-        tables.values.clear();
-        tables.complete = false;
+        self.tables().values.clear();
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

@@ -3,9 +3,9 @@
 use super::{MemoryStore, ready};
 use crate::{
     Verdict,
-    store::{Read, ShortLived},
+    store::{Raise, Read, ShortLived},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 impl ShortLived for MemoryStore {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
@@ -29,7 +29,7 @@ impl ShortLived for MemoryStore {
         let values = keys.iter().map(&mut read).collect();
         ready(Read {
             values,
-            complete: tables.complete,
+            history: Arc::default(),
         })
     }
 
@@ -53,12 +53,21 @@ impl ShortLived for MemoryStore {
         Verdict::ready(tables.keep(key, b"", 1, now, window).map(|()| 1))
     }
 
-    fn begin_filling(&self) -> Verdict<String> {
-        ready(String::new())
-    }
-
-    fn complete(&self, _: &str) -> Verdict<bool> {
-        self.tables().complete = true;
-        ready(true)
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        for one in raised {
+            let new = one.value().into_bytes();
+            let until = now.checked_add(one.lifetime);
+            if let (Some(kept), Some(until)) = (tables.value(one.key, now), until) {
+                kept.until = kept.until.max(until);
+                if kept.bytes < new {
+                    kept.bytes = new;
+                }
+            } else if let Err(full) = tables.keep(one.key, &new, 0, now, one.lifetime) {
+                return Verdict::ready(Err(full));
+            }
+        }
+        ready(())
     }
 }

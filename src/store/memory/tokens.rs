@@ -4,7 +4,8 @@ use super::{MemoryStore, Within, extend, ready, within};
 use crate::{
     Verdict,
     store::{
-        CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names, Revocation, Revoked, Rotation, TokenStore,
+        CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names, Revocation, RevocationPage, Revoked, Rotation,
+        TokenStore,
     },
 };
 use std::{collections::HashMap, time::SystemTime};
@@ -104,7 +105,8 @@ impl TokenStore for MemoryStore {
         })
     }
 
-    fn revocations(&self, now: SystemTime) -> Verdict<Vec<Revocation>> {
+    /// All in one page: they are in memory in any case.
+    fn revocations(&self, now: SystemTime, _: Option<&[u8]>) -> Verdict<RevocationPage> {
         let tables = self.tables();
         let needed = |until: &SystemTime| *until > now;
         let tokens = tables.tokens.iter().filter(|(_, until)| needed(until));
@@ -131,7 +133,10 @@ impl TokenStore for MemoryStore {
                 until: *until,
             },
         );
-        ready(tokens.chain(sessions).chain(subjects).collect())
+        ready(RevocationPage {
+            revocations: tokens.chain(sessions).chain(subjects).collect(),
+            next: None,
+        })
     }
 
     fn purge_tokens(&self, now: SystemTime) -> Verdict<u64> {

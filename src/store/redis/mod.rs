@@ -2,7 +2,7 @@
 
 mod server;
 
-use super::{Read, ShortLived};
+use super::{Raise, Read, ShortLived};
 use crate::{ConfigError, Rejection, Verdict};
 use redis::{Cmd, FromRedisValue};
 use server::{Live, Server};
@@ -15,18 +15,18 @@ local count = redis.call('INCR', KEYS[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count";
 
-/// Makes the mark of a filling, if it is still there, that of completeness, which does not end.
-const COMPLETE: &str = "\
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('RENAME', KEYS[1], KEYS[2])
-redis.call('PERSIST', KEYS[2])
-return 1";
+/// Raises numbers, which are compared as texts of one length.
+const RAISE: &str = "\
+for i, key in ipairs(KEYS) do
+  local value, lifetime = ARGV[2 * i - 1], tonumber(ARGV[2 * i])
+  local kept, left = redis.call('GET', key), redis.call('PTTL', key)
+  if kept and kept > value then value = kept end
+  if left == -1 then redis.call('SET', key, value)
+  else redis.call('SET', key, value, 'PX', string.format('%.0f', math.max(left, lifetime))) end
+end";
 
 /// How long one may wait at most, whatever is configured.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a filling may take.
-const FILLED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// Keeps short-lived values in Redis (6.2 or later; one server, not a cluster). Clones share one
 /// connection.
@@ -36,10 +36,14 @@ const FILLED_WITHIN: Duration = Duration::from_secs(10 * 60);
 ///    the next use, after a pause of up to a second where that fails again.
 /// 2. A server that throws values out when its memory is full (`maxmemory-policy` other than
 ///    `noeviction`) is refused, also if it begins to later: it would forget revocations and attempts.
-/// 3. The mark of [completeness](Read::complete) is kept under the server's `run_id` and
-///    `master_replid`, which are read at every connection, and every second in use. A server that
-///    was restarted, also from an old snapshot, has others, as has one that took another's place;
-///    one that was emptied has lost the mark with the rest.
+/// 3. Its [history](Read::history) is made of the server's `run_id` and `master_replid`, which are
+///    read at every connection, and every second in use. A server that was restarted, also from an
+///    old snapshot, has others, as has one that took another's place.
+/// 4. Replication of Redis is asynchronous: a replica that takes over may lack the last values.
+///    For revocations that has no effect if its clients have to connect again, since the history
+///    is read first. Behind a proxy that moves live connections to another server, it is noticed
+///    within a second. Set `min-replicas-to-write`, so that a primary that was cut off does not go
+///    on taking writes.
 #[derive(Clone)]
 pub struct RedisStore {
     server: Arc<Server>,
@@ -113,24 +117,10 @@ impl RedisStore {
         format!("{}{key}", self.prefix)
     }
 
-    /// Names of our own begin with a space, which those of others do not.
-    fn complete_key(&self, live: &Live) -> String {
-        self.key(&format!(" complete:{}", live.history))
-    }
-
-    fn filling_key(&self, mark: &str) -> String {
-        self.key(&format!(" filling:{mark}"))
-    }
-
-    /// Asks by a command that is made for the server it goes to.
-    fn ask<T: FromRedisValue + Send + 'static>(
-        &self,
-        command: impl FnOnce(&Self, &Live) -> Cmd + Send + 'static,
-    ) -> Verdict<T> {
+    fn ask<T: FromRedisValue + Send + 'static>(&self, command: Cmd) -> Verdict<T> {
         let store = self.clone();
         Verdict::pending(async move {
             let (live, deadline) = store.live().await?;
-            let command = command(&store, &live);
             store.server.query(&live, &command, deadline).await
         })
     }
@@ -149,7 +139,7 @@ impl ShortLived for RedisStore {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(value);
         command.arg("PX").arg(millis(lifetime)).arg("NX");
-        let added = self.ask::<Option<String>>(|_, _| command);
+        let added = self.ask::<Option<String>>(command);
         added.map(|ok| ok.is_some())
     }
 
@@ -157,69 +147,52 @@ impl ShortLived for RedisStore {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(value);
         command.arg("PX").arg(millis(lifetime));
-        self.ask(|_, _| command)
+        self.ask(command)
     }
 
     fn read(&self, keys: &[&str]) -> Verdict<Read> {
-        let keys: Vec<_> = keys.iter().map(|key| self.key(key)).collect();
-        let found = self.ask::<Vec<Option<Vec<u8>>>>(|store, live| {
-            let mut command = redis::cmd("MGET");
-            command.arg(store.complete_key(live)).arg(keys);
-            command
-        });
-        found.map(|found| {
-            let mut found = found.into_iter();
-            let complete = found.next().flatten().is_some();
-            Read {
-                values: found.collect(),
-                complete,
-            }
+        let mut command = redis::cmd("MGET");
+        for key in keys {
+            command.arg(self.key(key));
+        }
+        let (store, is_empty) = (self.clone(), keys.is_empty());
+        Verdict::pending(async move {
+            let (live, deadline) = store.live().await?;
+            let values = match is_empty {
+                true => Vec::new(),
+                false => store.server.query(&live, &command, deadline).await?,
+            };
+            let history = Arc::clone(&live.history);
+            Ok(Read { values, history })
         })
     }
 
     fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
         let mut command = redis::cmd("GETDEL");
         command.arg(self.key(key));
-        self.ask(|_, _| command)
+        self.ask(command)
     }
 
     fn count(&self, key: &str, window: Duration) -> Verdict<u64> {
         let mut command = redis::cmd("EVAL");
         command.arg(COUNT).arg(1).arg(self.key(key));
         command.arg(millis(window));
-        self.ask(|_, _| command)
+        self.ask(command)
     }
 
-    fn begin_filling(&self) -> Verdict<String> {
-        let store = self.clone();
-        Verdict::pending(async move {
-            let (live, deadline) = store.live().await?;
-            let random = super::random_hex().map_err(Rejection::unavailable)?;
-            // What is filled on one server says nothing about another, also not about a replica
-            // that takes its place with most of its values.
-            let mark = format!("{}:{random}", live.history);
-            let mut command = redis::cmd("SET");
-            command.arg(store.filling_key(&mark)).arg("");
-            command.arg("PX").arg(millis(FILLED_WITHIN));
-            store.server.query::<()>(&live, &command, deadline).await?;
-            Ok(mark)
-        })
-    }
-
-    fn complete(&self, mark: &str) -> Verdict<bool> {
-        let store = self.clone();
-        let mark = mark.to_owned();
-        Verdict::pending(async move {
-            let (live, deadline) = store.live().await?;
-            if mark.split_once(':').map(|(history, _)| history) != Some(&*live.history) {
-                return Ok(false);
-            }
-            let mut command = redis::cmd("EVAL");
-            command.arg(COMPLETE).arg(2);
-            command.arg(store.filling_key(&mark));
-            command.arg(store.complete_key(&live));
-            store.server.query(&live, &command, deadline).await
-        })
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        if raised.is_empty() {
+            return Verdict::ready(Ok(()));
+        }
+        let mut command = redis::cmd("EVAL");
+        command.arg(RAISE).arg(raised.len());
+        for one in raised {
+            command.arg(self.key(one.key));
+        }
+        for one in raised {
+            command.arg(one.value()).arg(millis(one.lifetime));
+        }
+        self.ask(command)
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Live {
     connection: MultiplexedConnection,
     /// The process (`run_id`), and the history of its values (`master_replid`): a primary that was
     /// a replica for a while has those of another, and is the same process.
-    pub(super) history: Box<str>,
+    pub(super) history: Arc<str>,
     asked: Mutex<Instant>,
 }
 
@@ -132,7 +132,7 @@ impl Server {
     }
 
     /// Who a server is, if it may be used.
-    async fn history(&self, connection: &mut MultiplexedConnection) -> Result<Box<str>, Rejection> {
+    async fn history(&self, connection: &mut MultiplexedConnection) -> Result<Arc<str>, Rejection> {
         let process = info(connection, "server").await?;
         let run_id = field(&process, "run_id").filter(|run_id| !run_id.is_empty());
         let run_id = run_id

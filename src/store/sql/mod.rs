@@ -118,11 +118,6 @@ pub(super) fn revocation_digest(kind: Kind, issuer: &str, name: &str) -> [u8; 32
         .into()
 }
 
-/// The mark of a filling: random, so that none is another's.
-pub(super) fn random_mark() -> sqlx::Result<String> {
-    super::random_hex().map_err(|error| sqlx::Error::Io(std::io::Error::other(error.to_string())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

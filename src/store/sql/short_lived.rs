@@ -1,15 +1,12 @@
 //! Short-lived values in SQL. They end by the clock of the database.
 
 use super::{Connection, now_millis, skip_locked};
-use crate::store::{
-    Read,
-    sql::{BATCH, random_mark},
-};
+use crate::store::{Read, sql::BATCH};
 use sqlx::{QueryBuilder, Row as _};
-use std::collections::HashMap;
-
-/// Names of our own begin with a space, which those of others do not.
-const COMPLETE: &str = " complete";
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 pub(super) async fn add(
     connection: &mut Connection,
@@ -54,11 +51,17 @@ pub(super) async fn put(
 }
 
 pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::Result<Read> {
+    if keys.is_empty() {
+        return Ok(Read {
+            values: Vec::new(),
+            history: Arc::default(),
+        });
+    }
     let mut query = QueryBuilder::new("SELECT name, value FROM auth_short_lived WHERE until > ");
     query.push(now_millis!()).push(" AND name IN (");
-    query.push_bind(COMPLETE.as_bytes());
+    let mut names = query.separated(", ");
     for key in keys {
-        query.push(", ").push_bind(key.as_bytes());
+        names.push_bind(key.as_bytes());
     }
     query.push(")");
     let rows = query.build().fetch_all(connection).await?;
@@ -71,7 +74,7 @@ pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::
             .iter()
             .map(|key| found.get(key.as_bytes()).cloned())
             .collect(),
-        complete: found.contains_key(COMPLETE.as_bytes()),
+        history: Arc::default(),
     })
 }
 
@@ -111,30 +114,36 @@ pub(super) async fn count(
     .await
 }
 
-pub(super) async fn begin_filling(connection: &mut Connection) -> sqlx::Result<String> {
-    let mark = random_mark()?;
-    put(connection, &filling(&mark), b"", 10 * 60 * 1000).await?;
-    Ok(mark)
-}
-
-/// The mark is there unless the table was emptied, or the filling took too long.
-pub(super) async fn complete(connection: &mut Connection, mark: &str) -> sqlx::Result<bool> {
-    let completed = sqlx::query(concat!(
-        "INSERT INTO auth_short_lived (name, value, hits, until) \
-         SELECT $1, value, 0, $3 FROM auth_short_lived WHERE name = $2 AND until > ",
+/// Values and lifetimes by their keys. They are in order, so that two statements that raise the
+/// same keys do not lock each other out.
+pub(super) async fn raise(
+    connection: &mut Connection,
+    raised: &BTreeMap<String, (String, i64)>,
+) -> sqlx::Result<()> {
+    if raised.is_empty() {
+        return Ok(());
+    }
+    let mut query = QueryBuilder::<<Connection as sqlx::Connection>::Database>::new(
+        "INSERT INTO auth_short_lived (name, value, hits, until) ",
+    );
+    query.push_values(raised, |mut row, (key, (value, lifetime))| {
+        row.push_bind(key.as_bytes())
+            .push_bind(value.as_bytes())
+            .push("0")
+            .push_bind(*lifetime)
+            .push_unseparated(" + ")
+            .push_unseparated(now_millis!());
+    });
+    query.push(concat!(
+        " ON CONFLICT (name) DO UPDATE SET value = CASE WHEN auth_short_lived.until > ",
         now_millis!(),
-        " ON CONFLICT (name) DO UPDATE SET until = excluded.until",
-    ))
-    .bind(COMPLETE.as_bytes())
-    .bind(filling(mark).as_bytes())
-    .bind(i64::MAX)
-    .execute(connection)
-    .await?;
-    Ok(completed.rows_affected() == 1)
-}
-
-fn filling(mark: &str) -> String {
-    format!(" filling {mark}")
+        " AND auth_short_lived.value > excluded.value \
+         THEN auth_short_lived.value ELSE excluded.value END, \
+         until = CASE WHEN auth_short_lived.until > excluded.until \
+         THEN auth_short_lived.until ELSE excluded.until END",
+    ));
+    query.build().execute(connection).await?;
+    Ok(())
 }
 
 /// Deletes a batch of values that are over.

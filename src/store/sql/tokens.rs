@@ -2,7 +2,7 @@
 
 use super::{Connection, Row, fits, lock, skip_locked};
 use crate::store::{
-    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Revocation, Revoked,
+    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Revocation, RevocationPage, Revoked,
     sql::{
         BATCH, Kind, PAGE, decode, from_digest, from_millis, from_seconds, from_text,
         revocation_digest, to_millis, to_seconds, to_seconds_up,
@@ -262,13 +262,12 @@ pub(super) async fn revoked(
     Ok(revoked)
 }
 
-/// One page of revocations, by their digests, which come after this one; and the last of these,
-/// if there may be more.
+/// One page of revocations, in the order of their digests, which come after this one.
 pub(super) async fn revocations(
     connection: &mut Connection,
     now: SystemTime,
     after: &[u8],
-) -> sqlx::Result<(Vec<Revocation>, Option<Vec<u8>>)> {
+) -> sqlx::Result<RevocationPage> {
     let rows = sqlx::query(
         "SELECT kind, issuer, name, cut_off, until, digest FROM auth_revocations \
          WHERE until > $1 AND digest > $2 ORDER BY digest LIMIT $3",
@@ -281,7 +280,10 @@ pub(super) async fn revocations(
     let last = rows.last().filter(|_| rows.len() >= PAGE);
     let last = last.map(|row| row.try_get(5)).transpose()?;
     let page: sqlx::Result<Vec<_>> = rows.iter().map(revocation).collect();
-    Ok((page?, last))
+    Ok(RevocationPage {
+        revocations: page?,
+        next: last,
+    })
 }
 
 fn revocation(row: &Row) -> sqlx::Result<Revocation> {

@@ -4,12 +4,15 @@ use super::{Store, accounts, api_keys, fits, short_lived, tokens};
 use crate::{
     Verdict,
     store::{
-        Account, AccountStore, ApiKeyRecord, ApiKeyStore, Family, Names, Read, Revocation, Revoked,
-        Rotation, ShortLived, TokenStore,
+        Account, AccountStore, ApiKeyRecord, ApiKeyStore, Family, Names, Raise, Read, Revocation,
+        RevocationPage, Revoked, Rotation, ShortLived, TokenStore,
         sql::{BATCH, lifetime_millis},
     },
 };
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 // Whatever does not fit into a text of the database is in none of its rows.
 
@@ -232,21 +235,10 @@ impl TokenStore for Store {
         })
     }
 
-    fn revocations(&self, now: SystemTime) -> Verdict<Vec<Revocation>> {
-        let store = self.clone();
-        // A page at a time, each in time. What is added meanwhile need not be in it.
-        Verdict::pending(async move {
-            let mut revocations = Vec::new();
-            let mut after = Some(Vec::new());
-            while let Some(last) = after {
-                let page = store.read(move |connection| {
-                    Box::pin(async move { tokens::revocations(connection, now, &last).await })
-                });
-                let (page, next) = page.await?;
-                revocations.extend(page);
-                after = next;
-            }
-            Ok(revocations)
+    fn revocations(&self, now: SystemTime, after: Option<&[u8]>) -> Verdict<RevocationPage> {
+        let after = after.unwrap_or_default().to_vec();
+        self.read(move |connection| {
+            Box::pin(async move { tokens::revocations(connection, now, &after).await })
         })
     }
 
@@ -325,14 +317,15 @@ impl ShortLived for Store {
         })
     }
 
-    fn begin_filling(&self) -> Verdict<String> {
-        self.write(|connection| Box::pin(short_lived::begin_filling(connection)))
-    }
-
-    fn complete(&self, mark: &str) -> Verdict<bool> {
-        let mark = mark.to_owned();
-        self.write(|connection| {
-            Box::pin(async move { short_lived::complete(connection, &mark).await })
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        let mut all = BTreeMap::<String, (String, i64)>::new();
+        for one in raised {
+            let new = (one.value(), lifetime_millis(one.lifetime));
+            let kept = all.entry(one.key.to_owned()).or_default();
+            *kept = (kept.0.clone().max(new.0), kept.1.max(new.1));
+        }
+        self.write(move |connection| {
+            Box::pin(async move { short_lived::raise(connection, &all).await })
         })
     }
 }

@@ -1,0 +1,276 @@
+//! [`Lookup`]: the store that revocations are looked up in, and whether it has all of them.
+
+use crate::{
+    Rejection, clock,
+    digest::named,
+    store::{self, Raise, Revocation, ShortLived, random_hex},
+};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How long a filling is trusted, and how long each entry outlasts what it revokes.
+const SLACK: Duration = Duration::from_secs(24 * 3600);
+
+/// The age of a filling at which the next one begins. Between this and [`SLACK`] the durable store
+/// may be down without effect.
+const FILLED_AGAIN_AFTER: Duration = Duration::from_secs(12 * 3600);
+
+/// The pause after a filling, before another one may begin.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How many entries are raised at once.
+const BATCH: usize = 250;
+
+/// The lookup store of one process.
+///
+/// It is trusted only if it is certain to hold every revocation:
+///
+/// 1. A filling writes a mark with a random name first, then every revocation of the durable
+///    store. It counts if the mark is still there at the end, in the same
+///    [history](store::Read::history).
+/// 2. Every request reads the mark together with its revocations. The mark is never written again:
+///    a store that was emptied or restored does not have it, and one that was restarted or
+///    replaced has another history.
+/// 3. The mark lasts for [`SLACK`], and every entry lasts that much longer than it is needed. A
+///    jump of the store's clock that removes an entry too early removes the mark, too.
+/// 4. Entries are only ever raised, so that neither a filling nor a late writer takes anything
+///    back.
+///
+/// Each process fills the store for itself, when it starts and every twelve hours. A revocation
+/// that a process could not write, or was killed before it wrote, is repaired by the next filling.
+pub(super) struct Lookup {
+    store: Arc<dyn ShortLived>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    filled: Option<Arc<Filled>>,
+    is_filling: bool,
+    not_before: Option<Instant>,
+    /// Whether it was logged that the durable store is asked instead.
+    is_logged: bool,
+}
+
+struct Filled {
+    mark: String,
+    history: Arc<str>,
+    since: Instant,
+}
+
+impl Lookup {
+    pub(super) fn new(store: impl ShortLived) -> Self {
+        Self {
+            store: Arc::new(store),
+            state: Mutex::default(),
+        }
+    }
+
+    /// The values of these keys; `None` unless the store is certain to have all revocations.
+    pub(super) async fn read(&self, keys: &[&str]) -> Option<Vec<Option<Vec<u8>>>> {
+        let filled = self.state().filled.clone()?;
+        let mut all = Vec::with_capacity(keys.len().saturating_add(1));
+        all.push(filled.mark.as_str());
+        all.extend_from_slice(keys);
+        match self.store.read(&all).await {
+            Ok(mut read) => {
+                let is_whole = read.values.len() == all.len()
+                    && read.values.first().is_some_and(Option::is_some)
+                    && read.history == filled.history;
+                if is_whole {
+                    return Some(read.values.split_off(1));
+                }
+                self.distrust(Some(&filled));
+                self.log_bypass(None);
+            }
+            // It may be back in a moment, with all it had.
+            Err(rejection) => self.log_bypass(Some(&rejection)),
+        }
+        None
+    }
+
+    /// Writes revocations, each unless more is revoked already.
+    ///
+    /// If that fails, this process does not trust the store until it has filled it again, which
+    /// writes what is missing.
+    pub(super) async fn raise(
+        &self,
+        revocations: &[Revocation],
+        now: SystemTime,
+    ) -> Result<(), Rejection> {
+        for batch in revocations.chunks(BATCH) {
+            let entries: Vec<_> = batch.iter().map(|one| Entry::of(one, now)).collect();
+            let raised: Vec<_> = entries.iter().map(Entry::raise).collect();
+            let answer = self.store.raise(&raised).await;
+            answer.inspect_err(|_| self.distrust(None))?;
+        }
+        Ok(())
+    }
+
+    /// Begins a filling, if one is due and none is under way.
+    pub(super) fn begin_if_due(self: &Arc<Self>) -> Option<Filling> {
+        let mut state = self.state();
+        let is_due = match &state.filled {
+            Some(filled) => filled.since.elapsed() >= FILLED_AGAIN_AFTER,
+            None => true,
+        };
+        let may = state.not_before.is_none_or(|at| Instant::now() >= at);
+        if !is_due || !may || state.is_filling {
+            return None;
+        }
+        state.is_filling = true;
+        Some(Filling(Arc::clone(self)))
+    }
+
+    /// Writes the mark of a filling, which begins with it.
+    pub(super) async fn mark(&self) -> Result<Mark, Rejection> {
+        let since = Instant::now();
+        let random = random_hex().map_err(Rejection::unavailable)?;
+        let key = format!("revoked/filled/{random}");
+        self.store.put(&key, b"", SLACK).await?;
+        let history = self.history(&key).await?;
+        Ok(Mark(Filled {
+            mark: key,
+            history,
+            since,
+        }))
+    }
+
+    /// Trusts the store from now on, if it has lost nothing since the mark was written.
+    pub(super) async fn filled(&self, Mark(filled): Mark) -> Result<(), Rejection> {
+        if self.history(&filled.mark).await? != filled.history {
+            return Err(lost());
+        }
+        let mut state = self.state();
+        state.filled = Some(Arc::new(filled));
+        if state.is_logged {
+            state.is_logged = false;
+            log_back();
+        }
+        Ok(())
+    }
+
+    /// The history of the store that has this mark.
+    async fn history(&self, mark: &str) -> Result<Arc<str>, Rejection> {
+        let read = self.store.read(&[mark]).await?;
+        match read.values.first() {
+            Some(Some(_)) => Ok(read.history),
+            _ => Err(lost()),
+        }
+    }
+
+    /// Forgets a filling, or whichever there is.
+    fn distrust(&self, filled: Option<&Arc<Filled>>) {
+        let mut state = self.state();
+        let is_it = |known: &mut Arc<Filled>| filled.is_none_or(|old| Arc::ptr_eq(old, known));
+        state.filled.take_if(is_it);
+    }
+
+    fn log_bypass(&self, rejection: Option<&Rejection>) {
+        if !std::mem::replace(&mut self.state().is_logged, true) {
+            log_bypass(rejection);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lost() -> Rejection {
+    Rejection::unavailable("the lookup store of revocations has lost values while it was filled")
+}
+
+fn log_bypass(rejection: Option<&Rejection>) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        target: "tower_auth",
+        error = rejection.and_then(std::error::Error::source).map(tracing::field::display),
+        "the lookup store of revocations has failed or lost values; the durable store is asked instead"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = rejection;
+}
+
+fn log_back() {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "tower_auth", "the lookup store of revocations is filled and used again");
+}
+
+/// A filling that has begun and not ended.
+pub(super) struct Mark(Filled);
+
+/// The one filling of this process; the next may begin when it is dropped.
+pub(super) struct Filling(Arc<Lookup>);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.is_filling = false;
+        state.not_before = Instant::now().checked_add(PAUSE);
+    }
+}
+
+/// The key of a revoked subject.
+pub(super) fn subject_key(issuer: &str, subject: &str) -> String {
+    named("revoked/u", issuer, subject)
+}
+
+/// The key of a revoked token.
+pub(super) fn token_key(issuer: &str, id: &str) -> String {
+    named("revoked/t", issuer, id)
+}
+
+/// The key of a revoked session.
+pub(super) fn session_key(issuer: &str, id: &str) -> String {
+    named("revoked/s", issuer, id)
+}
+
+/// The number of a value. A value that cannot be read revokes everything.
+pub(super) fn number(value: &[u8]) -> u64 {
+    let text = std::str::from_utf8(value).ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// A revocation as a value of the lookup store.
+struct Entry {
+    key: String,
+    number: u64,
+    lifetime: Duration,
+}
+
+impl Entry {
+    fn of(revocation: &Revocation, now: SystemTime) -> Self {
+        let (key, number, until) = match revocation {
+            Revocation::Token { issuer, id, until } => (token_key(issuer, id), 0, until),
+            Revocation::Session { issuer, id, until } => (session_key(issuer, id), 0, until),
+            Revocation::Subject {
+                issuer,
+                subject,
+                cut_off,
+                until,
+            } => (
+                subject_key(issuer, subject),
+                clock::seconds(*cut_off),
+                until,
+            ),
+        };
+        let needed = until.duration_since(now).unwrap_or_default();
+        let lifetime = needed.min(store::CUT_OFF_LASTS).saturating_add(SLACK);
+        Self {
+            key,
+            number,
+            lifetime,
+        }
+    }
+
+    fn raise(&self) -> Raise<'_> {
+        Raise {
+            key: &self.key,
+            number: self.number,
+            lifetime: self.lifetime,
+        }
+    }
+}

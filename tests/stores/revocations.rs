@@ -1,0 +1,378 @@
+//! Revocations that are looked up in another store than the durable one.
+
+use crate::{Redis, at};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::sync::Semaphore;
+use tower_auth::{
+    Clock, Identity, Rejection, RejectionKind, Verdict, Verify,
+    api_key::{Key, KeyRequest, StoredKeys},
+    bearer::Token,
+    issue::{Grant, Issued, Signer, SigningKeys, Tokens},
+    jwt::Algorithm,
+    store::{
+        MemoryStore, Raise, Read, RedisStore, Revocation, ShortLived, SqliteStore, TokenStore,
+    },
+};
+
+const ISSUER: &str = "https://api.example.com/";
+const HOUR: u64 = 3600;
+
+/// A clock in seconds that a test moves.
+#[derive(Clone)]
+struct Hand(Arc<AtomicU64>);
+
+impl Hand {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(1_800_000_000)))
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.0.fetch_add(seconds, SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> SystemTime {
+        at(self.0.load(SeqCst))
+    }
+}
+
+/// A server over these stores.
+fn server(durable: impl TokenStore, lookup: impl ShortLived, hand: &Hand) -> Tokens {
+    let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
+    Tokens::issuer(ISSUER, keys)
+        .audience(ISSUER)
+        .store(durable, [7; 32])
+        .short_lived(lookup)
+        .clock(hand.clone())
+        .build()
+        .unwrap()
+}
+
+async fn identity(tokens: &Tokens, issued: &Issued) -> Result<Identity, Rejection> {
+    let token = Token::new(issued.access_token().expose());
+    tokens.verifier().unwrap().verify(token).await
+}
+
+async fn passes(tokens: &Tokens, issued: &Issued) -> bool {
+    let result = identity(tokens, issued).await;
+    if let Err(rejection) = &result {
+        assert_eq!(rejection.kind(), RejectionKind::Invalid, "{rejection:?}");
+    }
+    result.is_ok()
+}
+
+/// Asks until it is so.
+async fn becomes(what: &str, is_so: impl AsyncFn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < until, "not so: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_out_everywhere_survives_a_restart_of_redis_from_a_snapshot() {
+    let Some(mut redis) = Redis::start() else {
+        return;
+    };
+    let (hand, durable) = (Hand::new(), MemoryStore::new());
+    let store = RedisStore::connect(&redis.url).await.unwrap();
+    let tokens = server(durable.clone(), store.clone(), &hand);
+    tokens.revocations().fill().await.unwrap();
+    tokens.log_out_everywhere("42").await.unwrap();
+    hand.pass(HOUR);
+    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let sessionless = tokens.access_token(Grant::new("42")).unwrap();
+    let keys = StoredKeys::new(MemoryStore::new()).with_clock(hand.clone());
+    let key = keys.create("k", KeyRequest::new(ISSUER, "42")).await;
+    let key = key.unwrap();
+    assert!(passes(&tokens, &issued).await);
+    // The snapshot has the first cut-off, and not the second.
+    redis.command("SAVE");
+    hand.pass(600);
+    tokens.log_out_everywhere("42").await.unwrap();
+    assert!(!passes(&tokens, &issued).await);
+    redis.kill();
+    redis.restart();
+
+    let restarted = server(durable, store, &hand);
+    for tokens in [&tokens, &restarted] {
+        let keys = keys.clone().revoked_by(tokens.revocations().clone());
+        let are_refused = async || {
+            let token = Token::new(sessionless.expose());
+            let token = tokens.verifier().unwrap().verify(token).await;
+            let key = keys.verify(Key::new(key.expose())).await;
+            assert!(!passes(tokens, &issued).await);
+            assert_eq!(token.unwrap_err().kind(), RejectionKind::Invalid);
+            assert_eq!(key.unwrap_err().kind(), RejectionKind::Invalid);
+        };
+        // While it is filled, and after that.
+        are_refused().await;
+        becomes("filled", async || tokens.revocations().fill().await.is_ok()).await;
+        are_refused().await;
+    }
+}
+
+/// A lookup store whose writes wait, fail, or are counted.
+#[derive(Clone)]
+struct Gate {
+    store: MemoryStore,
+    /// A permit for each `raise`; closed for none that waits.
+    open: Arc<Semaphore>,
+    fails: Arc<AtomicBool>,
+    reads: Arc<AtomicUsize>,
+    entered: Arc<AtomicUsize>,
+}
+
+impl Gate {
+    fn new(hand: &Hand) -> Self {
+        Self {
+            store: MemoryStore::new().with_clock(hand.clone()),
+            open: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            fails: Arc::default(),
+            reads: Arc::default(),
+            entered: Arc::default(),
+        }
+    }
+
+    fn close(&self) {
+        self.open.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    fn open(&self) {
+        self.open.add_permits(1_000);
+    }
+}
+
+impl ShortLived for Gate {
+    fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
+        self.store.add(key, value, lifetime)
+    }
+    fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
+        self.store.put(key, value, lifetime)
+    }
+    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+        self.reads.fetch_add(1, SeqCst);
+        self.store.read(keys)
+    }
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        let gate = self.clone();
+        let raised: Vec<_> = raised
+            .iter()
+            .map(|one| (one.key.to_owned(), one.number, one.lifetime))
+            .collect();
+        Verdict::pending(async move {
+            gate.entered.fetch_add(1, SeqCst);
+            gate.open.acquire().await.unwrap().forget();
+            if gate.fails.load(SeqCst) {
+                return Err(Rejection::unavailable("down"));
+            }
+            for (key, number, lifetime) in &raised {
+                let one = Raise {
+                    key,
+                    number: *number,
+                    lifetime: *lifetime,
+                };
+                gate.store.raise(&[one]).await?;
+            }
+            Ok(())
+        })
+    }
+    fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
+        self.store.take(key)
+    }
+    fn count(&self, key: &str, window: Duration) -> Verdict<u64> {
+        self.store.count(key, window)
+    }
+}
+
+#[tokio::test]
+async fn while_the_lookup_store_is_filled_the_durable_one_answers() {
+    let (hand, durable) = (Hand::new(), MemoryStore::new());
+    let gate = Gate::new(&hand);
+    let tokens = server(durable, gate.clone(), &hand);
+    let (one, two) = (
+        tokens.log_in(Grant::new("1")),
+        tokens.log_in(Grant::new("2")),
+    );
+    let (one, two) = (one.await.unwrap(), two.await.unwrap());
+    tokens.log_out_everywhere("2").await.unwrap();
+    gate.close();
+    for _ in 0..20 {
+        assert!(passes(&tokens, &one).await);
+        assert!(!passes(&tokens, &two).await);
+    }
+    becomes("being filled", async || gate.entered.load(SeqCst) == 2).await;
+    assert!(
+        passes(&tokens, &one).await,
+        "a filling that hangs holds up no request"
+    );
+    gate.open();
+    let reads = gate.reads.load(SeqCst);
+    becomes("filled", async || {
+        assert!(passes(&tokens, &one).await);
+        assert!(!passes(&tokens, &two).await);
+        gate.reads.load(SeqCst) > reads + 10
+    })
+    .await;
+    assert_eq!(gate.entered.load(SeqCst), 2, "filled once");
+}
+
+#[tokio::test]
+async fn a_log_out_whose_client_goes_away_is_finished() {
+    let (hand, durable) = (Hand::new(), MemoryStore::new());
+    let gate = Gate::new(&hand);
+    let tokens = server(durable, gate.clone(), &hand);
+    tokens.revocations().fill().await.unwrap();
+    let mut issued = Vec::new();
+    for _ in 0..4 {
+        issued.push(tokens.log_in(Grant::new("42")).await.unwrap());
+    }
+    let identity = identity(&tokens, &issued[0]).await.unwrap();
+    hand.pass(300);
+    let stolen = issued[2].refresh_token();
+    let renewed = tokens.refresh(stolen).await.unwrap();
+    tokens.refresh(renewed.refresh_token()).await.unwrap();
+    let token = Revocation::Token {
+        issuer: ISSUER.into(),
+        id: issued[3].access_token().id().into(),
+        until: at(1_900_000_000),
+    };
+    gate.close();
+    let patience = Duration::from_millis(20);
+    let gone = [
+        tokio::time::timeout(patience, tokens.log_out(&identity)).await,
+        tokio::time::timeout(
+            patience,
+            tokens.log_out_by_refresh_token(issued[1].refresh_token()),
+        )
+        .await,
+        tokio::time::timeout(patience, async { tokens.refresh(stolen).await.map(drop) }).await,
+        tokio::time::timeout(patience, tokens.revocations().revoke(token)).await,
+    ];
+    assert!(gone.iter().all(Result::is_err));
+    gate.open();
+    for issued in &issued {
+        becomes("refused", async || !passes(&tokens, issued).await).await;
+    }
+
+    let issued = tokens.log_in(Grant::new("43")).await.unwrap();
+    gate.open.forget_permits(Semaphore::MAX_PERMITS);
+    let gone = tokio::time::timeout(patience, tokens.log_out_everywhere("43")).await;
+    assert!(gone.is_err() && passes(&tokens, &issued).await);
+    gate.open();
+    becomes("refused", async || !passes(&tokens, &issued).await).await;
+}
+
+#[tokio::test]
+async fn a_revocation_that_could_not_be_written_is_written_by_the_next_filling() {
+    let (hand, durable) = (Hand::new(), MemoryStore::new());
+    let gate = Gate::new(&hand);
+    let one = server(durable.clone(), gate.clone(), &hand);
+    let two = server(durable, gate.clone(), &hand);
+    for tokens in [&one, &two] {
+        tokens.revocations().fill().await.unwrap();
+    }
+    let issued = one.log_in(Grant::new("42")).await.unwrap();
+    gate.fails.store(true, SeqCst);
+    let failed = one.log_out_by_refresh_token(issued.refresh_token()).await;
+    assert_eq!(failed.unwrap_err().kind(), RejectionKind::Unavailable);
+    // The other cannot know yet.
+    assert!(!passes(&one, &issued).await && passes(&two, &issued).await);
+    gate.fails.store(false, SeqCst);
+    becomes("refused by the other", async || {
+        assert!(!passes(&one, &issued).await);
+        !passes(&two, &issued).await
+    })
+    .await;
+}
+
+/// However far the clock of the lookup store jumps.
+#[tokio::test]
+async fn a_clock_that_jumps_takes_back_no_revocation() {
+    for jump in [1, 2, 20, 23, 24, 25, 26, 48, 50, 1_000].map(|hours| hours * HOUR) {
+        let (hand, durable) = (Hand::new(), MemoryStore::new());
+        let other = Hand::new();
+        let lookup = MemoryStore::new().with_clock(other.clone());
+        let tokens = server(durable, lookup, &hand);
+        let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+        tokens.revocations().fill().await.unwrap();
+        let token = Revocation::Token {
+            issuer: ISSUER.into(),
+            id: issued.access_token().id().into(),
+            until: hand.now() + issued.access_token().expires_in(),
+        };
+        tokens.revocations().revoke(token).await.unwrap();
+        other.pass(jump);
+        assert!(!passes(&tokens, &issued).await, "{jump} seconds");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lookup_store_that_was_emptied_or_killed_is_not_believed() {
+    let Some(mut redis) = Redis::start() else {
+        return;
+    };
+    let hand = Hand::new();
+    let durable = SqliteStore::in_memory().await.unwrap();
+    let store = RedisStore::connect(&redis.url).await.unwrap();
+    let tokens = server(durable, store, &hand);
+    tokens.revocations().fill().await.unwrap();
+    let (one, two) = (
+        tokens.log_in(Grant::new("1")),
+        tokens.log_in(Grant::new("2")),
+    );
+    let (one, two) = (one.await.unwrap(), two.await.unwrap());
+    tokens
+        .log_out_by_refresh_token(two.refresh_token())
+        .await
+        .unwrap();
+    redis.command("FLUSHALL");
+    assert!(passes(&tokens, &one).await && !passes(&tokens, &two).await);
+    // It is filled in the background.
+    becomes("filled", async || {
+        assert!(passes(&tokens, &one).await && !passes(&tokens, &two).await);
+        redis.command("DBSIZE").trim_end() == ":2"
+    })
+    .await;
+    redis.kill();
+    for _ in 0..5 {
+        assert!(passes(&tokens, &one).await && !passes(&tokens, &two).await);
+    }
+    redis.restart();
+    becomes("filled", async || {
+        assert!(passes(&tokens, &one).await && !passes(&tokens, &two).await);
+        redis.command("DBSIZE").trim_end() == ":2"
+    })
+    .await;
+    assert!(passes(&tokens, &one).await && !passes(&tokens, &two).await);
+}
+
+/// More than one page, and more than one batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_revocation_is_written_by_a_filling() {
+    let Some(redis) = Redis::start() else {
+        return;
+    };
+    let hand = Hand::new();
+    let durable = SqliteStore::in_memory().await.unwrap();
+    for number in 0..2_100 {
+        let revocation = Revocation::Session {
+            issuer: ISSUER.into(),
+            id: number.to_string(),
+            until: at(1_900_000_000),
+        };
+        durable.revoke(&revocation).await.unwrap();
+    }
+    let store = RedisStore::connect(&redis.url).await.unwrap();
+    let tokens = server(durable, store, &hand);
+    tokens.revocations().fill().await.unwrap();
+    assert_eq!(redis.command("DBSIZE").trim_end(), ":2101");
+}

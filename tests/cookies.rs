@@ -492,6 +492,134 @@ async fn requests_sent_at_once_renew_to_one_refresh_token() {
     assert_eq!(refreshed.len(), 1);
 }
 
+/// An application behind a `RenewLayer` whose handler takes as long as the test wants.
+fn slow(app: &App, cookies: Cookies, gate: &Arc<tokio::sync::Semaphore>) -> Router {
+    let gate = Arc::clone(gate);
+    let slow = move |_: Identity| {
+        let gate = Arc::clone(&gate);
+        async move { gate.acquire().await.unwrap().forget() }
+    };
+    Router::new()
+        .route("/slow", get(slow))
+        .route("/whoami", get(whoami))
+        .layer(AuthLayer::new(
+            cookies.bearer(app.tokens.verifier().unwrap()),
+        ))
+        .layer(RenewLayer::new(app.tokens.clone(), cookies))
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_minutes_ends_no_session_that_is_renewed_meanwhile() {
+    let app = App::new(&Cookies::new());
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let router = slow(&app, Cookies::new(), &gate);
+    let app = App { router, ..app };
+    let issued = app.tokens.log_in(Grant::new("42")).await.unwrap();
+    let mut headers = HeaderMap::new();
+    Cookies::new().set(&issued, &mut headers);
+    app.jar.keep(&headers);
+    app.hand.pass(600);
+    let sent = app.jar.header();
+    let begun = Request::get("/slow")
+        .header("cookie", &sent)
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::empty())
+        .unwrap();
+    let begun = tokio::spawn(app.router.clone().oneshot(begun));
+    tokio::task::yield_now().await;
+    // Within the retry window: the same tokens again. After it: as the request came.
+    for (seconds, cookies) in [(110, 2), (20, 0), (169, 0)] {
+        app.hand.pass(seconds);
+        let response = app.send(Method::GET, "/whoami", &[("cookie", &sent)]).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(set_cookies(&response).len(), cookies, "{seconds}");
+    }
+    gate.add_permits(1);
+    let response = begun.await.unwrap().unwrap();
+    assert_eq!(response.status(), 200);
+    app.jar.keep(response.headers());
+    assert_ne!(app.jar.header(), sent);
+    app.hand.pass(600);
+    let response = app.send(Method::GET, "/whoami", &[]).await;
+    assert_eq!(
+        (response.status(), set_cookies(&response).len()),
+        (StatusCode::OK, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_late_refresh_token_ends_its_session_once_its_access_token_is_over_or_its_successor_spent()
+ {
+    for is_over in [true, false] {
+        let app = App::renewing(Cookies::new());
+        app.post("/login").await;
+        app.hand.pass(600);
+        let late = app.jar.header();
+        assert_eq!(app.get("/whoami").await, 200);
+        if is_over {
+            app.hand.pass(300);
+        } else {
+            // The successor is spent.
+            assert_eq!(app.post("/refresh").await, 200);
+            app.hand.pass(130);
+        }
+        let current = app.jar.header();
+        let response = app.send(Method::GET, "/whoami", &[("cookie", &late)]).await;
+        let lines = set_cookies(&response);
+        let cleared = |line: &&String| line.starts_with("__Host-refresh=;");
+        assert_eq!(lines.iter().filter(cleared).count(), 1, "{lines:?}");
+        let response = app
+            .send(Method::GET, "/whoami", &[("cookie", &current)])
+            .await;
+        assert_eq!(response.status(), 401);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_lives_for_a_minute_is_not_renewed_by_every_request() {
+    let app = App::new(&Cookies::new());
+    let router = slow(
+        &app,
+        Cookies::new(),
+        &Arc::new(tokio::sync::Semaphore::new(1)),
+    );
+    let app = App { router, ..app };
+    let grant = Grant::new("42").with_lifetime(Duration::from_secs(60));
+    let issued = app.tokens.log_in(grant).await.unwrap();
+    let mut headers = HeaderMap::new();
+    Cookies::new().set(&issued, &mut headers);
+    app.jar.keep(&headers);
+    for (seconds, cookies) in [(0, 0), (39, 0), (1, 2), (39, 0), (1, 2)] {
+        app.hand.pass(seconds);
+        let response = app.send(Method::GET, "/whoami", &[]).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(set_cookies(&response).len(), cookies);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_renewed_is_logged() {
+    events::record();
+    let app = App::renewing(Cookies::new());
+    let login = app.tokens.log_in(Grant::new("42")).await.unwrap();
+    let mut headers = HeaderMap::new();
+    Cookies::new().set(&login, &mut headers);
+    app.jar.keep(&headers);
+    app.tokens
+        .log_out_by_refresh_token(login.refresh_token())
+        .await
+        .unwrap();
+    app.hand.pass(2000);
+    assert_eq!(app.get("/whoami").await, 401);
+    let lines = events::LINES.lock().unwrap().join("\n");
+    let is_it = |line: &str| {
+        line.starts_with("INFO")
+            && line.contains("a session was not renewed: it is over")
+            && line.contains("the session was ended")
+    };
+    assert!(lines.lines().any(is_it), "{lines}");
+}
+
 /// RFC 7517 section 5, RFC 9110 section 13.1.2.
 #[tokio::test]
 async fn the_public_keys_are_served_to_everybody() {

@@ -228,7 +228,8 @@ async fn a_client_that_lost_the_answer_gets_it_again() {
     let (tokens, hand) = tokens();
     let first = tokens.log_in(Grant::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
-    hand.pass(10 * SECOND);
+    // As after a 503 while a database fails over.
+    hand.pass(2 * MINUTE);
     let again = tokens.refresh(first.refresh_token()).await.unwrap();
     assert_eq!(again.refresh_token(), second.refresh_token());
     assert_ne!(again.access_token().id(), second.access_token().id());
@@ -252,7 +253,7 @@ async fn a_spent_token_that_is_used_later_ends_the_session() {
     verify(&tokens, second.access_token().expose())
         .await
         .unwrap();
-    hand.pass(Duration::from_millis(10_001));
+    hand.pass(Duration::from_millis(120_001));
     refused(
         tokens.refresh(first.refresh_token()).await,
         RefreshError::Reused,
@@ -616,8 +617,8 @@ fn an_issuer_that_would_be_unsafe_is_not_built() {
         "access tokens are good for a second at least, and a day at most",
     );
     refused(
-        builder(&hand).retry_within(2 * MINUTE),
-        "a spent refresh token is good for a retry within a minute at most",
+        builder(&hand).retry_within(10 * MINUTE + SECOND),
+        "the retry window must be at most ten minutes, got 601s",
     );
     assert!(Signer::from_secret(Algorithm::HS256, [1; 31]).is_err());
     assert!(Signer::from_secret(Algorithm::ES256, [1; 32]).is_err());
@@ -636,7 +637,7 @@ async fn logs_say_what_becomes_of_sessions_and_never_a_token() {
     let (tokens, hand) = tokens();
     let first = tokens.log_in(Grant::new("log-reader")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
-    hand.pass(MINUTE);
+    hand.pass(3 * MINUTE);
     assert!(tokens.refresh(first.refresh_token()).await.is_err());
     tokens.log_out_everywhere("log-reader").await.unwrap();
     let lines = events::LINES.lock().unwrap().join("\n");

@@ -47,7 +47,7 @@ impl TokensBuilder {
             access: Duration::from_secs(15 * 60),
             refresh: Duration::from_secs(30 * DAY),
             family: Duration::from_secs(90 * DAY),
-            retry: Duration::from_secs(10),
+            retry: Duration::from_secs(120),
             reload: None,
             clock: Arc::new(SystemClock),
         }
@@ -111,8 +111,16 @@ impl TokensBuilder {
         self
     }
 
-    /// For how long a spent refresh token gives its successor again, as long as that is unspent,
-    /// to a client that has lost the answer. Default: 10 seconds; zero for not at all.
+    /// Sets for how long a spent refresh token gives its successor again, as long as that is
+    /// unspent, to a client that has lost the answer. Default: 120 seconds, at most ten minutes;
+    /// zero for not at all.
+    ///
+    /// After that, a second use is treated as theft and ends the session. The window has to cover
+    /// what clients go through before they try again: a request that was aborted, a
+    /// [503](super::Tokens::refresh) while a database fails over, and the difference between the
+    /// clocks of servers. In return, a spent token that was stolen within the window gives a thief
+    /// the pair that its owner has. The theft is detected when the owner and the thief next use
+    /// that pair more than one window apart, which is at the next renewal as a rule.
     pub fn retry_within(mut self, time: Duration) -> Self {
         self.retry = time;
         self
@@ -158,7 +166,7 @@ impl TokensBuilder {
     ///
     /// If there is no audience, or the issuer or an audience is empty; if a secret has fewer than
     /// 32 bytes; if access tokens live for nothing or more than a day, or longer than refresh
-    /// tokens, or those longer than their family; if clients get more than a minute for a retry.
+    /// tokens, or those longer than their family; if the retry window is longer than ten minutes.
     pub fn build(self) -> Result<Tokens, ConfigError> {
         self.check()?;
         let secret = match self.secret {
@@ -217,8 +225,11 @@ impl TokensBuilder {
         if self.family > Duration::from_secs(10 * 366 * 24 * 3600) {
             return refuse("a family of tokens ends after ten years at most");
         }
-        if self.retry > Duration::from_secs(60) {
-            return refuse("a spent refresh token is good for a retry within a minute at most");
+        if self.retry > Duration::from_secs(600) {
+            return Err(ConfigError::new(format!(
+                "the retry window must be at most ten minutes, got {:?}",
+                self.retry
+            )));
         }
         Ok(())
     }

@@ -49,6 +49,18 @@ pub(super) fn ended_all(issuer: &str, subject: &str) {
     );
 }
 
+/// A browser's session that was due for renewal.
+pub(super) fn not_renewed(rejection: &crate::Rejection) {
+    let error = std::error::Error::source(rejection).map(ToString::to_string);
+    let error = error.as_deref().unwrap_or_default();
+    match rejection.kind() {
+        crate::RejectionKind::Invalid => {
+            tell!(info, "a session was not renewed: it is over", error = error);
+        }
+        _ => tell!(warn, "a session cannot be renewed now", error = error),
+    }
+}
+
 /// Somebody has to know: a refresh token is in two hands.
 pub(super) fn reused(family: &Family) {
     tell!(

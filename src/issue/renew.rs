@@ -1,6 +1,6 @@
 //! [`RenewLayer`]: sessions of browsers that renew themselves.
 
-use super::{Cookies, Issued, Tokens};
+use super::{Cookies, Issued, Tokens, log, tokens::Late};
 use crate::{
     Rejection, RejectionKind, Verdict, clock,
     gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
@@ -32,10 +32,21 @@ use tower_service::Service;
 /// 2. If the access token in its cookie is missing, over, or will be within
 ///    [some minutes](Self::before), the refresh token is spent, and the new access token takes the
 ///    place of the old one in the request.
-/// 3. The response sets both cookies, whatever it is, unless it sets one of them itself:
+/// 3. A refresh token that was spent before by another request, whose response the browser does
+///    not have yet, gives the same tokens again within the
+///    [retry window](super::TokensBuilder::retry_within). After that, as behind a handler that
+///    takes minutes, the request goes on as it came, as long as its access token is good and the
+///    new refresh token is unspent. Once the access token is over, it is treated as reuse.
+/// 4. The response sets both cookies, whatever it is, unless it sets one of them itself:
 ///    log-out stays log-out. Requests that are sent at once get the same refresh token.
-/// 4. A refresh token that is not good is cleared. Where nobody can tell, the request goes on as
-///    it came, and nothing is cleared.
+/// 5. A refresh token that is not good is cleared. Where nobody can tell, the request goes on as
+///    it came, and nothing is cleared. Either is logged.
+///
+/// A response that takes long may set its cookies after those of a later one: if the user has
+/// signed in anew meanwhile, the browser is back in its earlier session. An application whose
+/// handlers take that long ends the earlier session at each sign-in, by
+/// [`log_out_by_refresh_token`](Tokens::log_out_by_refresh_token) with the cookie that the sign-in
+/// request carries.
 ///
 /// ```
 /// use tower_auth::{AuthLayer, issue::{Cookies, RenewLayer, Tokens}};
@@ -77,7 +88,8 @@ impl RenewLayer {
         }
     }
 
-    /// Sets how long before its end an access token is renewed; whole seconds count.
+    /// Sets how long before its end an access token is renewed; whole seconds count. At most a
+    /// third of the token's life counts, so that a short-lived one is not renewed by every request.
     pub fn before(mut self, before: Duration) -> Self {
         Arc::make_mut(&mut self.config).before = before;
         self
@@ -127,7 +139,7 @@ where
 /// One request whose session may be renewed.
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
 pub struct RenewJudge {
-    renewing: Option<Verdict<Issued>>,
+    renewing: Option<Verdict<Option<Issued>>>,
     outcome: Outcome,
 }
 
@@ -142,9 +154,9 @@ enum Outcome {
 
 impl RenewJudge {
     fn new(config: &Arc<Config>, head: &Parts) -> Self {
-        let renewing = config.due(head).map(|token| {
+        let renewing = config.due(head).map(|(token, late)| {
             let tokens = config.tokens.clone();
-            Verdict::pending(async move { tokens.refresh(&token).await })
+            Verdict::pending(async move { tokens.renew(&token, late).await })
         });
         Self {
             renewing,
@@ -154,33 +166,47 @@ impl RenewJudge {
 }
 
 impl Config {
-    /// The refresh token, if it is time to spend it.
-    fn due(&self, head: &Parts) -> Option<zeroize::Zeroizing<String>> {
+    /// The refresh token, if it is time to spend it, and what to do if it was spent long ago.
+    fn due(&self, head: &Parts) -> Option<(zeroize::Zeroizing<String>, Late)> {
         if head.headers.contains_key(AUTHORIZATION) {
             return None;
         }
         // What is there twice is for the layer inside to refuse.
         let refresh = self.cookies.refresh_token(head).ok()??;
-        match self.cookies.access_token(head).ok()? {
-            Some(access) if !self.is_nearly_over(&access) => None,
-            _ => Some(refresh),
-        }
-    }
-
-    /// By what the token itself says, which nobody has verified: at worst a refresh token is
-    /// spent too early.
-    fn is_nearly_over(&self, token: &str) -> bool {
+        let access = self.cookies.access_token(head).ok()?;
+        let life = access.and_then(|access| Life::of(&access));
         let now = clock::seconds(self.tokens.now());
-        let expiry = expiry(token).unwrap_or_default();
-        now.saturating_add(self.before.as_secs()) >= expiry
+        match life.filter(|life| now < life.expiry) {
+            Some(life) if life.is_long(now, self.before) => None,
+            Some(_) => Some((refresh, Late::IsLeft)),
+            None => Some((refresh, Late::EndsSession)),
+        }
     }
 }
 
-fn expiry(token: &str) -> Option<u64> {
-    let payload = token.split('.').nth(1)?;
-    let payload = URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?;
-    let claims = Object::parse(payload).ok()?;
-    claims.at(&"exp".into())?.to()
+/// The dates of an access token, in seconds since 1970. They are read without verifying it: at
+/// worst a refresh token is spent too early, or a spent one is left alone, which gives nothing.
+struct Life {
+    issued_at: u64,
+    expiry: u64,
+}
+
+impl Life {
+    fn of(token: &str) -> Option<Self> {
+        let payload = token.split('.').nth(1)?;
+        let payload = URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?;
+        let claims = Object::parse(payload).ok()?;
+        Some(Self {
+            issued_at: claims.at(&"iat".into())?.to()?,
+            expiry: claims.at(&"exp".into())?.to()?,
+        })
+    }
+
+    /// Whether it is not over yet within this time, or the last third of its life.
+    fn is_long(&self, now: u64, before: Duration) -> bool {
+        let third = self.expiry.saturating_sub(self.issued_at) / 3;
+        now.saturating_add(before.as_secs().min(third)) < self.expiry
+    }
 }
 
 impl Judge for RenewJudge {
@@ -197,9 +223,15 @@ impl Judge for RenewJudge {
             let result = ready!(renewing.poll_if(cx));
             self.renewing = None;
             self.outcome = match result {
-                Ok(issued) => Outcome::Renewed(issued),
-                Err(rejection) if rejection.kind() == RejectionKind::Invalid => Outcome::Over,
-                Err(_) => Outcome::AsItWas,
+                Ok(Some(issued)) => Outcome::Renewed(issued),
+                Ok(None) => Outcome::AsItWas,
+                Err(rejection) => {
+                    log::not_renewed(&rejection);
+                    match rejection.kind() {
+                        RejectionKind::Invalid => Outcome::Over,
+                        _ => Outcome::AsItWas,
+                    }
+                }
             };
         }
         Poll::Ready(Ok(()))

@@ -26,6 +26,15 @@ pub(super) type Reload = dyn Fn(Grant) -> Verdict<Option<Grant>> + Send + Sync;
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
 
+/// The action for a spent refresh token after the retry window, if its successor is unspent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// It is treated as reuse.
+    EndsSession,
+    /// It gives nothing, and nothing is ended: its client can do without it yet.
+    IsLeft,
+}
+
 pub(super) struct Inner {
     pub(super) access: Access,
     pub(super) store: Arc<dyn TokenStore>,
@@ -158,8 +167,20 @@ impl Tokens {
     ///
     /// [`Invalid`](crate::RejectionKind::Invalid) if the token is not good; its source is a
     /// [`RefreshError`]. [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot
-    /// be reached: the token may be tried again.
+    /// be reached: the token may be tried again within the
+    /// [retry window](TokensBuilder::retry_within). It may have been spent all the same, and a
+    /// client that tries it again later than that is treated as a thief.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued, Rejection> {
+        let renewed = self.renew(refresh_token, Late::EndsSession).await?;
+        renewed.ok_or_else(|| RefreshError::Reused.into())
+    }
+
+    /// The same; `None` if a late token was left alone.
+    pub(super) async fn renew(
+        &self,
+        refresh_token: &str,
+        late: Late,
+    ) -> Result<Option<Issued>, Rejection> {
         let inner = &self.0;
         let (key, token) = inner.read(refresh_token).ok_or(RefreshError::Unknown)?;
         let id = token.family();
@@ -180,7 +201,7 @@ impl Tokens {
             return Err(RefreshError::Expired.into());
         }
         if digest != family.current {
-            return inner.again(&successor, family, now).await;
+            return inner.again(&successor, family, now, late).await;
         }
         if seconds >= clock::seconds(family.expires_at) {
             return Err(RefreshError::Expired.into());
@@ -200,7 +221,8 @@ impl Tokens {
                 expires_at: rotation.expires_at,
                 ..family
             };
-            return inner.renewed(&grant, &successor, &family, seconds);
+            let renewed = inner.renewed(&grant, &successor, &family, seconds)?;
+            return Ok(Some(renewed));
         }
         // Somebody was faster: another request of the same client, as a rule.
         let family = inner.store.family(&id).await?;
@@ -208,7 +230,8 @@ impl Tokens {
         if family.ended {
             return Err(RefreshError::Ended.into());
         }
-        inner.again(&successor, family, inner.clock.now()).await
+        let now = inner.clock.now();
+        inner.again(&successor, family, now, late).await
     }
 
     /// Logs out of the session that an identity belongs to: ends its refresh tokens and revokes
@@ -372,7 +395,8 @@ impl Inner {
         successor: &RefreshToken,
         family: Family,
         now: SystemTime,
-    ) -> Result<Issued, Rejection> {
+        late: Late,
+    ) -> Result<Option<Issued>, Rejection> {
         // A clock that was set back, or is behind another server's, makes nothing good that was
         // not: the distance counts either way.
         let passed = now.duration_since(family.rotated_at);
@@ -380,7 +404,11 @@ impl Inner {
         let is_next = successor.digest() == family.current;
         if is_next && !self.retry.is_zero() && passed <= self.retry {
             let grant = self.grant(&family).await?;
-            return self.renewed(&grant, successor, &family, clock::seconds(now));
+            let renewed = self.renewed(&grant, successor, &family, clock::seconds(now))?;
+            return Ok(Some(renewed));
+        }
+        if is_next && late == Late::IsLeft {
+            return Ok(None);
         }
         log::reused(&family);
         self.end(&family.id).await?;

@@ -10,6 +10,30 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WrongType;
 
+/// A claim that is `null` is absent: serializers write `null` for what they do not know.
+///
+/// Three readers do not ask this: `cnf`, the `active` of RFC 7662 and the parameters of a JOSE
+/// header weaken a token by their absence, so that `null` is of the wrong type there.
+#[inline(always)]
+pub(crate) fn present(claim: Option<Value<'_>>) -> Option<Value<'_>> {
+    claim.filter(|claim| !claim.is_null())
+}
+
+/// The confirmation methods of RFC 7800 section 3, RFC 8705 section 3.1, RFC 9203 section 3.2 and
+/// RFC 9449 section 6.1.
+const CONFIRMATIONS: [&str; 7] = ["jwk", "jwe", "kid", "jku", "x5t#S256", "osc", "jkt"];
+
+/// Checks that `cnf` binds a token to a key by a known method.
+///
+/// A bearer token has no `cnf` at all. This only tells a token that is bound from a `cnf` that
+/// says nothing.
+pub(crate) fn is_confirmation(cnf: Value<'_>) -> Result<(), WrongType> {
+    let mut members = cnf.members().ok_or(WrongType)?;
+    let is_known =
+        members.any(|(name, method)| CONFIRMATIONS.contains(&&*name) && !method.is_null());
+    is_known.then_some(()).ok_or(WrongType)
+}
+
 /// A string.
 #[inline(always)]
 pub(crate) fn text(value: Value<'_>) -> Result<Cow<'_, str>, WrongType> {
@@ -21,6 +45,17 @@ pub(crate) fn text(value: Value<'_>) -> Result<Cow<'_, str>, WrongType> {
 pub(crate) fn subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
     let subject = text(value)?;
     Ok(is_name(&subject)?.then_some(subject))
+}
+
+/// The same of a claim that the application chose by its name: also a whole number.
+///
+/// Digits only, so that no two spellings of one number are two subjects.
+pub(crate) fn chosen_subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
+    let Some(number) = value.as_number() else {
+        return subject(value);
+    };
+    let is_whole = number.len() <= 20 && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole.then_some(Some(number.into())).ok_or(WrongType)
 }
 
 /// Whether a string names somebody: it is not empty. What can name nobody is an error.
@@ -71,5 +106,42 @@ pub(crate) fn roles(claims: &Object, roles: Value<'_>) -> Result<Names, WrongTyp
     match roles.as_str() {
         Some(role) => Ok(Names::one(&role)),
         None => Names::list(claims, roles).ok_or(WrongType),
+    }
+}
+
+/// What a log may show of a text that a stranger may have written: escaped, and 128 bytes at most.
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(dead_code, reason = "only logs show it")
+)]
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 128;
+    let mut shown = String::new();
+    for character in text.chars() {
+        let escaped = character.escape_debug();
+        if shown.len() + escaped.clone().map(char::len_utf8).sum::<usize>() > LONGEST {
+            shown.push('…');
+            break;
+        }
+        shown.extend(escaped);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_log_shows_is_short_and_escaped() {
+        assert_eq!(shown("https://a.example/"), "https://a.example/");
+        assert_eq!(
+            shown("a\nWARN \u{1b}[31m\u{202e}"),
+            "a\\nWARN \\u{1b}[31m\\u{202e}"
+        );
+        for text in ["x", "é", "\n", "\u{1b}"] {
+            let shown = shown(&text.repeat(1000));
+            assert!(shown.len() <= 128 + '…'.len_utf8() && shown.ends_with('…'));
+        }
     }
 }

@@ -92,7 +92,6 @@ impl<'a> Value<'a> {
         self.0.text.starts_with('"')
     }
 
-    #[allow(dead_code, reason = "only introspection asks")]
     pub(crate) fn is_null(self) -> bool {
         self.0.text == "null"
     }

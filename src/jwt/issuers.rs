@@ -1,6 +1,9 @@
 //! [`Issuers`]: tokens of several issuers.
 
-use super::{Health, Jwt, JwtBuilder, TokenError, peek, tenants::Tenants};
+use super::{
+    Health, Jwt, JwtBuilder, TokenError, log, peek,
+    tenants::{Tenant, Tenants},
+};
 use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer, identity::Prepared};
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
@@ -105,8 +108,18 @@ impl Issuers {
     }
 
     /// Further issuers that a rule allows, of which `limit` have a verifier at a time. Beyond
-    /// that one is given up for the next, first one whose keys cannot be had, but none in its
-    /// first 30 seconds: until then the next is 503. Leave room for all that are in use at once.
+    /// that one is given up for the next: first one that has not verified any token, then the one
+    /// whose last verified token is longest ago. A verifier keeps its place for its first 30
+    /// seconds, and for five minutes after each token that it has verified. If all of them do, the
+    /// next issuer's tokens are 503. Leave room for all that are in use at once.
+    ///
+    /// Strangers can name issuers in tokens that nobody has signed. Such a token never takes the
+    /// place of a verifier in use. It can take a free place for 30 seconds, or that of an issuer
+    /// without a token for five minutes. Where that matters, list the issuers by
+    /// [`with_tenants`](Self::with_tenants): then each has a place of its own.
+    ///
+    /// `configure` is called once for an issuer, however many of its tokens come at once. If it
+    /// fails, the issuer's tokens are 503, and it is called again after 30 seconds.
     ///
     /// `allowed` is asked about whatever a token claims to be from, before anything about it has
     /// been verified. An issuer that it lets pass is asked for its keys, and its tokens are good:
@@ -130,23 +143,52 @@ impl Issuers {
         fixed.chain(self.tenants.iter().flat_map(|tenants| tenants.health()))
     }
 
-    fn of(&self, token: &[u8]) -> Result<Jwt, Rejection> {
+    fn of(&self, token: &[u8]) -> Result<Chosen, Rejection> {
         let issuer =
             peek::issuer(token, self.max_token_bytes).map_err(TokenError::into_rejection)?;
         if let Some(jwt) = self.fixed.get(issuer.as_str()) {
-            return Ok(jwt.clone());
+            return Ok(Chosen {
+                jwt: jwt.clone(),
+                tenant: None,
+            });
         }
-        let mut tenants = self.tenants.iter();
-        tenants
-            .find_map(|tenants| tenants.of(&issuer))
-            .unwrap_or_else(|| Err(TokenError::Issuer.into_rejection()))
+        for tenants in &self.tenants {
+            if let Some(tenant) = tenants.of(&issuer) {
+                let tenant = tenant?;
+                return Ok(Chosen {
+                    jwt: tenants.jwt(&issuer, &tenant)?,
+                    tenant: Some((Arc::clone(tenants), tenant)),
+                });
+            }
+        }
+        log::unknown_issuer(&issuer);
+        Err(TokenError::Issuer.into_rejection())
+    }
+}
+
+/// The verifier that a token has.
+struct Chosen {
+    jwt: Jwt,
+    /// Which tenant's, if it is one.
+    tenant: Option<(Arc<Tenants>, Arc<Tenant>)>,
+}
+
+impl Chosen {
+    /// Notes that the token is verified. Only this keeps a tenant's place.
+    fn verified(&self) {
+        if let Some((tenants, tenant)) = &self.tenant {
+            tenants.verified(tenant);
+        }
     }
 }
 
 impl Verify<bearer::Token> for Issuers {
     fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
         match self.of(token.as_bytes()) {
-            Ok(jwt) => jwt.verify(token),
+            Ok(chosen) => chosen.jwt.verify(token).map(move |identity| {
+                chosen.verified();
+                identity
+            }),
             Err(rejection) => Verdict::ready(Err(rejection)),
         }
     }
@@ -159,7 +201,13 @@ impl Verify<bearer::Token> for Issuers {
             return Some(Ok(identity));
         }
         match self.of(token) {
-            Ok(jwt) => jwt.verify_borrowed(token),
+            Ok(chosen) => {
+                let result = chosen.jwt.verify_borrowed(token);
+                if matches!(result, Some(Ok(_))) {
+                    chosen.verified();
+                }
+                result
+            }
             Err(rejection) => Some(Err(rejection)),
         }
     }

@@ -4,13 +4,20 @@ use super::{Health, Jwt, JwtBuilder};
 use crate::{ConfigError, Rejection};
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-/// For how long a verifier is kept, whoever wants its room: anybody can name an issuer, and each
-/// new verifier fetches keys. As long as the cooldown of a key set.
+/// How long a new verifier keeps its place: anybody can name an issuer, and each new verifier
+/// fetches keys. As long as the cooldown of a key set. A configuration that fails is tried again
+/// after the same time.
 const KEPT: Duration = Duration::from_secs(30);
+
+/// How long a verifier is in use after a token that it verified: no other issuer gets its place.
+const IN_USE: Duration = Duration::from_secs(300);
 
 type Allowed = Box<dyn Fn(&str) -> bool + Send + Sync>;
 type Configure = Box<dyn Fn(&str) -> JwtBuilder + Send + Sync>;
@@ -19,13 +26,19 @@ pub(super) struct Tenants {
     allowed: Allowed,
     configure: Configure,
     limit: usize,
-    made: RwLock<Made>,
+    /// What the times below are counted from.
+    start: Instant,
+    made: RwLock<HashMap<Arc<str>, Arc<Tenant>>>,
 }
 
-#[derive(Default)]
-struct Made {
-    /// With the time when each was made.
-    by_issuer: HashMap<Arc<str>, (Instant, Jwt)>,
+/// A place for the verifier of one issuer.
+pub(super) struct Tenant {
+    /// Empty until the first token has it made; the others wait.
+    jwt: OnceLock<Result<Jwt, Arc<ConfigError>>>,
+    /// In seconds since `start`.
+    made: u64,
+    /// When it last verified a token, in seconds since `start`, and one more; 0: never.
+    verified: AtomicU64,
 }
 
 impl Tenants {
@@ -34,51 +47,74 @@ impl Tenants {
             allowed,
             configure,
             limit,
+            start: Instant::now(),
             made: RwLock::default(),
         }
     }
 
-    /// The verifier of this issuer; `None` if it is not allowed.
-    pub(super) fn of(&self, issuer: &str) -> Option<Result<Jwt, Rejection>> {
-        if let Some(jwt) = self.find(issuer) {
-            return Some(Ok(jwt));
+    /// The place of this issuer; `None` if it is not allowed.
+    pub(super) fn of(&self, issuer: &str) -> Option<Result<Arc<Tenant>, Rejection>> {
+        let now = self.seconds(Instant::now());
+        if let Some(tenant) = self.find(issuer, now) {
+            return Some(Ok(tenant));
         }
         if self.limit == 0 || !(self.allowed)(issuer) {
             return None;
         }
-        Some(self.make(issuer, Instant::now()))
+        Some(self.make(issuer, now))
     }
 
-    fn find(&self, issuer: &str) -> Option<Jwt> {
+    /// The verifier of a tenant. One thread makes it; the others wait, as they would if they made
+    /// it themselves.
+    pub(super) fn jwt(&self, issuer: &str, tenant: &Tenant) -> Result<Jwt, Rejection> {
+        let made = tenant
+            .jwt
+            .get_or_init(|| self.configured(issuer).map_err(Arc::new));
+        // A mistake in the configuration is not the client's.
+        made.clone()
+            .map_err(|error| Rejection::unavailable(error).with_retry_after(KEPT))
+    }
+
+    /// Notes that a tenant's verifier has verified a token.
+    pub(super) fn verified(&self, tenant: &Tenant) {
+        let now = self.seconds(Instant::now()).saturating_add(1);
+        // Written only where it changes: the line is every reader's.
+        if tenant.verified.load(Ordering::Relaxed) != now {
+            tenant.verified.store(now, Ordering::Relaxed);
+        }
+    }
+
+    fn seconds(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.start).as_secs()
+    }
+
+    fn find(&self, issuer: &str, now: u64) -> Option<Arc<Tenant>> {
         let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-        Some(made.by_issuer.get(issuer)?.1.clone())
+        let tenant = made.get(issuer)?;
+        (!tenant.is_to_be_tried_again(now)).then(|| Arc::clone(tenant))
     }
 
-    fn make(&self, issuer: &str, now: Instant) -> Result<Jwt, Rejection> {
-        let has_room = {
-            let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-            made.has_room(self.limit, now)
-        };
-        if !has_room {
-            return Err(no_room());
-        }
-        // A mistake in the configuration is none of the client's.
-        let jwt = self.configured(issuer).map_err(Rejection::unavailable)?;
+    fn make(&self, issuer: &str, now: u64) -> Result<Arc<Tenant>, Rejection> {
         let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, other)) = made.by_issuer.get(issuer) {
-            return Ok(other.clone());
-        }
         let mut given_up = None;
-        if made.by_issuer.len() >= self.limit {
-            given_up = made.give_up(now);
-            if given_up.is_none() {
-                return Err(no_room());
+        match made.get(issuer) {
+            Some(tenant) if !tenant.is_to_be_tried_again(now) => return Ok(Arc::clone(tenant)),
+            Some(_) => {}
+            None if made.len() < self.limit => {}
+            None => {
+                let name = least(&made, now).ok_or_else(no_room)?;
+                given_up = made.remove(&name);
             }
         }
-        made.by_issuer.insert(issuer.into(), (now, jwt.clone()));
+        let tenant = Arc::new(Tenant {
+            jwt: OnceLock::new(),
+            made: now,
+            verified: AtomicU64::new(0),
+        });
+        made.insert(issuer.into(), Arc::clone(&tenant));
         drop(made);
         drop(given_up); // It ends its tasks: not under the lock.
-        Ok(jwt)
+        Ok(tenant)
     }
 
     fn configured(&self, issuer: &str) -> Result<Jwt, ConfigError> {
@@ -93,32 +129,40 @@ impl Tenants {
 
     pub(super) fn health(&self) -> Vec<Health> {
         let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-        let made = made.by_issuer.values();
-        made.map(|(_, jwt)| jwt.health()).collect()
+        let made = made.values().filter_map(|tenant| tenant.ready());
+        made.map(Jwt::health).collect()
     }
 }
 
-impl Made {
-    fn has_room(&self, limit: usize, now: Instant) -> bool {
-        let mut all = self.by_issuer.values();
-        self.by_issuer.len() < limit || all.any(|(made, _)| is_old(*made, now))
+impl Tenant {
+    fn ready(&self) -> Option<&Jwt> {
+        self.jwt.get()?.as_ref().ok()
     }
 
-    /// Takes out one whose keys cannot be had, or else the oldest; none that is new.
-    fn give_up(&mut self, now: Instant) -> Option<Jwt> {
-        let worth = |(made, jwt): &(Instant, Jwt)| (jwt.health().is_ready, *made);
-        let old = self
-            .by_issuer
-            .iter()
-            .filter(|(_, entry)| is_old(entry.0, now));
-        let least = old.min_by_key(|(_, entry)| worth(entry));
-        let name = Arc::clone(least?.0);
-        self.by_issuer.remove(&name).map(|(_, jwt)| jwt)
+    fn is_to_be_tried_again(&self, now: u64) -> bool {
+        matches!(self.jwt.get(), Some(Err(_))) && now >= self.made.saturating_add(KEPT.as_secs())
+    }
+
+    /// Whether another one may have its place.
+    fn is_dispensable(&self, now: u64) -> bool {
+        let verified = self.verified.load(Ordering::Relaxed);
+        let is_in_use = verified > 0 && now < verified.saturating_add(IN_USE.as_secs());
+        now >= self.made.saturating_add(KEPT.as_secs()) && !is_in_use
+    }
+
+    /// Verifiers that never verified a token are worth less than all others, and of these the ones
+    /// without keys; then time decides.
+    fn worth(&self) -> (u64, bool, u64) {
+        let is_ready = self.ready().is_some_and(|jwt| jwt.health().is_ready);
+        (self.verified.load(Ordering::Relaxed), is_ready, self.made)
     }
 }
 
-fn is_old(made: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(made) >= KEPT
+/// The issuer whose place is given to the next one; `None` if every other one needs its own.
+fn least(made: &HashMap<Arc<str>, Arc<Tenant>>, now: u64) -> Option<Arc<str>> {
+    let dispensable = made.iter().filter(|(_, tenant)| tenant.is_dispensable(now));
+    let least = dispensable.min_by_key(|(_, tenant)| tenant.worth());
+    Some(Arc::clone(least?.0))
 }
 
 fn no_room() -> Rejection {
@@ -139,20 +183,132 @@ mod tests {
         Tenants::new(limit, Box::new(|_| true), Box::new(configure))
     }
 
+    impl Tenants {
+        /// A token of this issuer at this second, signed or not.
+        fn token(&self, issuer: &str, now: u64, is_signed: bool) -> Result<(), Rejection> {
+            let tenant = match self.find(issuer, now) {
+                Some(tenant) => tenant,
+                None => self.make(issuer, now)?,
+            };
+            self.jwt(issuer, &tenant)?;
+            if is_signed {
+                tenant.verified.store(now + 1, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+
+        fn holds(&self, issuer: &str) -> bool {
+            self.made.read().unwrap().contains_key(issuer)
+        }
+    }
+
     #[test]
     fn a_new_verifier_is_not_given_up_for_another_and_an_old_one_is() {
         let tenants = tenants(2);
-        let start = Instant::now();
-        let at = |issuer, seconds| tenants.make(issuer, start + Duration::from_secs(seconds));
+        let at = |issuer, seconds| tenants.token(issuer, seconds, false);
         assert!(at("a", 0).is_ok() && at("b", 10).is_ok());
         for n in 0..100 {
             let refused = at(if n % 2 == 0 { "c" } else { "d" }, 29).unwrap_err();
             assert_eq!(refused.status(), 503);
         }
-        assert!(tenants.find("a").is_some() && tenants.find("b").is_some());
+        assert!(tenants.holds("a") && tenants.holds("b"));
         assert!(at("c", 30).is_ok());
-        assert!(tenants.find("a").is_none() && tenants.find("b").is_some());
+        assert!(!tenants.holds("a") && tenants.holds("b"));
         assert!(at("a", 31).is_err(), "one of them is new");
         assert_eq!(tenants.health().len(), 2);
+    }
+
+    #[test]
+    fn unsigned_tokens_never_take_the_place_of_a_verifier_in_use() {
+        let tenants = tenants(3);
+        for second in 0..1000 {
+            if second % 100 == 0 {
+                assert!(tenants.token("busy", second, true).is_ok(), "{second}");
+                assert!(tenants.token("rare", second, true).is_ok(), "{second}");
+            }
+            // A stranger a second.
+            let _ = tenants.token(&format!("forged{second}"), second, false);
+            assert!(tenants.holds("busy") && tenants.holds("rare"), "{second}");
+        }
+    }
+
+    #[test]
+    fn a_verifier_that_never_verified_anything_goes_first_and_then_the_one_used_least_recently() {
+        let tenants = tenants(3);
+        for (issuer, second, is_signed) in [
+            ("old", 0, true),
+            ("stranger", 50, false),
+            ("newer", 100, true),
+        ] {
+            tenants.token(issuer, second, is_signed).unwrap();
+        }
+        tenants.token("old", 200, true).unwrap();
+        tenants.token("next", 1000, true).unwrap();
+        assert!(!tenants.holds("stranger"));
+        tenants.token("last", 1000, true).unwrap();
+        assert!(!tenants.holds("newer") && tenants.holds("old"));
+        // All of them are in use from here on, or new.
+        tenants.token("old", 1000, true).unwrap();
+        assert_eq!(tenants.token("more", 1200, true).unwrap_err().status(), 503);
+        assert!(tenants.token("more", 1301, true).is_ok());
+    }
+
+    #[test]
+    fn one_verifier_is_made_for_however_many_first_tokens() {
+        let made = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&made);
+        let configure = move |issuer: &str| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(20));
+            let key = Key::from_secret(Algorithm::HS256, [7; 32]).unwrap();
+            Jwt::issuer(issuer).audience("api").keys(key)
+        };
+        let tenants = Tenants::new(2, Box::new(|_| true), Box::new(configure));
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    tenants.token("a", 0, false).unwrap();
+                });
+            }
+        });
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_configuration_that_fails_is_tried_again_after_a_while_and_holds_one_place() {
+        let made = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&made);
+        let configure = move |issuer: &str| {
+            let key = Key::from_secret(Algorithm::HS256, [7; 32]).unwrap();
+            let builder = Jwt::issuer(issuer).keys(key);
+            match counted.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => builder, // without an audience
+                _ => builder.audience("api"),
+            }
+        };
+        let tenants = Tenants::new(1, Box::new(|_| true), Box::new(configure));
+        for (second, calls, is_made) in [
+            (0, 1, false),
+            (29, 1, false),
+            (30, 2, false),
+            (59, 2, false),
+            (60, 3, true),
+            (1000, 3, true),
+        ] {
+            for _ in 0..10 {
+                match tenants.token("a", second, false) {
+                    Ok(()) => assert!(is_made, "{second}"),
+                    Err(rejection) => {
+                        assert!(!is_made, "{second}");
+                        assert_eq!(rejection.status(), 503);
+                        assert_eq!(rejection.retry_after(), Some(KEPT));
+                    }
+                }
+            }
+            assert_eq!(made.load(Ordering::SeqCst), calls, "{second}");
+            assert_eq!(tenants.health().len(), usize::from(is_made));
+        }
     }
 }

@@ -243,3 +243,76 @@ async fn a_token_with_a_byte_that_is_no_text_is_refused_wherever_that_is() {
     }
     assert_eq!(status(&jwt, &token).await, 200);
 }
+
+/// Counts how many of its kind are alive.
+struct Counted(#[allow(dead_code, reason = "only its memory counts")] serde_json::Value);
+
+static ALIVE: AtomicU64 = AtomicU64::new(0);
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        ALIVE.fetch_add(1, Ordering::SeqCst);
+        Ok(Self(value))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn typed_claims_count_towards_the_memory_of_remembered_tokens() {
+    let signer = Signer::new("a");
+    let jwt = builder(ISSUER)
+        .keys(KeySet::from_jwks(&set([&signer])).unwrap())
+        .typed_claims::<Counted>()
+        .cache_bytes(4 << 20)
+        .build()
+        .unwrap();
+    let zeros = vec![0; 5000];
+    for n in 0..200 {
+        let mut claims = common::signer::claims(ISSUER);
+        claims["sub"] = n.to_string().into();
+        claims["zeros"] = json!(zeros);
+        judge(&jwt, &signer.sign(&claims)).unwrap();
+    }
+    // As a value, 5,000 zeros take 160 KB: the limit is that of 26 tokens.
+    let alive = ALIVE.load(Ordering::SeqCst);
+    assert!((5..=26).contains(&alive), "{alive}");
+}
+
+#[test]
+fn without_cache_nothing_is_remembered_in_whatever_order_it_is_said() {
+    let signer = Signer::new("a");
+    let keys = KeySet::from_jwks(&set([&signer])).unwrap();
+    let jwt = builder(ISSUER)
+        .keys(keys)
+        .without_cache()
+        .cache_bytes(1 << 20)
+        .cache_capacity(10)
+        .cache_time_to_live(Duration::from_secs(10))
+        .typed_claims::<Parsed>()
+        .build()
+        .unwrap();
+    let token = signer.token(ISSUER);
+    for times in 1..=3 {
+        judge(&jwt, &token).unwrap();
+        assert_eq!(PARSED.load(Ordering::SeqCst), times);
+    }
+}
+
+/// Counts how often claims are parsed.
+struct Parsed;
+
+static PARSED: AtomicU64 = AtomicU64::new(0);
+
+impl<'de> Deserialize<'de> for Parsed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer)?;
+        PARSED.fetch_add(1, Ordering::SeqCst);
+        Ok(Self)
+    }
+}

@@ -7,6 +7,10 @@ use super::names::Names;
 use crate::json::{Object, Span};
 use std::{any::Any, borrow::Cow, sync::Arc};
 
+/// How many times the length of its claims the type of an application is taken to need: a number
+/// and a comma are two bytes, and 32 as a `serde_json::Value`.
+const TYPED: usize = 16;
+
 /// What a verifier said; shared by all requests with the same token or key.
 #[derive(Clone, Default)]
 pub(crate) struct Facts {
@@ -31,6 +35,34 @@ impl Facts {
             Text::Own(text) => text.as_ref(),
             Text::Claim(span) => span.of(self.claims()),
         }
+    }
+
+    /// The memory that these facts take beside their own, in bytes; of typed claims a guess.
+    pub(super) fn bytes(&self) -> usize {
+        let copied = |text: &Text| match text {
+            Text::Own(text) => text.len(),
+            Text::Claim(_) => 0,
+        };
+        let issuer = match &self.issuer {
+            Some(Text::Own(issuer)) => issuer.len(),
+            _ => 0,
+        };
+        let names = [&self.token_id, &self.session_id].into_iter().flatten();
+        let typed = self.typed.as_ref().map_or(0, |typed| {
+            let guess = self.claims().len().saturating_mul(TYPED);
+            size_of_val(&**typed).saturating_add(guess)
+        });
+        [
+            self.claims.as_ref().map_or(0, Object::memory),
+            issuer,
+            copied(&self.subject),
+            names.map(copied).sum(),
+            self.roles.bytes(),
+            self.scopes.bytes(),
+            typed,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 
     /// The text that spans point into.

@@ -91,9 +91,10 @@ impl Prepared {
         self.0.claims.as_ref().map_or(&[], Object::behind)
     }
 
-    /// The memory of claims and token, in bytes.
+    /// The memory of claims, of the token behind them, of what was copied out of them and of typed
+    /// claims, in bytes: about.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.claims.as_ref().map_or(0, Object::memory)
+        self.0.bytes()
     }
 }
 

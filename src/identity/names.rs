@@ -73,6 +73,14 @@ impl Names {
         *self = Self::Own(own);
     }
 
+    /// The memory beside the claims, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Own(own) => own.capacity(),
+            Self::Words(_) | Self::List(_) => 0,
+        }
+    }
+
     pub(super) fn iter<'a>(&'a self, claims: &'a str) -> Iter<'a> {
         match self {
             Self::Own(own) => Iter::Own(own),

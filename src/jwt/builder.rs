@@ -24,7 +24,8 @@ pub struct JwtBuilder {
     any_audience: bool,
     keys: Option<Keys>,
     backend: Option<Backend>,
-    subject: ClaimPath,
+    /// `None`: `sub`.
+    subject: Option<ClaimPath>,
     roles: Option<ClaimPath>,
     scopes: ClaimPath,
     leeway: Duration,
@@ -34,7 +35,8 @@ pub struct JwtBuilder {
     pub(super) types: Option<Types>,
     typed: Option<ParseTyped>,
     max_token_bytes: usize,
-    cache: Option<Limits>,
+    cache: Limits,
+    remembers: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -46,7 +48,7 @@ impl JwtBuilder {
             any_audience: false,
             keys: None,
             backend: None,
-            subject: "sub".into(),
+            subject: None,
             roles: None,
             scopes: "scope".into(),
             leeway: Duration::from_secs(60),
@@ -55,7 +57,8 @@ impl JwtBuilder {
             types: None,
             typed: None,
             max_token_bytes: 16 * 1024,
-            cache: Some(Limits::default()),
+            cache: Limits::default(),
+            remembers: true,
             clock: Arc::new(SystemClock),
         }
     }
@@ -101,11 +104,12 @@ impl JwtBuilder {
         self
     }
 
-    /// The claim that is the subject, a non-empty string. Default: `sub`.
+    /// The claim that is the subject, a non-empty string or a whole number. Default: `sub`, as a
+    /// string only; `subject_at("sub")` also takes a number.
     ///
-    /// It has to be one that the issuer never gives to another, unlike an e-mail address.
+    /// The number 42 and the string `"42"` are one subject. It has to be one that the issuer never gives to another, unlike an e-mail address.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.subject = path.into();
+        self.subject = Some(path.into());
         self
     }
 
@@ -141,14 +145,17 @@ impl JwtBuilder {
     }
 
     /// The longest token that is looked at, in bytes. Default: 16 KiB.
+    ///
+    /// [`Bearer::max_token_bytes`](crate::bearer::Bearer::max_token_bytes) is as long by default and
+    /// comes first: set both for longer tokens.
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.max_token_bytes = bytes;
         self
     }
 
-    /// Verifies every token anew, and remembers none.
+    /// Verifies every token anew, and remembers none, whatever else is said about the cache.
     pub fn without_cache(mut self) -> Self {
-        self.cache = None;
+        self.remembers = false;
         self
     }
 
@@ -157,21 +164,25 @@ impl JwtBuilder {
     /// A remembered token costs a look instead of a signature; its dates, the keys and
     /// revocation count at every request all the same.
     pub fn cache_capacity(mut self, tokens: usize) -> Self {
-        self.cache.get_or_insert_default().entries = tokens;
+        self.cache.entries = tokens;
         self
     }
 
     /// How much memory remembered tokens may take together, in bytes, about. Default: 64 MiB;
     /// 0 for none. One takes its own length, its claims, and some 700 bytes.
+    ///
+    /// What [`typed_claims`](Self::typed_claims) makes of a token cannot be measured: sixteen times
+    /// the length of its claims is taken for it, as much as a `serde_json::Value` of many small
+    /// values has. A type that takes more exceeds the limit by as much.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
-        self.cache.get_or_insert_default().bytes = bytes;
+        self.cache.bytes = bytes;
         self
     }
 
     /// For how long a verified token is remembered, if it is good for that long. Default and
     /// maximum: five minutes. Whole seconds count; zero for not at all.
     pub fn cache_time_to_live(mut self, time_to_live: Duration) -> Self {
-        self.cache.get_or_insert_default().time_to_live = time_to_live;
+        self.cache.time_to_live = time_to_live;
         self
     }
 
@@ -207,7 +218,7 @@ impl JwtBuilder {
         };
         let mut reader = claims::reader();
         let mut located = |path: &ClaimPath| Located::new(path, &mut reader);
-        let subject = located(&self.subject)?;
+        let subject = located(self.subject.as_ref().unwrap_or(&"sub".into()))?;
         let roles = self.roles.as_ref().map(&mut located).transpose()?;
         let scopes = located(&self.scopes)?;
         let types = self.types.unwrap_or(match self.access_token_profile {
@@ -223,6 +234,7 @@ impl JwtBuilder {
                 audiences: self.audiences,
                 good_audiences: super::known::Known::default(),
                 subject,
+                subject_is_chosen: self.subject.is_some(),
                 roles,
                 scopes,
                 leeway: self.leeway.as_secs(),
@@ -231,7 +243,7 @@ impl JwtBuilder {
                 typed: self.typed,
             },
             max_token_bytes: self.max_token_bytes,
-            cache: self.cache.and_then(Cache::new),
+            cache: self.remembers.then(|| Cache::new(self.cache)).flatten(),
             clock: self.clock,
         }))
     }

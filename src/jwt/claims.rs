@@ -1,6 +1,6 @@
 //! The claims: which of them let a token pass, and what an identity takes from them.
 
-use super::{TokenError, cache::Window, known::Known};
+use super::{TokenError, cache::Window, known::Known, log};
 use crate::{
     ClaimPath, ConfigError,
     claims::{
@@ -26,6 +26,8 @@ pub(super) struct Rules {
     /// Claims of tokens that named one of them.
     pub(super) good_audiences: Known<()>,
     pub(super) subject: Located,
+    /// Whether the application chose the claim: then it may be a number.
+    pub(super) subject_is_chosen: bool,
     pub(super) roles: Option<Located>,
     pub(super) scopes: Located,
     /// In seconds.
@@ -92,9 +94,15 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
+    /// A claim as it stands, `null` included.
+    #[inline(always)]
+    fn raw(&self, claim: Claim) -> Option<Value<'a>> {
+        self.payload.found(self.found, Number::new(claim as u8))
+    }
+
     #[inline(always)]
     fn get(&self, claim: Claim) -> Option<Value<'a>> {
-        self.payload.found(self.found, Number::new(claim as u8))
+        claims::present(self.raw(claim))
     }
 
     /// A string, for an identity to point to.
@@ -115,29 +123,41 @@ impl<'a> Claims<'a> {
         Ok(text.map(|text| Text::of(self.payload, text)))
     }
 
+    /// The same, unless it is empty: an empty string names nothing that could be revoked.
+    #[inline(always)]
+    fn name(&self, claim: Claim) -> Result<Option<Text>, WrongType> {
+        let name: Option<Text> = self.text(claim)?;
+        Ok(name.filter(|name| match name {
+            Text::Own(name) => !name.is_empty(),
+            Text::Claim(span) => !span.of(self.payload.as_str()).is_empty(),
+        }))
+    }
+
     fn at(&self, located: &Located) -> Option<Value<'a>> {
         let first = self.payload.found(self.found, located.number)?;
-        located
-            .inner
-            .iter()
-            .try_fold(first, |value, name| value.named(name))
+        let mut inner = located.inner.iter();
+        claims::present(inner.try_fold(first, |value, name| value.named(name)))
     }
 
     /// Who it is; `None` if nobody is named.
     #[inline(always)]
-    fn subject(&self, located: &Located) -> Result<Option<Text>, WrongType> {
+    fn subject(&self, located: &Located, is_chosen: bool) -> Result<Option<Text>, WrongType> {
         match self.found.plain_string(located.number) {
             Some(span) if located.inner.is_empty() => {
                 let is_somebody = claims::is_name(span.of(self.payload.as_str()))?;
                 Ok(is_somebody.then_some(Text::Claim(span)))
             }
-            _ => self.other_subject(located),
+            _ => self.other_subject(located, is_chosen),
         }
     }
 
     #[inline(never)]
-    fn other_subject(&self, located: &Located) -> Result<Option<Text>, WrongType> {
-        let subject = self.at(located).map(claims::subject).transpose()?.flatten();
+    fn other_subject(&self, located: &Located, is_chosen: bool) -> Result<Option<Text>, WrongType> {
+        let read = match is_chosen {
+            true => claims::chosen_subject,
+            false => claims::subject,
+        };
+        let subject = self.at(located).map(read).transpose()?.flatten();
         Ok(subject.map(|subject| Text::of(self.payload, subject)))
     }
 
@@ -232,13 +252,17 @@ impl Rules {
             found,
         };
         // Whoever bears the token has yet to prove that a key is theirs (RFC 7800 section 3;
-        // RFC 8705 section 3 and RFC 9449 section 6 for access tokens).
-        if claims.get(Claim::Cnf).is_some() {
+        // RFC 8705 section 3 and RFC 9449 section 6 for access tokens). A `cnf` that says nothing,
+        // `null` included, may be a binding that was lost on the way.
+        if let Some(cnf) = claims.raw(Claim::Cnf) {
+            claims::is_confirmation(cnf)?;
             return Err(TokenError::Bound);
         }
         // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect Back-Channel
-        // Logout section 2.4) of the same issuer (RFC 8725 section 2.8).
-        if claims.get(Claim::Events).is_some() {
+        // Logout section 2.4) of the same issuer (RFC 8725 section 2.8). Both have an object there;
+        // anything else is a claim of the application's own.
+        let events = claims.get(Claim::Events);
+        if events.is_some_and(|events| events.members().is_some()) {
             return Err(TokenError::Event);
         }
         self.check_issuer(claims.get(Claim::Iss))?;
@@ -247,8 +271,7 @@ impl Rules {
         if self.access_token_profile {
             check_profile(claims)?;
         }
-        claims.text::<Box<str>>(Claim::Sub)?; // RFC 7519 section 4.1.2, whatever is the subject
-        let subject = claims.subject(&self.subject)?;
+        let subject = claims.subject(&self.subject, self.subject_is_chosen)?;
         let subject = subject.ok_or(TokenError::MissingClaim)?;
         let typed = match self.typed {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
@@ -261,10 +284,11 @@ impl Rules {
         };
         let scopes = claims.scopes(&self.scopes)?;
         let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
+        // `fresh` and `authenticated_within` depend on it.
         let authenticated_at = claims.get(Claim::AuthTime).map(date).transpose()?;
-        // What cannot be read could not be revoked, either.
-        let token_id = claims.text(Claim::Jti)?; // RFC 7519 section 4.1.7
-        let session_id = claims.text(Claim::Sid)?;
+        // A token or session whose name cannot be read could not be revoked, either.
+        let token_id = claims.name(Claim::Jti)?; // RFC 7519 section 4.1.7
+        let session_id = claims.name(Claim::Sid)?;
         self.reader.learn(&payload, found);
         if let Some(token) = token {
             payload.keep_behind(token);
@@ -290,8 +314,8 @@ impl Rules {
     fn check_issuer(&self, iss: Option<Value<'_>>) -> Result<(), TokenError> {
         match (&self.issuer, iss) {
             (Some(issuer), Some(iss)) if iss.is_str(issuer) => Ok(()),
-            (Some(_), Some(iss)) => {
-                text(iss)?;
+            (Some(issuer), Some(iss)) => {
+                log::issuer(issuer, &text(iss)?);
                 Err(TokenError::Issuer)
             }
             (Some(_), None) => Err(TokenError::MissingClaim),
@@ -309,7 +333,10 @@ impl Rules {
                     self.good_audiences.remember(aud.text().as_bytes(), ());
                     Ok(())
                 }
-                false => Err(TokenError::Audience),
+                false => {
+                    log::audience(&self.audiences, aud.text());
+                    Err(TokenError::Audience)
+                }
             },
             None if self.audiences.is_empty() => Ok(()),
             None => Err(TokenError::MissingClaim),
@@ -359,17 +386,19 @@ impl Rules {
 
 /// What RFC 9068 section 2.2 requires of an access token, by the types of RFC 7519 and RFC 8693.
 ///
-/// What is there is of its type already, other than `client_id`.
+/// What is there is of its type already, other than `client_id`, `sub` and `jti`.
 fn check_profile(claims: Claims<'_>) -> Result<(), TokenError> {
     use Claim::{Aud, ClientId, Exp, Iat, Iss, Jti, Sub};
-    let required = [Iss, Exp, Aud, Sub, Iat, Jti];
+    let required = [Iss, Exp, Aud, Iat];
     if required.iter().any(|&claim| claims.get(claim).is_none()) {
         return Err(TokenError::MissingClaim);
     }
-    let client_id = text(claims.get(ClientId).ok_or(TokenError::MissingClaim)?)?;
-    let subject = claims.get(Sub).map(text).transpose()?;
-    if client_id.is_empty() || subject.is_none_or(|subject| subject.is_empty()) {
-        return Err(TokenError::MissingClaim);
+    // An empty string names nothing: a revocation of the `jti` "" would end every such token.
+    for claim in [ClientId, Sub, Jti] {
+        let name = text(claims.get(claim).ok_or(TokenError::MissingClaim)?)?;
+        if name.is_empty() {
+            return Err(TokenError::MissingClaim);
+        }
     }
     Ok(())
 }

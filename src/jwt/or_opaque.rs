@@ -17,6 +17,9 @@ use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 ///
 /// What one refuses is never offered to the other: a forged JWT costs no call of the
 /// introspection endpoint, and nobody can choose the more lenient of the two.
+///
+/// An OpenAPI document says nothing about the format of such a token (`bearerFormat`): it may be
+/// either kind.
 #[derive(Clone, Debug)]
 pub struct OrOpaque<J, O> {
     jwt: J,

@@ -73,34 +73,35 @@ fn check(
     expected: &Expected<'_>,
 ) -> Result<(), &'static str> {
     let claims = payload.value();
-    if claims.named("iat").is_none() {
+    let claim = |name| claims::present(claims.named(name));
+    if claim("iat").is_none() {
         return Err("there is no iat");
     }
     let several = claims
         .named("aud")
         .and_then(Value::elements)
         .is_some_and(|mut audiences| audiences.nth(1).is_some());
-    match claims.named("azp") {
+    match claim("azp") {
         Some(azp) if azp.is_str(expected.client) => {}
         Some(_) => return Err("azp is another client"),
         None if several => return Err("there are several audiences and no azp"),
         None => {}
     }
-    let nonce = claims.named("nonce").map(Value::as_str);
+    let nonce = claim("nonce").map(Value::as_str);
     match (expected.nonce, nonce) {
         (Some(expected), Some(Some(nonce)))
             if constant_time_eq(expected.as_bytes(), nonce.as_bytes()) => {}
         (Some(_), _) => return Err("nonce is another"),
         (None, _) => {}
     }
-    if let Some(hash) = claims.named("at_hash") {
+    if let Some(hash) = claim("at_hash") {
         let own = at_hash(algorithm, expected.access_token);
         if !hash.is_str(&own) {
             return Err("at_hash is of another access token");
         }
     }
     if let Some(max_age) = expected.max_age {
-        let at = claims.named("auth_time").ok_or("there is no auth_time")?;
+        let at = claim("auth_time").ok_or("there is no auth_time")?;
         let at = date::read(at, Round::Down).ok_or("auth_time is no date")?;
         let until = at.saturating_add(max_age).saturating_add(expected.leeway);
         if expected.now > until {
@@ -175,7 +176,8 @@ fn check_logout(
     if !matches!(claims::is_for(audience, &[client.into()]), Ok(true)) {
         return Err("aud is another client");
     }
-    let date = |name, round| match claims.named(name) {
+    let claim = |name| claims::present(claims.named(name));
+    let date = |name, round| match claim(name) {
         None => Ok(None),
         Some(value) => date::read(value, round).map(Some).ok_or("a date is none"),
     };
@@ -195,10 +197,11 @@ fn check_logout(
     if is_logout.is_none_or(|event| event.members().is_none()) {
         return Err("events does not say that it is one");
     }
+    // `null` included: the claim is forbidden (section 2.4).
     if claims.named("nonce").is_some() {
         return Err("it has a nonce");
     }
-    let text = |name| match claims.named(name) {
+    let text = |name| match claim(name) {
         None => Ok(None),
         Some(value) => match value.as_str() {
             Some(text) if !text.is_empty() => Ok(Some(text.into_owned())),
@@ -275,6 +278,52 @@ mod tests {
         }
         let both = with(good, "aud", json!(["app", "other"]));
         assert_eq!(judge(&with(both, "azp", json!("app"))), Ok(()));
+    }
+
+    #[test]
+    fn null_is_absence_where_a_claim_of_an_id_token_is_optional() {
+        let expected = Expected {
+            client: "app",
+            access_token: "token",
+            nonce: Some("n"),
+            max_age: Some(60),
+            leeway: 10,
+            now: 1000,
+        };
+        let good = json!({ "aud": "app", "iat": 1, "nonce": "n", "auth_time": 930 });
+        for (name, is_optional) in [
+            ("azp", true),
+            ("at_hash", true),
+            ("iat", false),
+            ("nonce", false),
+            ("auth_time", false),
+        ] {
+            let mut claims = good.clone();
+            claims[name] = Json::Null;
+            let judged = check(&object(&claims), Algorithm::RS256, &expected);
+            assert_eq!(judged.is_ok(), is_optional, "{name}");
+        }
+        let logout = json!({
+            "iss": "i", "aud": "app", "iat": 1000, "jti": "1", "sid": "s", "sub": "a",
+            "events": { EVENT: {} },
+        });
+        for (name, is_optional) in [
+            ("exp", true),
+            ("sub", true),
+            ("sid", true),
+            ("iss", false),
+            ("aud", false),
+            ("iat", false),
+            ("jti", false),
+            ("events", false),
+            // Forbidden, whatever it is.
+            ("nonce", false),
+        ] {
+            let mut claims = logout.clone();
+            claims[name] = Json::Null;
+            let judged = check_logout(&object(&claims), "i", "app", 10, 1000);
+            assert_eq!(judged.is_ok(), is_optional, "{name}");
+        }
     }
 
     /// OpenID Connect Core appendix A.3 and A.4 hold this pair.

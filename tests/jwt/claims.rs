@@ -133,9 +133,143 @@ fn a_date_is_a_number() {
         ] {
             refused(usual(), &hs256(&with(name, wrong)), TokenError::ClaimType);
         }
-        let mut null = claims();
-        null[name] = Value::Null;
-        refused(usual(), &hs256(&null), TokenError::ClaimType);
+    }
+}
+
+fn null(name: &str) -> String {
+    let mut null = claims();
+    null[name] = Value::Null;
+    hs256(&null)
+}
+
+#[test]
+fn null_is_absence_where_a_claim_is_optional() {
+    for name in [
+        "nbf",
+        "iat",
+        "jti",
+        "sid",
+        "auth_time",
+        "scope",
+        "roles",
+        "groups",
+        "events",
+        "client_id",
+    ] {
+        let identity = accepted(usual().roles_at("roles"), &null(name));
+        assert_eq!(identity.subject(), "alice", "{name}");
+    }
+    let mut inner = claims();
+    inner["realm_access"] = json!({ "roles": null });
+    inner["resource_access"] = Value::Null;
+    for path in [["realm_access", "roles"], ["resource_access", "roles"]] {
+        assert_eq!(
+            accepted(usual().roles_at(path), &hs256(&inner))
+                .roles()
+                .count(),
+            0
+        );
+    }
+    let waived = || usual().dangerous_allow_missing_expiry();
+    assert_eq!(accepted(waived(), &null("exp")).expires_at(), None);
+}
+
+#[test]
+fn null_is_refused_where_a_claim_is_required() {
+    for name in ["iss", "aud", "exp", "sub"] {
+        refused(usual(), &null(name), TokenError::MissingClaim);
+    }
+    refused(
+        usual().subject_at("uid"),
+        &null("uid"),
+        TokenError::MissingClaim,
+    );
+    refused(usual(), &null("cnf"), TokenError::ClaimType);
+}
+
+#[test]
+fn a_header_parameter_that_is_null_is_refused() {
+    for parameter in ["kid", "typ", "alg", "jku", "x5t", "cty"] {
+        let header = match parameter {
+            "alg" => r#"{"alg":null}"#.to_owned(),
+            _ => format!(r#"{{"alg":"HS256","{parameter}":null}}"#),
+        };
+        let token = sign(Algorithm::HS256, &header, &claims().to_string());
+        refused(usual(), &token, TokenError::Header);
+    }
+}
+
+#[test]
+fn the_type_of_a_claim_that_no_check_depends_on_is_the_applications_matter() {
+    for name in [
+        "client_id",
+        "events",
+        "azp",
+        "acr",
+        "amr",
+        "username",
+        "email",
+    ] {
+        for value in [json!(7), json!("x"), json!(["x"]), json!(true)] {
+            accepted(usual(), &hs256(&with(name, value)));
+        }
+    }
+    // Another claim is the subject.
+    let mut other = with("sub", 7);
+    other["uid"] = "bob".into();
+    let identity = accepted(usual().subject_at("uid"), &hs256(&other));
+    assert_eq!(identity.subject(), "bob");
+}
+
+#[test]
+fn a_claim_that_a_check_depends_on_has_its_type() {
+    for (name, wrong) in [
+        ("scope", json!(7)),
+        ("scope", json!({})),
+        ("scope", json!(["a", 7])),
+        ("roles", json!({})),
+        ("sid", json!(7)),
+        ("jti", json!(["x"])),
+    ] {
+        let builder = usual().roles_at("roles");
+        refused(builder, &hs256(&with(name, wrong)), TokenError::ClaimType);
+    }
+}
+
+#[test]
+fn a_number_is_a_subject_where_the_application_chose_the_claim() {
+    for (name, number) in [
+        ("sub", json!(42)),
+        ("user_id", json!(42)),
+        ("user_id", json!("42")),
+    ] {
+        let identity = accepted(usual().subject_at(name), &hs256(&with(name, number)));
+        assert_eq!(identity.subject(), "42");
+    }
+    refused(usual(), &hs256(&with("sub", 42)), TokenError::ClaimType);
+    let profile = usual().access_token_profile().subject_at("sub");
+    let typed = sign(
+        Algorithm::HS256,
+        r#"{"alg":"HS256","typ":"at+jwt"}"#,
+        &with("sub", 42).to_string(),
+    );
+    refused(profile, &typed, TokenError::ClaimType);
+    // One number has one spelling.
+    for other in ["4.2e1", "42.0", "-42", "1e400", "123456789012345678901"] {
+        let claims = claims()
+            .to_string()
+            .replacen('{', &format!("{{\"user_id\":{other},"), 1);
+        let token = sign(Algorithm::HS256, r#"{"alg":"HS256"}"#, &claims);
+        refused(usual().subject_at("user_id"), &token, TokenError::ClaimType);
+    }
+}
+
+#[test]
+fn an_empty_name_is_none() {
+    for name in ["jti", "sid"] {
+        let identity = accepted(usual(), &hs256(&with(name, "")));
+        assert_eq!(identity.token_id().filter(|id| id.is_empty()), None);
+        assert_eq!(identity.session_id(), None);
     }
 }
 

@@ -65,7 +65,7 @@ fn another_claim_may_be_the_subject() {
     claims.as_object_mut().unwrap().remove("sub");
     assert_eq!(accepted(builder(), &hs256(&claims)).subject(), "o1");
     refused(builder(), &hs256(&self::claims()), TokenError::MissingClaim);
-    refused(builder(), &hs256(&with("oid", 1)), TokenError::ClaimType);
+    refused(builder(), &hs256(&with("oid", true)), TokenError::ClaimType);
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) use guard::Guard;
 #[cfg(feature = "reqwest")]
 pub use http_client::HttpClient;
 
+#[cfg(any(feature = "introspection", feature = "jwks"))]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// How long one exchange may take, from the first byte of the connection to the last of the body.
@@ -34,3 +36,15 @@ pub const TIME_OUT: Duration = Duration::from_secs(5);
 
 /// The longest body that is read, in bytes: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
+
+/// A timer of the runtime that this is called on; `None` without a runtime, or without its timer.
+///
+/// For whoever waits for a task that another runtime may have: that one may not be driven any more,
+/// and then the timers of the task never end.
+#[cfg(any(feature = "introspection", feature = "jwks"))]
+#[allow(dead_code, reason = "only some features wait")]
+pub(crate) fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
+    tokio::runtime::Handle::try_current().ok()?;
+    // Tokio says by a panic only that a runtime has no timer.
+    catch_unwind(AssertUnwindSafe(|| tokio::time::sleep(limit))).ok()
+}

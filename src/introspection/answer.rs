@@ -1,6 +1,6 @@
 //! What the endpoint says about a token (RFC 7662 section 2.2).
 
-use super::IntrospectionError;
+use super::{IntrospectionError, log};
 use crate::{
     ClaimPath, Identity,
     claims::{
@@ -11,7 +11,7 @@ use crate::{
     clock,
     json::{Object, Value},
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// What the members of an answer have to be.
 pub(super) struct Rules {
@@ -40,8 +40,6 @@ struct Members<'a> {
     sid: Option<Value<'a>>,
     auth_time: Option<Value<'a>>,
     scope: Option<Value<'a>>,
-    username: Option<Value<'a>>,
-    client_id: Option<Value<'a>>,
     token_type: Option<Value<'a>>,
     token_use: Option<Value<'a>>,
     cnf: Option<Value<'a>>,
@@ -63,16 +61,29 @@ impl<'a> Members<'a> {
                 "sid" => &mut members.sid,
                 "auth_time" => &mut members.auth_time,
                 "scope" => &mut members.scope,
-                "username" => &mut members.username,
-                "client_id" => &mut members.client_id,
                 "token_type" => &mut members.token_type,
                 "token_use" => &mut members.token_use,
                 "cnf" => &mut members.cnf,
                 _ => continue,
             };
-            // Servers write `null` for what they do not know. A check that needs it fails all
-            // the same.
-            *member = Some(value).filter(|value| !value.is_null());
+            *member = Some(value);
+        }
+        // All but `active` and `cnf`, which `null` must not take away.
+        for member in [
+            &mut members.iss,
+            &mut members.sub,
+            &mut members.aud,
+            &mut members.exp,
+            &mut members.nbf,
+            &mut members.iat,
+            &mut members.jti,
+            &mut members.sid,
+            &mut members.auth_time,
+            &mut members.scope,
+            &mut members.token_type,
+            &mut members.token_use,
+        ] {
+            *member = claims::present(*member);
         }
         members
     }
@@ -93,15 +104,11 @@ impl Rules {
         self.check_issuer(members.iss)?;
         self.check_audience(members.aud)?;
         let expiry = self.check_times(&members, now)?;
-        for name in [members.sub, members.username, members.client_id] {
-            name.map(text).transpose()?;
-        }
-
         let subject = match &self.subject {
-            None => members.sub,
-            Some(path) => answer.at(path).filter(|value| !value.is_null()),
+            None => members.sub.map(claims::subject),
+            Some(path) => claims::present(answer.at(path)).map(claims::chosen_subject),
         };
-        let subject = subject.map(claims::subject).transpose()?.flatten();
+        let subject = subject.transpose()?.flatten();
         let mut identity = Identity::new(subject.ok_or(IntrospectionError::Subject)?);
         if let Some(issuer) = &self.issuer {
             identity = identity.with_issuer(Arc::clone(issuer));
@@ -117,28 +124,31 @@ impl Rules {
         if let Some(auth_time) = date(members.auth_time, Round::Down)? {
             identity = identity.with_authenticated_at(clock::at(auth_time));
         }
-        if let Some(jti) = members.jti {
-            identity = identity.with_token_id(text(jti)?);
+        // An empty string names nothing that could be revoked.
+        if let Some(jti) = name(members.jti)? {
+            identity = identity.with_token_id(jti);
         }
-        if let Some(sid) = members.sid {
-            identity = identity.with_session_id(text(sid)?);
+        if let Some(sid) = name(members.sid)? {
+            identity = identity.with_session_id(sid);
         }
         let scopes = members.scope.map(|scopes| claims::scopes(&answer, scopes));
         let scopes = scopes.transpose()?.unwrap_or_default();
         let roles = self.roles.as_ref().and_then(|path| answer.at(path));
-        let roles = roles.filter(|roles| !roles.is_null());
-        let roles = roles.map(|roles| claims::roles(&answer, roles));
+        let roles = claims::present(roles).map(|roles| claims::roles(&answer, roles));
         let roles = roles.transpose()?.unwrap_or_default();
         Ok(identity.with_claims(answer, roles, scopes))
     }
 
     /// Compared as it stands (RFC 8725 section 3.8).
     fn check_issuer(&self, iss: Option<Value<'_>>) -> Result<(), IntrospectionError> {
-        iss.map(text).transpose()?;
+        let iss = iss.map(text).transpose()?;
         match (&self.issuer, iss) {
             (None, _) => Ok(()),
-            (Some(issuer), Some(iss)) if iss.is_str(issuer) => Ok(()),
-            (Some(_), _) => Err(IntrospectionError::Issuer),
+            (Some(issuer), Some(iss)) if *iss == **issuer => Ok(()),
+            (Some(issuer), iss) => {
+                log::issuer(issuer, iss.as_deref());
+                Err(IntrospectionError::Issuer)
+            }
         }
     }
 
@@ -146,7 +156,10 @@ impl Rules {
         match aud {
             Some(aud) if claims::is_for(aud, &self.audiences)? => Ok(()),
             None if self.audiences.is_empty() => Ok(()),
-            _ => Err(IntrospectionError::Audience),
+            aud => {
+                log::audience(&self.audiences, aud.map(Value::text));
+                Err(IntrospectionError::Audience)
+            }
         }
     }
 
@@ -175,7 +188,8 @@ impl Rules {
 fn check_type(members: &Members<'_>) -> Result<(), IntrospectionError> {
     // RFC 7800 section 3, RFC 8705 section 3.2 and RFC 9449 section 6.2: whoever bears the token
     // has yet to prove that a key is theirs.
-    if members.cnf.is_some() {
+    if let Some(cnf) = members.cnf {
+        claims::is_confirmation(cnf)?;
         return Err(IntrospectionError::Bound);
     }
     // RFC 6749 section 5.1: of any case. Some servers name the kind instead (RFC 8693 section 3).
@@ -196,6 +210,12 @@ fn check_name(name: Option<Value<'_>>, known: &[&str]) -> Result<(), Introspecti
     };
     let is_known = known.iter().any(|known| name.eq_ignore_ascii_case(known));
     is_known.then_some(()).ok_or(IntrospectionError::TokenType)
+}
+
+/// A string, unless it is empty.
+fn name(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, IntrospectionError> {
+    let name = value.map(text).transpose()?;
+    Ok(name.filter(|name| !name.is_empty()))
 }
 
 fn date(value: Option<Value<'_>>, round: Round) -> Result<Option<u64>, IntrospectionError> {

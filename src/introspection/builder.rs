@@ -3,10 +3,10 @@
 use super::{
     Introspection,
     answer::Rules,
-    breaker::Breaker,
     cache::{Cache, Limits},
     call::Endpoint,
     flights::Flights,
+    log,
     request::Credentials,
     shape::Shape,
     verifier::Inner,
@@ -16,15 +16,15 @@ use crate::{
     fetch::{self, Fetch, Guard},
 };
 use http::Uri;
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// Beyond this a leeway is a mistake.
 const MAX_LEEWAY: Duration = Duration::from_secs(3600);
+
+/// The longest that an answer is kept: a token that is revoked at the server is accepted for so
+/// long.
+const MAX_AGE: Duration = Duration::from_secs(3600);
 
 /// So many calls may wait for each that is made.
 const WAITING: usize = 16;
@@ -47,8 +47,6 @@ pub struct IntrospectionBuilder {
     time_out: Duration,
     max_calls: usize,
     patience: Duration,
-    failures: u32,
-    delay: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -74,12 +72,11 @@ impl IntrospectionBuilder {
                 max_age: Duration::from_secs(60),
                 refused_age: Duration::from_secs(10),
                 capacity: 10_000,
+                bytes: 64 * 1024 * 1024,
             },
             time_out: fetch::TIME_OUT,
             max_calls: 32,
             patience: Duration::from_secs(1),
-            failures: 5,
-            delay: Duration::from_secs(10),
             clock: Arc::new(SystemClock),
         }
     }
@@ -131,9 +128,10 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// The member that is the subject, a non-empty string. Default: `sub`.
+    /// The member that is the subject, a non-empty string or a whole number. Default: `sub`, as a
+    /// string only; `subject_at("sub")` also takes a number.
     ///
-    /// It has to be one that the issuer never gives to another. Servers leave out `sub` for
+    /// The number 42 and the string `"42"` are one subject. It has to be one that the issuer never gives to another. Servers leave out `sub` for
     /// tokens that belong to no user; then `client_id` may do.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
         self.rules.subject = Some(path.into());
@@ -162,6 +160,9 @@ impl IntrospectionBuilder {
     }
 
     /// The longest token that the endpoint is asked about, in bytes. Default: 16 KiB.
+    ///
+    /// [`Bearer::max_token_bytes`](crate::bearer::Bearer::max_token_bytes) is as long by default and
+    /// comes first: set both for longer tokens.
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.shape.max_bytes = bytes;
         self
@@ -181,7 +182,8 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// How long a good answer is used, though never beyond its `exp`. Default: 60 seconds.
+    /// How long a good answer is used, though never beyond its `exp`. Default: 60 seconds; at most
+    /// an hour.
     ///
     /// A token that is revoked at the server is accepted for so long. 0: every request asks,
     /// unless it can wait for a call that is under way.
@@ -191,7 +193,7 @@ impl IntrospectionBuilder {
     }
 
     /// How long the answer that a token is not active is used, or that it is not for this
-    /// service. Default: 10 seconds.
+    /// service. Default: 10 seconds; at most an hour.
     pub fn refused_age(mut self, age: Duration) -> Self {
         self.limits.refused_age = age;
         self
@@ -200,6 +202,13 @@ impl IntrospectionBuilder {
     /// How many good answers are kept, and how many others. Default: 10,000.
     pub fn capacity(mut self, answers: usize) -> Self {
         self.limits.capacity = answers;
+        self
+    }
+
+    /// How much memory good answers may take together, in bytes, about, and how much others may.
+    /// Default: 64 MiB each; 0 keeps none. One takes its length, and some 700 bytes.
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
         self
     }
 
@@ -220,17 +229,6 @@ impl IntrospectionBuilder {
     /// How long a call may wait for its turn. Default: one second.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
-        self
-    }
-
-    /// After how many failures in a row the endpoint is left alone, and for how long. Default:
-    /// five, ten seconds. With 0 failures it never is.
-    ///
-    /// A failure is that no answer came, or none that is an answer. That a token is not active
-    /// is an answer.
-    pub fn breaker(mut self, failures: u32, delay: Duration) -> Self {
-        self.failures = failures;
-        self.delay = delay;
         self
     }
 
@@ -262,7 +260,7 @@ impl IntrospectionBuilder {
     /// If the URL is none, or not `https`; if there are no credentials; if there is neither an
     /// issuer nor [`dangerous_any_issuer`](Self::dangerous_any_issuer), or both, and likewise
     /// for the audience; if an issuer, audience, prefix or claim path is empty; if the leeway is
-    /// over an hour; if the time-out is 0 or over five seconds; if no calls may be made; if there
+    /// over an hour, or an answer is to be kept for longer; if the time-out is 0 or over five seconds; if no calls may be made; if there
     /// is no client; or if the operating system has no randomness to give.
     pub fn build(mut self) -> Result<Introspection, ConfigError> {
         self.check()?;
@@ -291,10 +289,9 @@ impl IntrospectionBuilder {
                 time_out: self.time_out,
                 turns: Semaphore::new(turns),
                 patience: self.patience,
-                breaker: Mutex::new(Breaker::new(self.failures, self.delay)),
-                delay: self.delay,
                 rules: self.rules,
                 clock: Arc::clone(&self.clock),
+                credentials_log: log::Seldom::default(),
             },
             clock: self.clock,
         }))
@@ -330,6 +327,9 @@ impl IntrospectionBuilder {
         }
         if self.leeway > MAX_LEEWAY {
             return refuse("a leeway is at most an hour");
+        }
+        if self.limits.max_age.max(self.limits.refused_age) > MAX_AGE {
+            return refuse("invalid age of an answer: must be at most one hour");
         }
         if self.time_out.is_zero() || self.time_out > fetch::TIME_OUT {
             return refuse("a time-out is over 0 and at most five seconds");

@@ -29,14 +29,16 @@ pub(super) struct Limits {
     pub(super) refused_age: Duration,
     /// How many are, of either.
     pub(super) capacity: usize,
+    /// How many bytes they may take, of either.
+    pub(super) bytes: usize,
 }
 
 impl Cache {
     pub(super) fn new(limits: Limits) -> Result<Self, ConfigError> {
         Ok(Self {
             keyed: Keyed::new()?,
-            active: RwLock::new(Bounded::new(limits.capacity)),
-            refused: RwLock::new(Bounded::new(limits.capacity)),
+            active: RwLock::new(Bounded::new(limits.capacity, limits.bytes)),
+            refused: RwLock::new(Bounded::new(limits.capacity, limits.bytes)),
             limits,
         })
     }
@@ -61,7 +63,7 @@ impl Cache {
 
     /// Keeps an answer to what was asked at that time, unless it is none.
     pub(super) fn keep(&self, digest: Digest, answer: &Answer, asked: SystemTime) {
-        // Beyond the end of time nothing is kept at all.
+        // The builder bounds the age; beyond the end of time nothing is kept at all.
         let until = |age| asked.checked_add(age).unwrap_or(asked);
         match answer {
             Ok(prepared) => {
@@ -70,14 +72,14 @@ impl Cache {
                 let end = expiry.map_or(end, |expiry| expiry.min(end));
                 let active = self.active.write();
                 let mut active = active.unwrap_or_else(PoisonError::into_inner);
-                active.insert(digest, prepared.clone(), asked, end);
+                active.insert(digest, prepared.clone(), prepared.bytes(), asked, end);
             }
             Err(error) if error.is_unavailable() => {}
             Err(error) => {
                 let end = until(self.limits.refused_age);
                 let refused = self.refused.write();
                 let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
-                refused.insert(digest, error.clone(), asked, end);
+                refused.insert(digest, error.clone(), 0, asked, end);
             }
         }
     }

@@ -1,9 +1,8 @@
-//! One call of the endpoint, and what it shows.
+//! One call of the endpoint, and what its answer means.
 
 use super::{
     IntrospectionError,
     answer::Rules,
-    breaker::{Breaker, Leave, Outcome},
     log,
     request::{self, Credentials},
 };
@@ -12,17 +11,21 @@ use crate::{
     fetch::{FetchError, FetchErrorKind, Guard},
 };
 use bytes::Bytes;
-use http::{Response, StatusCode, Uri};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use http::{Response, StatusCode, Uri, header::RETRY_AFTER};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
 };
 
+/// The longest time that the endpoint can send clients away for.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
 /// The endpoint, and how it may be called.
+///
+/// Calls are not stopped after failures. Who sends tokens chooses what the endpoint fails on, and
+/// could close it for all others by sending five of them. What a dead endpoint costs is bounded by
+/// `turns`, `patience` and `time_out`.
 pub(super) struct Endpoint {
     pub(super) url: Uri,
     pub(super) credentials: Credentials,
@@ -33,24 +36,14 @@ pub(super) struct Endpoint {
     pub(super) turns: Semaphore,
     /// How long a call may wait for its turn.
     pub(super) patience: Duration,
-    pub(super) breaker: Mutex<Breaker>,
-    /// How long the endpoint is left alone.
-    pub(super) delay: Duration,
     pub(super) rules: Rules,
     pub(super) clock: Arc<dyn Clock>,
-}
-
-/// Leave to call. However the call ends, the breaker gets to know.
-struct Call<'a> {
-    endpoint: &'a Endpoint,
-    leave: Leave,
-    outcome: Outcome,
+    pub(super) credentials_log: log::Seldom,
 }
 
 impl Endpoint {
     /// Asks about a token whose shape is right.
     pub(super) async fn ask(&self, token: &str) -> Result<Identity, IntrospectionError> {
-        let mut call = self.admit()?;
         let started = Instant::now();
         let patience = self.patience.min(self.time_out);
         let Ok(Ok(_turn)) = timeout(patience, self.turns.acquire()).await else {
@@ -62,22 +55,7 @@ impl Endpoint {
             Ok(answer) => answer.map_err(failed),
             Err(_) => Err(IntrospectionError::TimedOut),
         };
-        let judged = answer.and_then(|answer| self.judge(answer));
-        call.outcome = outcome(&judged);
-        judged
-    }
-
-    fn admit(&self) -> Result<Call<'_>, IntrospectionError> {
-        let now = self.clock.now();
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        match breaker.admit(now) {
-            Ok(leave) => Ok(Call {
-                endpoint: self,
-                leave,
-                outcome: Outcome::Nothing,
-            }),
-            Err(wait) => Err(IntrospectionError::LeftAlone(wait)),
-        }
+        answer.and_then(|answer| self.judge(answer))
     }
 
     /// RFC 7662 sections 2.2 and 2.3.
@@ -88,30 +66,20 @@ impl Endpoint {
                 self.rules.identity(answer.into_body().into(), now)
             }
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                log::own_credentials_refused(self.host(), status);
+                if self.credentials_log.is_due(clock::now(&*self.clock)) {
+                    log::own_credentials_refused(self.host(), status);
+                }
                 Err(IntrospectionError::Credentials(status))
             }
-            status => Err(IntrospectionError::Status(status)),
+            status => Err(match retry_after(&answer) {
+                Some(wait) => IntrospectionError::RetryAfter(status, wait),
+                None => IntrospectionError::Status(status),
+            }),
         }
     }
 
     pub(super) fn host(&self) -> &str {
         self.url.host().unwrap_or_default()
-    }
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        let endpoint = self.endpoint;
-        // The application's clock is not called under the lock.
-        let now = endpoint.clock.now();
-        let breaker = endpoint.breaker.lock();
-        let mut breaker = breaker.unwrap_or_else(PoisonError::into_inner);
-        let opened = breaker.settle(self.leave, self.outcome, now);
-        drop(breaker);
-        if opened {
-            log::left_alone(endpoint.host(), endpoint.delay);
-        }
     }
 }
 
@@ -123,18 +91,16 @@ fn failed(error: FetchError) -> IntrospectionError {
     }
 }
 
-/// What a judged call shows of the endpoint, whatever it says of the token.
-fn outcome(judged: &Result<Identity, IntrospectionError>) -> Outcome {
-    match judged {
-        Err(IntrospectionError::NoRuntime) => Outcome::Nothing,
-        // The request is no good, and what a client has chosen in it is the token: nobody may
-        // close the endpoint for all others by sending some.
-        Err(IntrospectionError::Status(
-            StatusCode::BAD_REQUEST
-            | StatusCode::PAYLOAD_TOO_LARGE
-            | StatusCode::UNPROCESSABLE_ENTITY,
-        )) => Outcome::Nothing,
-        Err(error) if error.is_unavailable() => Outcome::Failure,
-        Ok(_) | Err(_) => Outcome::Success,
-    }
+/// When an endpoint that is too busy wants to be asked again. Dates are not read: servers that
+/// limit calls send seconds.
+fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
+    let is_busy = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ]
+    .contains(&answer.status());
+    let seconds = answer.headers().get(RETRY_AFTER).filter(|_| is_busy)?;
+    let seconds: u64 = seconds.to_str().ok()?.parse().ok()?;
+    let wait = Duration::from_secs(seconds);
+    Some(wait.clamp(Duration::from_secs(1), LONGEST_WAIT))
 }

@@ -30,7 +30,8 @@ pub enum IntrospectionError {
     TokenType,
     /// The token is bound to a key (`cnf`), so that bearing it is not enough.
     Bound,
-    /// A member of the answer is of the wrong type.
+    /// A member of the answer is of the wrong type: the server's mistake, and nothing about the
+    /// token.
     ClaimType,
     /// The endpoint does not accept this service's own credentials: 401 or 403.
     Credentials(StatusCode),
@@ -42,13 +43,14 @@ pub enum IntrospectionError {
     Fetch(Arc<FetchError>),
     /// No answer came in the configured time.
     TimedOut,
-    /// The endpoint has failed too often, and is left alone for this long.
-    LeftAlone(Duration),
+    /// The endpoint answered with 429 or 503, and says after how long it may be asked again
+    /// (`Retry-After`, RFC 9110 section 10.2.3).
+    RetryAfter(StatusCode, Duration),
     /// Too many calls are going on.
     Busy,
     /// The call ended without an answer: the runtime shut down, or the client panicked.
     Lost,
-    /// No Tokio runtime is running here.
+    /// No Tokio runtime is running here, or one without its timer.
     NoRuntime,
 }
 
@@ -65,14 +67,14 @@ impl IntrospectionError {
             | Self::Audience
             | Self::Subject
             | Self::TokenType
-            | Self::Bound
-            | Self::ClaimType => false,
-            Self::Credentials(_)
+            | Self::Bound => false,
+            Self::ClaimType
+            | Self::Credentials(_)
             | Self::Status(_)
             | Self::Malformed
             | Self::Fetch(_)
             | Self::TimedOut
-            | Self::LeftAlone(_)
+            | Self::RetryAfter(..)
             | Self::Busy
             | Self::Lost
             | Self::NoRuntime => true,
@@ -82,7 +84,7 @@ impl IntrospectionError {
     pub(super) fn into_rejection(self) -> Rejection {
         if self.is_unavailable() {
             let wait = match self {
-                Self::LeftAlone(wait) => Some(wait),
+                Self::RetryAfter(_, wait) => Some(wait),
                 _ => None,
             };
             let rejection = Rejection::unavailable(self);
@@ -124,17 +126,16 @@ impl fmt::Display for IntrospectionError {
                     status.as_u16()
                 );
             }
-            Self::Status(status) => {
+            Self::Status(status) | Self::RetryAfter(status, _) => {
                 let status = status.as_u16();
                 return write!(f, "the introspection endpoint answered with {status}");
             }
             Self::Malformed => "the introspection endpoint sent no answer as of RFC 7662",
             Self::Fetch(error) => return write!(f, "the introspection endpoint: {error}"),
             Self::TimedOut => "the introspection endpoint did not answer in time",
-            Self::LeftAlone(_) => "the introspection endpoint has failed and is left alone",
             Self::Busy => "too many tokens are being introspected",
             Self::Lost => "the call of the introspection endpoint was lost",
-            Self::NoRuntime => "introspection needs a Tokio runtime",
+            Self::NoRuntime => "introspection needs a Tokio runtime with its timer enabled",
         })
     }
 }

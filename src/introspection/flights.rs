@@ -4,9 +4,12 @@ use super::IntrospectionError;
 use crate::{digest::Digest, identity::Prepared};
 use std::{
     collections::HashMap,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Sleep};
 
 pub(super) type Answer = Result<Prepared, IntrospectionError>;
 
@@ -30,7 +33,11 @@ pub(super) enum Seat {
 }
 
 /// Where the answer of a call will be.
-pub(super) struct Waiting(watch::Receiver<Option<Answer>>);
+pub(super) struct Waiting {
+    digest: Digest,
+    under_way: UnderWay,
+    answer: watch::Receiver<Option<Answer>>,
+}
 
 /// A call that is under way. However it ends, those who wait get to know.
 pub(super) struct Flight {
@@ -48,9 +55,14 @@ impl Flights {
     }
 
     pub(super) fn board(&self, digest: Digest) -> Seat {
+        let waiting = |answer| Waiting {
+            digest,
+            under_way: Arc::clone(&self.under_way),
+            answer,
+        };
         let mut under_way = lock(&self.under_way);
         if let Some(answer) = under_way.get(&digest) {
-            return Seat::Shared(Waiting(answer.clone()));
+            return Seat::Shared(waiting(answer.clone()));
         }
         if under_way.len() >= self.most {
             return Seat::None;
@@ -62,7 +74,7 @@ impl Flights {
             under_way: Arc::clone(&self.under_way),
             answer: sender,
         };
-        Seat::First(flight, Waiting(answer))
+        Seat::First(flight, waiting(answer))
     }
 }
 
@@ -80,17 +92,40 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        // It is the only one with this digest until here.
-        lock(&self.under_way).remove(&self.digest);
+        remove(&self.under_way, &self.digest, &self.answer.subscribe());
     }
 }
 
 impl Waiting {
-    pub(super) async fn answer(mut self) -> Answer {
-        match self.0.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(answer)) => answer.clone(),
-            Ok(None) | Err(_) => Err(IntrospectionError::Lost),
-        }
+    /// The answer, if it comes before the timer ends.
+    ///
+    /// A call has a time-out of its own, by the timer of the runtime that it began on. If nothing
+    /// drives that runtime any more, the call neither ends nor is it lost. The next request then
+    /// begins another one.
+    pub(super) async fn answer(mut self, timer: Sleep) -> Answer {
+        let mut timer = pin!(timer);
+        let landed = {
+            let mut landed = pin!(self.answer.wait_for(Option::is_some));
+            poll_fn(|cx| match landed.as_mut().poll(cx) {
+                Poll::Ready(Ok(answer)) => Poll::Ready(answer.clone()),
+                Poll::Ready(Err(_)) => Poll::Ready(Some(Err(IntrospectionError::Lost))),
+                Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+            })
+            .await
+        };
+        landed.unwrap_or_else(|| {
+            remove(&self.under_way, &self.digest, &self.answer);
+            Err(IntrospectionError::TimedOut)
+        })
+    }
+}
+
+/// Takes out this call, unless another one with the same digest has taken its place.
+fn remove(under_way: &UnderWay, digest: &Digest, call: &watch::Receiver<Option<Answer>>) {
+    let mut under_way = lock(under_way);
+    let current = under_way.get(digest);
+    if current.is_some_and(|current| current.same_channel(call)) {
+        under_way.remove(digest);
     }
 }
 
@@ -102,6 +137,10 @@ fn lock(under_way: &UnderWay) -> MutexGuard<'_, HashMap<Digest, watch::Receiver<
 mod tests {
     use super::*;
     use crate::Identity;
+    use std::time::Duration;
+    use tokio::time::sleep;
+
+    const LONG: Duration = Duration::from_secs(60);
 
     fn first(flights: &Flights, byte: u8) -> (Flight, Waiting) {
         match flights.board(Digest([byte; 32])) {
@@ -126,7 +165,7 @@ mod tests {
         let third = shared(&flights, 1);
         flight.land(Ok(Identity::new("42").into()));
         for waiting in [other, third] {
-            let prepared = waiting.answer().await.unwrap();
+            let prepared = waiting.answer(sleep(LONG)).await.unwrap();
             assert_eq!(prepared.identity().subject(), "42");
         }
         first(&flights, 1);
@@ -137,9 +176,25 @@ mod tests {
         let flights = Flights::new(2);
         let (flight, waiting) = first(&flights, 1);
         drop(flight);
-        let answer = waiting.answer().await;
+        let answer = waiting.answer(sleep(LONG)).await;
         assert!(matches!(answer, Err(IntrospectionError::Lost)));
         first(&flights, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_ends_is_waited_for_for_a_bounded_time_and_then_made_anew() {
+        let flights = Flights::new(2);
+        let (stuck, waiting) = first(&flights, 1);
+        let answer = waiting.answer(sleep(LONG)).await;
+        assert!(matches!(answer, Err(IntrospectionError::TimedOut)));
+        let (next, waiting) = first(&flights, 1);
+        // The end of the stuck call takes nothing away from its successor.
+        drop(stuck);
+        let other = shared(&flights, 1);
+        next.land(Ok(Identity::new("42").into()));
+        for waiting in [waiting, other] {
+            assert!(waiting.answer(sleep(LONG)).await.is_ok());
+        }
     }
 
     #[test]

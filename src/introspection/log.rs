@@ -1,7 +1,9 @@
 //! What is told to the log; silent without the feature `tracing`. No argument is secret.
 
+#[cfg(feature = "tracing")]
+use crate::claims::shown;
 use http::StatusCode;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// This service's own credentials are wrong: somebody has to repair that.
 pub(super) fn own_credentials_refused(host: &str, status: StatusCode) {
@@ -16,15 +18,59 @@ pub(super) fn own_credentials_refused(host: &str, status: StatusCode) {
     let _ = (host, status);
 }
 
-/// The breaker has opened.
-pub(super) fn left_alone(host: &str, delay: Duration) {
+/// The answer is about a token of another issuer.
+pub(super) fn issuer(expected: &str, found: Option<&str>) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(
+    tracing::debug!(
         target: "tower_auth",
-        host,
-        seconds = delay.as_secs_f32(),
-        "the introspection endpoint keeps failing and is left alone for a while"
+        expected,
+        found = found.map(shown),
+        "the introspected token is of another issuer"
     );
     #[cfg(not(feature = "tracing"))]
-    let _ = (host, delay);
+    let _ = (expected, found);
+}
+
+/// The answer is about a token for another audience; `found` is JSON.
+pub(super) fn audience(expected: &[Box<str>], found: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: "tower_auth",
+        ?expected,
+        found = found.map(shown),
+        "the introspected token is for another audience"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = (expected, found);
+}
+
+/// Lets a message through once a minute: strangers can cause as many as they like.
+#[derive(Debug, Default)]
+pub(super) struct Seldom(AtomicU64);
+
+impl Seldom {
+    /// `now` in seconds since 1970.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        // A clock that is set back does not silence it.
+        let is_due = last.abs_diff(now) >= 60;
+        is_due
+            && self
+                .0
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_a_minute_gets_through_wherever_the_clock_is_set() {
+        let seldom = Seldom::default();
+        let times = [1000, 1000, 1059, 1060, 1061, 500, 501, 560];
+        let due = times.map(|now| seldom.is_due(now));
+        assert_eq!(due, [true, false, false, true, false, true, false, true]);
+    }
 }

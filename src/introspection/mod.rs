@@ -10,17 +10,24 @@
 //!    for ten seconds in a place of their own, so that no flood of bad tokens crowds out good ones.
 //! 3. Requests with the same token wait for one call together. Whoever gives up waiting neither
 //!    ends the call nor keeps it.
-//! 4. If the endpoint has failed several times in a row it is left alone for a while: 503 at
-//!    once. Then one call tries it.
-//! 5. So many calls are made at once, and no more; the next ones wait for their turn, but not
-//!    for long: 503.
-//! 6. The token is sent by POST, with this service's own credentials (section 2.1).
-//! 7. The answer is a JSON object with `active` as a boolean (section 2.2), or it is none: 503. So
-//!    are any other status than 200, and none in time. 401 and 403 mean that *this* service's
-//!    credentials are wrong, which is logged as an error; the client's token is not to blame.
+//! 4. So many calls are made at once, and no more; the next ones wait for their turn, but not
+//!    for long: 503. Waiting for an answer, also for that of another request's call, ends with the
+//!    [time-out](IntrospectionBuilder::time_out).
+//! 5. The token is sent by POST, with this service's own credentials (section 2.1).
+//! 6. The answer is a JSON object with `active` as a boolean (section 2.2), or it is none: 503. So
+//!    are any other status than 200, and none in time. A `Retry-After` of a 429 or 503 is passed
+//!    on. 401 and 403 mean that *this* service's credentials are wrong, which is logged as an
+//!    error, once a minute; the client's token is not to blame.
+//! 7. Every member that is read has its type, or the answer is none, too: 503, and the token is
+//!    asked about again. A member that is `null` is absent, other than `active` and `cnf`.
 //! 8. An inactive token is 401. So is an active one that is not for this service: a wrong or
 //!    missing `iss` or `aud`, an `exp` that has passed, an `nbf` to come, another `token_type`, no
 //!    subject, or one that is bound to a key (`cnf`), so that bearing it proves nothing.
+//!
+//! An endpoint that fails is asked again for the next token. There is no circuit breaker: an
+//! endpoint may fail because of a token that a client made up, and then a few of those would close
+//! it for everybody. A dead endpoint keeps up to 32 connections busy for up to five seconds, and
+//! every request without a kept answer for one second.
 //!
 //! A token that was revoked is accepted for as long as its answer is kept; how long that may be is
 //! for [`max_age`](IntrospectionBuilder::max_age) to say, down to not at all. What ends tokens at
@@ -56,7 +63,6 @@
 
 mod answer;
 mod bounded;
-mod breaker;
 mod builder;
 mod cache;
 mod call;

@@ -42,16 +42,23 @@ impl Credentials {
     }
 }
 
-/// The request about one token.
+/// The request about one token. Its body, which holds the token and may hold the secret, is wiped
+/// when the client drops it; what the client copies out of it is the client's.
 pub(super) fn about(token: &str, endpoint: &Uri, credentials: &Credentials) -> Request<Bytes> {
-    let mut body = String::with_capacity(token.len().saturating_mul(2).saturating_add(128));
+    let more = match credentials {
+        Credentials::Basic(_) => 0,
+        Credentials::Post(form) => form.len(),
+    };
+    // A body that grows would leave a copy behind; a byte takes three at most.
+    let room = token.len().saturating_mul(3).saturating_add(more);
+    let mut body = Zeroizing::new(String::with_capacity(room.saturating_add(64)));
     body.push_str("token=");
     encode(token, &mut body);
     body.push_str("&token_type_hint=access_token");
     if let Credentials::Post(form) = credentials {
         body.push_str(form);
     }
-    let mut request = Request::new(Bytes::from(body));
+    let mut request = Request::new(Bytes::from_owner(body));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = endpoint.clone();
     let fields = request.headers_mut();

@@ -7,9 +7,12 @@ use super::{
     flights::{Answer, Flight, Flights, Seat},
     shape::Shape,
 };
-use crate::{Clock, Identity, Verdict, Verify, bearer::Token, digest::Digest};
-use std::{fmt, sync::Arc};
+use crate::{Clock, Identity, Verdict, Verify, bearer::Token, digest::Digest, fetch};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
+
+/// How much longer a request waits than a call may take.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Verifies opaque tokens by asking the authorization server (RFC 7662). Cloning is cheap, and
 /// clones share what they know.
@@ -61,8 +64,11 @@ impl Verify<Token> for Introspection {
 
 /// The answer of a call that is under way, or of one that begins here.
 async fn answer(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
+    // Whoever waits has a timer of their own: the call may be on another runtime.
+    let limit = inner.endpoint.time_out.saturating_add(GRACE);
+    let timer = fetch::timer(limit).ok_or(IntrospectionError::NoRuntime)?;
     let (flight, waiting) = match inner.flights.board(digest) {
-        Seat::Shared(waiting) => return waiting.answer().await,
+        Seat::Shared(waiting) => return waiting.answer(timer).await,
         Seat::First(flight, waiting) => (flight, waiting),
         Seat::None => return Err(IntrospectionError::Busy),
     };
@@ -75,7 +81,7 @@ async fn answer(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
     // A task of its own: whoever waits may give up.
     let runtime = Handle::try_current().map_err(|_| IntrospectionError::NoRuntime)?;
     runtime.spawn(fly(inner, token, flight));
-    waiting.answer().await
+    waiting.answer(timer).await
 }
 
 async fn fly(inner: Arc<Inner>, token: Token, flight: Flight) {

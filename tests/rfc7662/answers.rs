@@ -94,14 +94,15 @@ async fn every_member_is_read_and_checked() {
         ("exp", json!(NOW), "401 Expired"),
         ("exp", json!(NOW - 1), "401 Expired"),
         ("exp", json!(NOW as f64 + 0.5), "401 Expired"),
-        ("exp", json!((NOW + 600).to_string()), "401 ClaimType"),
-        ("exp", json!(-1), "401 ClaimType"),
+        ("exp", json!((NOW + 600).to_string()), "503 ClaimType"),
+        ("exp", json!(-1), "503 ClaimType"),
         ("exp", json!(null), "200 alice"),
         ("nbf", json!(NOW + 60), "200 alice"),
         ("nbf", json!(NOW + 61), "401 NotYetValid"),
-        ("nbf", json!("soon"), "401 ClaimType"),
+        ("nbf", json!("soon"), "503 ClaimType"),
+        ("nbf", json!(null), "200 alice"),
         ("iat", json!(NOW + 61), "401 NotYetValid"),
-        ("iat", json!(true), "401 ClaimType"),
+        ("iat", json!(true), "503 ClaimType"),
         ("aud", json!("https://other.example/"), "401 Audience"),
         (
             "aud",
@@ -109,25 +110,27 @@ async fn every_member_is_read_and_checked() {
             "200 alice",
         ),
         ("aud", json!([]), "401 Audience"),
-        ("aud", json!([AUDIENCE, 1]), "401 ClaimType"),
-        ("aud", json!({ "a": AUDIENCE }), "401 ClaimType"),
+        ("aud", json!([AUDIENCE, 1]), "503 ClaimType"),
+        ("aud", json!({ "a": AUDIENCE }), "503 ClaimType"),
         ("aud", json!(null), "401 Audience"),
         ("aud", json!(AUDIENCE.to_uppercase()), "401 Audience"),
         ("iss", json!("https://server.example.com"), "401 Issuer"),
         ("iss", json!(null), "401 Issuer"),
-        ("iss", json!([ISSUER]), "401 ClaimType"),
+        ("iss", json!([ISSUER]), "503 ClaimType"),
         ("sub", json!(""), "401 Subject"),
         ("sub", json!(null), "401 Subject"),
-        ("sub", json!(42), "401 ClaimType"),
-        ("sub", json!("alice\0"), "401 ClaimType"),
+        ("sub", json!(42), "503 ClaimType"),
+        ("sub", json!("alice\0"), "503 ClaimType"),
         ("scope", json!(""), "200 alice"),
         ("scope", json!(["read"]), "200 alice"),
-        ("scope", json!(1), "401 ClaimType"),
-        ("username", json!(1), "401 ClaimType"),
-        ("client_id", json!(["app"]), "401 ClaimType"),
-        ("jti", json!(7), "401 ClaimType"),
-        ("sid", json!(7), "401 ClaimType"),
-        ("auth_time", json!("now"), "401 ClaimType"),
+        ("scope", json!(1), "503 ClaimType"),
+        ("scope", json!(null), "200 alice"),
+        ("username", json!(1), "200 alice"),
+        ("client_id", json!(["app"]), "200 alice"),
+        ("jti", json!(7), "503 ClaimType"),
+        ("sid", json!(7), "503 ClaimType"),
+        ("sid", json!(null), "200 alice"),
+        ("auth_time", json!("now"), "503 ClaimType"),
         ("token_type", json!("bearer"), "200 alice"),
         ("token_type", json!("BEARER"), "200 alice"),
         ("token_type", json!("access_token"), "200 alice"),
@@ -137,7 +140,7 @@ async fn every_member_is_read_and_checked() {
         ("token_type", json!("mac"), "401 TokenType"),
         ("token_type", json!("refresh_token"), "401 TokenType"),
         ("token_type", json!(""), "401 TokenType"),
-        ("token_type", json!(["Bearer"]), "401 ClaimType"),
+        ("token_type", json!(["Bearer"]), "503 ClaimType"),
         ("token_use", json!("access_token"), "200 alice"),
         ("token_use", json!("refresh_token"), "401 TokenType"),
         ("token_use", json!("id"), "401 TokenType"),
@@ -166,13 +169,24 @@ async fn every_member_is_read_and_checked() {
 /// RFC 8705 section 3.2 and RFC 9449 section 6.2: bearing such a token proves nothing.
 #[tokio::test]
 async fn a_token_that_is_bound_to_a_key_is_refused() {
-    for cnf in [
-        json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
-        json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
-        json!({}),
-        json!("x"),
+    for (cnf, expected) in [
+        (
+            json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+            "401 Bound",
+        ),
+        (
+            json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
+            "401 Bound",
+        ),
+        // Not an answer, and not absence either.
+        (json!({}), "503 ClaimType"),
+        (json!({ "jkt": null }), "503 ClaimType"),
+        (json!({ "other": "x" }), "503 ClaimType"),
+        (json!("x"), "503 ClaimType"),
+        (json!(null), "503 ClaimType"),
     ] {
-        assert_eq!(judged(with("cnf", cnf).to_string()).await, "401 Bound");
+        let answer = with("cnf", cnf).to_string();
+        assert_eq!(judged(answer.as_str()).await, expected, "{answer}");
     }
 }
 
@@ -214,7 +228,7 @@ async fn what_is_waived_need_not_be_there_and_still_has_its_type() {
             .dangerous_any_issuer()
             .dangerous_any_audience();
         let introspection = introspection.build().unwrap();
-        assert_eq!(line(&introspection, "abc").await, "401 ClaimType");
+        assert_eq!(line(&introspection, "abc").await, "503 ClaimType");
     }
 }
 
@@ -222,15 +236,42 @@ async fn what_is_waived_need_not_be_there_and_still_has_its_type() {
 async fn the_subject_may_be_another_member() {
     let mut answer = with("sub", None);
     answer["username"] = "jdoe".into();
+    answer["user_id"] = 42.into();
+    answer["half"] = 0.5.into();
+    answer["scopes"] = json!(["a"]);
     let endpoint = Endpoint::answering(Answer::json(answer.to_string())).await;
     for (path, expected) in [
         ("username", "200 jdoe"),
         ("client_id", "200 app"),
         ("email", "401 Subject"),
-        ("exp", "401 ClaimType"),
+        ("user_id", "200 42"),
+        ("aud", "200 https://protected.example.net/resource"),
+        ("scopes", "503 ClaimType"),
+        ("half", "503 ClaimType"),
     ] {
         let introspection = endpoint.builder().subject_at(path).build().unwrap();
         assert_eq!(line(&introspection, "abc").await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_the_wrong_type_is_an_outage_and_never_kept() {
+    for (name, wrong) in [
+        ("active", json!("true")),
+        ("exp", json!("1900000000")),
+        ("aud", json!(7)),
+        ("scope", json!({})),
+        ("cnf", json!(null)),
+    ] {
+        let endpoint = Endpoint::answering(Answer::json(with(name, wrong).to_string())).await;
+        let introspection = endpoint.introspection();
+        for calls in 1..=3 {
+            let refused = ask(&introspection, "abc").await.unwrap_err();
+            assert_eq!(refused.kind(), RejectionKind::Unavailable, "{name}");
+            assert_eq!(endpoint.count(), calls, "{name}");
+        }
+        endpoint.answer(good());
+        assert_eq!(line(&introspection, "abc").await, "200 alice", "{name}");
     }
 }
 
@@ -239,8 +280,8 @@ async fn roles_of_another_type_are_refused() {
     for (roles, expected) in [
         (json!("admin"), "200 alice"),
         (json!(null), "200 alice"),
-        (json!([1]), "401 ClaimType"),
-        (json!({}), "401 ClaimType"),
+        (json!([1]), "503 ClaimType"),
+        (json!({}), "503 ClaimType"),
     ] {
         let answer = with("roles", roles).to_string();
         let endpoint = Endpoint::answering(Answer::json(answer)).await;

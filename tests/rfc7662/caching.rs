@@ -126,6 +126,42 @@ async fn a_flood_of_bad_tokens_crowds_out_no_good_one() {
 }
 
 #[tokio::test]
+async fn kept_answers_take_no_more_memory_than_they_may() {
+    let endpoint = Endpoint::start().await;
+    endpoint.script(|token| {
+        let more = if token.starts_with("large") {
+            300_000
+        } else {
+            10
+        };
+        Answer::json(with("more", json!("x".repeat(more))).to_string())
+    });
+    let introspection = endpoint.builder().cache_bytes(1_000_000).build().unwrap();
+    let is_kept = |token: &str| introspection.verify(Token::new(token)).now().is_ok();
+    for n in 0..10 {
+        assert_eq!(
+            line(&introspection, &format!("large{n}")).await,
+            "200 alice"
+        );
+    }
+    let large = (0..10).filter(|n| is_kept(&format!("large{n}")));
+    assert_eq!(large.collect::<Vec<_>>(), [7, 8, 9]);
+    for n in 0..100 {
+        assert_eq!(
+            line(&introspection, &format!("small{n}")).await,
+            "200 alice"
+        );
+    }
+    assert!((0..100).all(|n| is_kept(&format!("small{n}"))));
+    // One that is too large on its own is verified all the same.
+    endpoint.answer(Answer::json(
+        with("more", json!("x".repeat(1_010_000))).to_string(),
+    ));
+    assert_eq!(line(&introspection, "huge").await, "200 alice");
+    assert!(!is_kept("huge") && is_kept("small99"));
+}
+
+#[tokio::test]
 async fn without_an_age_every_request_asks() {
     let endpoint = Endpoint::start().await;
     let introspection = endpoint

@@ -73,10 +73,15 @@ fn numbers_that_make_no_sense_are_refused() {
     refused(usual().time_out(Duration::ZERO), "time-out");
     refused(usual().time_out(Duration::from_secs(6)), "time-out");
     refused(usual().max_calls(0), "without a call");
+    for age in [Duration::from_secs(3601), Duration::MAX] {
+        refused(usual().max_age(age), "at most one hour");
+        refused(usual().refused_age(age), "at most one hour");
+    }
     refused(usual().roles_at(Vec::new()), "path of a claim");
     usual()
         .max_calls(usize::MAX)
         .capacity(usize::MAX)
+        .cache_bytes(usize::MAX)
         .build()
         .unwrap();
 }

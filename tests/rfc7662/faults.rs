@@ -55,117 +55,165 @@ async fn waiting_for_an_answer_has_an_end() {
     assert!(started.elapsed() < Duration::from_secs(2));
 }
 
+/// Whatever the endpoint does about tokens that a client made up, the next good token passes.
 #[tokio::test]
-async fn an_endpoint_that_keeps_failing_is_left_alone_and_then_tried_once() {
-    let endpoint = Endpoint::answering(Answer::status(500)).await;
-    let introspection = endpoint
-        .builder()
-        .breaker(3, Duration::from_secs(10))
-        .build()
-        .unwrap();
-    for n in 0..3 {
-        assert_eq!(
-            line(&introspection, &format!("t{n}")).await,
-            "503 Status(500)"
-        );
-    }
-    for (seconds, left) in [(0.0, 10), (9.0, 1)] {
-        endpoint.time.set(seconds);
-        let rejection = ask(&introspection, "t9").await.unwrap_err();
-        assert_eq!(rejection.retry_after(), Some(Duration::from_secs(left)));
-        assert!(matches!(
-            reason(&rejection),
-            IntrospectionError::LeftAlone(_)
-        ));
-    }
-    assert_eq!(endpoint.count(), 3);
-    // One failure is enough to leave it alone again.
-    endpoint.time.set(10.0);
-    assert_eq!(line(&introspection, "t9").await, "503 Status(500)");
-    assert!(
-        line(&introspection, "t9")
-            .await
-            .starts_with("503 LeftAlone")
-    );
-    assert_eq!(endpoint.count(), 4);
-    endpoint.time.set(20.0);
-    endpoint.answer(inactive());
-    assert_eq!(line(&introspection, "t9").await, "401 Inactive");
-    for n in 10..15 {
-        assert_eq!(line(&introspection, &format!("t{n}")).await, "401 Inactive");
-    }
-}
-
-#[tokio::test]
-async fn only_one_call_tries_an_endpoint_that_was_left_alone() {
-    let endpoint = Endpoint::answering(Answer::status(500)).await;
-    let introspection = endpoint
-        .builder()
-        .breaker(1, Duration::from_secs(10))
-        .build()
-        .unwrap();
-    line(&introspection, "t0").await;
-    endpoint.time.set(10.0);
-    endpoint.answer(Answer::Later(Duration::from_millis(100), Box::new(good())));
-    let asking: Vec<_> = (0..10)
-        .map(|n| {
-            let introspection = introspection.clone();
-            tokio::spawn(async move { line(&introspection, &format!("t{n}")).await })
-        })
-        .collect();
-    let mut lines = Vec::new();
-    for asking in asking {
-        lines.push(asking.await.unwrap());
-    }
-    assert_eq!(lines.iter().filter(|line| *line == "200 alice").count(), 1);
-    assert_eq!(
-        lines
-            .iter()
-            .filter(|line| line.starts_with("503 LeftAlone"))
-            .count(),
-        9
-    );
-    assert_eq!(endpoint.count(), 2);
-    assert_eq!(line(&introspection, "t10").await, "200 alice");
-}
-
-#[tokio::test]
-async fn what_is_answered_never_opens_the_breaker() {
-    let endpoint = Endpoint::start().await;
-    let introspection = endpoint
-        .builder()
-        .breaker(2, Duration::from_secs(10))
-        .build()
-        .unwrap();
-    let mut n = 0;
-    for (answer, expected) in [
-        (inactive(), "401 Inactive"),
-        (Answer::json(with("aud", None).to_string()), "401 Audience"),
+async fn a_failure_about_one_token_says_nothing_about_the_next() {
+    let mut cases = vec![
+        (inactive(), "401 Inactive".to_owned()),
+        (Answer::json("junk"), "503 Malformed".to_owned()),
+        (Answer::json("{}"), "503 Malformed".to_owned()),
         (
             Answer::json(with("exp", json!("x")).to_string()),
-            "401 ClaimType",
+            "503 ClaimType".to_owned(),
         ),
-        // The token is the only thing in the request that a client has chosen.
-        (Answer::status(400), "503 Status(400)"),
+        (Answer::Hang, "503 TimedOut".to_owned()),
+    ];
+    for status in [400, 404, 413, 414, 422, 429, 500, 501, 502, 503, 504] {
+        cases.push((Answer::status(status), format!("503 Status({status})")));
+    }
+    for status in [401, 403] {
+        cases.push((Answer::status(status), format!("503 Credentials({status})")));
+    }
+    for (odd, expected) in cases {
+        let endpoint = Endpoint::start().await;
+        endpoint.script(move |token| match token.starts_with("odd") {
+            true => odd.clone(),
+            false => good(),
+        });
+        let builder = endpoint.builder().time_out(Duration::from_millis(500));
+        let introspection = builder.build().unwrap();
+        let asking: Vec<_> = (0..10)
+            .map(|n| {
+                let introspection = introspection.clone();
+                tokio::spawn(async move { line(&introspection, &format!("odd{n}")).await })
+            })
+            .collect();
+        for asking in asking {
+            assert_eq!(asking.await.unwrap(), expected);
+        }
+        assert_eq!(
+            line(&introspection, "good").await,
+            "200 alice",
+            "{expected}"
+        );
+        assert_eq!(endpoint.count(), 11, "{expected}");
+        // What is not a denial is not kept as one.
+        let again = usize::from(expected.starts_with("503"));
+        assert_eq!(line(&introspection, "odd0").await, expected);
+        assert_eq!(endpoint.count(), 11 + again, "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_for_one_token_says_nothing_about_the_next() {
+    let client = fetch_fn(|request: Request<Bytes>| async move {
+        match request.body().starts_with(b"token=odd") {
+            true => Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused)),
+            false => Ok(Response::new(Bytes::from(claims().to_string()))),
+        }
+    });
+    let endpoint = Endpoint::start().await;
+    let introspection = endpoint.builder().fetch_with(client).build().unwrap();
+    for n in 0..20 {
+        let rejection = ask(&introspection, &format!("odd{n}")).await.unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+        assert!(matches!(reason(&rejection), IntrospectionError::Fetch(_)));
+    }
+    assert_eq!(line(&introspection, "good").await, "200 alice");
+}
+
+#[tokio::test]
+async fn when_to_come_back_is_passed_on() {
+    for (status, field, seconds) in [
+        (429, "7", Some(7)),
+        (503, "120", Some(120)),
+        (503, "0", Some(1)),
+        (429, "99999999", Some(3600)),
+        (429, "soon", None),
+        (429, "-1", None),
+        (503, "Fri, 31 Dec 1999 23:59:59 GMT", None),
+        (500, "7", None),
+        (401, "7", None),
     ] {
-        endpoint.answer(answer);
-        for _ in 0..10 {
-            n += 1;
-            assert_eq!(line(&introspection, &format!("t{n}")).await, expected);
+        let answer = Answer::status(status).with("retry-after", field);
+        let endpoint = Endpoint::answering(answer).await;
+        let introspection = endpoint.introspection();
+        let rejection = ask(&introspection, "abc").await.unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+        let expected = Duration::from_secs(seconds.unwrap_or(1));
+        assert_eq!(rejection.retry_after(), Some(expected), "{status} {field}");
+        let is_read = matches!(reason(&rejection), IntrospectionError::RetryAfter(..));
+        assert_eq!(is_read, seconds.is_some(), "{status} {field}");
+        // Nobody else waits for that, and nor does the next request with this token.
+        endpoint.answer(good());
+        for token in ["good", "abc"] {
+            assert_eq!(line(&introspection, token).await, "200 alice");
         }
     }
-    // An answer in between starts the count anew.
-    for _ in 0..3 {
-        for answer in [Answer::status(500), inactive()] {
-            n += 1;
-            endpoint.answer(answer);
-            assert!(
-                !line(&introspection, &format!("t{n}"))
-                    .await
-                    .contains("LeftAlone")
-            );
+}
+
+/// The timers of a call are those of the runtime that it began on.
+#[test]
+fn a_request_does_not_wait_for_a_call_whose_runtime_nothing_drives() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let client = fetch_fn(move |_: Request<Bytes>| {
+        let call = counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            if call == 0 {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Ok::<_, std::io::Error>(Response::new(Bytes::from(claims().to_string())))
         }
-    }
+    });
+    let introspection = Introspection::endpoint("https://server.example.com/introspect")
+        .client_basic("rs", "rs-secret")
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
+        .time_out(Duration::from_millis(300))
+        .fetch_with(client)
+        .build()
+        .unwrap();
+    let idle = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    idle.block_on(async {
+        let asking = ask(&introspection, "abc");
+        let given_up = tokio::time::timeout(Duration::from_millis(20), asking).await;
+        assert!(given_up.is_err());
+    });
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "the call has begun");
+    let driven = tokio::runtime::Runtime::new().unwrap();
+    driven.block_on(async {
+        let asking = line(&introspection, "abc");
+        let answer = tokio::time::timeout(Duration::from_secs(30), asking).await;
+        assert_eq!(answer.expect("it does not wait for ever"), "503 TimedOut");
+        // From here on the call is another one, on this runtime.
+        assert_eq!(line(&introspection, "abc").await, "200 alice");
+    });
+    drop(idle);
+}
+
+#[test]
+fn a_runtime_without_its_timer_is_an_outage() {
+    let client = fetch_fn(|_: Request<Bytes>| async {
+        Ok::<_, std::io::Error>(Response::new(Bytes::from(claims().to_string())))
+    });
+    let introspection = Introspection::endpoint("https://server.example.com/introspect")
+        .client_basic("rs", "rs-secret")
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
+        .fetch_with(client)
+        .build()
+        .unwrap();
+    let bare = tokio::runtime::Builder::new_current_thread().build();
+    let answer = bare.unwrap().block_on(line(&introspection, "abc"));
+    assert_eq!(answer, "503 NoRuntime");
+    let whole = tokio::runtime::Runtime::new().unwrap();
+    assert_eq!(whole.block_on(line(&introspection, "abc")), "200 alice");
 }
 
 #[tokio::test]

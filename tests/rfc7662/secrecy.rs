@@ -27,7 +27,7 @@ async fn tokens_and_secrets_are_in_no_log_line_response_or_debug() {
         endpoint.builder().client_post("rs", SECRET),
     ] {
         unseen("builder", &format!("{builder:?}"));
-        let introspection = builder.breaker(5, Duration::from_secs(1)).build().unwrap();
+        let introspection = builder.build().unwrap();
         unseen("verifier", &format!("{introspection:?} {introspection:#?}"));
         let service = AuthLayer::new(Bearer::new(introspection.clone())).layer(Probe::new());
         for (n, answer) in [
@@ -60,7 +60,4 @@ async fn tokens_and_secrets_are_in_no_log_line_response_or_debug() {
     let refused = "does not accept this service's own credentials: no opaque token";
     let is_error = |line: &str| line.starts_with("ERROR tower_auth") && line.contains(refused);
     assert!(lines.lines().any(is_error), "{lines}");
-    let is_warning =
-        |line: &str| line.starts_with("WARN tower_auth") && line.contains("left alone");
-    assert!(lines.lines().any(is_warning), "{lines}");
 }

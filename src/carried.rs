@@ -7,6 +7,7 @@ use crate::{
     scheme::{Admit, Trial, Tried},
 };
 use http::request::Parts;
+use std::{error::Error, fmt};
 
 /// A credential that a scheme carries to its verifier unread, from one of several locations.
 pub(crate) struct Carried<V> {
@@ -18,6 +19,22 @@ pub(crate) struct Carried<V> {
     pub(crate) max_bytes: usize,
     pub(crate) verifier: V,
 }
+
+/// Why a credential is refused unread, for logs.
+#[derive(Debug)]
+struct TooLong;
+
+static TOO_LONG: TooLong = TooLong;
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the credential is longer than the scheme's limit, such as `Bearer::max_token_bytes`",
+        )
+    }
+}
+
+impl Error for TooLong {}
 
 impl<V> Carried<V> {
     #[track_caller]
@@ -94,7 +111,7 @@ impl<V> Carried<V> {
         };
         let bytes = sent.bytes;
         if bytes.len() > self.max_bytes {
-            return Tried::Refused(Rejection::malformed());
+            return Tried::Refused(Rejection::malformed().with_cause(&TOO_LONG));
         }
         match self.verifier.verify_borrowed(bytes) {
             // What passes is well-formed, by contract.

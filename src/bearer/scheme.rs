@@ -72,6 +72,9 @@ impl<V: Verify<Token>> Bearer<V> {
     }
 
     /// Sets the size above which a token is refused unread, in bytes; 16 KiB by default.
+    ///
+    /// Such a token is 400. A verifier may have a limit of its own, as `JwtBuilder::max_token_bytes`
+    /// and `IntrospectionBuilder::max_token_bytes` are: set both for longer tokens.
     #[must_use]
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.carried.max_bytes = bytes;
@@ -251,6 +254,11 @@ mod tests {
             judge(&bearer.max_token_bytes(8), &at_most).unwrap_err(),
             RejectionKind::Malformed
         );
+        let bearer = Bearer::new(verify_fn(|_: Token| Ok(Identity::new("user1"))));
+        let attempt = bearer.authenticate(&beyond).unwrap();
+        let rejection = attempt.verdict.now().unwrap().unwrap_err();
+        let why = std::error::Error::source(&rejection).unwrap().to_string();
+        assert!(why.contains("Bearer::max_token_bytes"), "{why}");
     }
 
     #[test]

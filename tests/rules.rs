@@ -98,7 +98,7 @@ async fn a_catch_all_takes_at_least_one_character() {
 }
 
 #[tokio::test]
-async fn methods_have_rules_of_their_own_and_get_covers_head() {
+async fn methods_have_rules_of_their_own_and_get_covers_head_and_connect() {
     let rules = AccessRules::new()
         .allow((Method::GET, "/a"))
         .require(([Method::PUT, Method::PATCH], "/a"), authenticated())
@@ -106,10 +106,13 @@ async fn methods_have_rules_of_their_own_and_get_covers_head() {
         .allow((Method::GET, "/b"))
         .require((Method::HEAD, "/b"), role("admin"))
         .allow((Method::GET, "/c"))
-        .require("/c", role("admin"));
+        .require("/c", role("admin"))
+        .allow((Method::GET, "/d"))
+        .require((Method::CONNECT, "/d"), role("admin"));
     for (path, method, expected) in [
         ("/a", "GET", OPEN),
         ("/a", "HEAD", OPEN),
+        ("/a", "CONNECT", OPEN),
         ("/a", "PUT", MEMBERS),
         ("/a", "PATCH", MEMBERS),
         ("/a", "DELETE", ADMINS),
@@ -119,8 +122,12 @@ async fn methods_have_rules_of_their_own_and_get_covers_head() {
         ("/a", "PURGE", NOBODY),
         ("/b", "GET", OPEN),
         ("/b", "HEAD", ADMINS),
+        ("/b", "CONNECT", OPEN),
         ("/c", "GET", OPEN),
         ("/c", "HEAD", OPEN),
+        ("/c", "CONNECT", OPEN),
+        ("/d", "HEAD", OPEN),
+        ("/d", "CONNECT", ADMINS),
         ("/c", "POST", ADMINS),
     ] {
         assert_eq!(
@@ -217,6 +224,24 @@ async fn a_path_that_servers_read_differently_is_refused() {
         "/x\\..\\admin",
         "/admin%00",
         "/x%00/y",
+        "/admin%0a/x",
+        "/admin%0d%0a",
+        "/x%7f",
+        "/x%c2%85",
+        // Overlong UTF-8: a slash, a backslash, `a`.
+        "/x%c0%afadmin",
+        "/x%C1%9Cadmin",
+        "/x%e0%80%afadmin",
+        "/%f0%80%81%a1dmin",
+        // Parameters, which some servers behind ignore (RFC 3986 section 3.3).
+        "/admin;x=1",
+        "/admin;x=1/x",
+        "/admin;/x",
+        "/admin%3bx/x",
+        "/admin%3Bx",
+        "/;/admin",
+        "/;x/admin;y/z",
+        "/%61dmin;x",
         // Broken escapes, which some servers read as they are and others refuse.
         "/x/%",
         "/x/%zz",
@@ -259,7 +284,11 @@ async fn a_path_that_servers_read_differently_is_refused() {
         ("/x/%E2%82%AC", OPEN),
         ("/x/%e2%82%ac", OPEN),
         ("/admin%20", OPEN),
-        ("/admin;x=1", OPEN),
+        ("/x;admin", OPEN),
+        ("/x;a=1/admin;b", OPEN),
+        ("/admin/x;a=1", ADMINS),
+        ("/admin/x;a=1/y%3bz", ADMINS),
+        ("/Admin", OPEN),
         ("/x?path=/../%2f", OPEN),
     ] {
         assert_eq!(statuses(&rules, "GET", path).await, expected, "{path}");
@@ -533,18 +562,19 @@ fn need(patterns: &[Pattern], method: &str, path: &str) -> Need {
         .filter(|p| p.matches(path).as_ref() == Some(&best))
         .collect();
     let rule = |method: Option<&str>| same.iter().find(|p| p.method == method);
-    let head = if method == "HEAD" {
+    let get = if ["HEAD", "CONNECT"].contains(&method) {
         rule(Some("GET"))
     } else {
         None
     };
-    match rule(Some(method)).or(head).or(rule(None)) {
+    match rule(Some(method)).or(get).or(rule(None)) {
         Some(p) => p.role.map_or(Need::Nothing, Need::Role),
         None => Need::Never,
     }
 }
 
-/// The ways in which servers read a path: as it is, decoded, and with everything undone.
+/// The ways in which servers read a path: as it is, decoded, and with everything undone, also
+/// without parameters, with the slash at the end and without.
 fn readings(path: &str) -> Vec<String> {
     let mut decoded = Vec::new();
     let mut bytes = path.bytes();
@@ -560,21 +590,32 @@ fn readings(path: &str) -> Vec<String> {
         }
     }
     let decoded = String::from_utf8_lossy(&decoded).into_owned();
-    let mut undone: Vec<String> = Vec::new();
     let slashes = decoded.replace('\\', "/");
-    let trailing = slashes.ends_with('/');
-    for part in slashes.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(undone.pop()),
-            part => undone.push(part.split('\0').next().unwrap().to_owned()),
+    let mut all = vec![path.to_owned(), decoded.clone()];
+    for with_parameters in [true, false] {
+        let mut undone: Vec<String> = Vec::new();
+        let mut trailing = false;
+        for part in slashes.split('/') {
+            let part = match with_parameters {
+                true => part,
+                false => part.split(';').next().unwrap(),
+            };
+            trailing = part.is_empty();
+            match part {
+                "" | "." => {}
+                ".." => drop(undone.pop()),
+                part => undone.push(part.split('\0').next().unwrap().to_owned()),
+            }
+        }
+        let plain = format!("/{}", undone.join("/"));
+        if trailing && plain != "/" {
+            all.push(format!("{plain}/"));
+        }
+        if !trailing || !with_parameters && decoded.contains(';') || plain == "/" {
+            all.push(plain);
         }
     }
-    let mut plain = format!("/{}", undone.join("/"));
-    if trailing && plain != "/" {
-        plain.push('/');
-    }
-    vec![path.to_owned(), decoded, plain]
+    all
 }
 
 fn has_broken_escape(path: &str) -> bool {
@@ -613,9 +654,39 @@ fn any_pattern() -> impl Strategy<Value = Pattern> {
 
 fn any_path() -> impl Strategy<Value = String> {
     let parts = vec![
-        "a", "b", "admin", "a:c", "x", "", ".", "..", "%61", "%41", "%2e", "%2E.", "%2f", "%2Fa",
-        "%5c", "\\", "%00", "%2561", "a%3ac", "a%3Ac", "adm%69n", "admin%00", "a;x", "%", "%6",
+        "a",
+        "b",
+        "admin",
+        "a:c",
+        "x",
+        "",
+        ".",
+        "..",
+        "%61",
+        "%41",
+        "%2e",
+        "%2E.",
+        "%2f",
+        "%2Fa",
+        "%5c",
+        "\\",
+        "%00",
+        "%2561",
+        "a%3ac",
+        "a%3Ac",
+        "adm%69n",
+        "admin%00",
+        "a;x",
+        "%",
+        "%6",
         "é",
+        ";",
+        ";x=1",
+        "admin;x",
+        "adm%69n%3bx",
+        "b%3B",
+        "%c0%af",
+        "a%0a",
     ];
     let weighted = prop_oneof![
         3 => prop::sample::select(parts[..5].to_vec()),
@@ -670,7 +741,7 @@ proptest! {
     fn nobody_passes_who_lacks_what_some_reading_of_the_path_needs(
         patterns in prop::collection::vec(any_pattern(), 1..7),
         path in any_path(),
-        method in prop::sample::select(vec!["GET", "HEAD", "POST", "DELETE"]),
+        method in prop::sample::select(vec!["GET", "HEAD", "CONNECT", "POST", "DELETE"]),
         caller in prop::sample::select(vec![None, Some("ann"), Some("ann:user"), Some("ann:admin")]),
     ) {
         let Some((rules, patterns)) = build(&patterns) else { return Ok(()) };

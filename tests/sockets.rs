@@ -9,7 +9,7 @@ use common::{
     Probe, Toy, problem,
     wire::{Answer, Wire, serve_axum},
 };
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -313,6 +313,67 @@ async fn http2_streams_are_judged_one_by_one() {
             }
         }
     }
+}
+
+/// A WebSocket over HTTP/2 is a `CONNECT` with a path (RFC 8441).
+#[tokio::test]
+async fn a_rule_for_get_covers_websockets_over_both_versions() {
+    let rules = AccessRules::new()
+        .require((Method::GET, "/ws"), role("admin"))
+        .otherwise(authenticated());
+    let upgrade =
+        |upgrade: axum::extract::ws::WebSocketUpgrade| async { upgrade.on_upgrade(|_| async {}) };
+    let app = Router::new()
+        .route("/ws", routing::any(upgrade))
+        .layer(AuthLayer::new(schemes(false)).rules(rules));
+    let address = serve_extended_connect(app).await;
+    for (fields, over_http1, over_http2) in [
+        (Some("Toy ann:admin"), 101, 200),
+        (Some("Toy ann"), 403, 403),
+        (None, 401, 401),
+    ] {
+        let mut wire = Wire::connect(address).await;
+        let field = fields.map(|value| format!("Authorization: {value}"));
+        let answer = wire
+            .ask(handshake(&field.unwrap_or_default()).trim_end())
+            .await;
+        assert_eq!(answer.status, over_http1, "{fields:?}");
+        let mut sender = h2(address).await;
+        // The server's settings, which allow the extended form, arrive with its first answer.
+        let warm = sender.send_request(over_h2("GET", "/", &[])).await.unwrap();
+        assert_eq!(warm.status(), 401);
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|value| ("authorization", *value))
+            .collect();
+        let mut request = over_h2("CONNECT", "/ws", &fields);
+        let version = http::HeaderValue::from_static("13");
+        request
+            .headers_mut()
+            .insert("sec-websocket-version", version);
+        let websocket = hyper::ext::Protocol::from_static("websocket");
+        request.extensions_mut().insert(websocket);
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), over_http2, "{fields:?}");
+    }
+}
+
+/// Serves both versions, as `axum::serve` does with its feature `http2`.
+async fn serve_extended_connect(app: Router) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(app.clone());
+            tokio::spawn(async move {
+                let mut server = auto::Builder::new(TokioExecutor::new());
+                server.http2().enable_connect_protocol();
+                let served = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                drop(served.await);
+            });
+        }
+    });
+    address
 }
 
 #[tokio::test]

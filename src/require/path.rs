@@ -2,8 +2,10 @@
 //!
 //! Rules match the path as it was sent. A path that a server behind could read as another one
 //! would be judged by the wrong rule, so it is refused: dot segments (RFC 3986 section 5.2.4),
-//! also encoded; empty segments; encoded slashes, backslashes and NUL; backslashes; a `%` that
-//! begins no escape (section 2.1).
+//! also encoded; empty segments; encoded slashes, backslashes and control characters; overlong
+//! UTF-8 (RFC 3629 section 3); backslashes; a `%` that begins no escape (section 2.1).
+
+use std::fmt::Write as _;
 
 /// Whether every server reads this path alike.
 pub(crate) fn is_unambiguous(path: &str) -> bool {
@@ -11,19 +13,36 @@ pub(crate) fn is_unambiguous(path: &str) -> bool {
     if bytes.contains(&b'\\') || bytes.windows(2).any(|pair| pair == b"//") {
         return false;
     }
-    let mut escapes = path.split('%').skip(1);
-    escapes.all(is_plain_escape) && !path.split('/').any(is_dot_segment)
+    has_plain_escapes(path) && !path.split('/').any(is_dot_segment)
 }
 
-/// Whether what follows a `%` is an escape, and of nothing that separates or ends paths.
-fn is_plain_escape(rest: &str) -> bool {
-    match rest.as_bytes() {
-        [high, low, ..] => match (hex(*high), hex(*low)) {
-            (Some(high), Some(low)) => !matches!(high << 4 | low, b'/' | b'\\' | 0),
-            _ => false,
-        },
-        _ => false,
-    }
+/// Whether each `%` begins an escape, and none is of a character that separates or ends paths.
+fn has_plain_escapes(path: &str) -> bool {
+    let mut before = None;
+    path.split('%').skip(1).all(|rest| {
+        let Some(byte) = escaped(rest) else {
+            return false;
+        };
+        let separates = matches!(byte, b'/' | b'\\') || byte.is_ascii_control();
+        // Lenient decoders take these for shorter characters, of ASCII above all: `%c0%af` for `/`.
+        let overlong = matches!(
+            (before, byte),
+            (_, 0xc0 | 0xc1) | (Some(0xe0), 0x80..=0x9f) | (Some(0xf0), 0x80..=0x8f)
+        );
+        // U+0080 to U+009F.
+        let control = matches!((before, byte), (Some(0xc2), 0x80..=0x9f));
+        // Only the next escape continues this one's character.
+        before = (rest.len() == 2).then_some(byte);
+        !(separates || overlong || control)
+    })
+}
+
+/// The byte that is escaped, given what follows its `%`.
+fn escaped(rest: &str) -> Option<u8> {
+    let [high, low, ..] = rest.as_bytes() else {
+        return None;
+    };
+    Some(hex(*high)? << 4 | hex(*low)?)
 }
 
 fn is_dot_segment(segment: &str) -> bool {
@@ -61,10 +80,36 @@ pub(crate) fn normalized(path: &str) -> Option<String> {
         if meant == b'/' || is_pchar(meant) {
             out.push(char::from(meant));
         } else {
-            out.push_str(&format!("%{meant:02X}"));
+            // Writing to a `String` does not fail.
+            let _ = write!(out, "%{meant:02X}");
         }
     }
     (out != path).then_some(out)
+}
+
+/// The path without parameters (`;…`, RFC 3986 section 3.3) and without the segments that are
+/// empty then, given its normal spelling. That is how servlet containers read it. `None` if it has
+/// no parameters.
+///
+/// A slash at the end stays: `/a/;x` becomes `/a/`.
+pub(crate) fn without_parameters(path: &str) -> Option<String> {
+    if !path.contains(';') {
+        return None;
+    }
+    let cut = |segment: &str| segment.split(';').next().unwrap_or_default().to_owned();
+    let mut out = String::with_capacity(path.len());
+    let mut ends_empty = false;
+    for segment in path.split('/').map(cut) {
+        ends_empty = segment.is_empty();
+        if !ends_empty {
+            out.push('/');
+            out.push_str(&segment);
+        }
+    }
+    if ends_empty {
+        out.push('/');
+    }
+    Some(out)
 }
 
 /// The same for a pattern, whose parameters stay as they are.
@@ -158,6 +203,15 @@ mod tests {
             "/a%5cb",
             "/a\\b",
             "/a%00",
+            "/a%0a",
+            "/a%1F/b",
+            "/a%7f",
+            "/a%c2%85",
+            "/a%C2%9f",
+            "/a%c0%af",
+            "/a%c1%9c/b",
+            "/%e0%80%af",
+            "/%F0%80%80%AF",
             "/a%5C..%5cb",
         ] {
             assert_eq!(is_unambiguous(path), path == "/a/", "{path}");
@@ -172,6 +226,13 @@ mod tests {
             "/a.b",
             "/%2e%2e%2e",
             "/%e2%82%ac",
+            "/%c2%a0",
+            "/%c3%85",
+            "/%e0%a4%b9",
+            "/%f0%9f%92%a9",
+            "/%c2a%85",
+            "/caf%e9",
+            "/a;b=c",
             "/50%25",
         ] {
             assert!(is_unambiguous(path), "{path}");
@@ -194,6 +255,25 @@ mod tests {
         ] {
             assert_eq!(normalized(path).as_deref(), Some(plain), "{path}");
             assert_eq!(normalized(plain), None, "{plain}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_segments_are_cut_with_what_they_leave_empty() {
+        for path in ["/", "/a/b", "/a,b=c", ""] {
+            assert_eq!(without_parameters(path), None, "{path}");
+        }
+        for (path, plain) in [
+            ("/a;x=1/b", "/a/b"),
+            ("/a;/b;c;d", "/a/b"),
+            ("/;/a", "/a"),
+            ("/a/;x/;/b", "/a/b"),
+            ("/a;x/", "/a/"),
+            ("/a/;x", "/a/"),
+            ("/;", "/"),
+            (";a", "/"),
+        ] {
+            assert_eq!(without_parameters(path).as_deref(), Some(plain), "{path}");
         }
     }
 

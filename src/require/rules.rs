@@ -28,11 +28,15 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 /// - `{name}` matches one segment (`:name` and `*` do not, and panic), `{*name}` at the end the rest of a path, at least one
 ///   character: `/admin/{*rest}` does not match `/admin` or `/admin/`.
 /// - The most specific pattern wins, whatever the order. A method that is not listed for it gets
-///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`.
+///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`, and `CONNECT` with a path, which opens a
+///   WebSocket over HTTP/2 (RFC 8441) as `GET` does over HTTP/1.1.
 /// - Without `otherwise`, what no rule names is denied: 401 for a visitor, else 403.
 /// - A path that servers read differently is malformed: 400. That is `/a/../b`, `/a//b`, `/a%2fb`,
-///   `\`, `%zz`, `..;x`, and any spelling that would meet another rule than the normal one (`/%61dmin`,
-///   `/items%3Apurge`, `/caf%c3%a9`). Patterns may be spelled either way.
+///   `\`, `%zz`, `..;x`, escaped control characters and overlong UTF-8 (`%0a`, `%c0%af`), and any
+///   spelling that would meet another rule than the normal one (`/%61dmin`,
+///   `/items%3Apurge`, `/caf%c3%a9`) or than the path without parameters (`/admin;x/users`, for
+///   servers behind that ignore them). Patterns may be spelled either way.
+/// - Paths are case-sensitive.
 /// - Paths are matched as the layer sees them: under axum's `nest` without the prefix, and before
 ///   anything further inside changes them. `/admin/` is another path than `/admin`, so a layer that
 ///   trims slashes or rewrites paths belongs outside.
@@ -89,6 +93,15 @@ impl From<&str> for Endpoint {
     fn from(pattern: &str) -> Self {
         Self {
             pattern: pattern.to_owned(),
+            methods: Vec::new(),
+        }
+    }
+}
+
+impl From<String> for Endpoint {
+    fn from(pattern: String) -> Self {
+        Self {
+            pattern,
             methods: Vec::new(),
         }
     }
@@ -216,11 +229,16 @@ impl AccessRules {
             return ambiguous();
         }
         let rule = self.matching(method, path);
-        let plain = path::normalized(path);
-        let same = |plain: &str| {
-            path::is_unambiguous(plain) && std::ptr::eq(rule, self.matching(method, plain))
+        let meets_another = |spelling: &str| {
+            !path::is_unambiguous(spelling) || !std::ptr::eq(rule, self.matching(method, spelling))
         };
-        if plain.is_some_and(|plain| !same(&plain)) {
+        let plain = path::normalized(path);
+        let bare = path::without_parameters(plain.as_deref().unwrap_or(path));
+        // Whether a slash at the end stays depends on the server.
+        let trimmed = bare.as_deref().and_then(|bare| bare.strip_suffix('/'));
+        let trimmed = trimmed.filter(|path| !path.is_empty());
+        let mut spellings = [plain.as_deref(), bare.as_deref(), trimmed].into_iter();
+        if spellings.any(|spelling| spelling.is_some_and(meets_another)) {
             return ambiguous();
         }
         Ok(rule)
@@ -246,14 +264,14 @@ impl Rules {
                 .find(|(method, _)| method == wanted)
                 .map(|(_, rule)| rule)
         };
+        // A plain `CONNECT` has no path (RFC 9113 section 8.5), so it meets no pattern.
+        let as_get = || {
+            matches!(*method, Method::HEAD | Method::CONNECT)
+                .then(|| listed(&Method::GET))
+                .flatten()
+        };
         listed(method)
-            .or_else(|| {
-                if *method == Method::HEAD {
-                    listed(&Method::GET)
-                } else {
-                    None
-                }
-            })
+            .or_else(as_get)
             .or(self.every_method.as_ref())
     }
 }

@@ -199,6 +199,16 @@ async fn a_rejections_body_has_its_exact_size_and_ends() {
     }
 }
 
+/// `CorsLayer` and `TimeoutLayer` outside make responses of their own. The inner body need not have
+/// a default.
+#[tokio::test]
+async fn the_default_body_is_empty() {
+    let mut body = ResponseBody::<Scripted>::default();
+    assert!(body.is_end_stream());
+    assert_eq!(exact(&body), Some(0));
+    assert!(body.frame().await.is_none());
+}
+
 #[tokio::test]
 async fn a_grpc_rejections_body_is_empty_from_the_start() {
     let mut body = refused("bad", "POST", true).await;

@@ -52,6 +52,16 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// An empty body. Layers outside that answer by themselves need one, such as `CorsLayer` and
+/// `TimeoutLayer` of tower-http.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Own { body: None },
+        }
+    }
+}
+
 impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;

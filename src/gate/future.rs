@@ -7,7 +7,6 @@ use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
-    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -57,10 +56,10 @@ where
 
     /// Inlined, so that the future is made where it stays.
     #[inline(always)]
-    pub(super) fn calling(future: S::Future, after: ManuallyDrop<J::After>) -> Self {
+    pub(super) fn calling(future: S::Future, after: J::After) -> Self {
         Self {
             state: State::Calling { future },
-            after: Some(ManuallyDrop::into_inner(after)),
+            after: Some(after),
         }
     }
 

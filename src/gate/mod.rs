@@ -18,7 +18,7 @@ pub use future::ResponseFuture;
 use crate::{Rejection, rejection::OwnBody};
 use http::{Request, Response, request::Parts};
 use std::{
-    mem::{self, ManuallyDrop},
+    mem,
     task::{Context, Poll},
 };
 use tower_service::Service;
@@ -77,10 +77,7 @@ where
     let after = {
         let mut judge = judge(config, &head);
         match judge.decide(config, &mut head, None) {
-            // Nothing is left to be dropped should the call panic (of the judge, or of what it
-            // leaves to do, which is leaked then): only so is the inner service's future made
-            // where it stays. To move what was just written takes longer than all of this.
-            Poll::Ready(Ok(())) => ManuallyDrop::new(judge.admit(config, &mut head)),
+            Poll::Ready(Ok(())) => judge.admit(config, &mut head),
             Poll::Ready(Err(rejection)) => {
                 return refuse(service, config, &mut judge, &mut head, rejection);
             }

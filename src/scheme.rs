@@ -90,6 +90,8 @@ pub trait Scheme: Send + Sync + 'static {
             return Tried::Refused(Rejection::missing());
         };
         *trial = attempt.trial;
+        // Caches, events and the identity go by where the credential was found.
+        trial.place = found.anywhere();
         if found.is_ambiguous() {
             // Whatever a scheme says: nobody can tell which credential is meant.
             return Tried::Refused(Rejection::malformed());
@@ -208,15 +210,17 @@ impl Scheme for AnyOf {
             if own.is_explicit() && found.is_explicit() {
                 ambiguous = found.anywhere();
             }
-            let both = found.and(own);
-            if both != found {
+            if found.yields_to(own) {
                 chosen = Some(scheme);
             }
-            found = both;
+            found = found.and(own);
         }
         match (chosen, ambiguous) {
             (None, _) => Tried::Nothing,
-            (Some(scheme), None) => scheme.attempt(head, admit, trial),
+            // The ambient credential of another scheme may demand the cross-site check.
+            (Some(scheme), None) => {
+                scheme.attempt(head, &|own| admit(own.checked_with(found)), trial)
+            }
             // No scheme can judge for the others.
             (_, Some(place)) => match admit(found) {
                 Ok(()) => {
@@ -312,6 +316,9 @@ pub(crate) struct Hooks {
 
 impl Attempt {
     /// A try of the scheme with this name.
+    ///
+    /// The place is for callers of [`Scheme::authenticate`]. A layer takes it from
+    /// [`Scheme::find`].
     pub fn new(scheme: &'static str, place: Place, verdict: impl Into<Verdict<Identity>>) -> Self {
         Self {
             trial: Trial {

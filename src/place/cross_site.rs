@@ -93,7 +93,26 @@ fn is_host(authority: &str) -> bool {
     let port = authority.strip_prefix(parsed.host());
     !parsed.host().is_empty()
         && parsed.host().bytes().all(is_host_byte)
-        && port.is_some_and(|port| port.is_empty() || parsed.port_u16().is_some())
+        && is_serialized(parsed.host())
+        && port.is_some_and(|port| {
+            // Browsers write ports without zeros in front.
+            port.is_empty() || (parsed.port_u16().is_some() && !port.starts_with(":0"))
+        })
+}
+
+/// Whether browsers write the host so: an IPv6 address in its shortest form (URL standard,
+/// section 3.5). Of an address with an IPv4 part only that this is in hexadecimal.
+fn is_serialized(host: &str) -> bool {
+    let Some(address) = host.strip_prefix('[') else {
+        return true;
+    };
+    let address = address.trim_end_matches(']');
+    let shortest = address
+        .parse()
+        .map(|address: std::net::Ipv6Addr| address.to_string());
+    shortest.is_ok_and(|shortest| {
+        !address.contains('.') && (shortest.contains('.') || shortest.eq_ignore_ascii_case(address))
+    })
 }
 
 fn is_harmless(head: &Parts) -> bool {
@@ -365,10 +384,14 @@ mod tests {
         cross_site.trust("http://localhost:5173");
         cross_site.trust("capacitor://localhost");
         cross_site.trust("http://[::1]:3000");
+        cross_site.trust("http://[2001:DB8::1]");
+        cross_site.trust("http://[::ffff:7f00:1]");
         for (origin, trusted) in [
             ("https://front.example.com", true),
             ("http://localhost:5173", true),
             ("capacitor://localhost", true),
+            ("http://[2001:db8::1]", true),
+            ("http://[::ffff:7f00:1]", true),
             ("http://[::1]:3000", true),
             ("http://front.example.com", false),
             ("https://front.example.com:8443", false),
@@ -405,6 +428,11 @@ mod tests {
             "https://:443",
             "https://a.example:",
             "https://a.example:99999",
+            "https://a.example:0443",
+            "https://[0:0:0:0:0:0:0:1]",
+            "https://[::0001]:8443",
+            "https://[::ffff:127.0.0.1]",
+            "https://[::1",
             "https://bücher.example",
         ] {
             let trust = || CrossSite::default().trust(origin);

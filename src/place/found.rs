@@ -59,15 +59,49 @@ impl Found {
         self
     }
 
-    /// Both together, the first in order on the left: the rules at the head of this module.
+    /// Both together, the first in order on the left:
+    ///
+    /// - Two explicit places are ambiguous.
+    /// - An ambient place (a cookie, a client certificate) yields to an explicit one. If that is a
+    ///   parameter of the query or a subprotocol, another site may have filled it to replace the
+    ///   user by its own: the cross-site check applies to it as to the ambient one.
+    /// - Of two ambient places the first in order counts.
     pub fn and(self, other: Self) -> Self {
-        let (Some(place), Some(others)) = (self.anywhere(), other.anywhere()) else {
-            return if self.is_nothing() { other } else { self };
-        };
-        match (place.is_ambient(), others.is_ambient()) {
-            (false, false) => Self::ambiguous(place),
-            (true, false) => other,
-            (_, true) => self,
+        match (self.anywhere(), other.anywhere()) {
+            (None, _) => other,
+            (_, None) => self,
+            (Some(place), Some(others)) => match (place.is_ambient(), others.is_ambient()) {
+                (false, false) => Self::ambiguous(place),
+                (true, false) => other.in_place_of_ambient(),
+                (false, true) => self.in_place_of_ambient(),
+                (true, true) => self,
+            },
+        }
+    }
+
+    /// The same, if another find of the same request is to be checked as well.
+    pub(crate) fn checked_with(self, other: Self) -> Self {
+        if other.by_browser {
+            self.sent_by_browsers()
+        } else {
+            self
+        }
+    }
+
+    /// Whether the other find counts instead of this one, given that not both are explicit.
+    pub(crate) fn yields_to(self, other: Self) -> bool {
+        match (self.anywhere(), other.anywhere()) {
+            (_, None) => false,
+            (None, _) => true,
+            (Some(place), Some(others)) => place.is_ambient() && !others.is_ambient(),
+        }
+    }
+
+    /// This explicit find, where an ambient one yields to it.
+    fn in_place_of_ambient(self) -> Self {
+        match self.count {
+            Count::One(Place::Query | Place::WebSocketProtocol) => self.sent_by_browsers(),
+            _ => self,
         }
     }
 
@@ -170,11 +204,30 @@ mod tests {
         let explicit = |found: &Found| !found.is_nothing() && !ambient(found);
         for a in all().into_iter().filter(ambient) {
             for b in all().into_iter().filter(explicit) {
-                assert_eq!(a.and(b), b);
-                assert_eq!(b.and(a), b);
+                assert_eq!(a.and(b).count, b.count);
+                assert_eq!(b.and(a), a.and(b));
+                assert!(a.yields_to(b) && !b.yields_to(a));
             }
             for b in all().into_iter().filter(ambient) {
                 assert_eq!(a.and(b), a, "the first in order counts");
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_that_other_sites_can_fill_is_checked_beside_an_ambient_one() {
+        for ambient in [Place::Cookie, Place::Connection].map(Found::at) {
+            for (place, checked) in [
+                (Place::Query, true),
+                (Place::WebSocketProtocol, true),
+                (Place::Authorization, false),
+                (Place::Header, false),
+            ] {
+                let explicit = Found::at(place);
+                assert!(!explicit.may_be_cross_site());
+                assert_eq!(ambient.and(explicit).may_be_cross_site(), checked);
+                assert_eq!(explicit.and(ambient).may_be_cross_site(), checked);
+                assert_eq!(explicit.and(ambient).place(), Some(place));
             }
         }
     }

@@ -68,6 +68,13 @@ impl Location {
     /// access log in front have seen it by then: prefer a header (RFC 6750 section 2.3).
     /// Inside of `Router::layer` axum's `OriginalUri` still holds it: a router fills that in
     /// before its layers run.
+    ///
+    /// Another site can put a credential of its own into a link or form. If the request has an
+    /// ambient credential as well, it passes the
+    /// [cross-site check](crate::AuthLayer#cross-site-requests), although the parameter counts.
+    ///
+    /// A layer inside of this one that reads the same parameter does not find it, and rejects the
+    /// request with 401. Nest layers only if they read header fields or cookies.
     #[track_caller]
     #[must_use]
     pub fn query(name: &str) -> Self {
@@ -76,6 +83,12 @@ impl Location {
     }
 
     /// A cookie. Its requests pass the cross-site check; prefer a `__Host-` name.
+    ///
+    /// A cookie that is expired, revoked or otherwise invalid is rejected with 401, and one that is
+    /// sent twice with 400. That also applies to paths that [rules](crate::AccessRules::allow) open
+    /// and to [`optional`](crate::AuthLayer::optional) layers, where a request without the cookie
+    /// passes. Browsers send the cookie until it expires, so give it the lifetime of the
+    /// credential, and serve log-in and log-out pages outside of the layer.
     #[track_caller]
     #[must_use]
     pub fn cookie(name: &str) -> Self {
@@ -88,6 +101,9 @@ impl Location {
     ///
     /// The element is stripped from what is passed inward. A browser insists that the server
     /// chooses one of the protocols it offered, so a page offers a second one, as above.
+    ///
+    /// As with [`query`](Self::query), another site can fill it, and a layer further inside does
+    /// not find it.
     #[track_caller]
     #[must_use]
     pub fn websocket_protocol(prefix: &str) -> Self {
@@ -310,11 +326,11 @@ impl Locations {
         let mut taken = Look::Nothing;
         for location in &self.0 {
             let look = location.look(head);
-            let both = found.and(look.found(location.place()));
-            if both != found {
+            let here = look.found(location.place());
+            if found.yields_to(here) {
                 taken = look;
             }
-            found = both;
+            found = found.and(here);
         }
         match taken {
             _ if found.is_nothing() => None,

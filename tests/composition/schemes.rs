@@ -3,12 +3,16 @@
 //! The expected answers come from a model of the rules that knows nothing of the layer: find
 //! what is explicit and what is ambient, refuse two of the former, let the latter yield.
 
-mod common;
-
-use common::{Certificate, Reply, Toy, get, panic_of, send};
+use crate::common::{
+    self, Certificate, Reply, Toy, get, panic_of, request as request_by, send, through,
+};
 use proptest::prelude::*;
 use tower::Layer;
-use tower_auth::{AnyOf, AuthLayer, Location, Scheme};
+use tower_auth::{
+    AnyOf, AuthLayer, Identity, Location, Rejection, Scheme,
+    bearer::{Bearer, Token},
+    verify_fn,
+};
 
 /// What one scheme finds in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -356,6 +360,67 @@ fn schemes_with_names_of_their_own_are_told_apart() {
         Location::connection(),
     ];
     let _ = AuthLayer::new(Toy::at("All", apart));
+}
+
+/// A page of another site can send a form with a parameter of its own, and offer a subprotocol. It
+/// cannot take the cookie off the request.
+#[tokio::test]
+async fn another_site_cannot_replace_the_user_of_a_cookie_by_its_own() {
+    let tokens = || {
+        Bearer::new(verify_fn(|token: Token| {
+            Ok::<_, Rejection>(Identity::new(token.as_str()))
+        }))
+    };
+    let cookie = || Location::cookie("t");
+    let others = || [Location::query("t"), Location::websocket_protocol("b.")];
+    let one =
+        AuthLayer::new(tokens().locations([cookie(), others()[0].clone(), others()[1].clone()]));
+    let last =
+        AuthLayer::new(tokens().locations([others()[0].clone(), others()[1].clone(), cookie()]));
+    let two = AuthLayer::new(
+        tokens()
+            .locations([cookie()])
+            .or(tokens().locations(others())),
+    );
+    let nested = AuthLayer::new(
+        tokens().locations([Location::header("x-t")]).or(tokens()
+            .locations(others())
+            .or(tokens().locations([cookie()]))),
+    );
+    let evil: Vec<(&str, &str)> = vec![("origin", "https://evil.example"), ("host", "app.example")];
+    let victim = [evil.clone(), vec![("cookie", "t=victim")]].concat();
+    let offered = [victim.clone(), vec![("sec-websocket-protocol", "b.eve")]].concat();
+    let by_script = [victim.clone(), vec![("x-t", "eve")]].concat();
+    let own: Vec<(&str, &str)> = vec![
+        ("origin", "https://app.example"),
+        ("host", "app.example"),
+        ("cookie", "t=ann"),
+    ];
+    for (name, layer) in [
+        ("one", one),
+        ("last", last),
+        ("two", two),
+        ("nested", nested),
+    ] {
+        for (uri, fields, expected) in [
+            ("/", &victim, "403 forbidden"),
+            ("/?t=eve", &victim, "403 forbidden"),
+            ("/", &offered, "403 forbidden"),
+            ("/?t=ann", &own, "200 ann by Bearer"),
+            // Without a cookie nobody's session is replaced.
+            ("/?t=eve", &evil, "200 eve by Bearer"),
+        ] {
+            let request = request_by("POST", uri, fields);
+            let reply = through(&layer, request).await;
+            assert_eq!(reply.line(), expected, "{name} {uri} {fields:?}");
+        }
+        if name == "nested" {
+            // A page needs the consent of CORS to send a field of another name.
+            let request = request_by("POST", "/", &by_script);
+            let reply = through(&layer, request).await;
+            assert_eq!(reply.line(), "200 eve by Bearer");
+        }
+    }
 }
 
 fn any_sent() -> impl Strategy<Value = Sent> {

@@ -7,10 +7,14 @@ use common::{Certificate, Probe, Reply, Toy, get, send};
 use http::{
     Response,
     header::{CACHE_CONTROL, VARY},
+    request::Parts,
 };
 use http_body_util::Full;
 use tower::Layer;
-use tower_auth::{AccessRules, AuthLayer, Location, RequireLayer, Scheme, authenticated, role};
+use tower_auth::{
+    AccessRules, Attempt, AuthLayer, Challenges, Found, Identity, Location, Place, Rejection,
+    RequireLayer, Scheme, Verdict, authenticated, role,
+};
 
 /// An inner service with these fields on its response.
 fn inner(fields: &'static [(&'static str, &'static str)]) -> Probe {
@@ -41,13 +45,91 @@ async fn a_response_to_authorization_is_left_to_the_rules_of_caches() {
     let layer = AuthLayer::new(Toy::authorization("Toy").or(Toy::header("Key", "x-key")));
     for fields in [
         &[][..],
-        &[("cache-control", "public, max-age=60"), ("vary", "accept")],
+        &[("vary", "accept")],
+        &[("cache-control", "max-age=60"), ("vary", "accept")],
+        &[("cache-control", "no-cache")],
+        &[("cache-control", "private, must-revalidate")],
+        &[("cache-control", "no-store, must-revalidate")],
+        &[("cache-control", "x-public, must-revalidate-not")],
     ] {
         let reply = reply(&layer, inner(fields), &ANN).await;
         let expected: Vec<_> = fields.iter().map(|(_, value)| *value).collect();
         let (cache, vary) = marks(&reply);
         assert_eq!([cache, vary].concat(), expected);
     }
+}
+
+/// The three directives by which a shared cache stores a response to `Authorization`.
+#[tokio::test]
+async fn a_shared_cache_gives_no_response_to_authorization_to_somebody_else() {
+    let layer = AuthLayer::new(Toy::authorization("Toy").or(Toy::header("Key", "x-key")));
+    for (from, to) in [
+        ("public", "public"),
+        ("Public, max-age=60", "Public, max-age=60"),
+        ("s-maxage=60", "s-maxage=60"),
+        ("must-revalidate, s-maxage=0", "must-revalidate, s-maxage=0"),
+        ("public, must-revalidate", "public, must-revalidate"),
+        // Written to be stricter, and not to open the response to others.
+        ("must-revalidate", "private, must-revalidate"),
+        (
+            "max-age=60, Must-Revalidate",
+            "private, max-age=60, Must-Revalidate",
+        ),
+        (
+            r#"private="set-cookie", must-revalidate"#,
+            r#"private, private="set-cookie", must-revalidate"#,
+        ),
+        (
+            "no-store, must-understand, must-revalidate",
+            "private, no-store, must-understand, must-revalidate",
+        ),
+    ] {
+        let fields = vec![("cache-control", from)];
+        let reply = reply(&layer, inner(fields.leak()), &ANN).await;
+        assert_eq!(marks(&reply), (vec![to], vec!["authorization"]), "{from}");
+    }
+    for (varies, expected) in [
+        ("accept", vec!["accept", "authorization"]),
+        ("Accept, Authorization", vec!["Accept, Authorization"]),
+        ("*", vec!["*"]),
+    ] {
+        let fields = vec![("cache-control", "public"), ("vary", varies)];
+        let reply = reply(&layer, inner(fields.leak()), &ANN).await;
+        assert_eq!(marks(&reply), (vec!["public"], expected), "{varies}");
+    }
+}
+
+/// Says of every credential that it lies in `Authorization`, and finds it where it is.
+struct Mistaken(Toy);
+
+impl Scheme for Mistaken {
+    fn locations(&self) -> Vec<Location> {
+        self.0.locations()
+    }
+
+    fn find(&self, head: &Parts) -> Found {
+        self.0.find(head)
+    }
+
+    fn authenticate(&self, _: &Parts) -> Option<Attempt> {
+        let verdict = Verdict::ready(Ok(Identity::new("ann")));
+        Some(Attempt::new("Mistaken", Place::Authorization, verdict))
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        self.0.challenge(rejection, challenges);
+    }
+}
+
+#[tokio::test]
+async fn a_response_is_private_by_where_the_credential_was_found() {
+    let layer = AuthLayer::new(Mistaken(Toy::cookie("Session", "sid")));
+    let probe = inner(&[]);
+    let reply = reply(&layer, probe.clone(), &[("cookie", "sid=ann")]).await;
+    assert_eq!(marks(&reply), (vec!["private"], vec!["cookie"]));
+    let head = probe.last();
+    let identity = head.extensions.get::<Identity>().unwrap();
+    assert_eq!(identity.place(), Some(Place::Cookie));
 }
 
 #[tokio::test]

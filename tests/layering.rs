@@ -10,20 +10,20 @@ use axum::{
     routing,
 };
 use bytes::Bytes;
-use common::{Probe, Reply, Toy, block_on, caller, get, problem, request, send, through};
+use common::{Probe, Reply, Toy, block_on, caller, get, panic_of, problem, request, send, through};
 use http::{HeaderValue, Request, header};
 use http_body_util::{Empty, Full};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Waker},
 };
 use tower::{Layer, Service, ServiceBuilder};
 use tower_auth::{
-    AccessRules, Anonymous, AuthLayer, Format, Identity, Policy, Rejection, RejectionKind,
+    AccessRules, Anonymous, AuthLayer, Format, Identity, Place, Policy, Rejection, RejectionKind,
     RequireLayer, Scheme, Scope, authenticated, role, scope,
 };
 
@@ -483,6 +483,78 @@ async fn a_handler_reads_the_loaded_user() {
         )
         .layer(AuthLayer::new(toy()).load(|identity: Identity| user_of(&identity)));
     assert_eq!(ask(&app, Some("ann")).await.line(), "200 ANN");
+}
+
+/// The identity is what the credentials say. A loader that could replace it would have to replace
+/// its scheme, place, realm and hierarchies, too.
+#[test]
+fn load_of_an_identity_panics_at_construction() {
+    let identity = |identity: Identity| Ok::<_, Rejection>(Some(identity.with_role("admin")));
+    let later = |_: Identity| async { Ok::<_, Rejection>(Some(Identity::new("eve"))) };
+    let mark = block_on(anonymous());
+    let anonymous = move |_: Identity| Ok::<_, Rejection>(Some(mark.clone()));
+    let expected = "`load` must not return an `Identity` or `Anonymous`: it puts the application's \
+                    own user beside the identity; let the verifier add roles and scopes";
+    assert_eq!(panic_of(|| AuthLayer::new(toy()).load(identity)), expected);
+    assert_eq!(panic_of(|| AuthLayer::new(toy()).load(later)), expected);
+    assert_eq!(panic_of(|| AuthLayer::new(toy()).load(anonymous)), expected);
+}
+
+/// The mark of an anonymous caller, which only the layer makes.
+async fn anonymous() -> Anonymous {
+    let probe = Probe::new();
+    send(
+        &AuthLayer::new(toy()).optional().layer(probe.clone()),
+        get("/", &[]),
+    )
+    .await;
+    probe.last().extensions.get::<Anonymous>().unwrap().clone()
+}
+
+/// Whether anything had to be awaited makes no difference.
+#[tokio::test]
+async fn policies_see_the_same_request_whatever_was_awaited() {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let policy = |later: bool| {
+        let seen = seen.clone();
+        tower_auth::policy_fn("see", move |identity: &Identity, head| {
+            let loaded = head.extensions.get::<User>().map(|User(name)| name.clone());
+            let text = format!("{} {} {loaded:?}", caller(head), identity.scheme());
+            seen.lock().unwrap().push(text);
+            async move {
+                if later {
+                    tokio::task::yield_now().await;
+                }
+                Ok(())
+            }
+        })
+    };
+    for (verifier_waits, policy_waits) in [(false, false), (false, true), (true, false)] {
+        let layer = || {
+            let rules = AccessRules::new().otherwise(policy(policy_waits));
+            AuthLayer::new(toy().later(verifier_waits)).rules(rules)
+        };
+        let loading = |identity: Identity| async move {
+            tokio::task::yield_now().await;
+            user_of(&identity)
+        };
+        let plain = layer().load(|identity: Identity| user_of(&identity));
+        for (layer, user) in [
+            (layer(), "None"),
+            (plain, r#"Some("ANN")"#),
+            (layer().load(loading), r#"Some("ANN")"#),
+        ] {
+            let probe = Probe::new();
+            let reply = ask(&layer.layer(probe.clone()), Some("ann")).await;
+            assert_eq!(reply.line(), "200 ann by Toy");
+            let seen = std::mem::take(&mut *seen.lock().unwrap());
+            assert_eq!(seen, [format!("ann by Toy Toy {user}")]);
+            let head = probe.last();
+            let identity = head.extensions.get::<Identity>().unwrap();
+            assert_eq!(identity.place(), Some(Place::Authorization));
+            assert_eq!(identity.issuer(), Some("api"));
+        }
+    }
 }
 
 // The responder

@@ -9,7 +9,7 @@ use crate::{
 };
 use http::{
     HeaderMap, HeaderValue, Response,
-    header::{CACHE_CONTROL, Entry, VARY},
+    header::{CACHE_CONTROL, VARY},
     response,
 };
 use std::{mem, sync::Arc};
@@ -33,8 +33,10 @@ impl Finish for AuthFinish {
             let (on_response, identity) = *hook;
             with_parts(response, |parts| on_response(Ok(&identity), parts));
         }
-        if self.private && !self.grpc {
-            keep_private(response.headers_mut(), self.config.vary.as_ref());
+        match (self.grpc, self.private) {
+            (true, _) => {}
+            (false, true) => keep_private(response.headers_mut(), self.config.vary.as_ref()),
+            (false, false) => keep_apart_by_authorization(response.headers_mut()),
         }
         // A layer inside that has its own schemes has challenged already; a status that a
         // handler has changed is the handler's own answer.
@@ -114,45 +116,81 @@ fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
     }
 }
 
+#[cold]
 fn keep_more_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
-    let directives = |headers: &HeaderMap| -> Vec<String> {
-        let values = headers
-            .get_all(CACHE_CONTROL)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .map(|d| d.trim().to_owned())
-            .collect()
-    };
-    if let Entry::Vacant(vacant) = headers.entry(CACHE_CONTROL) {
-        vacant.insert(HeaderValue::from_static("private"));
-    } else {
-        let mut kept = directives(headers);
-        let is = |directive: &str, name: &str| {
-            let found = directive.split('=').next().unwrap_or_default();
-            found.trim().eq_ignore_ascii_case(name)
-        };
-        // `private="field"` leaves the rest of the response to shared caches, and those that
-        // know the status code ignore a `no-store` beside `must-understand` (section 5.2.2.3).
-        let is_stored = kept.iter().any(|d| is(d, "must-understand"));
-        let strict =
-            |d: &String| (is(d, "no-store") && !is_stored) || d.eq_ignore_ascii_case("private");
-        if !kept.iter().any(strict) {
-            kept.retain(|d| !d.is_empty() && !is(d, "public") && !is(d, "s-maxage"));
-            kept.insert(0, "private".to_owned());
-            let value = HeaderValue::try_from(kept.join(", "));
-            headers.insert(
-                CACHE_CONTROL,
-                value.unwrap_or_else(|_| HeaderValue::from_static("private")),
-            );
-        }
+    let directives = Directives::of(headers);
+    if !directives.keep_out_shared_caches() {
+        directives.make_private(headers);
     }
-    let Some(vary) = vary else { return };
-    if let Entry::Vacant(vacant) = headers.entry(VARY) {
-        vacant.insert(vary.clone());
-    } else if !varies(headers, vary) {
-        headers.append(VARY, vary.clone());
+    if let Some(vary) = vary {
+        add_vary(headers, vary);
+    }
+}
+
+/// A shared cache stores a response to `Authorization` only if that says `public`, `s-maxage` or
+/// `must-revalidate` (RFC 9111 section 3.5). Then the response has to vary by the field.
+/// `must-revalidate` alone is meant to be strict, so it does not open the response to others.
+#[inline]
+fn keep_apart_by_authorization(headers: &mut HeaderMap) {
+    if headers.contains_key(CACHE_CONTROL) {
+        keep_shareable_apart(headers);
+    }
+}
+
+#[cold]
+fn keep_shareable_apart(headers: &mut HeaderMap) {
+    let directives = Directives::of(headers);
+    let shared = directives.has("public") || directives.has("s-maxage");
+    if directives.keep_out_shared_caches() || !(shared || directives.has("must-revalidate")) {
+        return;
+    }
+    if !shared {
+        directives.make_private(headers);
+    }
+    add_vary(headers, &HeaderValue::from_static("authorization"));
+}
+
+/// The directives of `Cache-Control` (RFC 9111 section 5.2).
+struct Directives(Vec<String>);
+
+impl Directives {
+    fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(CACHE_CONTROL).iter();
+        let texts = values.filter_map(|value| value.to_str().ok());
+        let directives = texts.flat_map(|text| text.split(','));
+        Self(directives.map(|d| d.trim().to_owned()).collect())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|directive| is_named(directive, name))
+    }
+
+    /// `private="field"` leaves the rest of the response to shared caches, and those that know
+    /// the status code ignore a `no-store` beside `must-understand` (section 5.2.2.3).
+    fn keep_out_shared_caches(&self) -> bool {
+        let mut all = self.0.iter();
+        all.any(|d| d.eq_ignore_ascii_case("private"))
+            || (self.has("no-store") && !self.has("must-understand"))
+    }
+
+    fn make_private(self, headers: &mut HeaderMap) {
+        let Self(mut all) = self;
+        all.retain(|d| !d.is_empty() && !is_named(d, "public") && !is_named(d, "s-maxage"));
+        all.insert(0, "private".to_owned());
+        let value = HeaderValue::try_from(all.join(", "));
+        let value = value.unwrap_or_else(|_| HeaderValue::from_static("private"));
+        headers.insert(CACHE_CONTROL, value);
+    }
+}
+
+fn is_named(directive: &str, name: &str) -> bool {
+    let found = directive.split('=').next().unwrap_or_default();
+    found.trim().eq_ignore_ascii_case(name)
+}
+
+fn add_vary(headers: &mut HeaderMap, fields: &HeaderValue) {
+    if !varies(headers, fields) {
+        headers.append(VARY, fields.clone());
     }
 }
 

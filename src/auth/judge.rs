@@ -41,7 +41,7 @@ pub struct AuthJudge {
 /// What has to be waited for; boxed, so that those that need not wait make no room for it.
 enum Waits {
     Verify(Pending<Identity>),
-    Load(Pending<Put>),
+    Load(Pending<Put>, Identity),
     Rule(Pending<()>),
 }
 
@@ -127,17 +127,31 @@ impl AuthJudge {
         let Some(load) = &config.load else {
             return self.identified(config, head, identity);
         };
+        // If the loader rejects the request, the event names the identity.
         head.extensions.insert(identity.clone());
         match load.load(identity.clone()).split() {
-            Ok(Ok(put)) => {
+            Ok(loaded) => self.loaded(config, head, identity, loaded),
+            Err(pending) => {
+                self.waits = Some(Box::new(Waits::Load(pending, identity)));
+                Ok(())
+            }
+        }
+    }
+
+    /// The end of step 8, for a loader that answers at once and for one that has to be awaited.
+    fn loaded(
+        &mut self,
+        config: &Config,
+        head: &mut Parts,
+        identity: Identity,
+        loaded: Result<Put, Rejection>,
+    ) -> Result<(), Rejection> {
+        match loaded {
+            Ok(put) => {
                 put(&mut head.extensions);
                 self.identified(config, head, identity)
             }
-            Ok(Err(rejection)) => Err(self.judged(rejection)),
-            Err(pending) => {
-                self.waits = Some(Box::new(Waits::Load(pending)));
-                Ok(())
-            }
+            Err(rejection) => Err(self.judged(rejection)),
         }
     }
 
@@ -149,15 +163,14 @@ impl AuthJudge {
         head: &mut Parts,
         identity: Identity,
     ) -> Result<(), Rejection> {
-        // Policies see the head as those further inside do.
+        // Policies see the head as inner services do: with the identity, without credentials.
         config.strip.apply(head);
         let Some(rule) = self.rule.take() else {
             head.extensions.insert(identity);
             return Ok(());
         };
-        let answer = self.apply(rule, Some(&identity), head);
-        head.extensions.insert(identity);
-        answer
+        head.extensions.insert(identity.clone());
+        self.apply(rule, Some(&identity), head)
     }
 
     #[inline(never)]
@@ -212,19 +225,11 @@ impl AuthJudge {
                     Err(rejection) => Err(self.judged(rejection)),
                 }
             }
-            Waits::Load(pending) => {
+            Waits::Load(pending, identity) => {
                 let loaded = ready!(pending.as_mut().poll(cx));
+                let identity = identity.clone();
                 self.waits = None;
-                match loaded {
-                    Ok(put) => {
-                        put(&mut head.extensions);
-                        match head.extensions.get::<Identity>().cloned() {
-                            Some(identity) => self.identified(config, head, identity),
-                            None => Err(Rejection::missing()),
-                        }
-                    }
-                    Err(rejection) => Err(self.judged(rejection)),
-                }
+                self.loaded(config, head, identity, loaded)
             }
             Waits::Rule(pending) => {
                 let judged = ready!(pending.as_mut().poll(cx));
@@ -280,8 +285,8 @@ impl Judge for AuthJudge {
             .hooks
             .take()
             .and_then(|hooks| hooked(*hooks, head));
-        // A shared cache keeps responses to `Authorization` apart by itself (RFC 9111
-        // section 3.5); no other credential, and no visitor.
+        // Shared caches restrict themselves only for requests with `Authorization` (RFC 9111
+        // section 3.5), so not for other credentials and not for anonymous callers.
         let elsewhere = |place| place != Place::Authorization;
         let private =
             config.optional || config.rules.is_some() || self.trial.place.is_some_and(elsewhere);

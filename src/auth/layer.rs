@@ -5,7 +5,8 @@ use super::{
     load::{Load, LoadFn},
 };
 use crate::{
-    AccessRules, Challenges, Format, Hierarchy, Identity, IntoVerdict, Rejection, Scheme,
+    AccessRules, Anonymous, Challenges, Format, Hierarchy, Identity, IntoVerdict, Rejection,
+    Scheme,
     gate::{self, ResponseBody, ResponseFuture},
     identity::Implied,
     place::{CrossSite, Strip},
@@ -15,6 +16,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use std::{
+    any::TypeId,
     borrow::Cow,
     fmt,
     sync::Arc,
@@ -47,16 +49,55 @@ use tower_service::Service;
 /// visitors in, gets `Cache-Control: private`, unless it is stricter, and `Vary` by the fields
 /// that credentials are read from: a shared cache must not give it to somebody else.
 ///
+/// Shared caches do not store other responses to `Authorization`, unless `Cache-Control` has
+/// `public`, `s-maxage` or `must-revalidate` (RFC 9111 section 3.5). Such a response gets
+/// `Vary: Authorization`; with `must-revalidate` alone it gets `private`, too. A shared cache
+/// that ignores section 3.5 needs `private` or `no-store` from the handler.
+///
 /// # In axum
 ///
 /// A layer covers the routes that were added before it: `.layer(AuthLayer::new(…))` comes last.
 /// `route_layer` on a `MethodRouter` covers the methods added before it: `get(a).post(b)` first,
 /// then `.route_layer(RequireLayer::new(…))`.
 ///
+/// # As an option
+///
+/// `tower::util::option_layer` takes only layers that do not change the type of the response, and
+/// this one changes the type of its body. In axum, change the router instead:
+/// `if enabled { app.layer(auth) } else { app }`. Anywhere else, map the body back to the inner
+/// service's type, outside of the layer:
+///
+/// ```
+/// # #[cfg(all(feature = "axum", feature = "bearer"))] {
+/// use axum::{Router, body::Body, routing::get};
+/// use http::Response;
+/// use tower::util::{MapResponseLayer, option_layer};
+/// use tower_auth::{AuthLayer, ResponseBody, Scheme};
+///
+/// fn app(scheme: Option<impl Scheme>) -> Router {
+///     let auth = scheme.map(|scheme| {
+///         let boxed = |response: Response<ResponseBody<Body>>| response.map(Body::new);
+///         (MapResponseLayer::new(boxed), AuthLayer::new(scheme))
+///     });
+///     Router::new()
+///         .route("/", get(|| async { "hello" }))
+///         .layer(option_layer(auth))
+/// }
+/// # use tower_auth::{Identity, Rejection, bearer::{Bearer, Token}, verify_fn};
+/// # let bearer = Bearer::new(verify_fn(|_: Token| Ok::<Identity, Rejection>(Identity::new("ann"))));
+/// # let _ = app(Some(bearer));
+/// # }
+/// ```
+///
+/// Without the layer, extractors and `RequireLayer` answer with 500: routes that need an identity
+/// stay closed.
+///
 /// # Cross-site requests
 ///
 /// Browsers send cookies, client certificates and Basic credentials by themselves, also with a
-/// request that another site made them send. Such a request passes if
+/// request that another site made them send. Beside a cookie or certificate, that also holds for
+/// a credential in the query or a subprotocol: another site can fill these to replace the user by
+/// its own. Such a request passes if
 ///
 /// 1. it is a `GET` or `HEAD` that opens no WebSocket: one that changes something all the same is
 ///    not protected;
@@ -164,6 +205,10 @@ impl AuthLayer {
     /// [`Rejection::unavailable`]. Skipped for visitors. Rules are applied afterwards. A
     /// layer further inside that decides anew removes the user with the identity.
     ///
+    /// The loaded user does not change the identity: policies still see the roles and scopes of
+    /// the credentials. For roles from a database, let the verifier read them: an async
+    /// [`verify_fn`](crate::verify_fn) that calls the inner verifier and then adds roles.
+    ///
     /// ```
     /// # use tower_auth::{AuthLayer, Identity, Rejection, Scheme};
     /// # #[derive(Clone)] struct User;
@@ -174,6 +219,12 @@ impl AuthLayer {
     /// })
     /// # }
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the user is an [`Identity`] or an [`Anonymous`](crate::Anonymous): it would take the
+    /// place of the caller that the layer has established.
+    #[track_caller]
     pub fn load<F, R, U, M>(self, f: F) -> Self
     where
         F: Fn(Identity) -> R + Send + Sync + 'static,
@@ -181,6 +232,12 @@ impl AuthLayer {
         U: Clone + Send + Sync + 'static,
         M: 'static,
     {
+        let user = TypeId::of::<U>();
+        assert!(
+            user != TypeId::of::<Identity>() && user != TypeId::of::<Anonymous>(),
+            "`load` must not return an `Identity` or `Anonymous`: it puts the application's own \
+             user beside the identity; let the verifier add roles and scopes"
+        );
         self.with(|config| config.load = Some(Arc::new(LoadFn::new(f))))
     }
 

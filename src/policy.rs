@@ -134,7 +134,8 @@ pub(crate) fn missing(policy: &dyn Policy) -> Rejection {
 
 /// A policy from a closure, plain or async.
 ///
-/// An async closure cannot keep the two references; it takes what it needs out of them first.
+/// An async closure cannot keep the two references (`lifetime may not live long enough`); it takes
+/// what it needs out of them first.
 ///
 /// ```
 /// use tower_auth::{Identity, Rejection, policy_fn};

@@ -137,6 +137,14 @@ impl<T> fmt::Debug for Verdict<T> {
 /// What a closure may answer with: a `Result<T, Rejection>`, or a future of one.
 ///
 /// The second parameter only keeps the two apart; it is always inferred.
+///
+/// A [`Verdict`] is a future, too. A closure that returns one is awaited, even if it is ready: it
+/// costs one allocation more. Implement [`Verify`](crate::Verify) or [`Policy`](crate::Policy)
+/// to return verdicts as they are.
+#[diagnostic::on_unimplemented(
+    message = "the closure must return `Result<{T}, Rejection>`, or a future of one",
+    note = "map other errors: `.map_err(Rejection::unavailable)` if the check could not be made, `Rejection::invalid()` if the credentials are wrong"
+)]
 pub trait IntoVerdict<T, Marker> {
     /// The answer as a [`Verdict`].
     fn into_verdict(self) -> Verdict<T>;

@@ -196,6 +196,10 @@ fn tokens(issued: &impl serde::Serialize) -> Response {
 }
 
 /// `application/problem+json`, which the `AuthLayer` outside completes by its challenges.
+///
+/// A 401 needs such a layer: without an [`AuthLayer`](crate::AuthLayer) or, for endpoints that take
+/// credentials in their bodies, an `issue::EndpointLayer` outside, the response has no
+/// `WWW-Authenticate`, which RFC 9110 section 15.5.2 requires.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         refusal(self, HeaderMap::new(), Extensions::new()).map(|body| Body::from(body.into_bytes()))

@@ -8,15 +8,24 @@ use http::{
 };
 
 /// A client must not choose how it is refused: only what every gRPC request is counts.
+///
+/// Media types are case-insensitive, and spaces may precede their parameters (RFC 9110
+/// sections 8.3.1 and 5.6.6).
 pub(crate) fn is_grpc(head: &Parts) -> bool {
     let content_type = head
         .headers
         .get(CONTENT_TYPE)
         .map_or(&b""[..], |value| value.as_bytes());
-    let rest = content_type.strip_prefix(b"application/grpc");
+    let Some((name, rest)) = content_type.split_at_checked(GRPC.len()) else {
+        return false;
+    };
+    let ends = |rest: &[u8]| matches!(rest.first(), None | Some(b';'));
     head.method == Method::POST
-        && rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+        && name.eq_ignore_ascii_case(GRPC)
+        && (rest.starts_with(b"+") || ends(rest.trim_ascii_start()))
 }
+
+const GRPC: &[u8] = b"application/grpc";
 
 /// A refusal as a gRPC client can read it, be it in gRPC or not: without a body.
 ///

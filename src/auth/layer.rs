@@ -60,6 +60,22 @@ use tower_service::Service;
 /// `route_layer` on a `MethodRouter` covers the methods added before it: `get(a).post(b)` first,
 /// then `.route_layer(RequireLayer::new(…))`.
 ///
+/// # With other layers
+///
+/// Layers of tower, tower-http and tonic can stand on both sides. A rejected request, and one whose
+/// verdict is pending, holds no permit of the inner service.
+///
+/// | layer | where |
+/// |---|---|
+/// | CORS | outside: preflights have no credentials |
+/// | time-outs | outside: they cover verification as well |
+/// | `CatchPanicLayer`, compression | either side |
+/// | traces that log header fields | inside, or outside within `SetSensitiveRequestHeadersLayer`: this layer marks credentials as sensitive only for what is inside |
+/// | layers that change the path or method | outside: rules go by what this layer sees |
+/// | retries | inside: outside, each attempt is verified anew |
+/// | concurrency limits | inside, to limit the service alone; outside, to limit verification as well |
+/// | `tonic_web::GrpcWebLayer` | outside, with [`grpc`](Self::grpc): rejections are gRPC then |
+///
 /// # As an option
 ///
 /// `tower::util::option_layer` takes only layers that do not change the type of the response, and
@@ -329,7 +345,8 @@ impl AuthLayer {
     ///
     /// Only for applications that answer them inside of this layer; better put the CORS layer
     /// outside, where preflights never get here. Anybody can send one: a handler for every method
-    /// is then open to `OPTIONS`.
+    /// is then open to `OPTIONS`. A layer inside must not override methods by a header field
+    /// (`X-HTTP-Method-Override`): any request could then be sent as a preflight, without rules.
     pub fn allow_preflight(self) -> Self {
         self.with(|config| config.preflight = true)
     }

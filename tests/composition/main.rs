@@ -4,4 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod grpc;
 mod schemes;
+mod support;
+mod tower_http_layers;
+mod tower_layers;

@@ -226,7 +226,7 @@ async fn one_place_filled_twice_is_malformed_and_judged_by_nobody() {
             let toys = [Spot::Field, Spot::Parameter, Spot::Cookie].map(Spot::toy);
             let layer = AuthLayer::new(any_of(&toys));
             let layer = if optional { layer.optional() } else { layer };
-            let reply = common::through(&layer, get(uri, fields)).await;
+            let reply = through(&layer, get(uri, fields)).await;
             assert_eq!(reply.line(), "400 malformed", "{uri} {fields:?}");
             assert_eq!(toys.iter().map(Toy::judged).sum::<usize>(), 0);
         }
@@ -245,15 +245,12 @@ async fn two_places_of_one_scheme_are_malformed_and_an_ambient_one_yields() {
     );
     let layer = AuthLayer::new(toy.clone());
     let both = get("/?key=ann", &[("x-key", "ann")]);
-    assert_eq!(common::through(&layer, both).await.line(), "400 malformed");
+    assert_eq!(through(&layer, both).await.line(), "400 malformed");
     assert_eq!(toy.judged(), 0);
     let yields = get("/", &[("x-key", "bad"), ("cookie", "key=ann")]);
-    assert_eq!(common::through(&layer, yields).await.line(), "401 invalid");
+    assert_eq!(through(&layer, yields).await.line(), "401 invalid");
     let yields = get("/?key=ann", &[("cookie", "key=bad")]);
-    assert_eq!(
-        common::through(&layer, yields).await.line(),
-        "200 ann by Key"
-    );
+    assert_eq!(through(&layer, yields).await.line(), "200 ann by Key");
 }
 
 #[tokio::test]
@@ -276,7 +273,7 @@ async fn a_repeated_authorization_is_malformed_whoever_claims_it() {
                 ("cookie", "delta=ann"),
             ];
             for fields in [&fields[..2], &fields[..]] {
-                let reply = common::through(&layer, get("/", fields)).await;
+                let reply = through(&layer, get("/", fields)).await;
                 assert_eq!(reply.line(), "400 malformed", "{fields:?}");
                 assert_eq!(toys.iter().map(Toy::judged).sum::<usize>(), 0);
             }
@@ -290,7 +287,7 @@ async fn an_authorization_that_no_scheme_claims_is_unauthorized_also_for_visitor
         for optional in [false, true] {
             let layer = AuthLayer::new(Toy::authorization("Alpha"));
             let layer = if optional { layer.optional() } else { layer };
-            let reply = common::through(&layer, get("/", &[("authorization", value)])).await;
+            let reply = through(&layer, get("/", &[("authorization", value)])).await;
             assert_eq!(reply.line(), "401 missing", "{value:?}");
             assert_eq!(reply.challenges(), [r#"Alpha realm="api""#]);
         }
@@ -301,7 +298,7 @@ async fn an_authorization_that_no_scheme_claims_is_unauthorized_also_for_visitor
 async fn scheme_names_are_case_insensitive() {
     let layer = AuthLayer::new(Toy::authorization("Alpha"));
     for value in ["alpha ann", "ALPHA ann", "aLpHa ann"] {
-        let reply = common::through(&layer, get("/", &[("authorization", value)])).await;
+        let reply = through(&layer, get("/", &[("authorization", value)])).await;
         assert_eq!(reply.line(), "200 ann by Alpha");
     }
 }

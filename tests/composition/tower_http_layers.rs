@@ -1,0 +1,369 @@
+//! The layers of `tower-http`: those of version 0.7, and for the positions those of 0.6, too.
+
+#[path = "../common/events.rs"]
+mod events;
+
+use crate::{
+    common::{
+        Probe, Toy, get, send,
+        wire::{Wire, serve_axum},
+    },
+    support::{ask, auth, inner, require, serve_hyper, stands_everywhere, tokens, whoami},
+};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Method, Request, Response, StatusCode, header},
+    routing,
+};
+use bytes::Bytes;
+use http_body_util::Empty;
+use std::{
+    convert::Infallible,
+    future::{Ready, pending},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_auth::{
+    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Found, Identity, Location, Place,
+    Rejection, RequireLayer, Scheme, Verdict, authenticated, bearer::Bearer, role, verify_fn,
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    cors::CorsLayer,
+    normalize_path::NormalizePathLayer,
+    sensitive_headers::SetSensitiveRequestHeadersLayer,
+    timeout::TimeoutLayer,
+    trace::{DefaultMakeSpan, TraceLayer},
+    validate_request::ValidateRequestHeaderLayer,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn cors_stands_everywhere() {
+    stands_everywhere!("CORS", CorsLayer::permissive());
+    stands_everywhere!("CORS of 0.6", tower_http_06::cors::CorsLayer::permissive());
+}
+
+#[tokio::test]
+async fn time_outs_stand_everywhere() {
+    let status = StatusCode::GATEWAY_TIMEOUT;
+    stands_everywhere!("Timeout", TimeoutLayer::with_status_code(status, LONG));
+    stands_everywhere!(
+        "Timeout of 0.6",
+        tower_http_06::timeout::TimeoutLayer::with_status_code(status, LONG)
+    );
+}
+
+#[tokio::test]
+async fn traces_stand_everywhere() {
+    stands_everywhere!("Trace", TraceLayer::new_for_http());
+    stands_everywhere!(
+        "Trace of 0.6",
+        tower_http_06::trace::TraceLayer::new_for_http()
+    );
+}
+
+#[tokio::test]
+async fn compression_stands_everywhere() {
+    stands_everywhere!("Compression", CompressionLayer::new());
+    stands_everywhere!(
+        "Compression of 0.6",
+        tower_http_06::compression::CompressionLayer::new()
+    );
+}
+
+#[tokio::test]
+async fn panics_are_caught_everywhere() {
+    stands_everywhere!("CatchPanic", CatchPanicLayer::new());
+    stands_everywhere!(
+        "CatchPanic of 0.6",
+        tower_http_06::catch_panic::CatchPanicLayer::new()
+    );
+}
+
+#[tokio::test]
+async fn validation_of_requests_stands_everywhere() {
+    stands_everywhere!(
+        "ValidateRequestHeader",
+        ValidateRequestHeaderLayer::accept("text/plain")
+    );
+    stands_everywhere!(
+        "ValidateRequestHeader of 0.6",
+        tower_http_06::validate_request::ValidateRequestHeaderLayer::accept("text/plain")
+    );
+}
+
+#[tokio::test]
+async fn normal_paths_stand_everywhere() {
+    stands_everywhere!("NormalizePath", NormalizePathLayer::trim_trailing_slash());
+    stands_everywhere!(
+        "NormalizePath of 0.6",
+        tower_http_06::normalize_path::NormalizePathLayer::trim_trailing_slash()
+    );
+}
+
+#[tokio::test]
+async fn a_preflight_passes_cors_outside_and_pages_can_read_rejections() {
+    let page = HeaderValue::from_static("https://app.example");
+    let cors = CorsLayer::new()
+        .allow_origin([page])
+        .allow_methods([Method::DELETE])
+        .allow_headers([header::AUTHORIZATION])
+        .expose_headers([header::WWW_AUTHENTICATE]);
+    let preflight = "OPTIONS / HTTP/1.1\nHost: h\nOrigin: https://app.example\n\
+                     Access-Control-Request-Method: DELETE\n\
+                     Access-Control-Request-Headers: authorization";
+    let outside = ServiceBuilder::new().layer(cors.clone()).layer(auth());
+    let mut wire = Wire::connect(serve_hyper(outside.service(inner())).await).await;
+    let answer = wire.ask(preflight).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.all("access-control-allow-headers"),
+        ["authorization"]
+    );
+    let refused = wire
+        .ask("DELETE / HTTP/1.1\nHost: h\nOrigin: https://app.example")
+        .await;
+    assert_eq!(refused.status, 401);
+    let origin = refused.all("access-control-allow-origin");
+    assert_eq!(origin, ["https://app.example"]);
+    let exposed = refused.all("access-control-expose-headers");
+    assert_eq!(exposed, ["www-authenticate"]);
+    assert_eq!(refused.all("www-authenticate").len(), 1);
+    // Inside, preflights have no credentials, and get there only if they are allowed to.
+    for (layer, status) in [(auth(), 401), (auth().allow_preflight(), 200)] {
+        let inside = ServiceBuilder::new().layer(layer).layer(cors.clone());
+        let mut wire = Wire::connect(serve_hyper(inside.service(inner())).await).await;
+        assert_eq!(wire.ask(preflight).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_time_out_outside_covers_the_verdict_and_one_inside_does_not() {
+    let never = || {
+        verify_fn(|_: tower_auth::bearer::Token| async move {
+            pending::<()>().await;
+            Ok::<_, Rejection>(Identity::new("ann"))
+        })
+    };
+    let short = || {
+        let time = Duration::from_millis(50);
+        TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, time)
+    };
+    let good = || get("/", &[("authorization", "Bearer good")]);
+    let probe = Probe::new();
+    let service = ServiceBuilder::new()
+        .layer(short())
+        .layer(AuthLayer::new(Bearer::new(never())))
+        .service(probe.clone());
+    let reply = send(&service, good()).await;
+    assert_eq!((reply.status.as_u16(), probe.calls()), (504, 0));
+    let service = ServiceBuilder::new()
+        .layer(AuthLayer::new(Bearer::new(never())))
+        .layer(short())
+        .service(probe.clone());
+    let waiting = tokio::time::timeout(Duration::from_millis(200), send(&service, good()));
+    assert!(waiting.await.is_err(), "there is no verdict yet");
+    // A slow inner service is timed out on either side.
+    let slow = service_fn(|_: Request<Empty<Bytes>>| async {
+        pending::<()>().await;
+        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+    });
+    let outside = ServiceBuilder::new().layer(short()).layer(auth());
+    assert_eq!(send(&outside.service(slow), good()).await.status, 504);
+    let inside = ServiceBuilder::new().layer(auth()).layer(short());
+    let started = Instant::now();
+    let reply = send(&inside.service(slow), good()).await;
+    assert_eq!(reply.status, 504);
+    assert!(started.elapsed() >= Duration::from_millis(50));
+    assert!(reply.rejection.is_none(), "it is not this crate's answer");
+}
+
+/// A header that is marked as sensitive shows no value. The layer marks it for what is inside;
+/// for what is outside, tower-http has a layer.
+#[tokio::test]
+async fn no_trace_holds_a_token() {
+    events::record();
+    let trace = || {
+        let span = DefaultMakeSpan::new().include_headers(true);
+        TraceLayer::new_for_http().make_span_with(span)
+    };
+    let keep = SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]);
+    let inside = ServiceBuilder::new().layer(auth()).layer(trace());
+    let outside = ServiceBuilder::new()
+        .layer(keep)
+        .layer(trace())
+        .layer(auth());
+    let secret = "Bearer a-token-that-nobody-may-read";
+    let good = [("authorization", "Bearer good"), ("x-trace", "inside")];
+    send(&inside.service(Probe::new()), get("/", &good)).await;
+    let bad = [("authorization", secret), ("x-trace", "outside")];
+    send(&outside.service(Probe::new()), get("/", &bad)).await;
+    let lines = events::LINES.lock().unwrap().join("\n");
+    assert!(lines.contains(r#""x-trace": "inside""#), "{lines}");
+    assert!(lines.contains(r#""x-trace": "outside""#), "{lines}");
+    assert_eq!(lines.matches(r#""authorization": Sensitive"#).count(), 2);
+    assert!(!lines.contains("nobody-may-read"), "{lines}");
+    assert!(!lines.contains("Bearer good"), "{lines}");
+}
+
+#[tokio::test]
+async fn a_rejection_is_compressed_as_any_other_response() {
+    let outside = ServiceBuilder::new()
+        .layer(CompressionLayer::new())
+        .layer(auth());
+    let address = serve_hyper(outside.service(inner())).await;
+    let mut wire = Wire::connect(address).await;
+    let answer = wire
+        .ask("GET / HTTP/1.1\nHost: h\nAccept-Encoding: gzip")
+        .await;
+    assert_eq!(answer.status, 401);
+    assert_eq!(answer.all("content-encoding"), ["gzip"]);
+    assert_eq!(answer.all("vary"), ["accept-encoding"]);
+    assert_eq!(answer.all("www-authenticate"), [r#"Bearer realm="api""#]);
+    assert!(answer.all("content-length").is_empty());
+    // Marks for caches are added to that of the encoding.
+    let keys = AuthLayer::new(Toy::header("Key", "x-key"));
+    let text = |_: Request<hyper::body::Incoming>| async {
+        Ok::<_, Infallible>(Response::new(Body::from(
+            "a text that is long enough to be compressed",
+        )))
+    };
+    for outside in [true, false] {
+        let key = "GET / HTTP/1.1\nHost: h\nX-Key: ann\nAccept-Encoding: gzip";
+        let stack = ServiceBuilder::new();
+        let address = match outside {
+            true => {
+                let stack = stack.layer(CompressionLayer::new()).layer(keys.clone());
+                serve_hyper(stack.service(service_fn(text))).await
+            }
+            false => {
+                let stack = stack.layer(keys.clone()).layer(CompressionLayer::new());
+                serve_hyper(stack.service(service_fn(text))).await
+            }
+        };
+        let answer = Wire::connect(address).await.ask(key).await;
+        assert_eq!(answer.all("content-encoding"), ["gzip"]);
+        assert_eq!(answer.all("cache-control"), ["private"]);
+        let mut vary = answer.all("vary");
+        vary.sort_unstable();
+        assert_eq!(vary, ["accept-encoding", "x-key"]);
+    }
+}
+
+/// A scheme whose identity and hook for the response hold something that can be counted.
+struct Counted(Arc<()>);
+
+impl Scheme for Counted {
+    fn locations(&self) -> Vec<Location> {
+        vec![Location::header("x-key")]
+    }
+
+    fn find(&self, _: &http::request::Parts) -> Found {
+        Found::at(Place::Header)
+    }
+
+    fn authenticate(&self, _: &http::request::Parts) -> Option<Attempt> {
+        let (data, held) = (self.0.clone(), self.0.clone());
+        let verdict = Verdict::ready(Ok(Identity::new("ann").with_data(data)));
+        let attempt = Attempt::new("Counted", Place::Header, verdict);
+        Some(attempt.on_response(move |_, _| drop(held)))
+    }
+
+    fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {
+        challenges.push(Challenge::new("Counted"));
+    }
+}
+
+/// Panics as it is called, and not only in its future.
+fn panicking(_: Request<Empty<Bytes>>) -> Ready<Result<Response<Empty<Bytes>>, Infallible>> {
+    // Without the hook of panics: a thousand backtraces take longer than the test.
+    std::panic::resume_unwind(Box::new("a bug of the application"))
+}
+
+#[tokio::test]
+async fn a_service_that_panics_leaks_no_identity() {
+    let data = Arc::new(());
+    let auth = AuthLayer::new(Counted(data.clone()));
+    let service = ServiceBuilder::new()
+        .layer(CatchPanicLayer::new())
+        .layer(auth)
+        .layer(RequireLayer::new(authenticated()))
+        .service(service_fn(panicking));
+    let mut statuses = Vec::new();
+    for _ in 0..1000 {
+        let response = service.clone().oneshot(get("/", &[])).await.unwrap();
+        statuses.push(response.status().as_u16());
+    }
+    assert_eq!(statuses, [500; 1000]);
+    drop(service);
+    assert_eq!(Arc::strong_count(&data), 1, "references that are left");
+}
+
+/// Rules see the path that the layers outside have made.
+#[tokio::test]
+async fn a_path_that_is_trimmed_outside_meets_the_rule_of_the_trimmed_one() {
+    let rules = || {
+        let rules = AccessRules::new().allow("/open");
+        let rules = rules.require("/admin", role("admin"));
+        rules.otherwise(authenticated())
+    };
+    let auth = || AuthLayer::new(Bearer::new(tokens())).rules(rules());
+    let trim = NormalizePathLayer::trim_trailing_slash;
+    let app = || {
+        Router::new()
+            .route("/open", routing::get(whoami::<Body>))
+            .route("/admin", routing::get(whoami::<Body>))
+            .layer(auth())
+    };
+    let outside = serve_hyper(trim().layer(ServiceExt::<Request<_>>::map_request(
+        app(),
+        |request: Request<hyper::body::Incoming>| request.map(Body::new),
+    )));
+    let bare = serve_axum(app());
+    let (outside, bare) = (outside.await, bare.await);
+    for (path, trimmed, untrimmed) in [
+        ("/open", 200, 200),
+        ("/open/", 200, 404),
+        ("/admin", 403, 403),
+        // No rule names it: to axum it is another route, which does not exist.
+        ("/admin/", 403, 404),
+    ] {
+        let ask = format!("GET {path} HTTP/1.1\nHost: h\nAuthorization: Bearer good");
+        let one = Wire::connect(outside).await.ask(&ask).await.status;
+        let two = Wire::connect(bare).await.ask(&ask).await.status;
+        assert_eq!((one, two), (trimmed, untrimmed), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_outside_is_never_verified() {
+    let outside = ServiceBuilder::new()
+        .layer(ValidateRequestHeaderLayer::accept("text/plain"))
+        .layer(auth())
+        .layer(require());
+    let outside = serve_hyper(outside.service(inner())).await;
+    let inside = ServiceBuilder::new()
+        .layer(auth())
+        .layer(require())
+        .layer(ValidateRequestHeaderLayer::accept("text/plain"));
+    let inside = serve_hyper(inside.service(inner())).await;
+    for (accept, token, by_outside, by_inside) in [
+        ("text/plain", "good", 200, 200),
+        ("text/html", "good", 406, 406),
+        ("text/html", "wrong", 406, 401),
+        ("text/plain", "wrong", 401, 401),
+    ] {
+        let request =
+            format!("GET / HTTP/1.1\nHost: h\nAccept: {accept}\nAuthorization: Bearer {token}");
+        let one = Wire::connect(outside).await.ask(&request).await.status;
+        let two = Wire::connect(inside).await.ask(&request).await.status;
+        assert_eq!((one, two), (by_outside, by_inside), "{accept} {token}");
+    }
+    let mut wire = Wire::connect(outside).await;
+    assert_eq!(ask(&mut wire, Some("good")).await.status, 200);
+}

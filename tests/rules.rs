@@ -449,6 +449,11 @@ fn a_pattern_that_no_request_can_match_panics_at_start_up() {
             format!("path pattern {pattern:?} is ambiguous, as no request's path may be")
         );
     }
+    for pattern in ["/a;v=1", "/a;/b", "/a%3bv=1", "/{id};v=1", "/;"] {
+        let message = panic_of(|| AccessRules::new().allow(pattern));
+        let expected = format!("path pattern {pattern:?} has parameters");
+        assert!(message.starts_with(&expected), "{message}");
+    }
 }
 
 #[test]

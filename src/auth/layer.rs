@@ -70,10 +70,10 @@ use tower_service::Service;
 /// | CORS | outside: preflights have no credentials |
 /// | time-outs | outside: they cover verification as well |
 /// | `CatchPanicLayer`, compression | either side |
-/// | traces that log header fields | inside, or outside within `SetSensitiveRequestHeadersLayer`: this layer marks credentials as sensitive only for what is inside |
+/// | traces that log header fields | inside; outside they need `SetSensitiveRequestHeadersLayer` around them, because this layer marks credentials as sensitive for inner services only |
 /// | layers that change the path or method | outside: rules go by what this layer sees |
-/// | retries | inside: outside, each attempt is verified anew |
-/// | concurrency limits | inside, to limit the service alone; outside, to limit verification as well |
+/// | retries | inside; outside, each attempt is verified anew |
+/// | concurrency limits | inside they limit the service, outside verification as well |
 /// | `tonic_web::GrpcWebLayer` | outside, with [`grpc`](Self::grpc): rejections are gRPC then |
 ///
 /// # As an option
@@ -222,8 +222,24 @@ impl AuthLayer {
     /// layer further inside that decides anew removes the user with the identity.
     ///
     /// The loaded user does not change the identity: policies still see the roles and scopes of
-    /// the credentials. For roles from a database, let the verifier read them: an async
-    /// [`verify_fn`](crate::verify_fn) that calls the inner verifier and then adds roles.
+    /// the credentials. For roles from a database, let the verifier read them:
+    ///
+    /// ```
+    /// # #[cfg(feature = "bearer")] {
+    /// # use tower_auth::{Rejection, Verify, bearer::Token, verify_fn};
+    /// # async fn roles_of(_: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+    /// fn with_roles(inner: impl Verify<Token> + Clone) -> impl Verify<Token> {
+    ///     verify_fn(move |token: Token| {
+    ///         let inner = inner.clone();
+    ///         async move {
+    ///             let identity = inner.verify(token).await?;
+    ///             let roles = roles_of(identity.subject()).await;
+    ///             Ok(identity.with_roles(roles.map_err(Rejection::unavailable)?))
+    ///         }
+    ///     })
+    /// }
+    /// # }
+    /// ```
     ///
     /// ```
     /// # use tower_auth::{AuthLayer, Identity, Rejection, Scheme};

@@ -35,7 +35,8 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 ///   `\`, `%zz`, `..;x`, escaped control characters and overlong UTF-8 (`%0a`, `%c0%af`), and any
 ///   spelling that would meet another rule than the normal one (`/%61dmin`,
 ///   `/items%3Apurge`, `/caf%c3%a9`) or than the path without parameters (`/admin;x/users`, for
-///   servers behind that ignore them). Patterns may be spelled either way.
+///   servers behind that ignore them). Patterns may be spelled either way; one with parameters
+///   panics, since none of its paths would be unambiguous.
 /// - Paths are case-sensitive.
 /// - Paths are matched as the layer sees them: under axum's `nest` without the prefix, and before
 ///   anything further inside changes them. `/admin/` is another path than `/admin`, so a layer that
@@ -186,6 +187,11 @@ impl AccessRules {
                 assert!(
                     path::is_unambiguous(&pattern) && path::is_unambiguous(&plain),
                     "path pattern {pattern:?} is ambiguous, as no request's path may be"
+                );
+                assert!(
+                    path::without_parameters(&plain).is_none(),
+                    "path pattern {pattern:?} has parameters (`;`): servers that ignore them read \
+                     its paths as others, so that they are ambiguous"
                 );
                 // As it is written, and as clients and decoding servers spell it.
                 let spellings = [Some(&pattern), Some(&plain).filter(|_| plain != pattern)];

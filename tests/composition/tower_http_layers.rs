@@ -367,3 +367,62 @@ async fn a_request_that_is_refused_outside_is_never_verified() {
     let mut wire = Wire::connect(outside).await;
     assert_eq!(ask(&mut wire, Some("good")).await.status, 200);
 }
+
+/// The other layers of this crate have the same body, and stand between the same layers.
+#[tokio::test]
+async fn layers_that_serve_documents_sign_in_and_renew_stand_inside_of_cors_and_time_outs() {
+    use tower_auth::{
+        fetch::fetch_fn,
+        issue::{Cookies, EndpointLayer, JwksLayer, RenewLayer, Signer, SigningKeys, Tokens},
+        jwt::Algorithm,
+        oauth2::{Login, Secret},
+        resource::ResourceMetadata,
+        store::MemoryStore,
+    };
+
+    let keys = SigningKeys::new(Signer::generate(Algorithm::ES256).unwrap());
+    let issuer = "https://app.example/";
+    let issued = Tokens::issuer(issuer, keys.clone()).audience(issuer);
+    let issued = issued.store(MemoryStore::new(), [7; 32]).build().unwrap();
+    let metadata = ResourceMetadata::of("https://app.example/")
+        .authorization_server("https://login.example/")
+        .build()
+        .unwrap();
+    let login = Login::builder("https://login.example/")
+        .client_basic("app", "app-secret")
+        .redirect_uri("https://app.example/callback")
+        .secret(Secret::new([1; 32]).unwrap())
+        .fetch_with(fetch_fn(|_: Request<Bytes>| async {
+            Err::<Response<Bytes>, _>(std::io::Error::other("out of order"))
+        }))
+        .build()
+        .unwrap();
+    let outer = || {
+        let status = StatusCode::GATEWAY_TIMEOUT;
+        let timeout = TimeoutLayer::with_status_code(status, LONG);
+        let documents = (metadata.layer(), JwksLayer::new(keys.clone()));
+        let renew = RenewLayer::new(issued.clone(), Cookies::new());
+        let sessions = (login.layer(), renew);
+        ((CorsLayer::permissive(), timeout), (documents, sessions))
+    };
+    stands_everywhere!("documents and sessions", outer());
+    let endpoint = ServiceBuilder::new()
+        .layer(CorsLayer::permissive())
+        .layer(EndpointLayer::new());
+    let service = endpoint.clone().service(inner());
+    let mut wire = Wire::connect(serve_hyper(service).await).await;
+    let answer = ask(&mut wire, None).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "nobody"));
+    assert_eq!(answer.all("access-control-allow-origin"), ["*"]);
+    let outer = outer().layer(inner());
+    let mut wire = Wire::connect(serve_hyper(outer).await).await;
+    for path in [
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-protected-resource",
+    ] {
+        let ask = format!("GET {path} HTTP/1.1\nHost: app.example");
+        let answer = wire.ask(&ask).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.all("access-control-allow-origin"), ["*"], "{path}");
+    }
+}

@@ -31,12 +31,11 @@ pub fn check(input: &[u8]) -> bool {
         return false;
     };
     request.headers_mut().clear();
-    let path = normal(request.uri().path().as_bytes());
-    let is_admin = path == b"/admin" || path.starts_with(b"/admin/");
-    let order = path.strip_prefix(b"/orders/").unwrap_or_default();
-    let is_order = !order.is_empty() && !order.contains(&b'/');
-    let is_delete = request.method() == Method::DELETE && is_order;
-    let reads = [Method::GET, Method::HEAD].contains(request.method());
+    let path = normal(request.uri().path().as_bytes(), false);
+    let bare = normal(request.uri().path().as_bytes(), true);
+    let is_admin = [&path, &bare].into_iter().any(|path| is_admin(path));
+    let is_delete = request.method() == Method::DELETE && (is_order(&path) || is_order(&bare));
+    let reads = [Method::GET, Method::HEAD, Method::CONNECT].contains(request.method());
     let is_open = path == b"/"
         || path == b"/health"
         || (reads && path.starts_with(b"/public/"))
@@ -53,6 +52,15 @@ pub fn check(input: &[u8]) -> bool {
     user
 }
 
+fn is_admin(path: &[u8]) -> bool {
+    path == b"/admin" || path.starts_with(b"/admin/")
+}
+
+fn is_order(path: &[u8]) -> bool {
+    let order = path.strip_prefix(b"/orders/").unwrap_or_default();
+    !order.is_empty() && !order.contains(&b'/')
+}
+
 fn passes(request: Request<()>) -> bool {
     let answer = through(&LAYER, request);
     assert!([200, 400, 401, 403].contains(&answer.status.as_u16()));
@@ -61,13 +69,21 @@ fn passes(request: Request<()>) -> bool {
 }
 
 /// How a lenient server reads a path: all escapes undone, backslashes as slashes, no further
-/// than NUL, empty and dot segments resolved (RFC 3986 section 5.2.4).
-fn normal(path: &[u8]) -> Vec<u8> {
+/// than NUL, empty and dot segments resolved (RFC 3986 section 5.2.4); `bare` if it ignores the
+/// parameters of segments (section 3.3).
+fn normal(path: &[u8], bare: bool) -> Vec<u8> {
     let decoded = percent_decode(path);
     let text = decoded.split(|&byte| byte == 0).next().unwrap_or_default();
     let mut segments = Vec::new();
     let mut directory = true;
     for segment in text.split(|byte| b"/\\".contains(byte)) {
+        let segment = match bare {
+            true => segment
+                .split(|&byte| byte == b';')
+                .next()
+                .unwrap_or_default(),
+            false => segment,
+        };
         directory = matches!(segment, b"" | b"." | b"..");
         match segment {
             b"" | b"." => {}

@@ -70,6 +70,7 @@ async fn tokens(name: &str, store: impl TokenStore) {
             issuer: "https://login.example.com/".to_owned(),
             subject: format!("subject {task}"),
             grant: r#"{"roles":["clerk"]}"#.to_owned(),
+            begun: 0,
             current: digest(0),
             rotated_at: now,
             expires_at: now + LIFETIME,

@@ -84,6 +84,20 @@ pub(crate) fn now(clock: &dyn Clock) -> u64 {
     clock.seconds()
 }
 
+/// Milliseconds since 1970; what lies before that reads as 0, and what lies beyond the year 9999
+/// as its end.
+pub(crate) fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = since.min(Duration::from_secs(LAST_SECOND));
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The inverse of [`millis`], for times up to the year 9999.
+pub(crate) fn at_millis(millis: u64) -> SystemTime {
+    let last = Duration::from_secs(LAST_SECOND);
+    UNIX_EPOCH + Duration::from_millis(millis).min(last)
+}
+
 /// The last second of the year 9999: a date beyond it is a mistake (milliseconds, overflow).
 pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 

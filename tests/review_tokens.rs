@@ -9,7 +9,7 @@ use std::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 use tower_auth::{
-    Clock, Identity, Rejection, Verdict, Verify,
+    Clock, Identity, Rejection, RejectionKind, Verdict, Verify,
     account::Accounts,
     api_key::{Key, KeyRequest, StoredKeys},
     bearer::Token,
@@ -63,19 +63,33 @@ async fn a_clock_that_is_behind_does_not_make_the_time_for_a_retry_longer() {
     assert!(tokens.refresh(first.refresh_token()).await.is_err());
 }
 
-/// A login that began before all were logged out, and reaches the store after that.
+/// A login that was checked before a log-out everywhere, and asks for a session after it.
 #[tokio::test]
-async fn a_login_that_began_before_a_log_out_everywhere_is_none() {
+async fn a_login_that_was_checked_before_a_log_out_everywhere_begins_no_session() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
-    hand.pass(5);
-    tokens.log_out_everywhere("42").await.unwrap();
-    hand.back(5);
-    let late = tokens.log_in(Grant::new("42")).await;
-    hand.pass(10);
-    if let Ok(late) = late {
-        assert!(tokens.refresh(late.refresh_token()).await.is_err());
-    }
+    let accounts = Accounts::new(ISSUER, MemoryStore::new())
+        .unwrap()
+        .clock(hand.clone());
+    let ada = accounts.register("ada", OLD).await.unwrap();
+    let checked = accounts.log_in("ada", OLD).await.unwrap();
+    hand.pass(60);
+    tokens.log_out_everywhere(&ada.subject).await.unwrap();
+    hand.pass(60);
+    let late = tokens.log_in(&checked).await.unwrap_err();
+    assert_eq!(late.kind(), RejectionKind::Invalid);
+    // What is checked after it, and what others have checked, is not compared.
+    let anew = accounts.log_in("ada", OLD).await.unwrap();
+    tokens.log_in(&anew).await.unwrap();
+    let foreign = Identity::new(ada.subject.as_str()).with_authenticated_at(UNIX_EPOCH);
+    tokens.log_in(&foreign).await.unwrap();
+    // Nor with the time of a clock that was wrong.
+    hand.pass(365 * 86_400);
+    tokens.log_out_everywhere(&ada.subject).await.unwrap();
+    hand.back(365 * 86_400);
+    hand.pass(1);
+    let anew = accounts.log_in("ada", OLD).await.unwrap();
+    tokens.log_in(&anew).await.unwrap();
 }
 
 /// What is revoked for a day does not end because somebody revokes it for a minute as well.

@@ -16,7 +16,7 @@ use tower_auth::{
     issue::{Grant, RefreshError, Signer, SigningKeys, Tokens, TokensBuilder},
     jwt::{Algorithm, Jwt, KeySet, TokenError},
     revocation::Cause,
-    store::MemoryStore,
+    store::{MemoryStore, Revocation},
 };
 
 const ISSUER: &str = "https://api.example.com/";
@@ -184,7 +184,16 @@ async fn an_access_token_has_the_form_of_its_profile_under_every_algorithm() {
 
 #[test]
 fn a_grant_does_not_say_what_the_issuer_says() {
-    for name in ["iss", "sub", "exp", "roles", "fresh", "cnf", "sid"] {
+    for name in [
+        "iss",
+        "sub",
+        "exp",
+        "roles",
+        "fresh",
+        "cnf",
+        "sid",
+        "session_begun",
+    ] {
         assert!(Grant::new("42").with_claim(name, 1).is_err(), "{name}");
     }
     for name in ["alg", "kid", "crit", "jwk", "b64"] {
@@ -194,6 +203,8 @@ fn a_grant_does_not_say_what_the_issuer_says() {
     let (tokens, _) = tokens();
     let token = tokens.access_token(long).unwrap();
     assert_eq!(token.expires_in(), DAY);
+    let none = Grant::new("42").with_lifetime(Duration::ZERO);
+    assert_eq!(tokens.access_token(none).unwrap().expires_in(), SECOND);
 }
 
 #[tokio::test]
@@ -426,6 +437,184 @@ async fn a_log_out_everywhere_ends_whatever_was_issued() {
     let new = tokens.log_in(Grant::new("42")).await.unwrap();
     verify(&tokens, new.access_token().expose()).await.unwrap();
     tokens.refresh(new.refresh_token()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_revoked_by_the_public_list_is_not_renewed_either() {
+    let (tokens, hand) = tokens();
+    for after in [Duration::ZERO, SECOND / 2, MINUTE] {
+        let cut_off = hand.now() + after;
+        let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+        let other = tokens.log_in(Grant::new("43")).await.unwrap();
+        hand.pass(MINUTE);
+        let revocation = Revocation::Subject {
+            issuer: ISSUER.to_owned(),
+            subject: "42".to_owned(),
+            cut_off,
+            until: cut_off + DAY,
+        };
+        tokens.revocations().revoke(revocation).await.unwrap();
+        let access = verify(&tokens, issued.access_token().expose()).await;
+        revoked(access, Cause::Subject);
+        refused(
+            tokens.refresh(issued.refresh_token()).await,
+            RefreshError::Ended,
+        );
+        tokens.refresh(other.refresh_token()).await.unwrap();
+        let new = tokens.log_in(Grant::new("42")).await.unwrap();
+        verify(&tokens, new.access_token().expose()).await.unwrap();
+        hand.pass(MINUTE);
+    }
+    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let revocation = Revocation::Session {
+        issuer: ISSUER.to_owned(),
+        id: issued.session_id().to_owned(),
+        until: hand.now() + 2 * MINUTE,
+    };
+    tokens.revocations().revoke(revocation).await.unwrap();
+    refused(
+        tokens.refresh(issued.refresh_token()).await,
+        RefreshError::Ended,
+    );
+    // It does not come back once the revocation is over.
+    hand.pass(2 * DAY);
+    tokens.purge().await.unwrap();
+    let late = tokens.refresh(issued.refresh_token()).await;
+    assert_eq!(late.unwrap_err().kind(), RejectionKind::Invalid);
+}
+
+/// Sessions that began after a cut-off in the past stay.
+#[tokio::test]
+async fn a_cut_off_in_the_past_ends_the_sessions_that_had_begun() {
+    let (tokens, hand) = tokens();
+    let before = tokens.log_in(Grant::new("42")).await.unwrap();
+    hand.pass(MINUTE);
+    let cut_off = hand.now();
+    hand.pass(MINUTE);
+    let after = tokens.log_in(Grant::new("42")).await.unwrap();
+    hand.pass(MINUTE);
+    // Renewed after the cut-off: its session had begun before.
+    let renewed = tokens.refresh(before.refresh_token()).await.unwrap();
+    let revocation = Revocation::Subject {
+        issuer: ISSUER.to_owned(),
+        subject: "42".to_owned(),
+        cut_off,
+        until: cut_off + DAY,
+    };
+    tokens.revocations().revoke(revocation).await.unwrap();
+    let access = verify(&tokens, renewed.access_token().expose()).await;
+    revoked(access, Cause::Subject);
+    refused(
+        tokens.refresh(renewed.refresh_token()).await,
+        RefreshError::Ended,
+    );
+    verify(&tokens, after.access_token().expose())
+        .await
+        .unwrap();
+    tokens.refresh(after.refresh_token()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_out_everywhere_by_a_clock_that_is_ahead_keeps_nobody_out() {
+    let (tokens, hand) = tokens();
+    let before = tokens.log_in(Grant::new("42")).await.unwrap();
+    hand.pass(365 * DAY);
+    tokens.log_out_everywhere("42").await.unwrap();
+    hand.0.store(START + 60_000, SeqCst);
+    revoked(
+        verify(&tokens, before.access_token().expose()).await,
+        Cause::Subject,
+    );
+    let new = tokens.log_in(Grant::new("42")).await.unwrap();
+    verify(&tokens, new.access_token().expose()).await.unwrap();
+    let new = tokens.refresh(new.refresh_token()).await.unwrap();
+    verify(&tokens, new.access_token().expose()).await.unwrap();
+    // And it can be ended in turn.
+    hand.pass(MINUTE);
+    tokens.log_out_everywhere("42").await.unwrap();
+    revoked(
+        verify(&tokens, new.access_token().expose()).await,
+        Cause::Subject,
+    );
+}
+
+/// Whatever the clocks of servers say: a session that began by one that is ahead is ended by one
+/// that is behind.
+#[tokio::test]
+async fn a_log_out_everywhere_by_a_clock_that_is_behind_ends_every_session() {
+    let (tokens, hand) = tokens();
+    hand.pass(10 * MINUTE);
+    let ahead = tokens.log_in(Grant::new("42")).await.unwrap();
+    hand.0.store(START + 599_000, SeqCst);
+    tokens.log_out_everywhere("42").await.unwrap();
+    let new = tokens.log_in(Grant::new("42")).await.unwrap();
+    hand.pass(2 * SECOND);
+    revoked(
+        verify(&tokens, ahead.access_token().expose()).await,
+        Cause::Subject,
+    );
+    verify(&tokens, new.access_token().expose()).await.unwrap();
+}
+
+/// Another issuer may put the claim into its tokens, too: it does not save them from a cut-off.
+#[tokio::test]
+async fn only_our_own_tokens_are_trusted_to_say_when_their_session_began() {
+    let (tokens, hand) = tokens();
+    let claims = serde_json::json!({
+        "iss": "https://other.example/", "aud": ISSUER, "sub": "42", "sid": "s", "jti": "j",
+        "iat": START / 1000, "exp": START / 1000 + 600, "session_begun": u64::MAX,
+    });
+    let key = jsonwebtoken::EncodingKey::from_secret(&[9; 32]);
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+    let other = Jwt::issuer("https://other.example/")
+        .audience(ISSUER)
+        .keys(tower_auth::jwt::Key::from_secret(Algorithm::HS256, [9; 32]).unwrap())
+        .clock(hand.clone())
+        .build()
+        .unwrap()
+        .revoked_by(tokens.revocations().clone());
+    other.verify(Token::new(token.as_str())).await.unwrap();
+    let revocation = Revocation::Subject {
+        issuer: "https://other.example/".to_owned(),
+        subject: "42".to_owned(),
+        cut_off: hand.now(),
+        until: hand.now() + DAY,
+    };
+    tokens.revocations().revoke(revocation).await.unwrap();
+    revoked(
+        other.verify(Token::new(token.as_str())).await,
+        Cause::Subject,
+    );
+}
+
+#[tokio::test]
+async fn a_login_is_fresh_only_if_its_subject_was_authenticated_a_moment_ago() {
+    let (tokens, hand) = tokens();
+    for (seconds, fresh) in [(0, true), (60, true), (61, false), (12 * 3600, false)] {
+        let at = hand.now() - Duration::from_secs(seconds);
+        let issued = tokens.log_in(Grant::new("42").with_authenticated_at(at));
+        let issued = issued.await.unwrap();
+        let identity = verify(&tokens, issued.access_token().expose()).await;
+        let claim = identity.unwrap().claim::<bool>("fresh");
+        assert_eq!(claim, fresh.then_some(true), "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_is_purged_with_its_revocation() {
+    let (tokens, hand) = tokens();
+    let one = tokens.log_in(Grant::new("42")).await.unwrap();
+    tokens.log_in(Grant::new("43")).await.unwrap();
+    tokens
+        .log_out_by_refresh_token(one.refresh_token())
+        .await
+        .unwrap();
+    tokens.log_out_everywhere("43").await.unwrap();
+    hand.pass(DAY);
+    assert_eq!(tokens.purge().await.unwrap(), 0);
+    hand.pass(2 * 60 * MINUTE);
+    // Two sessions and a revocation; the cut-off stays.
+    assert_eq!(tokens.purge().await.unwrap(), 3);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub(crate) struct Facts {
     pub(crate) roles: Names,
     pub(crate) scopes: Names,
     pub(crate) expires_at: Option<u64>,
+    /// In milliseconds since 1970; the other times are in seconds.
     pub(crate) authenticated_at: Option<u64>,
     pub(crate) issued_at: Option<u64>,
     pub(crate) token_id: Option<Text>,

@@ -202,10 +202,10 @@ impl Identity {
         self
     }
 
-    /// Sets when the user was last authenticated (`auth_time`); whole seconds count.
+    /// Sets when the user was last authenticated (`auth_time`), to the millisecond.
     #[must_use]
     pub fn with_authenticated_at(mut self, authenticated_at: SystemTime) -> Self {
-        self.facts_mut().authenticated_at = Some(clock::seconds(authenticated_at));
+        self.facts_mut().authenticated_at = Some(clock::millis(authenticated_at));
         self
     }
 
@@ -310,7 +310,7 @@ impl Identity {
     /// When the user was last authenticated (`auth_time`), if the credentials say so.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
-        self.facts.authenticated_at.map(clock::at)
+        self.facts.authenticated_at.map(clock::at_millis)
     }
 
     /// When the credentials were issued (`iat`), if they say so.

@@ -1,7 +1,7 @@
 //! Access tokens: claims, and the signature over them.
 
 use super::{AccessToken, Grant, SigningKeys, refresh::random, signing_keys::header};
-use crate::Rejection;
+use crate::{Rejection, clock, store::Family};
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -31,6 +31,8 @@ struct Claims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    session_begun: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     fresh: bool,
@@ -54,11 +56,9 @@ enum Audience<'a> {
 pub(super) struct Moment<'a> {
     /// Seconds since 1970.
     pub(super) now: u64,
-    pub(super) session: Option<&'a str>,
+    pub(super) session: Option<&'a Family>,
     /// Whether a login has just happened.
     pub(super) fresh: bool,
-    /// No token of a session outlives it.
-    pub(super) ends: u64,
 }
 
 impl Access {
@@ -71,10 +71,10 @@ impl Access {
         grant: &Grant,
         moment: Moment<'_>,
     ) -> Result<AccessToken, Rejection> {
-        let expires = moment
-            .now
-            .saturating_add(self.lifetime(grant))
-            .min(moment.ends);
+        let session = moment.session;
+        // No token of a session outlives it.
+        let ends = session.map_or(u64::MAX, |family| clock::seconds(family.ends_at));
+        let expires = moment.now.saturating_add(self.lifetime(grant)).min(ends);
         let id = random::<16>().map_err(Rejection::unavailable)?;
         let id = URL_SAFE_NO_PAD.encode_to_string(*id);
         let audiences = match grant.audiences.as_slice() {
@@ -94,7 +94,8 @@ impl Access {
             nbf: moment.now,
             exp: expires,
             jti: &id,
-            sid: moment.session,
+            sid: session.map(|family| family.id.as_str()),
+            session_begun: session.map(|family| family.begun),
             auth_time: grant.auth_time,
             fresh: moment.fresh,
             scope: &scopes,
@@ -107,7 +108,7 @@ impl Access {
             token: self.signed(&claims, &grant.header)?,
             expires_in: Duration::from_secs(expires.saturating_sub(moment.now)),
             scopes,
-            session: moment.session.map(Into::into),
+            session: session.map(|family| family.id.as_str().into()),
             id: id.into(),
         })
     }

@@ -178,8 +178,8 @@ impl TokensBuilder {
             secrets.push(earlier?);
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-        let mut revocations =
-            SharedRevocations::new(Arc::clone(&store)).with_shared_clock(Arc::clone(&self.clock));
+        let mut revocations = SharedRevocations::new(Arc::clone(&store))
+            .for_sessions_of(&self.issuer, Arc::clone(&self.clock));
         if let Some(quick) = self.quick {
             revocations = revocations.looked_up_in(quick);
         }

@@ -1,6 +1,6 @@
 //! [`Grant`]: what tokens say of a subject.
 
-use crate::{ConfigError, Identity, clock};
+use crate::{ConfigError, Identity, clock, revocation::SESSION_BEGUN, store::Account};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{
@@ -33,9 +33,9 @@ pub struct Grant {
     pub(super) scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) client: Option<String>,
-    /// When the family began, in seconds since 1970.
-    #[serde(default)]
-    pub(super) begun: u64,
+    /// When `Accounts` began to check the credentials, in milliseconds since 1970; only at login.
+    #[serde(skip)]
+    pub(super) checked: Option<u64>,
     /// In seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) auth_time: Option<u64>,
@@ -51,7 +51,7 @@ pub struct Grant {
 }
 
 /// Claims that are set by other means.
-const OWN_CLAIMS: [&str; 14] = [
+const OWN_CLAIMS: [&str; 15] = [
     "iss",
     "sub",
     "aud",
@@ -60,6 +60,7 @@ const OWN_CLAIMS: [&str; 14] = [
     "iat",
     "jti",
     "sid",
+    SESSION_BEGUN,
     "auth_time",
     "client_id",
     "scope",
@@ -81,7 +82,7 @@ impl Grant {
             roles: Vec::new(),
             scopes: Vec::new(),
             client: None,
-            begun: 0,
+            checked: None,
             auth_time: None,
             claims: Map::new(),
             header: Map::new(),
@@ -139,10 +140,11 @@ impl Grant {
         self
     }
 
-    /// Sets for how long an access token is good, instead of the issuer's lifetime; at most a
-    /// day.
+    /// Sets for how long an access token is good, instead of the issuer's lifetime; at least a
+    /// second, and at most a day.
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = Some(lifetime.min(super::LONGEST_ACCESS).as_secs());
+        let lifetime = lifetime.clamp(Duration::from_secs(1), super::LONGEST_ACCESS);
+        self.lifetime = Some(lifetime.as_secs());
         self
     }
 
@@ -198,10 +200,15 @@ impl From<&Identity> for Grant {
         let grant = Self::new(identity.subject())
             .with_roles(identity.roles())
             .with_scopes(identity.scopes());
-        match identity.authenticated_at() {
-            Some(at) => grant.with_authenticated_at(at),
-            None => grant,
+        let Some(at) = identity.authenticated_at() else {
+            return grant;
+        };
+        let mut grant = grant.with_authenticated_at(at);
+        // Only of credentials that were checked here: others say when a session began elsewhere.
+        if identity.data::<Account>().is_some() {
+            grant.checked = Some(clock::millis(at));
         }
+        grant
     }
 }
 

@@ -15,7 +15,8 @@
 //!    the answer: it gets the same successor again. A family never forks. See
 //!    [`TokensBuilder::retry_within`] for what the window costs.
 //! 5. Log-out ends the family and revokes its session; "log out everywhere" ends all families of
-//!    a subject, and revokes whatever it was issued so far. Each is 503 unless it is certain.
+//!    a subject, and revokes whatever it was issued so far. Each is 503 unless it is certain. What
+//!    is revoked by [`Tokens::revocations`] is not renewed any more, either.
 //!    Within a Tokio runtime it is finished even if the caller goes away.
 //! 6. Only digests of refresh tokens are stored.
 //!

@@ -10,7 +10,7 @@ use crate::{
     Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
     jwt::{Jwt, JwtBuilder},
     revocation::{Revocable, SharedRevocations},
-    store::{CUT_OFF_LASTS, Family, Revocation, Rotation, TokenStore, to_its_end},
+    store::{Family, Names, Revocation, Rotation, TokenStore, to_its_end},
 };
 use std::{
     fmt,
@@ -25,6 +25,12 @@ pub(super) type Reload = dyn Fn(Grant) -> Verdict<Option<Grant>> + Send + Sync;
 /// stand in the [module](super).
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
+
+/// How long after they were authenticated a subject's login is fresh, in seconds.
+const FRESH_WITHIN: u64 = 60;
+
+/// How far the clocks of servers may differ, in milliseconds.
+const CLOCKS_DIFFER: u64 = 180_000;
 
 /// The action for a spent refresh token after the retry window, if its successor is unspent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,13 +115,18 @@ impl Tokens {
             now,
             session: None,
             fresh: false,
-            ends: u64::MAX,
         };
         self.0.access.token(&grant.into(), moment)
     }
 
     /// Begins a session for a subject who has just shown who they are. The access token is
-    /// *fresh*, see [`fresh`](crate::fresh).
+    /// *fresh*, see [`fresh`](crate::fresh), if the subject was authenticated within the last
+    /// minute.
+    ///
+    /// Pass the identity that `Accounts::log_in` has given, also if another step of the sign-in
+    /// comes between: then a log-out everywhere that happened meanwhile, as after a change of the
+    /// password, refuses the session. A [`Grant`] that is made otherwise does not say when the
+    /// password was checked.
     ///
     /// # Errors
     ///
@@ -127,8 +138,7 @@ impl Tokens {
         let mut grant = grant.into();
         let now = inner.clock.now();
         let seconds = clock::seconds(now);
-        grant.begun = seconds;
-        grant.auth_time.get_or_insert(seconds);
+        let auth_time = *grant.auth_time.get_or_insert(seconds);
         let token = inner.secret()?.first().map_err(Rejection::unavailable)?;
         let ends = seconds.saturating_add(inner.family.as_secs());
         let family = Family {
@@ -136,25 +146,26 @@ impl Tokens {
             issuer: inner.access.issuer.to_string(),
             subject: grant.subject.clone(),
             grant: serde_json::to_string(&grant).map_err(Rejection::unavailable)?,
+            begun: clock::millis(now),
             current: token.digest(),
             rotated_at: now,
             expires_at: clock::at(inner.refresh_expiry(seconds, ends)),
             ends_at: clock::at(ends),
             ended: false,
         };
-        let cut_off = inner.store.begin_family(&family).await?;
-        if cut_off.is_some_and(|cut_off| clock::seconds(cut_off) > seconds) {
-            // It began before all of the subject's sessions were ended, and is one of them.
+        let ended = inner.store.begin_family(&family).await?;
+        if was_ended_meanwhile(&grant, ended, now) {
             inner.end(&family.id).await?;
             return Err(RefreshError::Ended.into());
         }
-        // What was issued up to the second of the cut-off is revoked; this was issued after it.
-        let after = cut_off.map_or(0, |cut_off| clock::seconds(cut_off).saturating_add(1));
+        let family = Family {
+            begun: family.begun_after(ended),
+            ..family
+        };
         let moment = Moment {
-            now: seconds.max(after.min(seconds.saturating_add(1))),
-            session: Some(&family.id),
-            fresh: true,
-            ends,
+            now: seconds,
+            session: Some(&family),
+            fresh: seconds.abs_diff(auth_time) <= FRESH_WITHIN,
         };
         let access = inner.access.token(&grant, moment)?;
         log::began(&family);
@@ -199,6 +210,11 @@ impl Tokens {
         }
         if seconds >= clock::seconds(family.ends_at) {
             return Err(RefreshError::Expired.into());
+        }
+        if inner.is_revoked(&family).await? {
+            // For good: the revocation may be forgotten before the session comes to its end.
+            inner.end(&id).await?;
+            return Err(RefreshError::Ended.into());
         }
         if digest != family.current {
             return inner.again(&successor, family, now, late).await;
@@ -277,6 +293,10 @@ impl Tokens {
 
     /// Ends all sessions of a subject of this issuer, and revokes whatever it was issued so far,
     /// on every device: for a lost one, a changed password, or an account that is closed.
+    ///
+    /// Sessions that begin later are not affected, also in the same second. API keys and tokens
+    /// without a session say only in which second they were issued: those of the same second are
+    /// refused.
     ///
     /// # Errors
     ///
@@ -359,34 +379,33 @@ impl Inner {
 
     async fn end_all(&self, subject: String) -> Result<(), Rejection> {
         let issuer = &*self.access.issuer;
-        let now = self.clock.now();
-        let until = self.until();
-        let ended = self.store.end_families_of(issuer, &subject, now, until);
-        let ended = ended.await?.into_iter();
-        let mut revocations: Vec<_> = ended.map(|id| self.revoked_session(id)).collect();
-        revocations.push(Revocation::Subject {
-            issuer: issuer.to_owned(),
-            subject: subject.clone(),
-            cut_off: now,
-            until: now.checked_add(CUT_OFF_LASTS).unwrap_or(until),
-        });
-        self.revocations.spread(&revocations).await?;
+        let (now, until) = (self.clock.now(), self.until());
+        let ended = self.revocations.end_all(issuer, &subject, now, until);
+        ended.await?;
         log::ended_all(issuer, &subject);
         Ok(())
     }
 
     /// A session that is ended durably, to where that is looked up.
     async fn tell_ended(&self, session: &str) -> Result<(), Rejection> {
-        let revocation = self.revoked_session(session.to_owned());
+        let revocation = Revocation::Session {
+            issuer: self.access.issuer.to_string(),
+            id: session.to_owned(),
+            until: self.until(),
+        };
         self.revocations.spread(&[revocation]).await
     }
 
-    fn revoked_session(&self, id: String) -> Revocation {
-        Revocation::Session {
-            issuer: self.access.issuer.to_string(),
-            id,
-            until: self.until(),
-        }
+    /// Whether a session or its subject is revoked by the list, which leaves families alone.
+    async fn is_revoked(&self, family: &Family) -> Result<bool, Rejection> {
+        let names = Names {
+            issuer: &family.issuer,
+            subject: &family.subject,
+            token: None,
+            session: Some(&family.id),
+        };
+        let revoked = self.store.revoked(names).await?;
+        Ok(revoked.session || revoked.begun.is_some_and(|last| family.begun <= last))
     }
 
     /// A token that is not the current one: its client has lost the answer, or it is stolen.
@@ -423,11 +442,9 @@ impl Inner {
             return Ok(at_login);
         };
         let (client, auth_time) = (at_login.client.clone(), at_login.auth_time);
-        let begun = at_login.begun;
         match reload(at_login).await? {
             Some(now) if now.subject == family.subject => Ok(Grant {
                 client,
-                begun,
                 auth_time,
                 ..now
             }),
@@ -445,13 +462,10 @@ impl Inner {
         family: &Family,
         now: u64,
     ) -> Result<Issued, Rejection> {
-        // A family that is alive began after its subject's last cut-off, though perhaps in the
-        // same second. One that is ended by a cut-off is revoked by its session, too.
         let moment = Moment {
-            now: now.max(grant.begun.saturating_add(1)),
-            session: Some(&family.id),
+            now,
+            session: Some(family),
             fresh: false,
-            ends: clock::seconds(family.ends_at),
         };
         let access = self.access.token(grant, moment)?;
         log::renewed(family);
@@ -472,6 +486,17 @@ impl Inner {
             refresh_expires_in: Duration::from_secs(expires.saturating_sub(now)),
         }
     }
+}
+
+/// Whether the credentials were checked before all sessions of their subject were ended.
+///
+/// A time that lies far ahead says nothing: it was set by a clock that was wrong, and would keep
+/// the subject out until then.
+fn was_ended_meanwhile(grant: &Grant, ended: Option<u64>, now: SystemTime) -> bool {
+    let (Some(checked), Some(ended)) = (grant.checked, ended) else {
+        return false;
+    };
+    checked <= ended && ended <= clock::millis(now).saturating_add(CLOCKS_DIFFER)
 }
 
 impl fmt::Debug for Tokens {

@@ -286,6 +286,7 @@ impl Rules {
         let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
         // `fresh` and `authenticated_within` depend on it.
         let authenticated_at = claims.get(Claim::AuthTime).map(date).transpose()?;
+        let authenticated_at = authenticated_at.map(|at: u64| at.saturating_mul(1000));
         // A token or session whose name cannot be read could not be revoked, either.
         let token_id = claims.name(Claim::Jti)?; // RFC 7519 section 4.1.7
         let session_id = claims.name(Claim::Sid)?;

@@ -218,6 +218,11 @@ pub(super) fn subject_key(issuer: &str, subject: &str) -> String {
     named("revoked/u", issuer, subject)
 }
 
+/// The key of a subject whose sessions are ended.
+pub(super) fn sessions_key(issuer: &str, subject: &str) -> String {
+    named("revoked/b", issuer, subject)
+}
+
 /// The key of a revoked token.
 pub(super) fn token_key(issuer: &str, id: &str) -> String {
     named("revoked/t", issuer, id)
@@ -256,6 +261,12 @@ impl Entry {
                 clock::seconds(*cut_off),
                 until,
             ),
+            Revocation::Sessions {
+                issuer,
+                subject,
+                begun,
+                until,
+            } => (sessions_key(issuer, subject), *begun, until),
         };
         let needed = until.duration_since(now).unwrap_or_default();
         let lifetime = needed.min(store::CUT_OFF_LASTS).saturating_add(SLACK);

@@ -61,6 +61,8 @@ mod within;
 pub use memory::{Revocations, RevokeError};
 pub use revocable::Revocable;
 pub use revoked::{Cause, Revoked};
+#[cfg(feature = "issue")]
+pub(crate) use shared::SESSION_BEGUN;
 #[cfg(feature = "store")]
 pub use shared::SharedRevocations;
 pub use within::Within;

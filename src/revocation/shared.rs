@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     Clock, Identity, Rejection, SystemClock, Verdict, clock,
-    store::{self, Names, Revocation, ShortLived, TokenStore, to_its_end},
+    store::{self, CUT_OFF_LASTS, Names, Revocation, ShortLived, TokenStore, to_its_end},
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 /// What is revoked, in a [store](crate::store) that servers share.
 ///
@@ -30,8 +30,15 @@ use std::{fmt, sync::Arc};
 pub struct SharedRevocations {
     durable: Arc<dyn TokenStore>,
     lookup: Option<Arc<Lookup>>,
+    /// The issuer whose tokens say when their session began.
+    sessions_of: Option<Arc<str>>,
     clock: Arc<dyn Clock>,
 }
+
+/// The claim of access tokens that says when their session began ([`Family::begun`]).
+///
+/// [`Family::begun`]: crate::store::Family::begun
+pub(crate) const SESSION_BEGUN: &str = "session_begun";
 
 impl SharedRevocations {
     /// Revocations in this store.
@@ -40,6 +47,7 @@ impl SharedRevocations {
         Self {
             durable: Arc::new(durable),
             lookup: None,
+            sessions_of: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -64,12 +72,17 @@ impl SharedRevocations {
     }
 
     #[cfg_attr(not(feature = "issue"), allow(dead_code))]
-    pub(crate) fn with_shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn for_sessions_of(mut self, issuer: &str, clock: Arc<dyn Clock>) -> Self {
+        self.sessions_of = Some(issuer.into());
         self.clock = clock;
         self
     }
 
     /// Revokes, on all servers.
+    ///
+    /// In the list of a token issuer, a session that is revoked is not renewed any more. If a
+    /// subject is revoked, these are its sessions that began in the second of the cut-off, or
+    /// before.
     ///
     /// # Errors
     ///
@@ -78,10 +91,44 @@ impl SharedRevocations {
     pub async fn revoke(&self, revocation: Revocation) -> Result<(), Rejection> {
         let list = self.clone();
         to_its_end(async move {
+            let now = clock::seconds(list.clock.now());
+            if let Revocation::Subject {
+                issuer,
+                subject,
+                cut_off,
+                until,
+            } = &revocation
+                && clock::seconds(*cut_off) >= now
+            {
+                return list.end_all(issuer, subject, *cut_off, *until).await;
+            }
             list.durable.revoke(&revocation).await?;
-            list.spread(&[revocation]).await
+            let mut all = vec![revocation];
+            if let Some(sessions) = all.first().and_then(sessions) {
+                list.durable.revoke(&sessions).await?;
+                all.push(sessions);
+            }
+            list.spread(&all).await
         })
         .await
+    }
+
+    /// Ends all sessions of a subject, and revokes what it was issued up to the cut-off.
+    pub(crate) async fn end_all(
+        &self,
+        issuer: &str,
+        subject: &str,
+        cut_off: SystemTime,
+        until: SystemTime,
+    ) -> Result<(), Rejection> {
+        let begun = self
+            .durable
+            .end_families_of(issuer, subject, cut_off, until)
+            .await?;
+        let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
+        let (cut_off, lasts) = (Some(cut_off), lasts.max(until));
+        let all = Revocation::of_subject(issuer, subject, cut_off, Some(begun), lasts);
+        self.spread(&all.collect::<Vec<_>>()).await
     }
 
     /// Writes revocations that the durable store has already to where they are looked up.
@@ -139,12 +186,71 @@ impl SharedRevocations {
         let values = lookup.read(&read).await;
         self.fill_if_due(&lookup).await;
         match values {
-            Some(values) => Ok(asked.judge(&keys, values)?),
+            Some(values) => Ok(asked.dates.judge(asked.read(&keys, values))?),
             // It has every revocation, and is at hand.
             None => {
                 let revoked = self.durable.revoked(asked.names()).await?;
-                judge_durable(revoked, asked.issued_at)
+                Ok(asked.dates.judge(revoked)?)
             }
+        }
+    }
+
+    fn dates(&self, identity: &Identity) -> Dates {
+        // Only our own tokens are trusted with this claim: another issuer may put anything there.
+        let is_own = self.sessions_of.is_some()
+            && self.sessions_of.as_deref() == identity.own_issuer()
+            && identity.session_id().is_some();
+        Dates {
+            issued_at: identity.issued_at().map(clock::seconds),
+            session_begun: is_own.then(|| identity.claim(SESSION_BEGUN)).flatten(),
+        }
+    }
+}
+
+/// The sessions that a revocation of a subject ends: to the end of its second.
+fn sessions(revocation: &Revocation) -> Option<Revocation> {
+    let Revocation::Subject {
+        issuer,
+        subject,
+        cut_off,
+        until,
+    } = revocation
+    else {
+        return None;
+    };
+    let second = clock::seconds(*cut_off).saturating_mul(1000);
+    Some(Revocation::Sessions {
+        issuer: issuer.clone(),
+        subject: subject.clone(),
+        begun: second.saturating_add(999),
+        until: *until,
+    })
+}
+
+/// The times of one token that revocations of its subject are compared with.
+#[derive(Clone, Copy)]
+struct Dates {
+    /// In seconds since 1970.
+    issued_at: Option<u64>,
+    /// In milliseconds since 1970, if it is a token of a session.
+    session_begun: Option<u64>,
+}
+
+impl Dates {
+    fn judge(self, revoked: store::Revoked) -> Result<(), Cause> {
+        let is_cut_off = match self.session_begun {
+            Some(begun) => revoked.begun.is_some_and(|last| begun <= last),
+            // `None`, which is less than any time, is revoked by any cut-off.
+            None => {
+                let cut_off = revoked.cut_off.map(clock::seconds);
+                cut_off.is_some_and(|cut_off| self.issued_at <= Some(cut_off))
+            }
+        };
+        match (is_cut_off, revoked.token, revoked.session) {
+            (true, ..) => Err(Cause::Subject),
+            (_, true, _) => Err(Cause::Token),
+            (.., true) => Err(Cause::Session),
+            _ => Ok(()),
         }
     }
 }
@@ -155,17 +261,17 @@ struct Asked {
     subject: String,
     token: Option<String>,
     session: Option<String>,
-    issued_at: Option<u64>,
+    dates: Dates,
 }
 
 impl Asked {
-    fn about(identity: &Identity) -> Self {
+    fn about(identity: &Identity, dates: Dates) -> Self {
         Self {
             issuer: identity.own_issuer().unwrap_or_default().to_owned(),
             subject: identity.subject().to_owned(),
             token: identity.token_id().map(str::to_owned),
             session: identity.session_id().map(str::to_owned),
-            issued_at: identity.issued_at().map(clock::seconds),
+            dates,
         }
     }
 
@@ -181,50 +287,39 @@ impl Asked {
     /// In the order subject, token, session.
     fn keys(&self) -> [Option<String>; 3] {
         let (token, session) = (self.token.as_deref(), self.session.as_deref());
+        let subject = match self.dates.session_begun {
+            Some(_) => lookup::sessions_key(&self.issuer, &self.subject),
+            None => lookup::subject_key(&self.issuer, &self.subject),
+        };
         [
-            Some(lookup::subject_key(&self.issuer, &self.subject)),
+            Some(subject),
             token.map(|id| lookup::token_key(&self.issuer, id)),
             session.map(|id| lookup::session_key(&self.issuer, id)),
         ]
     }
 
-    fn judge(&self, keys: &[Option<String>; 3], values: Vec<Option<Vec<u8>>>) -> Result<(), Cause> {
+    fn read(&self, keys: &[Option<String>; 3], values: Vec<Option<Vec<u8>>>) -> store::Revoked {
         let mut values = values.into_iter();
         let [subject, token, session] = keys.each_ref().map(|key| {
             key.as_ref()?;
             values.next().flatten()
         });
-        let cut_off = subject.map(|value| lookup::number(&value));
-        judge(cut_off, token.is_some(), session.is_some(), self.issued_at)
+        let subject = subject.map(|value| lookup::number(&value));
+        let is_session = self.dates.session_begun.is_some();
+        store::Revoked {
+            token: token.is_some(),
+            session: session.is_some(),
+            cut_off: subject.filter(|_| !is_session).map(clock::at),
+            begun: subject.filter(|_| is_session),
+        }
     }
-}
-
-fn judge(
-    cut_off: Option<u64>,
-    token: bool,
-    session: bool,
-    issued_at: Option<u64>,
-) -> Result<(), Cause> {
-    // `None`, which is less than any time, is revoked by any cut-off.
-    if cut_off.is_some_and(|cut_off| issued_at <= Some(cut_off)) {
-        return Err(Cause::Subject);
-    }
-    match (token, session) {
-        (true, _) => Err(Cause::Token),
-        (_, true) => Err(Cause::Session),
-        _ => Ok(()),
-    }
-}
-
-fn judge_durable(revoked: store::Revoked, issued_at: Option<u64>) -> Result<(), Rejection> {
-    let cut_off = revoked.cut_off.map(clock::seconds);
-    judge(cut_off, revoked.token, revoked.session, issued_at).map_err(Into::into)
 }
 
 impl Revoked for SharedRevocations {
     fn check(&self, identity: &Identity) -> Verdict<()> {
+        let dates = self.dates(identity);
         if let Some(lookup) = &self.lookup {
-            let asked = Asked::about(identity);
+            let asked = Asked::about(identity, dates);
             return Verdict::pending(self.clone().ask_lookup(Arc::clone(lookup), asked));
         }
         let names = Names {
@@ -233,14 +328,10 @@ impl Revoked for SharedRevocations {
             token: identity.token_id(),
             session: identity.session_id(),
         };
-        let issued_at = identity.issued_at().map(clock::seconds);
+        let judge = move |revoked: store::Revoked| dates.judge(revoked).map_err(Rejection::from);
         match self.durable.revoked(names).now() {
-            Ok(revoked) => {
-                Verdict::ready(revoked.and_then(|revoked| judge_durable(revoked, issued_at)))
-            }
-            Err(pending) => {
-                Verdict::pending(async move { judge_durable(pending.await?, issued_at) })
-            }
+            Ok(revoked) => Verdict::ready(revoked.and_then(judge)),
+            Err(pending) => Verdict::pending(async move { judge(pending.await?) }),
         }
     }
 }

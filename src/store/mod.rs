@@ -59,8 +59,7 @@ pub use short_lived::{Raise, Read, ShortLived};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use token::{
-    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names, Revocation, RevocationPage, Revoked, Rotation,
-    TokenStore,
+    CUT_OFF_LASTS, Family, Names, Revocation, RevocationPage, Revoked, Rotation, TokenStore,
 };
 
 /// An answer, or that there was none in time. Outside of a runtime there is nothing to wait with.

@@ -18,6 +18,9 @@ pub struct Family {
     pub subject: String,
     /// What its access tokens say of the subject, as JSON; opaque to a store.
     pub grant: String,
+    /// When it began, in milliseconds since 1970: a logical time, which decides whether a later
+    /// log-out everywhere ends it. See [`TokenStore::begin_family`].
+    pub begun: u64,
     /// SHA-256 of the refresh token that is good now.
     pub current: [u8; 32],
     /// When that one was made, to the millisecond.
@@ -30,12 +33,21 @@ pub struct Family {
     pub ended: bool,
 }
 
+impl Family {
+    /// When it begins, if the subject's sessions up to a time are ended.
+    pub(crate) fn begun_after(&self, ended: Option<u64>) -> u64 {
+        self.begun
+            .max(ended.map_or(0, |ended| ended.saturating_add(1)))
+    }
+}
+
 impl fmt::Debug for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Family")
             .field("id", &self.id)
             .field("issuer", &self.issuer)
             .field("subject", &self.subject)
+            .field("begun", &self.begun)
             .field("expires_at", &self.expires_at)
             .field("ends_at", &self.ends_at)
             .field("ended", &self.ended)
@@ -90,6 +102,44 @@ pub enum Revocation {
         /// Until when it has to be remembered.
         until: SystemTime,
     },
+    /// All sessions of a subject that had begun by some time; their tokens are not compared with
+    /// a cut-off.
+    Sessions {
+        /// The issuer of the tokens.
+        issuer: String,
+        /// The subject.
+        subject: String,
+        /// The last [`Family::begun`] that is refused. It only ever grows.
+        begun: u64,
+        /// Until when it has to be remembered.
+        until: SystemTime,
+    },
+}
+
+impl Revocation {
+    /// The revocations that one record of a subject stands for.
+    pub(crate) fn of_subject(
+        issuer: &str,
+        subject: &str,
+        cut_off: Option<SystemTime>,
+        begun: Option<u64>,
+        until: SystemTime,
+    ) -> impl Iterator<Item = Self> {
+        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+        let sessions = begun.map(|begun| Self::Sessions {
+            issuer: issuer.clone(),
+            subject: subject.clone(),
+            begun,
+            until,
+        });
+        let issued = cut_off.map(|cut_off| Self::Subject {
+            issuer,
+            subject,
+            cut_off,
+            until,
+        });
+        sessions.into_iter().chain(issued)
+    }
 }
 
 /// Some of all revocations, see [`TokenStore::revocations`].
@@ -123,11 +173,9 @@ pub struct Revoked {
     pub session: bool,
     /// Whatever its subject was issued up to this second is.
     pub cut_off: Option<SystemTime>,
+    /// The sessions of its subject that [began](Family::begun) up to this time are.
+    pub begun: Option<u64>,
 }
-
-/// For how long before a cut-off a session may have been given a token that carries a later
-/// second: the longest time for a retry, and clocks of servers that differ.
-pub const NEAR_CUT_OFF: Duration = Duration::from_secs(180);
 
 /// For how long a subject's cut-off is remembered: credentials that do not expire, such as API
 /// keys, must not come back.
@@ -135,8 +183,10 @@ pub const CUT_OFF_LASTS: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// Keeps families of refresh tokens, and revocations, durably.
 pub trait TokenStore: Send + Sync + 'static {
-    /// Adds a family, whose id is new; says up to when the subject's tokens are revoked, if any are.
-    fn begin_family(&self, family: &Family) -> Verdict<Option<SystemTime>>;
+    /// Adds a family, whose id is new, and gives the time up to which the subject's sessions are
+    /// ended ([`Revoked::begun`]). If the family did not begin after that, it is stored as begun
+    /// one millisecond after it.
+    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>>;
 
     /// The family of this id, also one that is over.
     fn family(&self, id: &str) -> Verdict<Option<Family>>;
@@ -145,23 +195,24 @@ pub trait TokenStore: Send + Sync + 'static {
     /// family was not ended. Of any number of calls for one spent token, one is told `true`.
     fn rotate(&self, rotation: Rotation<'_>) -> Verdict<bool>;
 
-    /// Ends a family, and revokes its session until a time, both or neither.
+    /// Ends a family, and revokes its session until a time, both or neither. The family need not be
+    /// kept for longer than that.
     fn end_family(&self, issuer: &str, id: &str, until: SystemTime) -> Verdict<()>;
 
-    /// Ends every family of a subject and revokes what it was issued up to a second, for
-    /// [`CUT_OFF_LASTS`] at least; all or nothing.
+    /// Ends every family of a subject, and revokes what it was issued up to the cut-off, for
+    /// [`CUT_OFF_LASTS`] at least; all or nothing. Gives the time up to which the subject's
+    /// sessions are ended: that of the cut-off, or of the last of its families to
+    /// [begin](Family::begun) if that is later, by a clock that is ahead.
     ///
-    /// The sessions that were begun or renewed within [`NEAR_CUT_OFF`] before the cut-off, or
-    /// after it, are revoked until a time, too, ended before or not: their tokens may carry a later
-    /// second. It says which; all others are covered by the cut-off. However many sessions a
-    /// subject has, this has to be done within the time that a store takes for an answer.
+    /// A family need not be kept beyond `until`. However many sessions a subject has, this has to
+    /// be done within the time that a store takes for an answer.
     fn end_families_of(
         &self,
         issuer: &str,
         subject: &str,
         cut_off: SystemTime,
         until: SystemTime,
-    ) -> Verdict<Vec<String>>;
+    ) -> Verdict<u64>;
 
     /// Revokes. Once this has answered, every server sees it.
     fn revoke(&self, revocation: &Revocation) -> Verdict<()>;
@@ -179,7 +230,7 @@ pub trait TokenStore: Send + Sync + 'static {
 }
 
 impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
-    fn begin_family(&self, family: &Family) -> Verdict<Option<SystemTime>> {
+    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>> {
         (**self).begin_family(family)
     }
 
@@ -201,7 +252,7 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         subject: &str,
         cut_off: SystemTime,
         until: SystemTime,
-    ) -> Verdict<Vec<String>> {
+    ) -> Verdict<u64> {
         (**self).end_families_of(issuer, subject, cut_off, until)
     }
 

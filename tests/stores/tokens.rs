@@ -13,6 +13,7 @@ pub(crate) fn family(issuer: &str, subject: &str, id: &str) -> Family {
         issuer: issuer.to_owned(),
         subject: subject.to_owned(),
         grant: r#"{"roles":["clerk"],"name":"Zoë \"Z\""}"#.to_owned(),
+        begun: 3_999_000_000_000,
         current: [1; 32],
         rotated_at: at(4_000_000_000) + Duration::from_millis(123),
         expires_at: at(4_000_000_100),
@@ -52,6 +53,7 @@ async fn revoked(
         token,
         session,
         cut_off,
+        ..
     } = store.revoked(names).await.unwrap();
     (token, session, cut_off)
 }
@@ -69,6 +71,17 @@ pub(crate) async fn revocations(store: &impl TokenStore, now: SystemTime) -> Vec
     }
 }
 
+/// Up to when the sessions of a subject are ended.
+async fn ended(store: &Arc<impl TokenStore>, issuer: &str, subject: &str) -> Option<u64> {
+    let names = Names {
+        issuer,
+        subject,
+        token: None,
+        session: None,
+    };
+    store.revoked(names).await.unwrap().begun
+}
+
 pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     a_family_is_found_as_it_was_begun(store).await;
     only_the_current_token_is_rotated(store).await;
@@ -76,6 +89,8 @@ pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     an_ended_family_is_not_rotated_and_its_session_is_revoked(store).await;
     ending_all_families_of_a_subject_leaves_those_of_others(store).await;
     a_family_of_another_issuer_is_not_ended(store).await;
+    a_family_begins_after_all_that_were_ended_whatever_the_clocks(store).await;
+    an_ended_family_is_kept_no_longer_than_its_revocation(store).await;
     a_family_that_begins_while_all_are_ended_is_ended_or_told(store).await;
     each_kind_of_revocation_is_its_own(store).await;
     all_revocations_are_told_however_many(store).await;
@@ -180,31 +195,27 @@ async fn ending_all_families_of_a_subject_leaves_those_of_others(store: &Arc<imp
         store.begin_family(family).await.unwrap();
     }
     let (cut_off, until) = (at(4_000_000_050), at(4_000_000_500));
-    let end = || async {
+    for _ in 0..2 {
         let ended = store.end_families_of("all", "s1", cut_off, until);
-        let mut ended = ended.await.unwrap();
-        ended.sort();
-        ended
-    };
-    assert_eq!(end().await, ["all/f1", "all/f2"]);
-    assert_eq!(
-        end().await,
-        ["all/f1", "all/f2"],
-        "told again to who asks again"
-    );
+        assert_eq!(ended.await.unwrap(), 4_000_000_050_000);
+    }
     for (family, ended) in &families {
         let found = store.family(&family.id).await.unwrap().unwrap();
         assert_eq!(found.ended, *ended, "{family:?}");
     }
     let known = revoked(store, "all", "s1", None, Some("all/f1")).await;
-    assert_eq!(known, (false, true, Some(cut_off)));
+    assert_eq!(known, (false, false, Some(cut_off)));
+    assert_eq!(ended(store, "all", "s1").await, Some(4_000_000_050_000));
+    assert_eq!(ended(store, "all", "S1").await, None);
     assert_eq!(revoked(store, "all", "S1", None, None).await.2, None);
     let told = store
         .begin_family(&family("all", "s1", "f5"))
         .await
         .unwrap();
-    assert_eq!(told, Some(cut_off));
-    assert!(!store.family("all/f5").await.unwrap().unwrap().ended);
+    assert_eq!(told, Some(4_000_000_050_000));
+    let begun = store.family("all/f5").await.unwrap().unwrap();
+    assert!(!begun.ended);
+    assert_eq!(begun.begun, 4_000_000_050_001);
     let ended = store.end_families_of("all", "nobody\0", cut_off, until);
     ended.await.unwrap();
     assert_eq!(
@@ -222,16 +233,60 @@ async fn a_family_of_another_issuer_is_not_ended(store: &Arc<impl TokenStore>) {
     assert!(!store.family(&one.id).await.unwrap().unwrap().ended);
 }
 
-/// Half of them long before the cut-off, which covers their tokens; the others are revoked one by
-/// one.
+async fn a_family_begins_after_all_that_were_ended_whatever_the_clocks(
+    store: &Arc<impl TokenStore>,
+) {
+    let begin = async |id: &str, begun: u64| {
+        let mut family = family("clocks", "s1", id);
+        family.begun = begun;
+        let told = store.begin_family(&family).await.unwrap();
+        let begun = store.family(&family.id).await.unwrap().unwrap().begun;
+        (told, begun)
+    };
+    let end = async |seconds| {
+        let ended = store.end_families_of("clocks", "s1", at(seconds), at(4_000_000_500));
+        ended.await.unwrap()
+    };
+    // By a clock that is ahead, then by one that is behind.
+    assert_eq!(begin("f1", 5_000_000).await, (None, 5_000_000));
+    assert_eq!(end(1_000).await, 5_000_000);
+    assert_eq!(begin("f2", 1_000_500).await, (Some(5_000_000), 5_000_001));
+    assert_eq!(end(1_001).await, 5_000_001);
+    assert_eq!(begin("f3", 1_001_500).await.1, 5_000_002);
+    // An end that was set far ahead keeps nobody out.
+    assert_eq!(end(9_000).await, 9_000_000);
+    assert_eq!(begin("f4", 1_002_500).await.1, 9_000_001);
+    for (id, is_ended) in [("f1", true), ("f2", true), ("f3", true), ("f4", false)] {
+        let family = store.family(&format!("clocks/{id}")).await.unwrap();
+        assert_eq!(family.unwrap().ended, is_ended, "{id}");
+    }
+}
+
+async fn an_ended_family_is_kept_no_longer_than_its_revocation(store: &Arc<impl TokenStore>) {
+    for id in ["one", "all"] {
+        let family = family("kept", id, id);
+        store.begin_family(&family).await.unwrap();
+    }
+    let until = at(4_000_000_150);
+    store.end_family("kept", "kept/one", until).await.unwrap();
+    let ended = store.end_families_of("kept", "all", at(4_000_000_050), until);
+    ended.await.unwrap();
+    for id in ["kept/one", "kept/all"] {
+        let family = store.family(id).await.unwrap().unwrap();
+        assert_eq!((family.ended, family.ends_at), (true, until));
+    }
+    // The end of a family does not move forward.
+    let later = store.end_family("kept", "kept/one", at(4_000_000_900));
+    later.await.unwrap();
+    let family = store.family("kept/one").await.unwrap().unwrap();
+    assert_eq!(family.ends_at, until);
+}
+
 async fn however_many_sessions_a_subject_has_all_are_ended_in_time(store: &Arc<impl TokenStore>) {
     const SESSIONS: usize = 6_000;
     for chunk in (0..SESSIONS).collect::<Vec<_>>().chunks(50) {
         let begun = chunk.iter().map(|number| {
-            let mut family = family("many", "s1", &format!("f{number}"));
-            if number % 2 == 0 {
-                family.rotated_at = at(3_999_000_000);
-            }
+            let family = family("many", "s1", &format!("f{number}"));
             let store = Arc::clone(store);
             tokio::spawn(async move { store.begin_family(&family).await.unwrap() })
         });
@@ -241,12 +296,10 @@ async fn however_many_sessions_a_subject_has_all_are_ended_in_time(store: &Arc<i
     }
     let (cut_off, until) = (at(4_000_000_050), at(4_000_000_500));
     let ended = store.end_families_of("many", "s1", cut_off, until).await;
-    assert_eq!(ended.unwrap().len(), SESSIONS / 2);
+    assert_eq!(ended.unwrap(), 4_000_000_050_000);
     for number in [0, 1, SESSIONS - 2, SESSIONS - 1] {
         let id = format!("many/f{number}");
         assert!(store.family(&id).await.unwrap().unwrap().ended);
-        let known = revoked(store, "many", "s1", None, Some(&id)).await;
-        assert_eq!(known, (false, number % 2 == 1, Some(cut_off)));
     }
 }
 
@@ -260,7 +313,8 @@ async fn a_family_that_begins_while_all_are_ended_is_ended_or_told(store: &Arc<i
         let (told, ended) = (begin.await.unwrap().unwrap(), end.await.unwrap());
         ended.unwrap();
         let found = store.family(&begun.id).await.unwrap().unwrap();
-        assert!(found.ended || told == Some(cut_off), "in round {round}");
+        let is_after = told == Some(4_000_000_050_000) && found.begun == 4_000_000_050_001;
+        assert!(found.ended || is_after, "in round {round}");
     }
 }
 
@@ -278,9 +332,15 @@ async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
             until,
         },
         Revocation::Subject {
-            issuer,
+            issuer: issuer.clone(),
             subject: "z".to_owned(),
             cut_off: at(4_000_000_001),
+            until,
+        },
+        Revocation::Sessions {
+            issuer,
+            subject: "z".to_owned(),
+            begun: 4_000_000_002_003,
             until,
         },
     ];
@@ -294,6 +354,8 @@ async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
         known("z", "x", "y").await,
         (true, true, Some(at(4_000_000_001)))
     );
+    assert_eq!(ended(store, "kinds", "z").await, Some(4_000_000_002_003));
+    assert_eq!(ended(store, "kinds", "x").await, None);
     assert_eq!(known("x", "y", "z").await, (false, false, None));
     assert_eq!(known("y", "z", "x").await, (false, false, None));
     assert_eq!(known("Z", "X", "Y").await, (false, false, None));
@@ -303,7 +365,8 @@ async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
     let of_here = |revocation: &Revocation| {
         let (Revocation::Token { issuer, .. }
         | Revocation::Session { issuer, .. }
-        | Revocation::Subject { issuer, .. }) = revocation;
+        | Revocation::Subject { issuer, .. }
+        | Revocation::Sessions { issuer, .. }) = revocation;
         issuer == "kinds"
     };
     let all = revocations(&**store, at(4_000_000_499)).await;
@@ -311,7 +374,7 @@ async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
         .iter()
         .filter(|revocation| of_here(revocation))
         .collect();
-    assert_eq!(here.len(), 3);
+    assert_eq!(here.len(), 4);
     assert!(kinds.iter().all(|revocation| here.contains(&revocation)));
     let later = revocations(&**store, at(4_000_000_500)).await;
     assert!(!later.iter().any(of_here));
@@ -376,6 +439,19 @@ async fn revocations_only_move_forward(store: &Arc<impl TokenStore>) {
         revoked(store, "forward", "s1", None, None).await.2,
         Some(at(150))
     );
+    for (begun, kept) in [(900, 900), (700, 900), (901, 901)] {
+        let sessions = Revocation::Sessions {
+            issuer: "forward".to_owned(),
+            subject: "s3".to_owned(),
+            begun,
+            until: at(4_000_000_200),
+        };
+        store.revoke(&sessions).await.unwrap();
+        assert_eq!(ended(store, "forward", "s3").await, Some(kept));
+        // The other time of the subject stays as it is.
+        assert_eq!(revoked(store, "forward", "s3", None, None).await.2, None);
+        assert_eq!(ended(store, "forward", "s2").await, None);
+    }
     for until in [4_000_000_200, 4_000_000_100] {
         store.end_family("forward", "f1", at(until)).await.unwrap();
     }
@@ -439,13 +515,19 @@ async fn far_away_times_are_kept_as_what_is_nearest(store: &Arc<impl TokenStore>
     let far = at(i64::MAX as u64);
     let mut one = family("far", "s1", "f1");
     (one.rotated_at, one.expires_at, one.ends_at) = (far, far, far);
+    one.begun = u64::MAX;
     store.begin_family(&one).await.unwrap();
     let mut turned = rotation(&one.id, &[1; 32], &[2; 32]);
     (turned.at, turned.expires_at) = (far, far);
     assert!(store.rotate(turned).await.unwrap());
     let found = store.family(&one.id).await.unwrap().unwrap();
     assert!(found.ends_at >= at(253_402_300_799));
-    store.end_families_of("far", "s1", far, far).await.unwrap();
+    let ended = store.end_families_of("far", "s1", far, far).await.unwrap();
+    assert!(ended >= 253_402_300_799_000);
+    store
+        .begin_family(&family("far", "s1", "f2"))
+        .await
+        .unwrap();
     revocations(&**store, far).await;
     assert!(revoked(store, "far", "s1", None, None).await.2 >= Some(at(253_402_300_799)));
 }

@@ -8,7 +8,7 @@ mod tokens;
 use super::{Account, ApiKeyRecord, Family};
 use crate::{Clock, Rejection, SystemClock, Verdict};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -41,10 +41,16 @@ struct Tables {
     families: HashMap<String, Family>,
     tokens: HashMap<Within, SystemTime>,
     sessions: HashMap<Within, SystemTime>,
-    /// Cut-offs, and until when they are needed.
-    subjects: HashMap<Within, (SystemTime, SystemTime)>,
+    subjects: HashMap<Within, Subject>,
     values: HashMap<String, Value>,
     sweep_at: usize,
+}
+
+/// What of a subject is revoked.
+struct Subject {
+    cut_off: Option<SystemTime>,
+    begun: Option<u64>,
+    until: SystemTime,
 }
 
 struct Value {
@@ -98,9 +104,18 @@ impl Tables {
             .filter(|key| key.issuer == issuer && key.subject == subject)
     }
 
-    fn cut_off(&mut self, subject: Within, cut_off: SystemTime, until: SystemTime) {
-        let kept = self.subjects.entry(subject).or_insert((cut_off, until));
-        *kept = (kept.0.max(cut_off), kept.1.max(until));
+    fn revoke_subject(&mut self, subject: Within, new: Subject) {
+        match self.subjects.entry(subject) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(new);
+            }
+            Entry::Occupied(mut kept) => {
+                let kept = kept.get_mut();
+                kept.cut_off = kept.cut_off.max(new.cut_off);
+                kept.begun = kept.begun.max(new.begun);
+                kept.until = kept.until.max(new.until);
+            }
+        }
     }
 
     fn token_rows(&self) -> usize {

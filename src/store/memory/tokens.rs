@@ -1,21 +1,26 @@
 //! Families of refresh tokens, and revocations, in memory.
 
-use super::{MemoryStore, Within, extend, ready, within};
+use super::{MemoryStore, Subject, Within, extend, ready, within};
 use crate::{
-    Verdict,
+    Verdict, clock,
     store::{
-        CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Names, Revocation, RevocationPage, Revoked, Rotation,
-        TokenStore,
+        CUT_OFF_LASTS, Family, Names, Revocation, RevocationPage, Revoked, Rotation, TokenStore,
     },
 };
 use std::{collections::HashMap, time::SystemTime};
 
 impl TokenStore for MemoryStore {
-    fn begin_family(&self, family: &Family) -> Verdict<Option<SystemTime>> {
+    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>> {
         let mut tables = self.tables();
-        tables.families.insert(family.id.clone(), family.clone());
         let subject = within(&family.issuer, &family.subject);
-        ready(tables.subjects.get(&subject).map(|(cut_off, _)| *cut_off))
+        let ended = tables.subjects.get(&subject).and_then(|known| known.begun);
+        let begun = family.begun_after(ended);
+        let family = Family {
+            begun,
+            ..family.clone()
+        };
+        tables.families.insert(family.id.clone(), family);
+        ready(ended)
     }
 
     fn family(&self, id: &str) -> Verdict<Option<Family>> {
@@ -42,6 +47,7 @@ impl TokenStore for MemoryStore {
         let family = tables.families.get_mut(id);
         if let Some(family) = family.filter(|family| family.issuer == issuer) {
             family.ended = true;
+            family.ends_at = family.ends_at.min(until);
         }
         extend(&mut tables.sessions, within(issuer, id), until);
         ready(())
@@ -53,24 +59,26 @@ impl TokenStore for MemoryStore {
         subject: &str,
         cut_off: SystemTime,
         until: SystemTime,
-    ) -> Verdict<Vec<String>> {
+    ) -> Verdict<u64> {
         let mut tables = self.tables();
-        let near = cut_off.checked_sub(NEAR_CUT_OFF).unwrap_or(cut_off);
-        let mut revoked = Vec::new();
+        let mut begun = clock::millis(cut_off);
         for family in tables.families.values_mut() {
             if family.issuer == issuer && family.subject == subject {
-                family.ended = true;
-                if family.rotated_at >= near {
-                    revoked.push(family.id.clone());
+                begun = begun.max(family.begun);
+                if !family.ended {
+                    family.ended = true;
+                    family.ends_at = family.ends_at.min(until);
                 }
             }
         }
-        for id in &revoked {
-            extend(&mut tables.sessions, within(issuer, id), until);
-        }
         let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
-        tables.cut_off(within(issuer, subject), cut_off, lasts.max(until));
-        ready(revoked)
+        let revoked = Subject {
+            cut_off: Some(cut_off),
+            begun: Some(begun),
+            until: lasts.max(until),
+        };
+        tables.revoke_subject(within(issuer, subject), revoked);
+        ready(begun)
     }
 
     fn revoke(&self, revocation: &Revocation) -> Verdict<()> {
@@ -87,7 +95,27 @@ impl TokenStore for MemoryStore {
                 subject,
                 cut_off,
                 until,
-            } => tables.cut_off(within(issuer, subject), *cut_off, *until),
+            } => {
+                let new = Subject {
+                    cut_off: Some(*cut_off),
+                    begun: None,
+                    until: *until,
+                };
+                tables.revoke_subject(within(issuer, subject), new);
+            }
+            Revocation::Sessions {
+                issuer,
+                subject,
+                begun,
+                until,
+            } => {
+                let new = Subject {
+                    cut_off: None,
+                    begun: Some(*begun),
+                    until: *until,
+                };
+                tables.revoke_subject(within(issuer, subject), new);
+            }
         }
         ready(())
     }
@@ -97,11 +125,12 @@ impl TokenStore for MemoryStore {
         let is_in = |table: &HashMap<Within, SystemTime>, name: Option<&str>| {
             name.is_some_and(|name| table.contains_key(&within(names.issuer, name)))
         };
-        let cut_off = tables.subjects.get(&within(names.issuer, names.subject));
+        let subject = tables.subjects.get(&within(names.issuer, names.subject));
         ready(Revoked {
             token: is_in(&tables.tokens, names.token),
             session: is_in(&tables.sessions, names.session),
-            cut_off: cut_off.map(|(cut_off, _)| *cut_off),
+            cut_off: subject.and_then(|subject| subject.cut_off),
+            begun: subject.and_then(|subject| subject.begun),
         })
     }
 
@@ -121,18 +150,11 @@ impl TokenStore for MemoryStore {
             id: id.clone(),
             until: *until,
         });
-        let subjects = tables
-            .subjects
-            .iter()
-            .filter(|(_, (_, until))| needed(until));
-        let subjects = subjects.map(
-            |((issuer, subject), (cut_off, until))| Revocation::Subject {
-                issuer: issuer.clone(),
-                subject: subject.clone(),
-                cut_off: *cut_off,
-                until: *until,
-            },
-        );
+        let subjects = tables.subjects.iter();
+        let subjects = subjects.filter(|(_, subject)| needed(&subject.until));
+        let subjects = subjects.flat_map(|((issuer, subject), known)| {
+            Revocation::of_subject(issuer, subject, known.cut_off, known.begun, known.until)
+        });
         ready(RevocationPage {
             revocations: tokens.chain(sessions).chain(subjects).collect(),
             next: None,
@@ -145,7 +167,7 @@ impl TokenStore for MemoryStore {
         tables.families.retain(|_, family| family.ends_at > now);
         tables.tokens.retain(|_, until| *until > now);
         tables.sessions.retain(|_, until| *until > now);
-        tables.subjects.retain(|_, (_, until)| *until > now);
+        tables.subjects.retain(|_, subject| subject.until > now);
         ready(before.saturating_sub(tables.token_rows()) as u64)
     }
 }

@@ -34,7 +34,10 @@ type Connection = sqlx::PgConnection;
 type Row = PgRow;
 type Store = PostgresStore;
 
-const MIGRATIONS: &[&str] = &[include_str!("../sql/migrations/postgres/0001_tables.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../sql/migrations/postgres/0001_tables.sql"),
+    include_str!("../sql/migrations/postgres/0002_beginnings.sql"),
+];
 const IS_MIGRATED: &str = "SELECT to_regclass('auth_migrations') IS NOT NULL";
 
 macro_rules! now_millis {

@@ -69,6 +69,15 @@ pub(super) fn from_millis(millis: i64) -> SystemTime {
     UNIX_EPOCH + since.min(Duration::from_secs(LAST_SECOND))
 }
 
+/// A logical time. What is larger than a database keeps is kept as the largest.
+pub(super) fn to_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn from_number(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
 /// A lifetime in milliseconds, rounded up, and at most as long as there are years.
 pub(super) fn lifetime_millis(lifetime: Duration) -> i64 {
     let millis = lifetime.as_nanos().div_ceil(1_000_000);

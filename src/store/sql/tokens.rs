@@ -1,11 +1,12 @@
 //! Families of refresh tokens, and revocations, in SQL.
 
 use super::{Connection, Row, fits, lock, skip_locked};
+use crate::clock;
 use crate::store::{
-    CUT_OFF_LASTS, Family, NEAR_CUT_OFF, Revocation, RevocationPage, Revoked,
+    CUT_OFF_LASTS, Family, Revocation, RevocationPage, Revoked,
     sql::{
-        BATCH, Kind, PAGE, decode, from_digest, from_millis, from_seconds, from_text,
-        revocation_digest, to_millis, to_seconds, to_seconds_up,
+        BATCH, Kind, PAGE, decode, from_digest, from_millis, from_number, from_seconds, from_text,
+        revocation_digest, to_millis, to_number, to_seconds, to_seconds_up,
     },
 };
 use sqlx::Row as _;
@@ -15,38 +16,41 @@ use std::time::SystemTime;
 pub(super) async fn begin_family(
     connection: &mut Connection,
     family: &Family,
-) -> sqlx::Result<Option<SystemTime>> {
+) -> sqlx::Result<Option<u64>> {
     // Otherwise a family that begins while all of a subject are ended could be missed by that, and
     // not be told of it either.
     lock_subject(connection, &family.issuer, &family.subject).await?;
+    let digest = revocation_digest(Kind::Subject, &family.issuer, &family.subject);
+    let ended: Option<Option<i64>> =
+        sqlx::query_scalar("SELECT begun FROM auth_revocations WHERE digest = $1")
+            .bind(digest.as_slice())
+            .fetch_optional(&mut *connection)
+            .await?;
+    let ended = ended.flatten().map(from_number);
     sqlx::query(
         "INSERT INTO auth_families \
-         (id, issuer, subject, granted, current_digest, rotated_at, expires_at, ends_at, ended) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+         (id, issuer, subject, granted, begun, current_digest, rotated_at, expires_at, ends_at, \
+         ended) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
     )
     .bind(&family.id)
     .bind(&family.issuer)
     .bind(&family.subject)
     .bind(&family.grant)
+    .bind(to_number(family.begun_after(ended)))
     .bind(family.current.as_slice())
     .bind(to_millis(family.rotated_at))
     .bind(to_seconds(family.expires_at))
     .bind(to_seconds(family.ends_at))
     .bind(family.ended)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
-    let digest = revocation_digest(Kind::Subject, &family.issuer, &family.subject);
-    let cut_off: Option<Option<i64>> =
-        sqlx::query_scalar("SELECT cut_off FROM auth_revocations WHERE digest = $1")
-            .bind(digest.as_slice())
-            .fetch_optional(connection)
-            .await?;
-    Ok(cut_off.flatten().map(from_seconds))
+    Ok(ended)
 }
 
 pub(super) async fn family(connection: &mut Connection, id: &str) -> sqlx::Result<Option<Family>> {
     let found = sqlx::query(
-        "SELECT id, issuer, subject, granted, current_digest, \
+        "SELECT id, issuer, subject, granted, begun, current_digest, \
          rotated_at, expires_at, ends_at, ended \
          FROM auth_families WHERE id = $1",
     )
@@ -59,11 +63,12 @@ pub(super) async fn family(connection: &mut Connection, id: &str) -> sqlx::Resul
             issuer: row.try_get(1)?,
             subject: row.try_get(2)?,
             grant: row.try_get(3)?,
-            current: from_digest(row.try_get(4)?)?,
-            rotated_at: from_millis(row.try_get(5)?),
-            expires_at: from_seconds(row.try_get(6)?),
-            ends_at: from_seconds(row.try_get(7)?),
-            ended: row.try_get(8)?,
+            begun: from_number(row.try_get(4)?),
+            current: from_digest(row.try_get(5)?)?,
+            rotated_at: from_millis(row.try_get(6)?),
+            expires_at: from_seconds(row.try_get(7)?),
+            ends_at: from_seconds(row.try_get(8)?),
+            ended: row.try_get(9)?,
         })
     };
     found.map(family).transpose()
@@ -99,13 +104,19 @@ pub(super) async fn end_family(
     until: SystemTime,
 ) -> sqlx::Result<()> {
     if fits([id, issuer]) {
-        sqlx::query("UPDATE auth_families SET ended = true WHERE id = $1 AND issuer = $2")
-            .bind(id)
-            .bind(issuer)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "UPDATE auth_families SET ended = true, \
+             ends_at = CASE WHEN ends_at < $3 THEN ends_at ELSE $3 END \
+             WHERE id = $1 AND issuer = $2",
+        )
+        .bind(id)
+        .bind(issuer)
+        .bind(to_seconds_up(until))
+        .execute(&mut *connection)
+        .await?;
     }
-    remember(connection, Kind::Session, issuer, id, None, until).await
+    let revoked = Marks::until(until);
+    remember(connection, Kind::Session, issuer, id, revoked).await
 }
 
 /// Within a transaction.
@@ -115,67 +126,38 @@ pub(super) async fn end_families_of(
     subject: &str,
     cut_off: SystemTime,
     until: SystemTime,
-) -> sqlx::Result<Vec<String>> {
+) -> sqlx::Result<u64> {
     lock_subject(connection, issuer, subject).await?;
-    let mut revoked = Vec::new();
+    let mut begun = clock::millis(cut_off);
     if fits([issuer, subject]) {
         sqlx::query(
-            "UPDATE auth_families SET ended = true \
+            "UPDATE auth_families SET ended = true, \
+             ends_at = CASE WHEN ends_at < $3 THEN ends_at ELSE $3 END \
              WHERE issuer = $1 AND subject = $2 AND NOT ended",
         )
         .bind(issuer)
         .bind(subject)
+        .bind(to_seconds_up(until))
         .execute(&mut *connection)
         .await?;
-        let near = cut_off.checked_sub(NEAR_CUT_OFF).unwrap_or(cut_off);
-        revoked = sqlx::query_scalar(
-            "SELECT id FROM auth_families \
-             WHERE issuer = $1 AND subject = $2 AND rotated_at >= $3",
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT max(begun) FROM auth_families WHERE issuer = $1 AND subject = $2",
         )
         .bind(issuer)
         .bind(subject)
-        .bind(to_millis(near))
-        .fetch_all(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?;
-        remember_sessions(connection, issuer, &revoked, until).await?;
+        begun = begun.max(last.map_or(0, from_number));
     }
     let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
-    let cut_off = Some(to_seconds(cut_off));
-    let lasts = lasts.max(until);
-    remember(connection, Kind::Subject, issuer, subject, cut_off, lasts).await?;
-    Ok(revoked)
+    let revoked = Marks {
+        cut_off: Some(to_seconds(cut_off)),
+        begun: Some(to_number(begun)),
+        until: to_seconds_up(lasts.max(until)),
+    };
+    remember(connection, Kind::Subject, issuer, subject, revoked).await?;
+    Ok(begun)
 }
-
-/// Several at once: a subject may have thousands.
-async fn remember_sessions(
-    connection: &mut Connection,
-    issuer: &str,
-    sessions: &[String],
-    until: SystemTime,
-) -> sqlx::Result<()> {
-    for batch in sessions.chunks(SESSIONS) {
-        let mut insert = sqlx::QueryBuilder::<<Connection as sqlx::Connection>::Database>::new(
-            "INSERT INTO auth_revocations (digest, kind, issuer, name, until) ",
-        );
-        insert.push_values(batch, |mut row, session| {
-            row.push_bind(revocation_digest(Kind::Session, issuer, session).to_vec())
-                .push_bind(Kind::Session as i64)
-                .push_bind(issuer.as_bytes().to_vec())
-                .push_bind(session.as_bytes().to_vec())
-                .push_bind(to_seconds_up(until));
-        });
-        insert.push(
-            " ON CONFLICT (digest) DO UPDATE SET \
-             until = CASE WHEN auth_revocations.until > excluded.until \
-             THEN auth_revocations.until ELSE excluded.until END",
-        );
-        insert.build().execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-/// Of five values each; a statement takes 32,766 in SQLite.
-const SESSIONS: usize = 1000;
 
 async fn lock_subject(
     connection: &mut Connection,
@@ -190,34 +172,72 @@ pub(super) async fn revoke(
     connection: &mut Connection,
     revocation: &Revocation,
 ) -> sqlx::Result<()> {
-    let (kind, issuer, name, cut_off, until) = match revocation {
-        Revocation::Token { issuer, id, until } => (Kind::Token, issuer, id, None, until),
-        Revocation::Session { issuer, id, until } => (Kind::Session, issuer, id, None, until),
+    let (kind, issuer, name, revoked) = match revocation {
+        Revocation::Token { issuer, id, until } => (Kind::Token, issuer, id, Marks::until(*until)),
+        Revocation::Session { issuer, id, until } => {
+            (Kind::Session, issuer, id, Marks::until(*until))
+        }
         Revocation::Subject {
             issuer,
             subject,
             cut_off,
             until,
-        } => (Kind::Subject, issuer, subject, Some(cut_off), until),
+        } => {
+            let revoked = Marks {
+                cut_off: Some(to_seconds(*cut_off)),
+                ..Marks::until(*until)
+            };
+            (Kind::Subject, issuer, subject, revoked)
+        }
+        Revocation::Sessions {
+            issuer,
+            subject,
+            begun,
+            until,
+        } => {
+            let revoked = Marks {
+                begun: Some(to_number(*begun)),
+                ..Marks::until(*until)
+            };
+            (Kind::Subject, issuer, subject, revoked)
+        }
     };
-    let cut_off = cut_off.copied().map(to_seconds);
-    remember(connection, kind, issuer, name, cut_off, *until).await
+    remember(connection, kind, issuer, name, revoked).await
 }
 
-/// Both times only ever move forward.
+/// The times of one row, as it has them.
+struct Marks {
+    cut_off: Option<i64>,
+    begun: Option<i64>,
+    until: i64,
+}
+
+impl Marks {
+    fn until(until: SystemTime) -> Self {
+        Self {
+            cut_off: None,
+            begun: None,
+            until: to_seconds_up(until),
+        }
+    }
+}
+
+/// All times only ever move forward.
 async fn remember(
     connection: &mut Connection,
     kind: Kind,
     issuer: &str,
     name: &str,
-    cut_off: Option<i64>,
-    until: SystemTime,
+    revoked: Marks,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO auth_revocations (digest, kind, issuer, name, cut_off, until) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO UPDATE SET \
-         cut_off = CASE WHEN auth_revocations.cut_off > excluded.cut_off \
+        "INSERT INTO auth_revocations (digest, kind, issuer, name, cut_off, begun, until) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO UPDATE SET \
+         cut_off = CASE WHEN excluded.cut_off IS NULL \
+         OR auth_revocations.cut_off > excluded.cut_off \
          THEN auth_revocations.cut_off ELSE excluded.cut_off END, \
+         begun = CASE WHEN excluded.begun IS NULL OR auth_revocations.begun > excluded.begun \
+         THEN auth_revocations.begun ELSE excluded.begun END, \
          until = CASE WHEN auth_revocations.until > excluded.until \
          THEN auth_revocations.until ELSE excluded.until END",
     )
@@ -225,8 +245,9 @@ async fn remember(
     .bind(kind as i64)
     .bind(issuer.as_bytes())
     .bind(name.as_bytes())
-    .bind(cut_off)
-    .bind(to_seconds_up(until))
+    .bind(revoked.cut_off)
+    .bind(revoked.begun)
+    .bind(revoked.until)
     .execute(connection)
     .await?;
     Ok(())
@@ -243,20 +264,24 @@ pub(super) async fn revoked(
     let digest = |kind, name: Option<&str>| {
         name.map_or(subject, |name| revocation_digest(kind, issuer, name))
     };
-    let rows =
-        sqlx::query("SELECT kind, cut_off FROM auth_revocations WHERE digest IN ($1, $2, $3)")
-            .bind(subject.as_slice())
-            .bind(digest(Kind::Token, token).as_slice())
-            .bind(digest(Kind::Session, session).as_slice())
-            .fetch_all(connection)
-            .await?;
+    let rows = sqlx::query(
+        "SELECT kind, cut_off, begun FROM auth_revocations WHERE digest IN ($1, $2, $3)",
+    )
+    .bind(subject.as_slice())
+    .bind(digest(Kind::Token, token).as_slice())
+    .bind(digest(Kind::Session, session).as_slice())
+    .fetch_all(connection)
+    .await?;
     let mut revoked = Revoked::default();
     for row in &rows {
-        let cut_off: Option<i64> = row.try_get(1)?;
+        let (cut_off, begun): (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
         match kind(row.try_get(0)?)? {
             Kind::Token => revoked.token = true,
             Kind::Session => revoked.session = true,
-            Kind::Subject => revoked.cut_off = cut_off.map(from_seconds),
+            Kind::Subject => {
+                revoked.cut_off = cut_off.map(from_seconds);
+                revoked.begun = begun.map(from_number);
+            }
         }
     }
     Ok(revoked)
@@ -269,7 +294,7 @@ pub(super) async fn revocations(
     after: &[u8],
 ) -> sqlx::Result<RevocationPage> {
     let rows = sqlx::query(
-        "SELECT kind, issuer, name, cut_off, until, digest FROM auth_revocations \
+        "SELECT kind, issuer, name, cut_off, begun, until, digest FROM auth_revocations \
          WHERE until > $1 AND digest > $2 ORDER BY digest LIMIT $3",
     )
     .bind(to_seconds(now))
@@ -278,37 +303,30 @@ pub(super) async fn revocations(
     .fetch_all(connection)
     .await?;
     let last = rows.last().filter(|_| rows.len() >= PAGE);
-    let last = last.map(|row| row.try_get(5)).transpose()?;
-    let page: sqlx::Result<Vec<_>> = rows.iter().map(revocation).collect();
-    Ok(RevocationPage {
-        revocations: page?,
-        next: last,
-    })
+    let mut page = RevocationPage {
+        revocations: Vec::with_capacity(rows.len()),
+        next: last.map(|row| row.try_get(6)).transpose()?,
+    };
+    for row in &rows {
+        add_revocations(row, &mut page.revocations)?;
+    }
+    Ok(page)
 }
 
-fn revocation(row: &Row) -> sqlx::Result<Revocation> {
+fn add_revocations(row: &Row, page: &mut Vec<Revocation>) -> sqlx::Result<()> {
     let issuer = from_text(row.try_get(1)?)?;
-    let name = from_text(row.try_get(2)?)?;
-    let cut_off: Option<i64> = row.try_get(3)?;
-    let until = from_seconds(row.try_get(4)?);
-    Ok(match kind(row.try_get(0)?)? {
-        Kind::Token => Revocation::Token {
-            issuer,
-            id: name,
-            until,
-        },
-        Kind::Session => Revocation::Session {
-            issuer,
-            id: name,
-            until,
-        },
-        Kind::Subject => Revocation::Subject {
-            issuer,
-            subject: name,
-            cut_off: from_seconds(cut_off.unwrap_or(0)),
-            until,
-        },
-    })
+    let id = from_text(row.try_get(2)?)?;
+    let until = from_seconds(row.try_get(5)?);
+    match kind(row.try_get(0)?)? {
+        Kind::Token => page.push(Revocation::Token { issuer, id, until }),
+        Kind::Session => page.push(Revocation::Session { issuer, id, until }),
+        Kind::Subject => {
+            let (cut_off, begun): (Option<i64>, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
+            let (cut_off, begun) = (cut_off.map(from_seconds), begun.map(from_number));
+            page.extend(Revocation::of_subject(&issuer, &id, cut_off, begun, until));
+        }
+    }
+    Ok(())
 }
 
 fn kind(kind: i64) -> sqlx::Result<Kind> {

@@ -165,7 +165,7 @@ impl ApiKeyStore for Store {
 }
 
 impl TokenStore for Store {
-    fn begin_family(&self, family: &Family) -> Verdict<Option<SystemTime>> {
+    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>> {
         let family = family.clone();
         self.transact(|connection| {
             Box::pin(async move { tokens::begin_family(connection, &family).await })
@@ -207,7 +207,7 @@ impl TokenStore for Store {
         subject: &str,
         cut_off: SystemTime,
         until: SystemTime,
-    ) -> Verdict<Vec<String>> {
+    ) -> Verdict<u64> {
         let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
         self.transact(move |connection| {
             Box::pin(async move {

@@ -39,7 +39,10 @@ type Connection = sqlx::SqliteConnection;
 type Row = SqliteRow;
 type Store = SqliteStore;
 
-const MIGRATIONS: &[&str] = &[include_str!("../sql/migrations/sqlite/0001_tables.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../sql/migrations/sqlite/0001_tables.sql"),
+    include_str!("../sql/migrations/sqlite/0002_beginnings.sql"),
+];
 const IS_MIGRATED: &str =
     "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'auth_migrations')";
 
@@ -320,7 +323,7 @@ mod tests {
         let file = File::new("newer");
         drop(SqliteStore::open(&file.0).await.unwrap());
         let mut other = file.other().await;
-        sqlx::query("INSERT INTO auth_migrations VALUES (2, 0)")
+        sqlx::query("INSERT INTO auth_migrations VALUES (1000, 0)")
             .execute(&mut other)
             .await
             .unwrap();

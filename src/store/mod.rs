@@ -55,7 +55,7 @@ pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
-pub use short_lived::{Raise, Read, ShortLived};
+pub use short_lived::{Counted, Raise, Read, ShortLived};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use token::{

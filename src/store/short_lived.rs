@@ -1,6 +1,6 @@
 //! Small values that servers share for a while.
 
-use crate::Verdict;
+use crate::{Rejection, Verdict};
 use std::{sync::Arc, time::Duration};
 
 /// Keeps small values that end by themselves: counters of attempts, what may be used once, and
@@ -24,6 +24,22 @@ pub trait ShortLived: Send + Sync + 'static {
 
     /// Adds one to a counter and gives its new value. It ends so long after its first count.
     fn count(&self, key: &str, window: Duration) -> Verdict<u64>;
+
+    /// Reads several counters, in their order, and changes none of them. A counter that has
+    /// counted nothing, or whose window is over, is `None`.
+    ///
+    /// By default this is [`read`](Self::read), which has to return the value of a counter in
+    /// decimal digits. The end of the window is not known then.
+    fn counted(&self, keys: &[&str]) -> Verdict<Vec<Option<Counted>>> {
+        let read = self.read(keys);
+        Verdict::pending(async move {
+            let values = read.await?.values;
+            values
+                .into_iter()
+                .map(|value| value.as_deref().map(digits).transpose())
+                .collect()
+        })
+    }
 
     /// Raises numbers: each key has the larger of its number and the one given, and lasts for the
     /// longer of its lifetime and the one given. Each key is raised in one step; a later read sees
@@ -51,6 +67,26 @@ impl Raise<'_> {
     pub fn value(&self) -> String {
         format!("{:020}", self.number)
     }
+}
+
+/// What [`ShortLived::counted`] has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The value of the counter, at least one.
+    pub count: u64,
+    /// How long it is until the window ends, if the store knows that.
+    pub ends_in: Option<Duration>,
+}
+
+fn digits(value: &[u8]) -> Result<Counted, Rejection> {
+    let text = std::str::from_utf8(value).ok();
+    let count = text.and_then(|text| text.parse().ok());
+    count
+        .map(|count| Counted {
+            count,
+            ends_in: None,
+        })
+        .ok_or_else(|| Rejection::unavailable("invalid counter: not a number in decimal digits"))
 }
 
 /// What [`ShortLived::read`] has found.
@@ -87,5 +123,9 @@ impl<S: ShortLived + ?Sized> ShortLived for Arc<S> {
 
     fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
         (**self).raise(raised)
+    }
+
+    fn counted(&self, keys: &[&str]) -> Verdict<Vec<Option<Counted>>> {
+        (**self).counted(keys)
     }
 }

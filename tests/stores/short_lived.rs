@@ -32,6 +32,7 @@ pub(crate) async fn all(store: &Arc<impl ShortLived>, time: &impl Wait) {
     a_value_is_taken_once(store).await;
     several_values_are_read_in_order(store).await;
     a_counter_counts_each(store).await;
+    counters_are_read_without_counting(store, time).await;
     values_and_counters_end(store, time).await;
     any_lifetime_is_taken(store).await;
     numbers_and_their_ends_are_only_raised(store, time).await;
@@ -93,6 +94,36 @@ async fn a_counter_counts_each(store: &Arc<impl ShortLived>) {
     let mut counts = at_once(store, |store, _| store.count("counted/race", LONG)).await;
     counts.sort_unstable();
     assert_eq!(counts, (1..=100).collect::<Vec<_>>());
+}
+
+async fn counters_are_read_without_counting(store: &Arc<impl ShortLived>, time: &impl Wait) {
+    store.put("tally/value", b"12", LONG).await.unwrap();
+    for _ in 0..12 {
+        store.count("tally/a", LONG).await.unwrap();
+    }
+    store.count("tally/b", SHORT).await.unwrap();
+    let keys = ["tally/b", "tally/none", "tally/a"];
+    for _ in 0..2 {
+        let counted = store.counted(&keys).await.unwrap();
+        let counts: Vec<_> = counted.iter().map(|c| c.map(|c| c.count)).collect();
+        assert_eq!(counts, [Some(1), None, Some(12)]);
+        let ends = |n: usize| counted[n].unwrap().ends_in.unwrap();
+        assert!(ends(0) <= SHORT && ends(0) > Duration::ZERO);
+        assert!(
+            ends(2) <= LONG && ends(2) > LONG - LONG / 10,
+            "{:?}",
+            ends(2)
+        );
+    }
+    // What the default of the method relies on.
+    assert_eq!(value(store, "tally/a").await.as_deref(), Some(&b"12"[..]));
+    time.wait(SHORT).await;
+    let counted = store.counted(&keys).await.unwrap();
+    assert_eq!(counted[0], None, "its window is over");
+    assert!(store.take("tally/a").await.unwrap().is_some());
+    assert_eq!(store.counted(&keys).await.unwrap(), [None; 3]);
+    assert_eq!(store.count("tally/a", LONG).await.unwrap(), 1);
+    assert!(store.counted(&[]).await.unwrap().is_empty());
 }
 
 async fn values_and_counters_end(store: &Arc<impl ShortLived>, time: &impl Wait) {

@@ -59,6 +59,16 @@ struct Value {
     until: SystemTime,
 }
 
+impl Value {
+    /// A counter reads as its digits, as in the other stores.
+    fn read(&mut self) -> Vec<u8> {
+        match self.count {
+            0 => self.bytes.clone(),
+            count => count.to_string().into_bytes(),
+        }
+    }
+}
+
 impl MemoryStore {
     /// An empty store.
     #[must_use]

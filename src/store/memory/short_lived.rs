@@ -1,9 +1,9 @@
 //! Short-lived values in memory.
 
-use super::{MemoryStore, ready};
+use super::{MemoryStore, Value, ready};
 use crate::{
     Verdict,
-    store::{Raise, Read, ShortLived},
+    store::{Counted, Raise, Read, ShortLived},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ impl ShortLived for MemoryStore {
     fn read(&self, keys: &[&str]) -> Verdict<Read> {
         let now = self.clock.now();
         let mut tables = self.tables();
-        let mut read = |key: &&str| tables.value(key, now).map(|value| value.bytes.clone());
+        let mut read = |key: &&str| tables.value(key, now).map(Value::read);
         let values = keys.iter().map(&mut read).collect();
         ready(Read {
             values,
@@ -39,7 +39,7 @@ impl ShortLived for MemoryStore {
         ready(
             taken
                 .filter(|value| value.until > now)
-                .map(|value| value.bytes),
+                .map(|mut value| value.read()),
         )
     }
 
@@ -69,5 +69,18 @@ impl ShortLived for MemoryStore {
             }
         }
         ready(())
+    }
+
+    fn counted(&self, keys: &[&str]) -> Verdict<Vec<Option<Counted>>> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let mut counted = |key: &&str| {
+            let value = tables.value(key, now).filter(|value| value.count > 0)?;
+            Some(Counted {
+                count: value.count,
+                ends_in: value.until.duration_since(now).ok(),
+            })
+        };
+        ready(keys.iter().map(&mut counted).collect())
     }
 }

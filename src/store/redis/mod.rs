@@ -2,7 +2,7 @@
 
 mod server;
 
-use super::{Raise, Read, ShortLived};
+use super::{Counted, Raise, Read, ShortLived};
 use crate::{ConfigError, Rejection, Verdict};
 use redis::{Cmd, FromRedisValue};
 use server::{Live, Server};
@@ -25,6 +25,14 @@ for i, key in ipairs(KEYS) do
   else redis.call('SET', key, value, 'PX', string.format('%.0f', math.max(left, lifetime))) end
 end";
 
+/// Reads counters, and for how long each goes on.
+const COUNTED: &str = "\
+local found = {}
+for i, key in ipairs(KEYS) do
+  found[i] = {tonumber(redis.call('GET', key)) or 0, redis.call('PTTL', key)}
+end
+return found";
+
 /// How long one may wait at most, whatever is configured.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -36,6 +44,9 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///    the next use, after a pause of up to a second where that fails again.
 /// 2. A server that throws values out when its memory is full (`maxmemory-policy` other than
 ///    `noeviction`) is refused, also if it begins to later: it would forget revocations and attempts.
+///    When its memory is full, everything that writes is unavailable, also a log-out. The counters
+///    of failed logins cannot fill it: they are one per account at most, and 65,536 for all names
+///    without an account (some 8 MB). Give it memory for these, and for a revocation per log-out.
 /// 3. Its [history](Read::history) is made of the server's `run_id` and `master_replid`, which are
 ///    read at every connection, and every second in use. A server that was restarted, also from an
 ///    old snapshot, has others, as has one that took another's place.
@@ -193,6 +204,25 @@ impl ShortLived for RedisStore {
             command.arg(one.value()).arg(millis(one.lifetime));
         }
         self.ask(command)
+    }
+
+    fn counted(&self, keys: &[&str]) -> Verdict<Vec<Option<Counted>>> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(COUNTED).arg(keys.len());
+        for key in keys {
+            command.arg(self.key(key));
+        }
+        let found = self.ask::<Vec<(u64, i64)>>(command);
+        found.map(|found| {
+            let counted = |(count, left)| Counted {
+                count,
+                ends_in: u64::try_from(left).ok().map(Duration::from_millis),
+            };
+            let found = found.into_iter();
+            found
+                .map(|found| (found.0 > 0).then(|| counted(found)))
+                .collect()
+        })
     }
 }
 

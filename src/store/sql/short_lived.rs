@@ -1,11 +1,12 @@
 //! Short-lived values in SQL. They end by the clock of the database.
 
-use super::{Connection, now_millis, skip_locked};
-use crate::store::{Read, sql::BATCH};
+use super::{Connection, Row, now_millis, skip_locked};
+use crate::store::{Counted, Read, sql::BATCH};
 use sqlx::{QueryBuilder, Row as _};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 pub(super) async fn add(
@@ -57,7 +58,8 @@ pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::
             history: Arc::default(),
         });
     }
-    let mut query = QueryBuilder::new("SELECT name, value FROM auth_short_lived WHERE until > ");
+    let mut query =
+        QueryBuilder::new("SELECT name, value, hits FROM auth_short_lived WHERE until > ");
     query.push(now_millis!()).push(" AND name IN (");
     let mut names = query.separated(", ");
     for key in keys {
@@ -67,7 +69,7 @@ pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::
     let rows = query.build().fetch_all(connection).await?;
     let mut found = HashMap::<Vec<u8>, Vec<u8>>::new();
     for row in &rows {
-        found.insert(row.try_get(0)?, row.try_get(1)?);
+        found.insert(row.try_get(0)?, value(row, 1)?);
     }
     Ok(Read {
         values: keys
@@ -78,15 +80,54 @@ pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::
     })
 }
 
+/// The value in this column, and the number of a counter, if it is one, in the next.
+fn value(row: &Row, column: usize) -> sqlx::Result<Vec<u8>> {
+    match row.try_get::<i64, _>(column.saturating_add(1))? {
+        0 => row.try_get(column),
+        hits => Ok(hits.to_string().into_bytes()),
+    }
+}
+
+pub(super) async fn counted(
+    connection: &mut Connection,
+    keys: &[String],
+) -> sqlx::Result<Vec<Option<Counted>>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = QueryBuilder::new("SELECT name, hits, until - ");
+    query.push(now_millis!());
+    query.push(" FROM auth_short_lived WHERE hits > 0 AND until > ");
+    query.push(now_millis!()).push(" AND name IN (");
+    let mut names = query.separated(", ");
+    for key in keys {
+        names.push_bind(key.as_bytes());
+    }
+    query.push(")");
+    let rows = query.build().fetch_all(connection).await?;
+    let mut found = HashMap::<Vec<u8>, Counted>::new();
+    for row in &rows {
+        let (hits, left): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+        let counted = Counted {
+            count: u64::try_from(hits).unwrap_or(0),
+            ends_in: u64::try_from(left).ok().map(Duration::from_millis),
+        };
+        found.insert(row.try_get(0)?, counted);
+    }
+    let found = keys.iter().map(|key| found.get(key.as_bytes()).copied());
+    Ok(found.collect())
+}
+
 pub(super) async fn take(connection: &mut Connection, key: &str) -> sqlx::Result<Option<Vec<u8>>> {
-    sqlx::query_scalar(concat!(
+    let taken = sqlx::query(concat!(
         "DELETE FROM auth_short_lived WHERE name = $1 AND until > ",
         now_millis!(),
-        " RETURNING value",
+        " RETURNING value, hits",
     ))
     .bind(key.as_bytes())
     .fetch_optional(connection)
-    .await
+    .await?;
+    taken.map(|row| value(&row, 0)).transpose()
 }
 
 pub(super) async fn count(

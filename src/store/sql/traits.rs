@@ -4,8 +4,8 @@ use super::{Store, accounts, api_keys, fits, short_lived, tokens};
 use crate::{
     Verdict,
     store::{
-        Account, AccountStore, ApiKeyRecord, ApiKeyStore, Family, Names, Raise, Read, Revocation,
-        RevocationPage, Revoked, Rotation, ShortLived, TokenStore,
+        Account, AccountStore, ApiKeyRecord, ApiKeyStore, Counted, Family, Names, Raise, Read,
+        Revocation, RevocationPage, Revoked, Rotation, ShortLived, TokenStore,
         sql::{BATCH, lifetime_millis},
     },
 };
@@ -314,6 +314,13 @@ impl ShortLived for Store {
                 let count = short_lived::count(connection, &key, window).await?;
                 Ok(u64::try_from(count).unwrap_or(0))
             })
+        })
+    }
+
+    fn counted(&self, keys: &[&str]) -> Verdict<Vec<Option<Counted>>> {
+        let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+        Self::read(self, |connection| {
+            Box::pin(async move { short_lived::counted(connection, &keys).await })
         })
     }
 

@@ -1,6 +1,9 @@
 //! Registration and login: what may be chosen, who gets in, and what it costs to guess.
 
-use std::{error::Error, sync::Arc, time::Duration};
+#[path = "common/passwords.rs"]
+mod passwords;
+
+use std::{error::Error, future::Future, sync::Arc, time::Duration};
 use tower_auth::{
     RejectionKind, Verify,
     account::{Accounts, ChangeError, RegisterError},
@@ -223,6 +226,94 @@ async fn accounts_are_users_of_the_basic_scheme() {
         .unwrap();
     assert!(verify("ada", GOOD).await.is_err(), "remembered or not");
     assert!(verify("ada", OTHER).await.is_ok());
+}
+
+#[test]
+fn new_passwords_are_checked_outside_of_the_blocking_pool_and_of_any_runtime() {
+    let (accounts, _) = accounts();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        // The only thread for blocking work has other work.
+        tokio::task::spawn_blocking(move || released.recv());
+        accounts.register("ada", GOOD).await.unwrap();
+        release.send(()).unwrap();
+    });
+    drop(runtime);
+    let registered = std::pin::pin!(accounts.register("bob", GOOD));
+    assert!(block_on(registered).is_ok());
+}
+
+fn block_on<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> T {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[tokio::test]
+async fn checks_of_new_passwords_are_bounded_by_the_pool() {
+    let (accounts, store) = accounts();
+    let ada = accounts.register("ada", GOOD).await.unwrap();
+    let pool = HashPool::new().unwrap().with_threads(1).with_waiting(0);
+    let accounts = accounts.pool(pool.clone());
+    // Keeps the one thread busy for some tenths of a second.
+    let mut busy = pool.verify("u", "p", Some(&passwords::costly()));
+    assert!(
+        polled(&mut busy).is_pending(),
+        "the hash takes longer than this"
+    );
+    for number in 0..20 {
+        let error = accounts.register(&format!("x{number}"), GOOD).await;
+        let Err(RegisterError::Unavailable(rejection)) = error else {
+            panic!("{error:?}");
+        };
+        assert!(rejection.retry_after().is_some());
+        let error = accounts.set_password(&ada.subject, OTHER).await;
+        let Err(ChangeError::Refused(rejection)) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    }
+    busy.await.unwrap();
+    assert!(store.account_named(ISSUER, "x0").await.unwrap().is_none());
+    accounts.register("bob", GOOD).await.unwrap();
+}
+
+fn polled<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    std::pin::Pin::new(future).poll(&mut cx)
+}
+
+#[tokio::test]
+async fn a_long_password_may_be_typed_decomposed() {
+    let (accounts, _) = accounts();
+    let word = "\u{e9}\u{e8}\u{e7}\u{f1}\u{f6}\u{fc}\u{e0}\u{f4} quiet harbour at dusk ";
+    let composed: String = word.chars().cycle().take(800).collect();
+    let decomposed: String = composed
+        .chars()
+        .flat_map(|c| match c {
+            '\u{e9}' => vec!['e', '\u{301}'],
+            '\u{e8}' => vec!['e', '\u{300}'],
+            '\u{e7}' => vec!['c', '\u{327}'],
+            '\u{f1}' => vec!['n', '\u{303}'],
+            '\u{f6}' => vec!['o', '\u{308}'],
+            '\u{fc}' => vec!['u', '\u{308}'],
+            '\u{e0}' => vec!['a', '\u{300}'],
+            '\u{f4}' => vec!['o', '\u{302}'],
+            c => vec![c],
+        })
+        .collect();
+    assert!(composed.len() <= 1024 && decomposed.len() > 1024);
+    accounts.register("ada", &composed).await.unwrap();
+    accounts.log_in("ada", &decomposed).await.unwrap();
+    accounts.log_in("ada", &composed).await.unwrap();
 }
 
 #[test]

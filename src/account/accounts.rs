@@ -1,25 +1,30 @@
 //! [`Accounts`]: registration and login.
 
-use super::{NameError, UserName};
+use super::{NameError, UserName, attempts::Attempts};
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock,
-    digest::named,
     password::{
-        HashPool, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
+        HashPool, Lane, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
     },
-    store::{Account, AccountStore, ShortLived},
+    store::{Account, AccountStore, MemoryStore, ShortLived},
 };
 use std::{error::Error, fmt, sync::Arc, time::Duration};
-use tokio::runtime::Handle;
-use zeroize::Zeroizing;
 
-/// NIST SP 800-63B-4 section 3.2.2 allows a hundred in a row.
+/// The limit of NIST SP 800-63B-4 section 3.2.2, which counts consecutive failures, however long
+/// they take.
 const ATTEMPTS: u64 = 100;
 
 const WINDOW: Duration = Duration::from_secs(3600);
 
-/// The longest password that is looked at, in bytes.
+/// The longest password that may be set, in bytes.
 const LONGEST: usize = 1024;
+
+/// The longest password that is looked at as it was typed, in bytes: decomposed (NFD), UTF-8 is up
+/// to three times as long as composed.
+const LONGEST_TYPED: usize = 3 * LONGEST;
+
+/// How often a login reads the account again because its password hash was replaced meanwhile.
+const REREADS: usize = 3;
 
 /// Registers accounts and logs them in. Cloning is cheap; the rules stand in the
 /// [module](super).
@@ -30,9 +35,9 @@ pub struct Accounts {
     store: Arc<dyn AccountStore>,
     policy: Arc<PasswordPolicy>,
     pool: HashPool,
-    attempts: Option<Arc<dyn ShortLived>>,
-    limit: u64,
-    window: Duration,
+    attempts: Arc<Attempts>,
+    /// Whether they are counted in the memory of this process, by the clock below.
+    counts_here: bool,
     /// Credentials of the Basic scheme that were right a moment ago.
     #[cfg(feature = "basic")]
     remembered: Arc<crate::password::Remembered>,
@@ -47,6 +52,7 @@ impl Accounts {
     /// If the issuer is empty, or the operating system has no random bytes.
     pub fn new(issuer: impl Into<Arc<str>>, store: impl AccountStore) -> Result<Self, ConfigError> {
         let issuer = issuer.into();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         if issuer.is_empty() {
             return Err(ConfigError::new("an issuer is not empty"));
         }
@@ -55,12 +61,11 @@ impl Accounts {
             store: Arc::new(store),
             policy: Arc::new(PasswordPolicy::new()),
             pool: HashPool::new()?,
-            attempts: None,
-            limit: ATTEMPTS,
-            window: WINDOW,
+            attempts: Arc::new(Attempts::new(here(&clock), ATTEMPTS, WINDOW)?),
+            counts_here: true,
             #[cfg(feature = "basic")]
             remembered: super::basic::remembered()?,
-            clock: Arc::new(SystemClock),
+            clock,
         })
     }
 
@@ -76,28 +81,49 @@ impl Accounts {
         self
     }
 
-    /// Counts logins that fail in this store, so that nobody can go on guessing: after a hundred
-    /// for one name within an hour the answer is 429 (NIST SP 800-63B-4 section 3.2.2). Default:
-    /// not counted.
+    /// Counts failed logins in this store, which several servers may share. Default: in the memory
+    /// of this process.
     ///
-    /// Somebody else can use them up, too, and keep the owner out for the rest of the hour; limit
-    /// the rate of each address in front, where that matters.
+    /// After 100 wrong passwords for one name within an hour, every login with that name is
+    /// [`TooMany`](crate::RejectionKind::TooMany) (429) until the hour ends. Only a password whose
+    /// hash was computed and did not match is counted: an outage or a full pool never locks an
+    /// account. Names without an account are limited alike. The number of counters is at most the
+    /// number of accounts plus 65,536, so that invented names cannot fill a store that
+    /// revocations are looked up in as well, such as a `RedisStore`.
+    ///
+    /// NIST SP 800-63B-4 section 3.2.2 allows at most 100 *consecutive* failures, after which the
+    /// password has to be replaced. This limit differs: it ends by itself after an hour, which
+    /// allows 876,000 guesses a year for one account, and a right password does not reset it. A
+    /// new password ([`set_password`](Self::set_password)) does.
+    ///
+    /// Limits that this one does not replace:
+    ///
+    /// - Anybody who knows a name can use up its attempts, and lock the owner out for the rest of
+    ///   the hour. Credentials of the Basic scheme that were right within the last hour on this
+    ///   server are not affected.
+    /// - One password tried on many names (spraying) is not limited.
+    ///
+    /// For both, limit the rate of requests per client address in front of the login.
     pub fn count_attempts_in(mut self, store: impl ShortLived) -> Self {
-        self.attempts = Some(Arc::new(store));
+        self.attempts = Arc::new(self.attempts.counted_in(Arc::new(store)));
+        self.counts_here = false;
         self
     }
 
-    /// Sets how many logins for one name may fail within some time, where they are
-    /// [counted](Self::count_attempts_in); at least one.
+    /// Sets how many logins with one name may fail within some time; at least one. Default: 100
+    /// within an hour, see [`count_attempts_in`](Self::count_attempts_in).
     pub fn max_attempts(mut self, attempts: u64, within: Duration) -> Self {
-        self.limit = attempts.max(1);
-        self.window = within.max(Duration::from_secs(1));
+        let within = within.max(Duration::from_secs(1));
+        self.attempts = Arc::new(self.attempts.limited(attempts.max(1), within));
         self
     }
 
     /// Tells the time. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        if self.counts_here {
+            self.attempts = Arc::new(self.attempts.counted_in(here(&self.clock)));
+        }
         self
     }
 
@@ -115,9 +141,10 @@ impl Accounts {
     /// or the pool cannot answer now.
     pub async fn register(&self, name: &str, password: &str) -> Result<Account, RegisterError> {
         let name = UserName::parse(name).map_err(RegisterError::Name)?;
-        let password = self.checked(name.as_str(), password).await;
-        let password = password.map_err(RegisterError::Password)?;
         let unavailable = RegisterError::Unavailable;
+        let password = self.checked(name.as_str(), password).await;
+        let password = password.map_err(unavailable)?;
+        let password = password.map_err(RegisterError::Password)?;
         // Before anything is hashed, which is costly.
         let known = self.store.account_named(&self.issuer, name.as_str()).await;
         if known.map_err(unavailable)?.is_some() {
@@ -144,52 +171,58 @@ impl Accounts {
     /// Logs an account in: its identity, authenticated now, with the [`Account`] as
     /// [`data`](Identity::data).
     ///
-    /// A name that is unknown takes as long as a wrong password. A stored hash that is not as
-    /// strong as those made today is replaced.
+    /// A name that is unknown takes as long as a wrong password, and is
+    /// [limited](Self::count_attempts_in) alike. A stored hash that is not as strong as those made
+    /// today is replaced.
     ///
     /// # Errors
     ///
     /// [`Invalid`](crate::RejectionKind::Invalid) whatever is wrong with the credentials;
-    /// [`TooMany`](crate::RejectionKind::TooMany) after too many that were;
+    /// [`TooMany`](crate::RejectionKind::TooMany) after too many that were, with the time until
+    /// the limit ends as [`retry_after`](Rejection::retry_after);
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store or the pool cannot answer
     /// now.
     pub async fn log_in(&self, name: &str, password: &str) -> Result<Identity, Rejection> {
-        let invalid = || Rejection::invalid().with_detail("the name or the password is wrong");
-        if password.len() > LONGEST {
+        self.log_in_by(Lane::Unknown, name, password).await
+    }
+
+    /// As [`log_in`](Self::log_in). Credentials that were right not long ago are no guess: they are
+    /// not limited, and do not wait behind those of strangers.
+    pub(super) async fn log_in_by(
+        &self,
+        lane: Lane,
+        name: &str,
+        password: &str,
+    ) -> Result<Identity, Rejection> {
+        if password.len() > LONGEST_TYPED {
             return Err(invalid());
         }
         // Before anything is read: what ends sessions meanwhile ends what comes of this, too.
         let begun = self.clock.now();
-        let name = UserName::parse(name).ok();
-        let name = name.as_ref().map(UserName::as_str);
-        let counter = name.and_then(|name| {
-            let attempts = self.attempts.as_ref()?;
-            Some((attempts, named("login", &self.issuer, name)))
-        });
-        if let Some((attempts, key)) = &counter {
-            self.count(&**attempts, key).await?;
-        }
-        let account = match name {
-            Some(name) => self.store.account_named(&self.issuer, name).await?,
+        let parsed = UserName::parse(name).ok();
+        let name = parsed.as_ref().map_or(name, UserName::as_str);
+        let attempt = match lane {
+            Lane::Known => None,
+            Lane::Unknown => Some(self.attempts.begin(&self.issuer, name, password)?),
+        };
+        let account = match parsed {
+            Some(_) => self.store.account_named(&self.issuer, name).await?,
             None => None,
         };
-        let account = account.filter(|account| account.enabled);
-        let stored = account.as_ref().and_then(readable);
-        let is_right = self
-            .is_right(name.unwrap_or_default(), password, stored.as_ref())
-            .await?;
-        let (Some(account), Some(stored), true) = (account, stored, is_right) else {
+        let exists = account.is_some();
+        let permit = match &attempt {
+            Some(attempt) => Some(attempt.permit(&self.issuer, name, exists).await?),
+            None => None,
+        };
+        let subject = account.as_ref().map(|account| account.subject.clone());
+        let right = self.right(lane, name, password, account).await?;
+        let Some((mut account, stored)) = right else {
+            if let (Some(attempt), Some(permit)) = (attempt, permit) {
+                attempt.failed(permit).await?;
+            }
+            failed(&self.issuer, subject.as_deref());
             return Err(invalid());
         };
-        if let Some((attempts, key)) = &counter {
-            // Whether it can be reset or not: the credentials were right.
-            let _ = attempts.take(key).await;
-        }
-        // Looked at again: the password may have been changed while it was checked.
-        let now = self.store.account(&self.issuer, &account.subject).await?;
-        let mut account = now
-            .filter(|now| now.enabled && now.password_hash == account.password_hash)
-            .ok_or_else(invalid)?;
         if stored.needs_rehash()
             && let Some(new) = self.strengthened(&account, &stored, password).await
         {
@@ -198,8 +231,42 @@ impl Accounts {
         Ok(self.identity(account).with_authenticated_at(begun))
     }
 
-    /// Sets another password, for who knows the old one. Sessions stay; end them by
-    /// `Tokens::log_out_everywhere`, which a user expects.
+    /// The account as it is now, and the hash that the password matches, if it does and the
+    /// account may log in.
+    async fn right(
+        &self,
+        lane: Lane,
+        name: &str,
+        password: &str,
+        mut account: Option<Account>,
+    ) -> Result<Option<(Account, PasswordHash)>, Rejection> {
+        for _ in 0..REREADS {
+            let enabled = account.filter(|account| account.enabled);
+            let stored = enabled.as_ref().and_then(readable);
+            let is_right = self.is_right(lane, name, password, stored.as_ref()).await?;
+            let (Some(verified), Some(stored), true) = (enabled, stored, is_right) else {
+                return Ok(None);
+            };
+            // Read again: the account may have been changed while the hash was computed. Another
+            // hash is a new password, or a stronger hash of the same one.
+            let now = self.store.account(&self.issuer, &verified.subject).await?;
+            match now {
+                Some(now) if now.password_hash == verified.password_hash => {
+                    return Ok(now.enabled.then_some((now, stored)));
+                }
+                now => account = now,
+            }
+        }
+        Err(Rejection::unavailable(
+            "the password hash was replaced again and again while it was checked",
+        ))
+    }
+
+    /// Sets another password, for who knows the old one. Sessions stay, also those of a thief: call
+    /// `Tokens::log_out_everywhere` after it, and again if the process ended before that.
+    ///
+    /// The old password is checked as at a login, within the same
+    /// [limit](Self::count_attempts_in); the new one lifts it.
     ///
     /// # Errors
     ///
@@ -225,7 +292,8 @@ impl Accounts {
     }
 
     /// Sets a password for somebody who has shown otherwise who they are, as by a link that was
-    /// mailed to them.
+    /// mailed to them. It lifts the [limit](Self::count_attempts_in) of failed logins, if that was
+    /// reached. Sessions stay, as with [`change_password`](Self::change_password).
     ///
     /// # Errors
     ///
@@ -241,9 +309,14 @@ impl Accounts {
     /// Sets a password in the place of the one that the account had when it was read.
     async fn replace(&self, account: &Account, new: &str) -> Result<(), ChangeError> {
         let new = self.checked(&account.name, new).await;
+        let new = new.map_err(ChangeError::Refused)?;
         let new = new.map_err(ChangeError::Password)?;
         let hash = self.pool.hash(new.expose()).await;
         let hash = hash.map_err(ChangeError::Refused)?;
+        // The failures so far were guesses at another password. First, so that nothing is changed if
+        // this fails.
+        let unlocked = self.attempts.forget(&self.issuer, &account.name).await;
+        unlocked.map_err(ChangeError::Refused)?;
         let old = account.password_hash.as_deref();
         let set = self
             .store
@@ -298,8 +371,12 @@ impl Accounts {
         self.store.set_roles(&self.issuer, subject, roles).await
     }
 
-    /// Lets a subject log in, or no longer; `false` if there is no such account. What it was
-    /// issued ends with its next refresh, or by `Tokens::log_out_everywhere` at once.
+    /// Lets a subject log in, or no longer; `false` if there is no such account.
+    ///
+    /// Access tokens that were issued before stay valid until they expire. Sessions end at their
+    /// next refresh only if [`find`](Self::find) is the `TokensBuilder::reload`; otherwise they
+    /// can be refreshed for as long as a session lasts. `Tokens::log_out_everywhere` ends both at
+    /// once.
     ///
     /// # Errors
     ///
@@ -309,6 +386,10 @@ impl Accounts {
     }
 
     /// Removes an account; `false` if there was none.
+    ///
+    /// Its sessions, access tokens and API keys are kept elsewhere and do not end by this: call
+    /// `Tokens::log_out_everywhere`, as after [`set_enabled`](Self::set_enabled), and revoke its
+    /// API keys.
     ///
     /// # Errors
     ///
@@ -336,45 +417,35 @@ impl Accounts {
             .with_data(account)
     }
 
-    /// To guess a password takes milliseconds: not on a runtime's thread, where there is one.
-    async fn checked(&self, name: &str, password: &str) -> Result<NormalizedPassword, PolicyError> {
-        let Ok(runtime) = Handle::try_current() else {
-            return self.policy.check(&[name], password);
-        };
+    /// Whether a new password may be set. Estimating the guesses takes milliseconds, so that it is
+    /// work of the pool.
+    async fn checked(
+        &self,
+        name: &str,
+        password: &str,
+    ) -> Result<Result<NormalizedPassword, PolicyError>, Rejection> {
         if password.len() > LONGEST {
-            return Err(PolicyError::TooLong);
+            return Ok(Err(PolicyError::TooLong));
         }
-        let policy = Arc::clone(&self.policy);
-        let (name, password) = (name.to_owned(), Zeroizing::new(password.to_owned()));
-        let check = move || policy.check(&[&name], &password);
-        let checked = runtime.spawn_blocking(check).await;
-        // The task can only end early with its runtime.
-        checked.unwrap_or(Err(PolicyError::Guessable))
+        self.pool.estimate(&self.policy, name, password).await
     }
 
     /// In normal form, as passwords are set here; and as it was typed, for hashes that were made
     /// elsewhere.
     async fn is_right(
         &self,
+        lane: Lane,
         name: &str,
         password: &str,
         stored: Option<&PasswordHash>,
     ) -> Result<bool, Rejection> {
         let normal = normalize(password);
-        let right = self.pool.verify(name, normal.expose(), stored).await?;
+        let verify = |password| self.pool.verify_in(lane, name, password, stored);
+        let right = verify(normal.expose()).await?;
         if right || normal.expose() == password {
             return Ok(right);
         }
-        self.pool.verify(name, password, stored).await
-    }
-
-    async fn count(&self, attempts: &dyn ShortLived, key: &str) -> Result<(), Rejection> {
-        let count = attempts.count(key, self.window).await?;
-        if count > self.limit {
-            return Err(Rejection::too_many(self.window)
-                .with_detail("too many logins have failed for this name"));
-        }
-        Ok(())
+        verify(password).await
     }
 
     /// A hash as those made today in place of a weaker one, if it can be stored. Nobody is kept out
@@ -394,6 +465,23 @@ impl Accounts {
         let is_set = set.await.unwrap_or(false);
         is_set.then(|| new.as_str().to_owned())
     }
+}
+
+fn invalid() -> Rejection {
+    Rejection::invalid().with_detail("the name or the password is wrong")
+}
+
+/// Counters in the memory of this process.
+fn here(clock: &Arc<dyn Clock>) -> Arc<dyn ShortLived> {
+    let clock = Arc::clone(clock);
+    Arc::new(MemoryStore::new().with_clock(move || clock.now()))
+}
+
+/// Logs a failure, by subject. The name that was typed is not logged: it may be a password.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn failed(issuer: &str, subject: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "tower_auth", issuer, subject, "a login failed");
 }
 
 /// The stored hash. One that cannot be read is as good as none, or a client could tell by the

@@ -2,9 +2,9 @@
 
 use super::{Accounts, UserName};
 use crate::{
-    Identity, Rejection, Verdict, Verify,
+    Identity, Rejection, RejectionKind, Verdict, Verify,
     basic::Credentials,
-    password::{PasswordHash, Remembered},
+    password::{Lane, PasswordHash, Remembered},
 };
 use std::{
     sync::Arc,
@@ -18,54 +18,77 @@ const CAPACITY: usize = 1024;
 /// Credentials that were right are taken for right for another minute without computing the hash
 /// again; 1024 are remembered at most, and no password is. The account is read on every request
 /// all the same: one that is gone, disabled, or has another password is out at once.
+///
+/// For another hour, credentials that were right do not wait behind those of strangers, and are
+/// not subject to the [limit of failed logins](Self::count_attempts_in).
 impl Verify<Credentials> for Accounts {
     fn verify(&self, credentials: Credentials) -> Verdict<Identity> {
         let accounts = self.clone();
         Verdict::pending(async move {
             let (name, password) = (credentials.user(), credentials.password());
-            if let Some(identity) = accounts.recalled(name, password).await? {
-                return Ok(identity);
-            }
-            let identity = accounts.log_in(name, password).await?;
+            let lane = match accounts.recalled(name, password).await? {
+                Recalled::Right(identity) => return Ok(*identity),
+                Recalled::Other(lane) => lane,
+            };
+            let identity = accounts.log_in_by(lane, name, password).await;
             accounts.recall(name, password, &identity);
-            Ok(identity)
+            identity
         })
     }
 }
 
 impl Accounts {
-    async fn recalled(&self, name: &str, password: &str) -> Result<Option<Identity>, Rejection> {
+    async fn recalled(&self, name: &str, password: &str) -> Result<Recalled, Rejection> {
         let remembered = self.remembered();
         let Ok(name) = UserName::parse(name) else {
-            return Ok(None);
+            return Ok(Recalled::Other(Lane::Unknown));
         };
         let digest = remembered.digest(name.as_str(), password);
         // Nobody remembers what has never been right: the store is not asked twice for that.
-        if !remembered.may_know(&digest) {
-            return Ok(None);
+        if !remembered.may_know(&digest, Instant::now()) {
+            return Ok(Recalled::Other(Lane::Unknown));
         }
-        let Some(account) = self.named(name.as_str()).await? else {
-            return Ok(None);
+        let account = self.named(name.as_str()).await?;
+        let Some(account) = account.filter(|account| account.enabled) else {
+            return Ok(Recalled::Other(Lane::Unknown));
         };
         let hash = account.password_hash.as_deref().map(PasswordHash::parse);
-        let Some(Ok(hash)) = hash else {
-            return Ok(None);
-        };
-        let knows = remembered.knows(&digest, &hash, Instant::now());
-        // The password was shown now, remembered or not.
-        Ok((knows && account.enabled).then(|| self.authenticated(account)))
+        Ok(match hash {
+            // The password was shown now, remembered or not.
+            Some(Ok(hash)) if remembered.knows(&digest, &hash, Instant::now()) => {
+                Recalled::Right(Box::new(self.authenticated(account)))
+            }
+            _ => Recalled::Other(Lane::Known),
+        })
     }
 
-    fn recall(&self, name: &str, password: &str, identity: &Identity) {
-        let account = identity.data::<crate::store::Account>();
+    fn recall(&self, name: &str, password: &str, identity: &Result<Identity, Rejection>) {
+        let account = match identity {
+            Ok(identity) => identity.data::<crate::store::Account>(),
+            Err(rejection) if rejection.kind() == RejectionKind::Invalid => None,
+            // Nobody knows whether they are right.
+            Err(_) => return,
+        };
         let hash = account.and_then(|account| account.password_hash.as_deref());
         let hash = hash.map(PasswordHash::parse);
         let remembered = self.remembered();
-        if let (Ok(name), Some(Ok(hash))) = (UserName::parse(name), hash) {
-            let digest = remembered.digest(name.as_str(), password);
-            remembered.insert(digest, hash, Instant::now());
+        let Ok(name) = UserName::parse(name) else {
+            return;
+        };
+        let digest = remembered.digest(name.as_str(), password);
+        match hash {
+            Some(Ok(hash)) => remembered.insert(digest, hash, Instant::now()),
+            // The next time they are a guess like any other.
+            _ => remembered.forget(&digest),
         }
     }
+}
+
+/// Which credentials these are.
+enum Recalled {
+    Right(Box<Identity>),
+    /// Those that have to be checked.
+    Other(Lane),
 }
 
 pub(super) fn remembered() -> Result<Arc<Remembered>, crate::ConfigError> {

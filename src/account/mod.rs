@@ -9,7 +9,8 @@
 //!    [`HashPool`](crate::password::HashPool), never on a runtime's.
 //! 4. A stored hash that is not as strong as those made today, such as one that another system
 //!    made, is replaced at the next login.
-//! 5. Logins that fail are [counted](Accounts::count_attempts_in), where there is a store for it.
+//! 5. Failed logins are [limited](Accounts::count_attempts_in): 100 per name and hour. They are
+//!    counted in memory, or in a store that several servers share.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -32,6 +33,7 @@
 //! application's own.
 
 mod accounts;
+mod attempts;
 #[cfg(feature = "basic")]
 mod basic;
 mod name;

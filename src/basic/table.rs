@@ -2,7 +2,7 @@
 
 use super::User;
 use crate::{
-    ConfigError, Identity,
+    ConfigError,
     password::{Cost, PasswordHash},
 };
 use std::collections::{BTreeMap, HashMap};
@@ -31,13 +31,6 @@ impl Table {
     /// The user of this name, if they may enter.
     pub(super) fn enabled(&self, name: &str) -> Option<&User> {
         self.users.get(name).filter(|user| user.enabled)
-    }
-
-    /// The identity of this user, if they may enter and the hash is still theirs.
-    pub(super) fn current(&self, name: &str, hash: &PasswordHash) -> Option<Identity> {
-        self.enabled(name)
-            .filter(|user| user.hash.is(hash))
-            .map(|user| user.identity.clone())
     }
 
     pub(super) fn nobody(&self) -> &PasswordHash {

@@ -3,7 +3,7 @@
 use super::{Credentials, User, table::Table};
 use crate::{
     ConfigError, Identity, Rejection, Verdict, Verify,
-    password::{HashPool, PasswordHash, Remembered},
+    password::{HashPool, Lane, PasswordHash, Remembered},
 };
 use std::{
     collections::HashSet,
@@ -21,7 +21,9 @@ use zeroize::Zeroizing;
 /// Credentials that were right are taken for right for another minute without computing the
 /// hash again; of these, 1024 are remembered at most, and no password is. Every request looks
 /// the user up all the same: who was removed or disabled, or has another password, is out at
-/// once.
+/// once. For an hour, credentials that were right do not wait behind those of strangers; others do
+/// ([rule 3](crate::password)). Guesses are not counted here: limit the rate of requests per client
+/// address in front, or use [accounts](crate) with a limit of failed logins.
 ///
 /// A name that is unknown or disabled takes as long to refuse as a wrong password does, if all
 /// hashes have the same parameters; otherwise as long as the costliest of them.
@@ -173,35 +175,55 @@ impl Users {
         let Some(user) = table.enabled(credentials.user()) else {
             return Look::Nobody(table.nobody().clone());
         };
+        let (now, hash) = (Instant::now(), &user.hash);
         match digest {
-            Some((cache, digest)) if cache.knows(&digest, &user.hash, Instant::now()) => {
+            Some((cache, digest)) if cache.knows(&digest, hash, now) => {
                 Look::Known(user.identity.clone())
             }
-            _ => Look::Somebody(user.hash.clone()),
+            Some((cache, digest)) if cache.may_know(&digest, now) => {
+                Look::Somebody(Lane::Known, hash.clone())
+            }
+            _ => Look::Somebody(Lane::Unknown, hash.clone()),
         }
     }
 
     /// Computes the hash, whoever it is, and looks again at who it is now.
-    async fn compare(
-        &self,
-        credentials: &Credentials,
-        hash: PasswordHash,
-        exists: bool,
-    ) -> Result<Identity, Rejection> {
+    async fn compare(&self, credentials: &Credentials, look: Look) -> Result<Identity, Rejection> {
         let (user, password) = (credentials.user(), credentials.password());
-        let bytes = Zeroizing::new(password.as_bytes().to_vec());
-        let matches = self.pool.check(user, bytes, hash.clone()).await?;
-        if !(matches && exists) {
-            return Err(Rejection::invalid());
+        let (lane, mut hash, exists) = match look {
+            Look::Known(identity) => return Ok(identity),
+            Look::Somebody(lane, hash) => (lane, hash, true),
+            Look::Nobody(hash) => (Lane::Unknown, hash, false),
+        };
+        for _ in 0..REREADS {
+            let bytes = Zeroizing::new(password.as_bytes().to_vec());
+            let matches = self.pool.check(lane, user, bytes, hash.clone()).await?;
+            if !(matches && exists) {
+                return Err(self.refused(credentials));
+            }
+            let now = self.read().enabled(user).cloned();
+            let now = now.ok_or_else(|| self.refused(credentials))?;
+            if now.hash.is(&hash) {
+                if let Some(cache) = &self.cache {
+                    cache.insert(cache.digest(user, password), hash, Instant::now());
+                }
+                return Ok(now.identity);
+            }
+            // Another password, or another hash of the same one.
+            hash = now.hash;
         }
-        let identity = self
-            .read()
-            .current(user, &hash)
-            .ok_or_else(Rejection::invalid)?;
+        Err(Rejection::unavailable(
+            "the password hash was replaced again and again while it was checked",
+        ))
+    }
+
+    /// The next time, these credentials wait with those of strangers.
+    fn refused(&self, credentials: &Credentials) -> Rejection {
         if let Some(cache) = &self.cache {
-            cache.insert(cache.digest(user, password), hash, Instant::now());
+            let (user, password) = (credentials.user(), credentials.password());
+            cache.forget(&cache.digest(user, password));
         }
-        Ok(identity)
+        Rejection::invalid()
     }
 }
 
@@ -223,19 +245,18 @@ fn checked(users: impl IntoIterator<Item = User>) -> Result<Vec<User>, ConfigErr
 
 enum Look {
     Known(Identity),
-    Somebody(PasswordHash),
+    Somebody(Lane, PasswordHash),
     Nobody(PasswordHash),
 }
 
 impl Verify<Credentials> for Users {
     fn verify(&self, credentials: Credentials) -> Verdict<Identity> {
-        let (hash, exists) = match self.look(&credentials) {
+        let look = match self.look(&credentials) {
             Look::Known(identity) => return Verdict::ready(Ok(identity)),
-            Look::Somebody(hash) => (hash, true),
-            Look::Nobody(hash) => (hash, false),
+            look => look,
         };
         let users = self.clone();
-        Verdict::pending(async move { users.compare(&credentials, hash, exists).await })
+        Verdict::pending(async move { users.compare(&credentials, look).await })
     }
 }
 
@@ -246,6 +267,9 @@ impl fmt::Debug for Users {
             .finish_non_exhaustive()
     }
 }
+
+/// How often a user is read again whose password hash was replaced while it was computed.
+const REREADS: usize = 3;
 
 /// How long credentials that were right are taken for right.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
@@ -348,30 +372,114 @@ mod tests {
         ask(&users, "a", "right").await.unwrap();
     }
 
-    #[tokio::test]
-    async fn whoever_is_changed_while_the_hash_is_computed_does_not_pass() {
-        type Change = fn(&Users) -> bool;
-        let changes: [Change; 4] = [
-            |users| users.remove("a"),
-            |users| users.set_enabled("a", false),
-            |users| users.set_password("a", PasswordHash::cheap("right")),
-            |users| users.insert(user("a")).is_ok(),
-        ];
-        for change in changes {
-            let slot: Arc<Mutex<Option<Users>>> = Arc::default();
-            let pool = HashPool::counting({
-                let slot = Arc::clone(&slot);
-                move |password, hash| {
+    /// Asks with the right password while these changes are made, one during each hash.
+    async fn ask_during(changes: Vec<fn(&Users) -> bool>) -> (Users, Result<Identity, Rejection>) {
+        let slot: Arc<Mutex<Option<Users>>> = Arc::default();
+        let changes = Mutex::new(changes.into_iter());
+        let pool = HashPool::counting({
+            let slot = Arc::clone(&slot);
+            move |password, hash| {
+                if let Some(change) = changes.lock().unwrap().next() {
                     assert!(change(slot.lock().unwrap().as_ref().unwrap()));
-                    hash.matches(password).ok()
                 }
-            });
-            let users = Users::new([user("a")]).unwrap().with_pool(pool);
-            *slot.lock().unwrap() = Some(users.clone());
-            invalid(ask(&users, "a", "right").await);
+                hash.matches(password).ok()
+            }
+        });
+        let users = Users::new([user("a")]).unwrap().with_pool(pool);
+        *slot.lock().unwrap() = Some(users.clone());
+        let answer = ask(&users, "a", "right").await;
+        *slot.lock().unwrap() = None;
+        (users, answer)
+    }
+
+    #[tokio::test]
+    async fn a_user_who_is_changed_while_the_hash_is_computed_is_verified_as_changed() {
+        let remove: fn(&Users) -> bool = |users| users.remove("a");
+        let disable: fn(&Users) -> bool = |users| users.set_enabled("a", false);
+        let other: fn(&Users) -> bool = |users| users.set_password("a", PasswordHash::cheap("x"));
+        let salt: fn(&Users) -> bool =
+            |users| users.set_password("a", PasswordHash::cheap("right"));
+        let insert: fn(&Users) -> bool = |users| users.insert(user("a")).is_ok();
+        for changes in [
+            vec![remove],
+            vec![disable],
+            vec![other],
+            vec![salt, remove],
+            vec![insert, other],
+        ] {
+            let (users, answer) = ask_during(changes).await;
+            invalid(answer);
             assert_eq!(users.cache.as_ref().unwrap().len(), 0);
-            *slot.lock().unwrap() = None;
         }
+        for changes in [vec![salt], vec![insert], vec![salt, insert]] {
+            let (users, answer) = ask_during(changes).await;
+            answer.unwrap();
+            assert!(
+                ask(&users, "a", "right").now().is_ok(),
+                "cached by the hash of now"
+            );
+        }
+        let (_, answer) = ask_during(vec![salt, salt, salt]).await;
+        assert_eq!(answer.unwrap_err().kind(), RejectionKind::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn a_user_who_was_right_not_long_ago_does_not_wait_behind_strangers() {
+        let (start, started) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+        let order: Arc<Mutex<Vec<Vec<u8>>>> = started;
+        let pool = HashPool::counting({
+            let (start, order) = (Arc::clone(&start), Arc::clone(&order));
+            move |password, hash| {
+                order.lock().unwrap().push(password.to_vec());
+                while start.load(SeqCst) == 0 {
+                    std::thread::yield_now();
+                }
+                hash.matches(password).ok()
+            }
+        })
+        .with_threads(1)
+        .with_waiting(2);
+        let users = Users::new([user("a"), user("b")])
+            .unwrap()
+            .with_pool(pool)
+            .with_cache_time_to_live(Duration::ZERO);
+        start.store(1, SeqCst);
+        ask(&users, "a", "right").await.unwrap();
+        start.store(0, SeqCst);
+        order.lock().unwrap().clear();
+
+        let begin = |name: &str, password: &str| {
+            let mut verdict = ask(&users, name, password);
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            let polled = std::pin::Pin::new(&mut verdict).poll(&mut cx);
+            (verdict, polled)
+        };
+        let first = begin("x0", "guess 0");
+        while order.lock().unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        let strangers = [begin("x1", "guess 1"), begin("b", "guess 2")];
+        for name in ["x2", "b", "a"] {
+            // The queue of those who were never right is full.
+            let (_, polled) = begin(name, "guess 3");
+            let std::task::Poll::Ready(Err(rejection)) = polled else {
+                panic!("{name} is lined up");
+            };
+            assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+        }
+        let known = begin("a", "right");
+        start.store(1, SeqCst);
+        assert_eq!(known.0.await.unwrap().subject(), "a");
+        for (verdict, _) in [first].into_iter().chain(strangers) {
+            invalid(verdict.await);
+        }
+        let order: Vec<_> = order
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|password| String::from_utf8(password.clone()).unwrap())
+            .collect();
+        assert_eq!(order, ["guess 0", "right", "guess 1", "guess 2"]);
     }
 
     #[tokio::test]

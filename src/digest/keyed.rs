@@ -1,4 +1,4 @@
-//! Names for secrets: HMAC-SHA-256 under a key that this process alone knows.
+//! Names for secrets: HMAC-SHA-256 under a random key.
 
 use super::Digest;
 use crate::ConfigError;
@@ -19,7 +19,14 @@ impl Keyed {
         getrandom::fill(&mut *key).map_err(|error| {
             ConfigError::new("the operating system has no random bytes").with_source(error)
         })?;
-        Hmac::new_from_slice(&*key)
+        Self::with_key(&*key)
+    }
+
+    /// # Errors
+    ///
+    /// None that is known of: HMAC takes keys of any length.
+    pub(crate) fn with_key(key: &[u8]) -> Result<Self, ConfigError> {
+        Hmac::new_from_slice(key)
             .map(Self)
             .map_err(|error| ConfigError::new("the key was refused").with_source(error))
     }

@@ -9,14 +9,20 @@
 //! 2. A thread is busy for as long as its hash takes. That the request was dropped frees nothing.
 //! 3. At most 64 attempts wait for a thread, and none for longer than a second. One more, or one
 //!    second more, is [`Unavailable`](crate::RejectionKind::Unavailable): 503, never a denial.
+//!    Credentials of the Basic scheme that were right within the last hour have a queue of their
+//!    own, which goes first. Clients with invented passwords can fill the queue of all others, so
+//!    that a limit per client address belongs in front of a server that strangers can reach. That
+//!    a queue is full is logged at `WARN`, at most once a minute; the rejections are `INFO`.
 //! 4. An attempt whose request is gone before its turn is skipped.
 //! 5. The same attempt made twice at once is computed once.
 //! 6. An unknown user costs as much as a wrong password, or response times would tell who exists:
-//!    as much as the costliest hash seen. Kinds are compared by
-//!    [an estimate of their time](PasswordHash::estimated_time), so that with several kinds, or
-//!    several costs, times still differ between users; [replacing](PasswordHash::needs_rehash)
-//!    the old ones ends that.
-//! 7. New hashes are made by the same rules ([`HashPool::hash`]), each for itself.
+//!    as much as the costliest hash seen within the last half an hour to an hour. Kinds are
+//!    compared by [an estimate of their time](PasswordHash::estimated_time). With several kinds, or
+//!    several costs, times still differ between users, and a hash that was not used for an hour
+//!    may be costlier than what an unknown user costs, until its user is asked for once.
+//!    [Replacing](PasswordHash::needs_rehash) the old ones ends that.
+//! 7. New hashes are made by the same rules ([`HashPool::hash`]), each for itself. With the feature
+//!    `accounts`, so is the estimate of how many guesses a new password takes.
 //!
 //! [`basic::Users`](crate::basic::Users) does all this by itself. An application whose users are
 //! in its own database does it in a closure:
@@ -72,6 +78,7 @@ mod chosen;
 mod cost;
 mod hash;
 mod kinds;
+mod nobody;
 mod pool;
 mod queue;
 #[cfg(feature = "basic")]
@@ -82,5 +89,7 @@ pub use chosen::{NormalizedPassword, PasswordPolicy, PolicyError, normalize};
 pub(crate) use cost::Cost;
 pub use hash::PasswordHash;
 pub use pool::HashPool;
+#[cfg(any(feature = "accounts", feature = "basic"))]
+pub(crate) use queue::Lane;
 #[cfg(feature = "basic")]
 pub(crate) use remembered::Remembered;

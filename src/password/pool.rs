@@ -1,22 +1,26 @@
 //! [`HashPool`]: checks and hashes passwords without stalling anybody.
 
+#[cfg(feature = "accounts")]
+use super::{NormalizedPassword, PasswordPolicy, PolicyError};
 use super::{
-    Cost, PasswordHash,
-    queue::{Answer, Compute, Limits, Queue, Work},
+    PasswordHash,
+    nobody::Nobody,
+    queue::{Answer, Compute, Lane, Limits, Queue, Work},
 };
 use crate::{
     ConfigError, Rejection, Verdict,
     digest::{Digest, Keyed},
+    event::Busy,
 };
 use std::{
     fmt,
     num::NonZero,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use zeroize::Zeroizing;
 
@@ -30,14 +34,8 @@ pub struct HashPool {
     queue: Arc<Queue>,
     keyed: Arc<Keyed>,
     nobody: Arc<Mutex<Nobody>>,
-    /// How many hashes were asked for.
+    /// How many jobs were asked for that are shared with nobody.
     made: Arc<AtomicU64>,
-}
-
-/// What is checked where there is no user, as costly as the costliest hash that was.
-struct Nobody {
-    hash: PasswordHash,
-    guessed: bool,
 }
 
 impl HashPool {
@@ -50,6 +48,8 @@ impl HashPool {
         Self::computing(Arc::new(|password, work| match work {
             Work::Compare(stored) => stored.matches(password).ok().map(Answer::Known),
             Work::Make => PasswordHash::new(password).ok().map(Answer::Made),
+            #[cfg(feature = "accounts")]
+            Work::Estimate(policy, name) => estimated(policy, name, password),
         }))
     }
 
@@ -63,10 +63,7 @@ impl HashPool {
         Ok(Self {
             queue: Arc::new(Queue::new(limits, compute)),
             keyed: Arc::new(Keyed::new()?),
-            nobody: Arc::new(Mutex::new(Nobody {
-                hash: PasswordHash::unmatched(Cost::RECOMMENDED)?,
-                guessed: true,
-            })),
+            nobody: Arc::new(Mutex::new(Nobody::new()?)),
             made: Arc::default(),
         })
     }
@@ -79,7 +76,8 @@ impl HashPool {
         self.with_limits(|limits| limits.threads = threads.max(1))
     }
 
-    /// Sets how many attempts may wait for a thread, each for a second at most. Default: 64.
+    /// Sets how many attempts may wait for a thread, each for a second at most. Default: 64, and
+    /// as many with credentials that were right not long ago.
     ///
     /// The result is a new pool; set it before cloning.
     #[must_use]
@@ -97,7 +95,8 @@ impl HashPool {
     /// Whether this is the user's password.
     ///
     /// `None` stands for a user who does not exist or may not enter. The answer is then `false`,
-    /// and takes as long as one for the costliest hash that the pool has seen.
+    /// and takes as long as one for the costliest hash that the pool has seen within the last
+    /// half an hour to an hour.
     ///
     /// The user's name only tells attempts apart: the same user with the same password and the
     /// same stored hash, asked for again while it is being computed, is computed once.
@@ -114,13 +113,24 @@ impl HashPool {
         password: impl AsRef<[u8]>,
         stored: Option<&PasswordHash>,
     ) -> Verdict<bool> {
+        self.verify_in(Lane::Unknown, user, password, stored)
+    }
+
+    /// [`verify`](Self::verify), by a lane.
+    pub(crate) fn verify_in(
+        &self,
+        lane: Lane,
+        user: &str,
+        password: impl AsRef<[u8]>,
+        stored: Option<&PasswordHash>,
+    ) -> Verdict<bool> {
         let password = Zeroizing::new(password.as_ref().to_vec());
         let user = user.to_owned();
         let known = stored.is_some();
         let hash = self.known_or_nobody(stored);
         let pool = self.clone();
         Verdict::pending(async move {
-            let matches = pool.check(&user, password, hash).await?;
+            let matches = pool.check(lane, &user, password, hash).await?;
             Ok(known && matches)
         })
     }
@@ -154,10 +164,14 @@ impl HashPool {
         let pool = self.clone();
         Verdict::pending(async move {
             // Two users who choose the same password do not get the same salt.
-            let number = pool.made.fetch_add(1, Ordering::Relaxed);
-            let key = pool.keyed.digest([b"new", &number.to_le_bytes()]);
-            match pool.answer(key, password, Work::Make).await? {
-                Answer::Made(hash) => Ok(hash),
+            let key = pool.unshared();
+            let answer = pool.answer(Lane::Unknown, key, password, Work::Make);
+            match answer.await? {
+                Answer::Made(hash) => {
+                    // It may take the place of a costlier one.
+                    pool.nobody().see(hash.cost(), Instant::now());
+                    Ok(hash)
+                }
                 _ => Err(Rejection::unavailable(IMPOSSIBLE)),
             }
         })
@@ -166,6 +180,7 @@ impl HashPool {
     /// What [`verify`](Self::verify) does when polled.
     pub(crate) async fn check(
         &self,
+        lane: Lane,
         user: &str,
         password: Zeroizing<Vec<u8>>,
         stored: PasswordHash,
@@ -173,44 +188,81 @@ impl HashPool {
         let key = self
             .keyed
             .digest([user.as_bytes(), &password, stored.as_str().as_bytes()]);
-        match self.answer(key, password, Work::Compare(stored)).await? {
+        let answer = self.answer(lane, key, password, Work::Compare(stored));
+        match answer.await? {
             Answer::Known(matches) => Ok(matches),
             _ => Err(Rejection::unavailable(IMPOSSIBLE)),
         }
     }
 
+    /// Asks the policy whether this user may set a password, which takes nearly as long as a hash.
+    ///
+    /// # Errors
+    ///
+    /// As for [`verify`](Self::verify).
+    #[cfg(feature = "accounts")]
+    pub(crate) async fn estimate(
+        &self,
+        policy: &Arc<PasswordPolicy>,
+        user: &str,
+        password: &str,
+    ) -> Result<Result<NormalizedPassword, PolicyError>, Rejection> {
+        let password = Zeroizing::new(password.as_bytes().to_vec());
+        let work = Work::Estimate(Arc::clone(policy), user.to_owned());
+        let answer = self.answer(Lane::Unknown, self.unshared(), password, work);
+        match answer.await? {
+            Answer::Estimated(result) => Ok(result),
+            _ => Err(Rejection::unavailable(IMPOSSIBLE)),
+        }
+    }
+
+    /// The key of a job that is not shared.
+    fn unshared(&self) -> Digest {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        self.keyed.digest([b"new", &number.to_le_bytes()])
+    }
+
     /// Waits for the answer to an attempt; never late, and never failed.
     async fn answer(
         &self,
+        lane: Lane,
         key: Digest,
         password: Zeroizing<Vec<u8>>,
         work: Work,
     ) -> Result<Answer, Rejection> {
-        let mut awaited = self.queue.submit(key, password, work)?;
+        let mut awaited = self.queue.submit(lane, key, password, work)?;
         let answer = match awaited.wait_for(Option::is_some).await {
             Ok(answer) => answer.clone(),
             Err(_) => None,
         };
         match answer {
-            Some(answer @ (Answer::Known(_) | Answer::Made(_))) => Ok(answer),
-            Some(Answer::Late) => Err(Rejection::unavailable(
-                "the password could not be checked in time",
-            )),
+            Some(Answer::Late) => Err(Rejection::unavailable(LATE)),
             Some(Answer::Failed) | None => Err(Rejection::unavailable(IMPOSSIBLE)),
+            Some(answer) => Ok(answer),
         }
     }
 
     fn known_or_nobody(&self, stored: Option<&PasswordHash>) -> PasswordHash {
-        let mut nobody = self.nobody.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(hash) = stored else {
-            return nobody.hash.clone();
-        };
-        if nobody.guessed || hash.cost() > nobody.hash.cost() {
-            nobody.hash = nobody.hash.at(hash.cost());
-            nobody.guessed = false;
+        let now = Instant::now();
+        let mut nobody = self.nobody();
+        match stored {
+            None => nobody.hash(now),
+            Some(hash) => {
+                nobody.see(hash.cost(), now);
+                hash.clone()
+            }
         }
-        hash.clone()
     }
+
+    fn nobody(&self) -> MutexGuard<'_, Nobody> {
+        self.nobody.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(feature = "accounts")]
+fn estimated(policy: &PasswordPolicy, name: &str, password: &[u8]) -> Option<Answer> {
+    let password = std::str::from_utf8(password).ok()?;
+    Some(Answer::Estimated(policy.check(&[name], password)))
 }
 
 impl fmt::Debug for HashPool {
@@ -221,7 +273,9 @@ impl fmt::Debug for HashPool {
 
 const IMPOSSIBLE: &str = "the password could not be checked: out of memory, or a bug";
 
-/// How many attempts wait at most.
+const LATE: Busy = Busy("the password could not be checked in time");
+
+/// How many attempts wait at most, in each lane.
 const WAITING: usize = 64;
 
 /// How long an attempt waits at most for its turn.
@@ -242,6 +296,8 @@ impl HashPool {
                 let hash = PasswordHash::cheap(std::str::from_utf8(password).unwrap());
                 compare(password, &hash).map(|_| Answer::Made(hash))
             }
+            #[cfg(feature = "accounts")]
+            Work::Estimate(policy, name) => estimated(policy, name, password),
         }))
         .unwrap()
     }
@@ -250,7 +306,7 @@ impl HashPool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RejectionKind;
+    use crate::{RejectionKind, password::Cost};
     use std::{
         future::Future,
         pin::{Pin, pin},

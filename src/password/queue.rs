@@ -1,7 +1,9 @@
-//! Slow work on few threads of its own: bounded, first come first served, none twice.
+//! Slow work on few threads of its own: bounded, first come first served within a lane, none twice.
 
 use super::PasswordHash;
-use crate::{Rejection, digest::Digest};
+#[cfg(feature = "accounts")]
+use super::{NormalizedPassword, PasswordPolicy, PolicyError};
+use crate::{Rejection, digest::Digest, event::Busy};
 use std::{
     collections::{HashMap, VecDeque},
     io,
@@ -17,11 +19,22 @@ use zeroize::Zeroizing;
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) threads: usize,
+    /// In each lane.
     pub(super) waiting: usize,
     /// How long an attempt may wait for its turn.
     pub(super) patience: Duration,
     /// How long a thread may wait for work.
     pub(super) idle: Duration,
+}
+
+/// Where an attempt waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Credentials that were right not long ago. These go first, so that strangers who invent
+    /// passwords cannot keep them out.
+    #[allow(dead_code, reason = "only `basic` remembers credentials")]
+    Known,
+    Unknown,
 }
 
 /// What is to be computed from a password.
@@ -30,6 +43,9 @@ pub(super) enum Work {
     Compare(PasswordHash),
     /// A new hash of it.
     Make,
+    /// Whether it may be set by the user of this name.
+    #[cfg(feature = "accounts")]
+    Estimate(Arc<PasswordPolicy>, String),
 }
 
 /// What became of an attempt.
@@ -37,6 +53,8 @@ pub(super) enum Work {
 pub(super) enum Answer {
     Known(bool),
     Made(PasswordHash),
+    #[cfg(feature = "accounts")]
+    Estimated(Result<NormalizedPassword, PolicyError>),
     /// The hash could not be computed.
     Failed,
     /// Its turn did not come in time.
@@ -61,8 +79,9 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// Those whose turn has not come, the oldest first.
-    queue: VecDeque<Arc<Job>>,
+    /// Those whose turn has not come, the oldest first: the known ones, and the others.
+    known: VecDeque<Arc<Job>>,
+    unknown: VecDeque<Arc<Job>>,
     /// Those in the queue and those being computed.
     jobs: HashMap<Digest, Arc<Job>>,
     /// Threads, and how many of them are computing.
@@ -70,6 +89,8 @@ struct State {
     busy: usize,
     /// Whether a thread watches the time.
     timed: bool,
+    /// When a full lane was last warned of.
+    warned: Option<Instant>,
 }
 
 struct Job {
@@ -105,6 +126,7 @@ impl Queue {
     /// Unavailable, if the queue is full or no thread can be had.
     pub(super) fn submit(
         self: &Arc<Self>,
+        lane: Lane,
         key: Digest,
         password: Zeroizing<Vec<u8>>,
         work: Work,
@@ -115,13 +137,12 @@ impl Queue {
         }
         let free = self.limits.threads.saturating_sub(state.busy);
         let room = free.saturating_add(self.limits.waiting);
-        if state.queue.len() >= room {
+        if state.lane(lane).len() >= room {
             state.forget_abandoned();
         }
-        if state.queue.len() >= room {
-            return Err(Rejection::unavailable(
-                "too many passwords are being checked",
-            ));
+        if state.lane(lane).len() >= room {
+            state.warn();
+            return Err(Rejection::unavailable(FULL));
         }
         let (answer, awaited) = watch::channel(None);
         let job = Arc::new(Job {
@@ -132,10 +153,10 @@ impl Queue {
             answer,
         });
         state.jobs.insert(key, Arc::clone(&job));
-        state.queue.push_back(job);
+        state.lane(lane).push_back(job);
         self.provide_threads(&mut state, free)
             .inspect_err(|_| {
-                state.queue.pop_back();
+                state.lane(lane).pop_back();
                 state.jobs.remove(&key);
             })
             .map_err(Rejection::unavailable)?;
@@ -144,7 +165,7 @@ impl Queue {
 
     /// Sees to it that somebody works off the queue, of which `free` need not wait.
     fn provide_threads(self: &Arc<Self>, state: &mut State, free: usize) -> io::Result<()> {
-        let wanted = state.busy.saturating_add(state.queue.len());
+        let wanted = state.busy.saturating_add(state.waiting());
         if state.threads < wanted.min(self.limits.threads) {
             match self.spawn(Self::compute) {
                 Ok(()) => state.threads = state.threads.saturating_add(1),
@@ -154,7 +175,7 @@ impl Queue {
             }
         }
         self.work.notify_one();
-        if state.queue.len() > free {
+        if state.waiting() > free {
             if !state.timed {
                 // Without it lateness is noticed when a thread becomes free.
                 state.timed = self.spawn(Self::keep_time).is_ok();
@@ -176,7 +197,7 @@ impl Queue {
     fn compute(&self) {
         let mut state = self.lock();
         loop {
-            while let Some(job) = state.queue.pop_front() {
+            while let Some(job) = state.next() {
                 if job.is_abandoned() {
                     state.jobs.remove(&job.key);
                     continue;
@@ -198,7 +219,7 @@ impl Queue {
                 .wait_timeout(state, self.limits.idle)
                 .unwrap_or_else(PoisonError::into_inner);
             state = again;
-            if timeout.timed_out() && state.queue.is_empty() {
+            if timeout.timed_out() && state.waiting() == 0 {
                 state.threads = state.threads.saturating_sub(1);
                 return;
             }
@@ -220,23 +241,24 @@ impl Queue {
         let mut state = self.lock();
         loop {
             // The oldest job is not kept while waiting: nor is its password then.
-            let left = match state.queue.front() {
+            let left = match state.oldest().and_then(|lane| state.lane(lane).front()) {
                 None => Some(self.limits.idle),
                 Some(job) => job.patience_left(self.limits),
             };
             let Some(wait) = left else {
-                if let Some(late) = state.queue.pop_front() {
+                let oldest = state.oldest();
+                if let Some(late) = oldest.and_then(|lane| state.lane(lane).pop_front()) {
                     state.finish(&late, Answer::Late);
                 }
                 continue;
             };
-            let was_idle = state.queue.is_empty();
+            let was_idle = state.waiting() == 0;
             let (again, timeout) = self
                 .waiting
                 .wait_timeout(state, wait)
                 .unwrap_or_else(PoisonError::into_inner);
             state = again;
-            if was_idle && timeout.timed_out() && state.queue.is_empty() {
+            if was_idle && timeout.timed_out() && state.waiting() == 0 {
                 state.timed = false;
                 return;
             }
@@ -249,6 +271,48 @@ impl Queue {
 }
 
 impl State {
+    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Arc<Job>> {
+        match lane {
+            Lane::Known => &mut self.known,
+            Lane::Unknown => &mut self.unknown,
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.known.len().saturating_add(self.unknown.len())
+    }
+
+    /// Takes the job whose turn it is.
+    fn next(&mut self) -> Option<Arc<Job>> {
+        let known = self.known.pop_front();
+        known.or_else(|| self.unknown.pop_front())
+    }
+
+    /// The lane whose first job has waited longest.
+    fn oldest(&self) -> Option<Lane> {
+        let since = |lane: &VecDeque<Arc<Job>>| lane.front().map(|job| job.since);
+        match (since(&self.known), since(&self.unknown)) {
+            (None, None) => None,
+            (Some(_), None) => Some(Lane::Known),
+            (Some(known), Some(unknown)) if known <= unknown => Some(Lane::Known),
+            _ => Some(Lane::Unknown),
+        }
+    }
+
+    /// Clients decide how often a lane is full: one warning a minute is enough.
+    fn warn(&mut self) {
+        let now = Instant::now();
+        let is_new = |warned| now.saturating_duration_since(warned) >= WARN_EVERY;
+        if self.warned.is_none_or(is_new) {
+            self.warned = Some(now);
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "tower_auth",
+                "too many passwords are being checked: further ones are rejected with 503"
+            );
+        }
+    }
+
     /// Once out of `jobs` nobody joins any more, so the answer reaches all who ever did.
     fn finish(&mut self, job: &Job, answer: Answer) {
         self.jobs.remove(&job.key);
@@ -257,13 +321,15 @@ impl State {
 
     fn forget_abandoned(&mut self) {
         let jobs = &mut self.jobs;
-        self.queue.retain(|job| {
-            let keep = !job.is_abandoned();
-            if !keep {
-                jobs.remove(&job.key);
-            }
-            keep
-        });
+        for lane in [&mut self.known, &mut self.unknown] {
+            lane.retain(|job| {
+                let keep = !job.is_abandoned();
+                if !keep {
+                    jobs.remove(&job.key);
+                }
+                keep
+            });
+        }
     }
 }
 
@@ -280,6 +346,11 @@ impl Job {
             .filter(|left| !left.is_zero())
     }
 }
+
+/// Why an attempt was not lined up.
+const FULL: Busy = Busy("too many passwords are being checked");
+
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 impl Queue {

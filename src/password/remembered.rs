@@ -16,12 +16,18 @@ use std::{
 /// It holds no password: credentials are known by a digest under a key of its own. Only what was
 /// right gets in, so that nobody can crowd it out without being a user. A hit says no more than
 /// "this hash was matched"; that it still is the user's is for the caller to see.
+///
+/// For an hour after that, credentials are in it still. Their hash has to be computed again, but
+/// they need not wait behind those of strangers ([`may_know`](Self::may_know)).
 pub(crate) struct Remembered {
     keyed: Keyed,
     time_to_live: Duration,
     capacity: usize,
     entries: Mutex<Entries>,
 }
+
+/// For how long credentials are known to have been right.
+const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Default)]
 struct Entries {
@@ -76,12 +82,27 @@ impl Remembered {
         self.lock().knows(digest, hash, now, self.time_to_live)
     }
 
-    /// Whether these credentials matched some hash not long ago.
-    #[cfg_attr(not(feature = "accounts"), allow(dead_code))]
-    pub(crate) fn may_know(&self, digest: &Digest) -> bool {
+    /// Whether these credentials matched some hash within the last hour.
+    pub(crate) fn may_know(&self, digest: &Digest, now: Instant) -> bool {
         let entries = self.lock();
         let entry = entries.by_digest.get(&digest.start());
-        entry.is_some_and(|entry| entry.digest == *digest)
+        entry.is_some_and(|entry| {
+            entry.digest == *digest && now.saturating_duration_since(entry.since) < self.kept_for()
+        })
+    }
+
+    /// These credentials do not match any more.
+    pub(crate) fn forget(&self, digest: &Digest) {
+        let mut entries = self.lock();
+        let slot = digest.start();
+        let entry = entries.by_digest.get(&slot);
+        if entry.is_some_and(|entry| entry.digest == *digest) {
+            entries.remove(slot);
+        }
+    }
+
+    fn kept_for(&self) -> Duration {
+        self.time_to_live.max(KEPT_FOR)
     }
 
     /// These credentials have just matched this hash.
@@ -91,10 +112,11 @@ impl Remembered {
         if self.capacity == 0 || entries.knows(&digest, &hash, now, self.time_to_live) {
             return;
         }
-        while entries.order.len() >= self.capacity || entries.has_stale(now, self.time_to_live) {
+        let slot = digest.start();
+        entries.remove(slot);
+        while entries.order.len() >= self.capacity || entries.has_stale(now, self.kept_for()) {
             entries.drop_oldest();
         }
-        let slot = digest.start();
         entries.order.push_back((slot, now));
         entries.by_digest.insert(
             slot,
@@ -133,23 +155,22 @@ impl Entries {
         })
     }
 
-    fn has_stale(&self, now: Instant, time_to_live: Duration) -> bool {
+    fn has_stale(&self, now: Instant, kept_for: Duration) -> bool {
         self.order
             .front()
-            .is_some_and(|(_, since)| now.saturating_duration_since(*since) >= time_to_live)
+            .is_some_and(|(_, since)| now.saturating_duration_since(*since) >= kept_for)
     }
 
     fn drop_oldest(&mut self) {
-        let Some((slot, since)) = self.order.pop_front() else {
-            return;
-        };
-        // Unless the credentials have been verified again since.
-        if self
-            .by_digest
-            .get(&slot)
-            .is_some_and(|entry| entry.since == since)
-        {
+        if let Some((slot, _)) = self.order.pop_front() {
             self.by_digest.remove(&slot);
+        }
+    }
+
+    /// Walks through all of them, which takes less than the hash that was computed before.
+    fn remove(&mut self, slot: u64) {
+        if self.by_digest.remove(&slot).is_some() {
+            self.order.retain(|(other, _)| *other != slot);
         }
     }
 }
@@ -177,6 +198,32 @@ mod tests {
         cache.insert(digest, read.clone(), start);
         let again = PasswordHash::parse(read.as_str()).unwrap();
         assert!(cache.knows(&digest, &again, start));
+    }
+
+    #[test]
+    fn credentials_that_were_right_are_known_as_such_for_an_hour() {
+        let cache = Remembered::new(Duration::from_secs(60), 2).unwrap();
+        let hash = PasswordHash::cheap("p");
+        let start = Instant::now();
+        let at = |minutes: u64| start + Duration::from_secs(60 * minutes);
+        let [ada, bob, eve] = ["ada", "bob", "eve"].map(|user| cache.digest(user, "p"));
+        assert!(!cache.may_know(&ada, start), "never right");
+        cache.insert(ada, hash.clone(), start);
+        for minute in [0, 1, 59] {
+            assert!(cache.may_know(&ada, at(minute)));
+            assert_eq!(cache.knows(&ada, &hash, at(minute)), minute == 0);
+        }
+        assert!(!cache.may_know(&ada, at(60)));
+        // Whoever is verified again and again takes one place.
+        for minute in 0..50 {
+            cache.insert(bob, hash.clone(), at(minute));
+            assert_eq!(cache.len(), 2);
+        }
+        assert!(cache.may_know(&ada, at(50)));
+        cache.forget(&bob);
+        assert!(!cache.may_know(&bob, at(50)));
+        cache.forget(&eve);
+        assert_eq!(cache.len(), 1);
     }
 
     #[test]

@@ -1,0 +1,259 @@
+//! Limits how many wrong passwords may be tried for one name.
+
+use crate::{
+    ConfigError, Rejection,
+    digest::{Digest, Keyed, named},
+    store::{Counted, ShortLived},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
+
+/// Counts wrong passwords.
+///
+/// 1. A password is counted after its hash was computed and did not match. An attempt that could
+///    not be checked (an outage, a full pool, a request that was dropped) is never counted.
+/// 2. An account has a counter of its own. Names without an account share 2^16 counters, chosen by
+///    a keyed hash of the name, so that the number of counters is bounded by the number of accounts.
+/// 3. Both kinds of names are limited alike. For a name without an account, the shared counter also
+///    holds failures of other such names. The same number is added to the failures of an account
+///    (at most half of the limit, so that strangers cannot lock accounts out by invented names),
+///    and the window of an account's counter ends with that of the shared one.
+/// 4. Passwords that are being checked take part in the limit, the same password once. Otherwise
+///    any number of parallel guesses would pass before the first of them is counted.
+pub(super) struct Attempts {
+    store: Arc<dyn ShortLived>,
+    limit: u64,
+    window: Duration,
+    /// Names what is in flight.
+    keyed: Keyed,
+    /// Chooses the shared counters. The key lies in the store, for every server that counts there.
+    shared: OnceCell<Keyed>,
+    /// The different passwords that are being checked for a name, the oldest first.
+    in_flight: Mutex<HashMap<Digest, Vec<InFlight>>>,
+}
+
+struct InFlight {
+    password: Digest,
+    requests: usize,
+}
+
+impl Attempts {
+    pub(super) fn new(
+        store: Arc<dyn ShortLived>,
+        limit: u64,
+        window: Duration,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store,
+            limit,
+            window,
+            keyed: Keyed::new()?,
+            shared: OnceCell::new(),
+            in_flight: Mutex::default(),
+        })
+    }
+
+    /// The same in another store.
+    pub(super) fn counted_in(&self, store: Arc<dyn ShortLived>) -> Self {
+        Self {
+            store,
+            limit: self.limit,
+            window: self.window,
+            keyed: self.keyed.clone(),
+            shared: OnceCell::new(),
+            in_flight: Mutex::default(),
+        }
+    }
+
+    /// The same with another limit.
+    pub(super) fn limited(&self, limit: u64, window: Duration) -> Self {
+        Self {
+            limit,
+            window,
+            ..self.counted_in(Arc::clone(&self.store))
+        }
+    }
+
+    /// Begins an attempt, which lasts until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`](crate::RejectionKind::TooMany), if as many passwords as may be wrong are being
+    /// checked for this name.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        issuer: &str,
+        name: &str,
+        password: &str,
+    ) -> Result<Attempt, Rejection> {
+        let own_name = self.keyed.digest([issuer.as_bytes(), name.as_bytes()]);
+        let digest = self.keyed.digest([name.as_bytes(), password.as_bytes()]);
+        let mut in_flight = self.in_flight();
+        let passwords = in_flight.entry(own_name).or_default();
+        let known = passwords.iter().position(|other| other.password == digest);
+        let place = known.unwrap_or(passwords.len());
+        match passwords.get_mut(place) {
+            Some(same) => same.requests = same.requests.saturating_add(1),
+            None if place as u64 >= self.limit => return Err(busy()),
+            None => passwords.push(InFlight {
+                password: digest,
+                requests: 1,
+            }),
+        }
+        Ok(Attempt {
+            attempts: Arc::clone(self),
+            own: named("login", issuer, name),
+            name: own_name,
+            password: digest,
+            ahead: place as u64,
+        })
+    }
+
+    /// Forgets the failures of an account.
+    pub(super) async fn forget(&self, issuer: &str, name: &str) -> Result<(), Rejection> {
+        let taken = self.store.take(&named("login", issuer, name)).await;
+        taken.map(drop)
+    }
+
+    /// The counter that a name shares with others.
+    async fn shared(&self, issuer: &str, name: &str) -> Result<String, Rejection> {
+        let keyed = self.shared.get_or_try_init(|| self.shared_key()).await?;
+        let digest = keyed.digest([issuer.as_bytes(), name.as_bytes()]);
+        Ok(format!("login/shared/{:04x}", digest.start() as u16))
+    }
+
+    async fn shared_key(&self) -> Result<Keyed, Rejection> {
+        // Of several servers that start at once, the first one chooses.
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).map_err(|error| Rejection::unavailable(error.to_string()))?;
+        self.store.add(KEY, &*key, KEY_LASTS).await?;
+        let kept = self.store.read(&[KEY]).await?.values.pop().flatten();
+        let kept = kept.map(Zeroizing::new).filter(|kept| kept.len() >= 32);
+        let kept = kept.ok_or_else(|| Rejection::unavailable("the key of counters was lost"))?;
+        Keyed::with_key(&kept).map_err(Rejection::unavailable)
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<Digest, Vec<InFlight>>> {
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A password that is being checked.
+pub(super) struct Attempt {
+    attempts: Arc<Attempts>,
+    /// The counter of an account with this name.
+    own: String,
+    name: Digest,
+    password: Digest,
+    /// How many other passwords were being checked for this name when this one began.
+    ahead: u64,
+}
+
+/// An attempt that may go on, and what is to be counted if it fails.
+pub(super) struct Permit {
+    counter: String,
+    window: Duration,
+}
+
+impl Attempt {
+    /// Asks whether the password may be checked: whether there is an account of this name or not.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`](crate::RejectionKind::TooMany) until the window ends, or
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot answer.
+    pub(super) async fn permit(
+        &self,
+        issuer: &str,
+        name: &str,
+        exists: bool,
+    ) -> Result<Permit, Rejection> {
+        let Attempts { limit, window, .. } = *self.attempts;
+        let shared = self.attempts.shared(issuer, name).await?;
+        let counted = self.attempts.store.counted(&[&self.own, &shared]).await?;
+        let mut counted = counted.into_iter();
+        let of_name = counted.next().flatten().filter(|_| exists);
+        let of_others = counted.next().flatten();
+        let count = |counted: Option<Counted>| counted.map_or(0, |counted| counted.count);
+        let failed = if exists {
+            count(of_name).saturating_add(count(of_others).min(limit / 2))
+        } else {
+            count(of_others)
+        };
+        if failed >= limit {
+            let ends = [of_name, of_others].map(|counted| counted?.ends_in);
+            let ends = ends.into_iter().flatten().min().unwrap_or(window);
+            return Err(too_many(ends));
+        }
+        if failed.saturating_add(self.ahead) >= limit {
+            return Err(busy());
+        }
+        Ok(if exists {
+            let ends = of_others.and_then(|counted| counted.ends_in);
+            Permit {
+                counter: self.own.clone(),
+                window: ends.map_or(window, |ends| ends.min(window)),
+            }
+        } else {
+            Permit {
+                counter: shared,
+                window,
+            }
+        })
+    }
+
+    /// Counts the password as wrong. It is not answered before that.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if it cannot be counted.
+    pub(super) async fn failed(self, permit: Permit) -> Result<(), Rejection> {
+        let Permit { counter, window } = permit;
+        self.attempts.store.count(&counter, window).await.map(drop)
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let mut in_flight = self.attempts.in_flight();
+        let Some(passwords) = in_flight.get_mut(&self.name) else {
+            return;
+        };
+        passwords.retain_mut(|other| {
+            if other.password == self.password {
+                other.requests = other.requests.saturating_sub(1);
+            }
+            other.requests > 0
+        });
+        if passwords.is_empty() {
+            in_flight.remove(&self.name);
+        }
+    }
+}
+
+fn too_many(ends_in: Duration) -> Rejection {
+    // Whole seconds, rounded up, as they are sent.
+    let seconds = ends_in.as_nanos().div_ceil(1_000_000_000).max(1);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    Rejection::too_many(Duration::from_secs(seconds)).with_detail(DETAIL)
+}
+
+/// Those that are being checked may turn out to be right.
+fn busy() -> Rejection {
+    too_many(Duration::from_secs(1))
+}
+
+const DETAIL: &str = "too many logins have failed for this name";
+
+/// The key that chooses among the shared counters.
+const KEY: &str = "login/key";
+
+/// Ten years.
+const KEY_LASTS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);

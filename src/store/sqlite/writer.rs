@@ -2,7 +2,7 @@
 
 use super::{Answer, Connection};
 use crate::Rejection;
-use sqlx::Connection as _;
+use sqlx::Executor as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -21,8 +21,33 @@ const WAITING: usize = 65_536;
 ///
 /// Since a task runs the group, it does not matter that a caller goes away.
 pub(super) struct Writer {
-    connection: tokio::sync::Mutex<Connection>,
+    connection: tokio::sync::Mutex<Transacting>,
     queue: Mutex<Vec<Job>>,
+}
+
+/// The connection, and whether a transaction may be open on it.
+///
+/// Transactions are plain statements. On some errors, such as a full disk, SQLite rolls back by
+/// itself; sqlx counts transactions, is not aware of that, and begins none after it.
+struct Transacting {
+    connection: Connection,
+    is_open: bool,
+}
+
+impl Transacting {
+    async fn run(&mut self, statement: &'static str) -> sqlx::Result<()> {
+        self.connection.execute(statement).await.map(drop)
+    }
+
+    /// Ends a transaction that has failed, or whose task ended with its runtime.
+    async fn roll_back(&mut self) {
+        if self.is_open {
+            // It fails if SQLite has rolled back already. If the transaction is still open, the next
+            // one cannot begin, and this is tried again.
+            let _ = self.run("ROLLBACK").await;
+            self.is_open = false;
+        }
+    }
 }
 
 type Job = Box<dyn for<'c> FnOnce(&'c mut Connection) -> Answer<'c, Done> + Send>;
@@ -33,7 +58,10 @@ type Done = Box<dyn FnOnce() + Send>;
 impl Writer {
     pub(super) fn new(connection: Connection) -> Self {
         Self {
-            connection: tokio::sync::Mutex::new(connection),
+            connection: tokio::sync::Mutex::new(Transacting {
+                connection,
+                is_open: false,
+            }),
             queue: Mutex::default(),
         }
     }
@@ -74,13 +102,10 @@ impl Writer {
         if jobs.is_empty() {
             return Ok(());
         }
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut done = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            done.push(job(&mut transaction).await?);
-        }
-        transaction.commit().await?;
-        done.into_iter().for_each(|tell| tell());
+        connection.roll_back().await;
+        let done = together(&mut connection, jobs).await;
+        connection.roll_back().await;
+        done?.into_iter().for_each(|tell| tell());
         Ok(())
     }
 
@@ -103,4 +128,17 @@ impl Writer {
     fn queue(&self) -> MutexGuard<'_, Vec<Job>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// All of these jobs, or none.
+async fn together(connection: &mut Transacting, jobs: Vec<Job>) -> sqlx::Result<Vec<Done>> {
+    connection.is_open = true;
+    connection.run("BEGIN IMMEDIATE").await?;
+    let mut done = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        done.push(job(&mut connection.connection).await?);
+    }
+    connection.run("COMMIT").await?;
+    connection.is_open = false;
+    Ok(done)
 }

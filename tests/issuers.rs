@@ -1,6 +1,8 @@
 //! Several issuers at once: each by its own verifier, and no other's.
 
 mod common;
+#[path = "common/events.rs"]
+mod events;
 
 use common::signer::{
     AUDIENCE, Client, Signer, builder, claims, judge, metadata, ok, set, status, status_only,
@@ -134,6 +136,35 @@ async fn tokens_of_anybody_else_are_refused_without_a_fetch() {
         assert_eq!(why(&rejection), expected);
     }
     assert_eq!(client.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_says_which_issuer_and_audience_were_expected_and_found() {
+    events::record();
+    let client = Client::default();
+    let a = Signer::new("a");
+    publish(&client, A, &[&a]);
+    let jwt = remote(&client, A).build().unwrap();
+    let issuers = Issuers::new([jwt.clone()]).unwrap();
+    let mut elsewhere = claims(A);
+    elsewhere["aud"] = json!(["elsewhere"]);
+    let keys = tower_auth::jwt::KeySet::from_jwks(&set([&a])).unwrap();
+    let fixed = builder(A).keys(keys).build().unwrap();
+    assert_eq!(
+        status(&issuers, &a.token("https://slash.example/")).await,
+        401
+    );
+    assert_eq!(status(&issuers, &a.sign(&elsewhere)).await, 401);
+    assert_eq!(status(&fixed, &a.token("https://a.example/")).await, 401);
+    let lines = events::LINES.lock().unwrap().clone();
+    for expected in [
+        "has no verifier found=https://slash.example/",
+        r#"expected=["https://api.example"] found=["elsewhere"]"#,
+        "expected=https://a.example found=https://a.example/",
+    ] {
+        let found = |line: &String| line.starts_with("DEBUG") && line.contains(expected);
+        assert!(lines.iter().any(found), "{expected}: {lines:#?}");
+    }
 }
 
 #[test]

@@ -118,12 +118,16 @@ pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 128;
     let mut shown = String::new();
     for character in text.chars() {
-        let escaped = character.escape_debug();
-        if shown.len() + escaped.clone().map(char::len_utf8).sum::<usize>() > LONGEST {
+        let before = shown.len();
+        match character {
+            '"' | '\'' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+        if shown.len() > LONGEST {
+            shown.truncate(before);
             shown.push('…');
             break;
         }
-        shown.extend(escaped);
     }
     shown
 }
@@ -134,7 +138,10 @@ mod tests {
 
     #[test]
     fn what_a_log_shows_is_short_and_escaped() {
-        assert_eq!(shown("https://a.example/"), "https://a.example/");
+        assert_eq!(
+            shown(r#"["https://a.example/"]"#),
+            r#"["https://a.example/"]"#
+        );
         assert_eq!(
             shown("a\nWARN \u{1b}[31m\u{202e}"),
             "a\\nWARN \\u{1b}[31m\\u{202e}"

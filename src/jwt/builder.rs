@@ -98,7 +98,9 @@ impl JwtBuilder {
     /// Accepts access tokens by RFC 9068 only: `typ` is `at+jwt` or `application/at+jwt`, and
     /// `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are there.
     ///
-    /// Without it `typ` may also be `JWT` or missing.
+    /// Without it `typ` may also be `JWT` or missing. Then an ID token of the issuer passes, too, if
+    /// its audience, which is a client's id, is one of this service. Claims cannot tell the two
+    /// apart in general: several providers put `nonce` and `at_hash` into access tokens, too.
     pub fn access_token_profile(mut self) -> Self {
         self.access_token_profile = true;
         self

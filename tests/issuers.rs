@@ -156,11 +156,23 @@ async fn the_log_says_which_issuer_and_audience_were_expected_and_found() {
     );
     assert_eq!(status(&issuers, &a.sign(&elsewhere)).await, 401);
     assert_eq!(status(&fixed, &a.token("https://a.example/")).await, 401);
+    for (name, value) in [
+        ("sid", json!(7)),
+        ("nbf", json!("soon")),
+        ("scope", json!({})),
+    ] {
+        let mut wrong = claims(A);
+        wrong[name] = value;
+        assert_eq!(status(&fixed, &a.sign(&wrong)).await, 401);
+    }
     let lines = events::LINES.lock().unwrap().clone();
     for expected in [
         "has no verifier found=https://slash.example/",
         r#"expected=["https://api.example"] found=["elsewhere"]"#,
         "expected=https://a.example found=https://a.example/",
+        "a claim is of the wrong type claim=sid",
+        "a claim is of the wrong type claim=nbf",
+        "a claim is of the wrong type claim=scope",
     ] {
         let found = |line: &String| line.starts_with("DEBUG") && line.contains(expected);
         assert!(lines.iter().any(found), "{expected}: {lines:#?}");

@@ -19,5 +19,6 @@ pub(crate) use read::is_name;
 #[allow(unused_imports, reason = "only logs show it")]
 pub(crate) use read::shown;
 pub(crate) use read::{
-    WrongType, chosen_subject, is_confirmation, is_for, present, roles, scopes, subject, text,
+    WrongType, chosen_subject, is_confirmation, is_for, named, present, roles, scopes, subject,
+    text,
 };

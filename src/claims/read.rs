@@ -10,6 +10,23 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WrongType;
 
+/// Says in the log which claim is of the wrong type, if it is.
+#[inline(always)]
+pub(crate) fn named<T>(claim: &str, read: Result<T, WrongType>) -> Result<T, WrongType> {
+    if read.is_err() {
+        log_wrong_type(claim);
+    }
+    read
+}
+
+#[cold]
+fn log_wrong_type(claim: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: "tower_auth", claim, "a claim is of the wrong type");
+    #[cfg(not(feature = "tracing"))]
+    let _ = claim;
+}
+
 /// A claim that is `null` is absent: serializers write `null` for what they do not know.
 ///
 /// Three readers do not ask this: `cnf`, the `active` of RFC 7662 and the parameters of a JOSE

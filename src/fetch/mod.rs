@@ -12,7 +12,8 @@
 //!    part of it.
 //!
 //! A client must not follow redirects to other hosts. [`HttpClient`] follows none at all, and
-//! sends no cookies. Fetching needs a Tokio runtime with its timer enabled.
+//! sends no cookies. Fetching needs a Tokio runtime with its timer enabled. Tokio reports a missing
+//! timer by a panic: the answer is then 503, but with `panic = "abort"` the process ends.
 
 mod client;
 mod error;

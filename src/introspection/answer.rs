@@ -4,9 +4,9 @@ use super::{IntrospectionError, log};
 use crate::{
     ClaimPath, Identity,
     claims::{
-        self,
+        self, WrongType,
         date::{self, Round},
-        text,
+        named, text,
     },
     clock,
     json::{Object, Value},
@@ -108,40 +108,40 @@ impl Rules {
             None => members.sub.map(claims::subject),
             Some(path) => claims::present(answer.at(path)).map(claims::chosen_subject),
         };
-        let subject = subject.transpose()?.flatten();
+        let subject = named("the subject", subject.transpose())?.flatten();
         let mut identity = Identity::new(subject.ok_or(IntrospectionError::Subject)?);
         if let Some(issuer) = &self.issuer {
             identity = identity.with_issuer(Arc::clone(issuer));
         } else if let Some(issuer) = members.iss {
-            identity = identity.with_issuer(text(issuer)?);
+            identity = identity.with_issuer(named("iss", text(issuer))?);
         }
         if let Some(expiry) = expiry {
             identity = identity.with_expiry(clock::at(expiry));
         }
-        if let Some(iat) = date(members.iat, Round::Down)? {
+        if let Some(iat) = date("iat", members.iat, Round::Down)? {
             identity = identity.with_issued_at(clock::at(iat));
         }
-        if let Some(auth_time) = date(members.auth_time, Round::Down)? {
+        if let Some(auth_time) = date("auth_time", members.auth_time, Round::Down)? {
             identity = identity.with_authenticated_at(clock::at(auth_time));
         }
         // An empty string names nothing that could be revoked.
-        if let Some(jti) = name(members.jti)? {
+        if let Some(jti) = name("jti", members.jti)? {
             identity = identity.with_token_id(jti);
         }
-        if let Some(sid) = name(members.sid)? {
+        if let Some(sid) = name("sid", members.sid)? {
             identity = identity.with_session_id(sid);
         }
         let scopes = members.scope.map(|scopes| claims::scopes(&answer, scopes));
-        let scopes = scopes.transpose()?.unwrap_or_default();
+        let scopes = named("scope", scopes.transpose())?.unwrap_or_default();
         let roles = self.roles.as_ref().and_then(|path| answer.at(path));
         let roles = claims::present(roles).map(|roles| claims::roles(&answer, roles));
-        let roles = roles.transpose()?.unwrap_or_default();
+        let roles = named("the roles", roles.transpose())?.unwrap_or_default();
         Ok(identity.with_claims(answer, roles, scopes))
     }
 
     /// Compared as it stands (RFC 8725 section 3.8).
     fn check_issuer(&self, iss: Option<Value<'_>>) -> Result<(), IntrospectionError> {
-        let iss = iss.map(text).transpose()?;
+        let iss = named("iss", iss.map(text).transpose())?;
         match (&self.issuer, iss) {
             (None, _) => Ok(()),
             (Some(issuer), Some(iss)) if *iss == **issuer => Ok(()),
@@ -154,7 +154,7 @@ impl Rules {
 
     fn check_audience(&self, aud: Option<Value<'_>>) -> Result<(), IntrospectionError> {
         match aud {
-            Some(aud) if claims::is_for(aud, &self.audiences)? => Ok(()),
+            Some(aud) if named("aud", claims::is_for(aud, &self.audiences))? => Ok(()),
             None if self.audiences.is_empty() => Ok(()),
             aud => {
                 log::audience(&self.audiences, aud.map(Value::text));
@@ -170,12 +170,12 @@ impl Rules {
         members: &Members<'_>,
         now: u64,
     ) -> Result<Option<u64>, IntrospectionError> {
-        let expiry = date(members.exp, Round::Down)?;
+        let expiry = date("exp", members.exp, Round::Down)?;
         if expiry.is_some_and(|expiry| now >= expiry) {
             return Err(IntrospectionError::Expired);
         }
-        for start in [members.nbf, members.iat] {
-            let start = date(start, Round::Up)?;
+        for (name, start) in [("nbf", members.nbf), ("iat", members.iat)] {
+            let start = date(name, start, Round::Up)?;
             if start.is_some_and(|start| start > now.saturating_add(self.leeway)) {
                 return Err(IntrospectionError::NotYetValid);
             }
@@ -189,7 +189,7 @@ fn check_type(members: &Members<'_>) -> Result<(), IntrospectionError> {
     // RFC 7800 section 3, RFC 8705 section 3.2 and RFC 9449 section 6.2: whoever bears the token
     // has yet to prove that a key is theirs.
     if let Some(cnf) = members.cnf {
-        claims::is_confirmation(cnf)?;
+        named("cnf", claims::is_confirmation(cnf))?;
         return Err(IntrospectionError::Bound);
     }
     // RFC 6749 section 5.1: of any case. Some servers name the kind instead (RFC 8693 section 3).
@@ -198,14 +198,18 @@ fn check_type(members: &Members<'_>) -> Result<(), IntrospectionError> {
         "access_token",
         "urn:ietf:params:oauth:token-type:access_token",
     ];
-    check_name(members.token_type, &types)?;
+    check_name("token_type", members.token_type, &types)?;
     // Not of the RFC: how several servers tell access tokens from refresh and id tokens, about
     // which they answer as well.
-    check_name(members.token_use, &["access_token", "access"])
+    check_name("token_use", members.token_use, &["access_token", "access"])
 }
 
-fn check_name(name: Option<Value<'_>>, known: &[&str]) -> Result<(), IntrospectionError> {
-    let Some(name) = name.map(text).transpose()? else {
+fn check_name(
+    member: &str,
+    name: Option<Value<'_>>,
+    known: &[&str],
+) -> Result<(), IntrospectionError> {
+    let Some(name) = named(member, name.map(text).transpose())? else {
         return Ok(());
     };
     let is_known = known.iter().any(|known| name.eq_ignore_ascii_case(known));
@@ -213,12 +217,19 @@ fn check_name(name: Option<Value<'_>>, known: &[&str]) -> Result<(), Introspecti
 }
 
 /// A string, unless it is empty.
-fn name(value: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, IntrospectionError> {
-    let name = value.map(text).transpose()?;
+fn name<'a>(
+    member: &str,
+    value: Option<Value<'a>>,
+) -> Result<Option<Cow<'a, str>>, IntrospectionError> {
+    let name = named(member, value.map(text).transpose())?;
     Ok(name.filter(|name| !name.is_empty()))
 }
 
-fn date(value: Option<Value<'_>>, round: Round) -> Result<Option<u64>, IntrospectionError> {
-    let read = |value| date::read(value, round).ok_or(IntrospectionError::ClaimType);
-    value.map(read).transpose()
+fn date(
+    member: &str,
+    value: Option<Value<'_>>,
+    round: Round,
+) -> Result<Option<u64>, IntrospectionError> {
+    let read = |value| date::read(value, round).ok_or(WrongType);
+    Ok(named(member, value.map(read).transpose())?)
 }

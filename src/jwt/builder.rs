@@ -89,7 +89,8 @@ impl JwtBuilder {
     }
 
     /// Who does the cryptography, and nobody else. Default: `None`, which is whoever is fastest, as
-    /// [`Backend`] says.
+    /// [`Backend`] says. If a certified module has to do all of it, choose
+    /// [`Backend::AwsLcRs`]: by default HS256 may be RustCrypto's.
     pub fn backend(mut self, backend: impl Into<Option<Backend>>) -> Self {
         self.backend = backend.into();
         self
@@ -118,7 +119,7 @@ impl JwtBuilder {
     /// The claim that holds the roles: an array of strings, or one string that is one role.
     /// Default: none, so that nobody has any.
     ///
-    /// A token without the claim has no roles; one in which it is anything else is refused.
+    /// A token without the claim, or with `null`, has no roles; one in which it is anything else is refused.
     pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
         self.roles = Some(path.into());
         self
@@ -127,7 +128,7 @@ impl JwtBuilder {
     /// The claim that holds the scopes: a string, separated by spaces, or an array of strings.
     /// Default: `scope`.
     ///
-    /// A token without the claim has no scopes; one in which it is anything else is refused.
+    /// A token without the claim, or with `null`, has no scopes; one in which it is anything else is refused.
     pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
         self.scopes = path.into();
         self

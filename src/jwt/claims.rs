@@ -71,6 +71,12 @@ const NAMES: [(Claim, &str); 12] = [
     (Claim::Events, "events"),
 ];
 
+impl Claim {
+    fn name(self) -> &'static str {
+        NAMES.get(self as usize).map_or("", |(_, name)| name)
+    }
+}
+
 const _: () = {
     let (mut rest, mut place) = (NAMES.as_slice(), 0);
     while let Some(((claim, _), behind)) = rest.split_first() {
@@ -84,6 +90,8 @@ pub(super) struct Located {
     number: Number,
     /// What is within that claim.
     inner: Vec<Box<str>>,
+    /// All names, for logs.
+    path: String,
 }
 
 /// The claims of one token.
@@ -119,7 +127,7 @@ impl<'a> Claims<'a> {
         &self,
         claim: Claim,
     ) -> Result<Option<Text<T>>, WrongType> {
-        let text = self.get(claim).map(text).transpose()?;
+        let text = claims::named(claim.name(), self.get(claim).map(text).transpose())?;
         Ok(text.map(|text| Text::of(self.payload, text)))
     }
 
@@ -131,6 +139,11 @@ impl<'a> Claims<'a> {
             Text::Own(name) => !name.is_empty(),
             Text::Claim(span) => !span.of(self.payload.as_str()).is_empty(),
         }))
+    }
+
+    fn date(&self, claim: Claim, round: Round) -> Result<Option<u64>, WrongType> {
+        let date = |value| date::read(value, round).ok_or(WrongType);
+        claims::named(claim.name(), self.get(claim).map(date).transpose())
     }
 
     fn at(&self, located: &Located) -> Option<Value<'a>> {
@@ -207,7 +220,12 @@ impl Located {
             "the path of a claim has at least one name",
         ))?;
         let inner = names.map(Into::into).collect();
-        Ok(Self { number, inner })
+        let path = path.names().collect::<Vec<_>>().join(".");
+        Ok(Self {
+            number,
+            inner,
+            path,
+        })
     }
 }
 
@@ -255,7 +273,7 @@ impl Rules {
         // RFC 8705 section 3 and RFC 9449 section 6 for access tokens). A `cnf` that says nothing,
         // `null` included, may be a binding that was lost on the way.
         if let Some(cnf) = claims.raw(Claim::Cnf) {
-            claims::is_confirmation(cnf)?;
+            claims::named("cnf", claims::is_confirmation(cnf))?;
             return Err(TokenError::Bound);
         }
         // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect Back-Channel
@@ -271,7 +289,8 @@ impl Rules {
         if self.access_token_profile {
             check_profile(claims)?;
         }
-        let subject = claims.subject(&self.subject, self.subject_is_chosen)?;
+        let subject = claims.subject(&self.subject, self.subject_is_chosen);
+        let subject = claims::named(&self.subject.path, subject)?;
         let subject = subject.ok_or(TokenError::MissingClaim)?;
         let typed = match self.typed {
             Some(parse) => Some(parse(payload.as_str()).ok_or(TokenError::TypedClaims)?),
@@ -279,14 +298,13 @@ impl Rules {
         };
         let issuer = claims.text(Claim::Iss)?;
         let roles = match &self.roles {
-            Some(roles) => claims.roles(roles)?,
+            Some(roles) => claims::named(&roles.path, claims.roles(roles))?,
             None => Names::default(),
         };
-        let scopes = claims.scopes(&self.scopes)?;
-        let date = |value| date::read(value, Round::Down).ok_or(TokenError::ClaimType);
+        let scopes = claims::named(&self.scopes.path, claims.scopes(&self.scopes))?;
         // `fresh` and `authenticated_within` depend on it.
-        let authenticated_at = claims.get(Claim::AuthTime).map(date).transpose()?;
-        let authenticated_at = authenticated_at.map(|at: u64| at.saturating_mul(1000));
+        let authenticated_at = claims.date(Claim::AuthTime, Round::Down)?;
+        let authenticated_at = authenticated_at.map(|at| at.saturating_mul(1000));
         // A token or session whose name cannot be read could not be revoked, either.
         let token_id = claims.name(Claim::Jti)?; // RFC 7519 section 4.1.7
         let session_id = claims.name(Claim::Sid)?;
@@ -316,11 +334,11 @@ impl Rules {
         match (&self.issuer, iss) {
             (Some(issuer), Some(iss)) if iss.is_str(issuer) => Ok(()),
             (Some(issuer), Some(iss)) => {
-                log::issuer(issuer, &text(iss)?);
+                log::issuer(issuer, &claims::named("iss", text(iss))?);
                 Err(TokenError::Issuer)
             }
             (Some(_), None) => Err(TokenError::MissingClaim),
-            (None, Some(iss)) => Ok(text(iss).map(drop)?),
+            (None, Some(iss)) => Ok(claims::named("iss", text(iss)).map(drop)?),
             (None, None) => Ok(()),
         }
     }
@@ -329,7 +347,7 @@ impl Rules {
     fn check_audience(&self, aud: Option<Value<'_>>) -> Result<(), TokenError> {
         match aud {
             Some(aud) if self.good_audiences.get(aud.text().as_bytes()).is_some() => Ok(()),
-            Some(aud) => match claims::is_for(aud, &self.audiences)? {
+            Some(aud) => match claims::named("aud", claims::is_for(aud, &self.audiences))? {
                 true => {
                     self.good_audiences.remember(aud.text().as_bytes(), ());
                     Ok(())
@@ -350,13 +368,7 @@ impl Rules {
         claims: Claims<'_>,
         now: u64,
     ) -> Result<(Option<u64>, Option<u64>, Window), TokenError> {
-        let date = |claim: Option<Value<'_>>, round| match claim {
-            None => Ok(None),
-            Some(value) => date::read(value, round)
-                .map(Some)
-                .ok_or(TokenError::ClaimType),
-        };
-        let expiry = date(claims.get(Claim::Exp), Round::Down)?;
+        let expiry = claims.date(Claim::Exp, Round::Down)?;
         let mut window = Window {
             from: 0,
             until: u64::MAX,
@@ -369,10 +381,10 @@ impl Rules {
         if now >= window.until && expiry.is_some() {
             return Err(TokenError::Expired);
         }
-        let not_before = date(claims.get(Claim::Nbf), Round::Up)?;
+        let not_before = claims.date(Claim::Nbf, Round::Up)?;
         let issued_at = claims.get(Claim::Iat).map(date::read_both);
-        let issued_at = issued_at.map(|iat| iat.ok_or(TokenError::ClaimType));
-        let issued_at = issued_at.transpose()?;
+        let issued_at = issued_at.map(|iat| iat.ok_or(WrongType)).transpose();
+        let issued_at = claims::named("iat", issued_at)?;
         // The RFC asks no check of `iat`; a token from the future has a wrong date nevertheless.
         for start in [not_before, issued_at.map(|(_, up)| up)] {
             let start = start.unwrap_or_default();
@@ -396,7 +408,8 @@ fn check_profile(claims: Claims<'_>) -> Result<(), TokenError> {
     }
     // An empty string names nothing: a revocation of the `jti` "" would end every such token.
     for claim in [ClientId, Sub, Jti] {
-        let name = text(claims.get(claim).ok_or(TokenError::MissingClaim)?)?;
+        let name = claims.get(claim).ok_or(TokenError::MissingClaim)?;
+        let name = claims::named(claim.name(), text(name))?;
         if name.is_empty() {
             return Err(TokenError::MissingClaim);
         }

@@ -188,6 +188,8 @@ pub mod jwks;
 pub mod jwt;
 #[cfg(feature = "oauth2")]
 pub mod oauth2;
+#[cfg(feature = "jwks")]
+mod on_demand;
 #[cfg(feature = "password")]
 pub mod password;
 #[cfg(feature = "bearer")]

@@ -241,7 +241,11 @@ async fn keys_that_have_moved_are_found_again() {
     // The old place stays known while there is no metadata.
     origin.answer(OPENID, Answer::status(500));
     origin.answer("/moved", Answer::status(500));
-    until(|| async { jwt.health().last_error.is_some() }).await;
+    until(|| async {
+        assert_eq!(status(&jwt, &new_token).await, 200);
+        jwt.health().last_error.is_some()
+    })
+    .await;
     origin.answer("/moved", Answer::json(set([&new, &signer])));
     until(|| async { status(&jwt, &old_token).await == 200 }).await;
 }

@@ -1,5 +1,6 @@
 //! Keys over the network: when they are fetched, and what becomes of tokens meanwhile. Time is
-//! stopped here, and moves when everybody waits; `provider.rs` and `discovery.rs` have sockets.
+//! stopped here, and moves when everybody waits; `jwks_runtimes.rs` has runtimes that end, and
+//! `provider.rs` and `discovery.rs` have sockets.
 
 mod common;
 
@@ -8,10 +9,13 @@ use common::signer::{
     status, status_only,
 };
 use serde_json::json;
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::{task::JoinSet, time::sleep};
 use tower_auth::{
-    RejectionKind, Verify, bearer,
+    Clock, RejectionKind, Verify, bearer,
     fetch::{Fetch, fetch_fn},
     jwks::RemoteKeys,
     jwt::{Algorithm, Jwt, KeysUnavailable, TokenError},
@@ -27,6 +31,11 @@ fn jwt(client: &Client) -> Jwt {
 fn with(client: &Client, settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> Jwt {
     let keys = settings(RemoteKeys::discover().client(client.clone()));
     builder(ISSUER).keys(keys).build().unwrap()
+}
+
+/// A refresh in the background has time to end.
+async fn settle() {
+    sleep(11 * SECOND).await;
 }
 
 /// A clock that stands beside the stopped one of the runtime.
@@ -105,7 +114,7 @@ async fn ten_thousand_forged_keys_cause_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_key_is_fetched_once_per_cooldown_and_the_same_one_not_again() {
+async fn an_unknown_key_is_fetched_once_per_cooldown() {
     let (old, new, forger) = (Signer::new("old"), Signer::new("new"), Signer::new("x"));
     let client = Client::of([&old]);
     let jwt = jwt(&client);
@@ -119,10 +128,14 @@ async fn an_unknown_key_is_fetched_once_per_cooldown_and_the_same_one_not_again(
     assert_eq!(status(&jwt, &new.token(ISSUER)).await, 401);
     assert_eq!(client.count(JWKS), 2);
     sleep(SECOND).await;
-    assert_eq!(status(&jwt, &forged).await, 401);
-    assert_eq!(client.count(JWKS), 2);
     assert_eq!(status(&jwt, &new.token(ISSUER)).await, 200);
     assert_eq!(client.count(JWKS), 3);
+    assert_eq!(status(&jwt, &forged).await, 401);
+    assert_eq!(client.count(JWKS), 3);
+    // The same name has it fetched again: it may be published by now.
+    sleep(30 * SECOND).await;
+    assert_eq!(status(&jwt, &forged).await, 401);
+    assert_eq!(client.count(JWKS), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,6 +181,9 @@ async fn a_withdrawn_or_replaced_key_is_refused_within_the_lifetime() {
     let other_b = Signer::new("b");
     client.answer(JWKS, ok(set([&other_b])));
     sleep(HOUR).await;
+    // Every call has the same token, which is cached. The first use starts the fetch.
+    assert_eq!(status(&jwt, &token_a).await, 200);
+    settle().await;
     assert_eq!(status(&jwt, &token_a).await, 401);
     let rejection = judge(&jwt, &token_b).await.unwrap_err();
     let why = rejection.source().unwrap().downcast_ref();
@@ -197,16 +213,22 @@ async fn an_empty_set_withdraws_everything_and_junk_nothing() {
         client.answer(JWKS, junk.clone());
         sleep(HOUR).await;
         assert_eq!(status(&jwt, &token).await, 200, "{junk:?}");
+        settle().await;
         assert!(jwt.health().last_error.is_some(), "{junk:?}");
+        assert!(jwt.health().is_ready, "{junk:?}");
         client.answer(JWKS, ok(set([&signer])));
         sleep(2 * 60 * SECOND).await;
+        assert_eq!(status(&jwt, &token).await, 200, "{junk:?}");
+        settle().await;
         assert_eq!(jwt.health().last_error, None);
     }
     client.answer(JWKS, ok(r#"{"keys":[]}"#));
     sleep(HOUR).await;
+    assert_eq!(status(&jwt, &token).await, 200);
+    settle().await;
     assert_eq!(status(&jwt, &token).await, 401);
     let health = jwt.health();
-    assert!(health.is_ready);
+    assert!(!health.is_ready, "there is no key to verify anything with");
     assert_eq!((health.keys, health.last_error), (0, None));
 }
 
@@ -289,14 +311,17 @@ async fn a_start_with_the_issuer_down_is_503_and_recovers_by_itself() {
     }
     assert_eq!(client.total(), asked);
     sleep(HOUR).await;
+    assert_eq!(client.total(), asked, "nobody has used it");
+    for _ in 0..3600 {
+        assert_eq!(status(&jwt, &token).await, 503);
+        sleep(SECOND).await;
+    }
     // About once a minute.
     assert!((50..140).contains(&client.total()), "{}", client.total());
-    assert_eq!(status(&jwt, &token).await, 503);
     client.answer(METADATA, ok(common::signer::metadata(ISSUER, JWKS)));
     client.answer(JWKS, ok(set([&signer])));
     sleep(61 * SECOND).await;
-    let verdict = jwt.verify(bearer::Token::new(token.as_str()));
-    assert!(verdict.now().unwrap().is_ok());
+    assert_eq!(status(&jwt, &token).await, 200);
     assert_eq!(jwt.health().last_error, None);
 }
 
@@ -330,9 +355,11 @@ async fn keys_are_good_for_a_day_after_the_last_success() {
         });
         assert_eq!(status(&jwt, &token).await, 200);
         client.answer(JWKS, status_only(503));
-        // The runtime's timers stand still: nothing is fetched meanwhile.
         hand.forward(limit - SECOND);
         assert_eq!(status(&jwt, &token).await, 200);
+        // The fetch has failed by now.
+        sleep(SECOND / 10).await;
+        assert!(jwt.health().last_error.is_some());
         assert!(jwt.health().is_ready);
         hand.forward(SECOND);
         assert!(!jwt.health().is_ready);
@@ -377,8 +404,10 @@ async fn a_set_that_has_not_changed_is_not_sent_again() {
         JWKS,
         Some((304, vec![("cache-control", "max-age=120")], String::new())),
     );
-    sleep(HOUR).await;
-    assert_eq!(status(&jwt, &token).await, 200);
+    for _ in 0..60 {
+        sleep(60 * SECOND).await;
+        assert_eq!(status(&jwt, &token).await, 200);
+    }
     let asked = client.asked(JWKS);
     assert!(!asked[0].contains_key("if-none-match"));
     assert!(asked.len() > 2, "{}", asked.len());
@@ -391,6 +420,8 @@ async fn a_set_that_has_not_changed_is_not_sent_again() {
     assert_eq!((health.keys, health.last_error), (1, None));
     client.answer(JWKS, Some((200, vec![("etag", "\"2\"")], set([&b]))));
     sleep(121 * SECOND).await;
+    assert_eq!(status(&jwt, &token).await, 200);
+    settle().await;
     assert_eq!(status(&jwt, &token).await, 401);
     assert_eq!(status(&jwt, &b.token(ISSUER)).await, 200);
 }
@@ -424,30 +455,34 @@ async fn a_token_that_gives_up_does_not_take_the_others_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_verifier_fetches_no_more() {
+async fn nothing_is_fetched_for_a_verifier_that_is_not_used() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let jwt = jwt(&client);
-    assert_eq!(status(&jwt, &signer.token(ISSUER)).await, 200);
-    let clone = jwt.clone();
-    drop(jwt);
-    sleep(3 * HOUR).await;
+    let token = signer.token(ISSUER);
+    assert_eq!(status(&jwt, &token).await, 200);
     let asked = client.total();
-    assert!(asked > 3, "a clone keeps it going: {asked}");
-    drop(clone);
-    sleep(24 * HOUR).await;
+    sleep(20 * HOUR).await;
     assert_eq!(client.total(), asked);
+    // Still ready: whoever is asked for by a probe, and by nobody else, must not be taken out.
+    assert!(jwt.health().is_ready);
+    sleep(10 * HOUR).await;
+    let health = jwt.health();
+    assert!(health.is_ready, "{health:?}");
+    assert_eq!(
+        (health.last_error, health.next_refresh),
+        (None, Some(Duration::ZERO))
+    );
+    assert_eq!(status(&jwt, &token).await, 200);
 
-    // Also in the middle of a fetch, and of pauses after failures.
-    let client = Client::of([]);
-    client.answer(JWKS, status_only(500));
-    let jwt = with(&client, |keys| keys);
-    assert_eq!(status(&jwt, &signer.token(ISSUER)).await, 503);
+    // Dropped in the middle of a fetch: that one ends, and no other follows.
     client.delay(4 * SECOND);
-    sleep(2 * SECOND).await;
-    drop(jwt);
-    let asked = client.total();
     sleep(HOUR).await;
+    assert_eq!(status(&jwt, &token).await, 200);
+    drop(jwt);
+    sleep(10 * SECOND).await;
+    let asked = client.total();
+    sleep(24 * HOUR).await;
     assert_eq!(client.total(), asked);
 }
 
@@ -466,11 +501,17 @@ async fn a_client_that_panics_is_a_failed_fetch_and_no_more() {
     let jwt = builder(ISSUER).keys(keys).build().unwrap();
     let token = signer.token(ISSUER);
     assert_eq!(status(&jwt, &token).await, 503);
-    assert_eq!(jwt.health().last_error, Some("the fetch was abandoned"));
+    assert_eq!(jwt.health().last_error, Some("the fetch panicked"));
+    // The client panics twice, and the fetch has a pause each time.
+    sleep(10 * SECOND).await;
+    assert_eq!(status(&jwt, &token).await, 503);
     sleep(10 * SECOND).await;
     assert_eq!(status(&jwt, &token).await, 200);
-    // It goes on by itself all the same.
-    sleep(5 * HOUR).await;
+    // It goes on all the same.
+    for _ in 0..5 * 60 {
+        sleep(60 * SECOND).await;
+        assert_eq!(status(&jwt, &token).await, 200);
+    }
     assert!(client.count(JWKS) >= 5, "{}", client.count(JWKS));
 }
 
@@ -548,8 +589,12 @@ async fn keys_that_do_not_say_are_for_what_is_configured() {
     let client = Client::of([&Signer::new("ed")]);
     let jwt = with(&client, |keys| keys.algorithms([Algorithm::RS256]));
     let signer = Signer::new("ed");
-    assert_eq!(status(&jwt, &signer.token(ISSUER)).await, 401);
-    assert_eq!((jwt.health().keys, jwt.health().left_out), (0, 1));
+    assert_eq!(status(&jwt, &signer.token(ISSUER)).await, 503);
+    let health = jwt.health();
+    assert_eq!(
+        (health.keys, health.last_error),
+        (0, Some("the set holds no key that can be used"))
+    );
 }
 
 #[test]
@@ -587,4 +632,251 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(builder("http://a.example").build().is_err());
     let any = Jwt::dangerous_any_issuer().audience(AUDIENCE);
     assert!(any.build().is_err());
+}
+
+/// A token of this key, issued so many seconds ago.
+fn issued(signer: &Signer, now: SystemTime, ago: u64) -> String {
+    let now = now.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut claims = claims(ISSUER);
+    claims["iat"] = (now - ago).into();
+    signer.sign(&claims)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_key_in_the_cooldown_is_503_if_its_token_is_younger_than_the_set() {
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let hand = Hand::default();
+    let client = Client::of([&old]);
+    let jwt = with_hand(&client, &hand, |keys| keys);
+    assert_eq!(status(&jwt, &old.token(ISSUER)).await, 200);
+    let pass = |seconds: u64| {
+        hand.forward(Duration::from_secs(seconds));
+        sleep(Duration::from_secs(seconds))
+    };
+    pass(100).await;
+    // The issuer signs before it publishes. This one has the set fetched.
+    let rejection = judge(&jwt, &issued(&new, hand.now(), 0)).await.unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    assert_eq!(rejection.retry_after(), Some(30 * SECOND));
+    assert_eq!(client.count(JWKS), 2);
+    client.answer(JWKS, ok(set([&old, &new])));
+    pass(10).await;
+    let rejection = judge(&jwt, &issued(&new, hand.now(), 3)).await.unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    assert_eq!(rejection.retry_after(), Some(20 * SECOND));
+    // Older than the set, or without a date: the set would hold the key.
+    assert_eq!(status(&jwt, &issued(&new, hand.now(), 11)).await, 401);
+    assert_eq!(status(&jwt, &new.token(ISSUER)).await, 401);
+    assert_eq!(client.count(JWKS), 2);
+    // What was said about the time was true.
+    pass(20).await;
+    assert_eq!(status(&jwt, &issued(&new, hand.now(), 3)).await, 200);
+    assert_eq!(client.count(JWKS), 3);
+    // From the future: it would be refused with any key.
+    let forged = Signer::new("x").sign(&json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": 4_000_000_000_u64,
+        "exp": 4_100_000_000_u64,
+    }));
+    pass(31).await;
+    assert_eq!(status(&jwt, &forged).await, 401);
+    assert_eq!(client.count(JWKS), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_published_after_its_first_token_is_accepted_after_one_cooldown() {
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let client = Client::of([&old]);
+    let jwt = jwt(&client);
+    assert_eq!(status(&jwt, &old.token(ISSUER)).await, 200);
+    sleep(600 * SECOND).await;
+    let token = new.token(ISSUER);
+    assert_eq!(status(&jwt, &token).await, 401);
+    client.answer(JWKS, ok(set([&old, &new])));
+    sleep(30 * SECOND).await;
+    assert_eq!(status(&jwt, &token).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_set_without_usable_keys_is_a_failed_fetch() {
+    let signer = Signer::new("a");
+    let token = signer.token(ISSUER);
+    for first in [
+        json!({ "keys": [] }),
+        json!({ "keys": [{ "kty": "oct", "kid": "a", "alg": "HS256", "k": "AAAA" }] }),
+    ] {
+        let client = Client::of([]);
+        let etag = vec![("etag", "\"1\"")];
+        client.answer(JWKS, Some((200, etag, first.to_string())));
+        let jwt = jwt(&client);
+        let rejection = judge(&jwt, &token).await.unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+        assert!(rejection.retry_after().is_some());
+        let health = jwt.health();
+        assert!(!health.is_ready);
+        assert_eq!(
+            health.last_error,
+            Some("the set holds no key that can be used")
+        );
+        sleep(SECOND).await;
+        assert_eq!(status(&jwt, &token).await, 503);
+        // It is not taken for a version of the set.
+        let asked = client.asked(JWKS);
+        assert!(
+            asked
+                .iter()
+                .all(|headers| !headers.contains_key("if-none-match"))
+        );
+        client.answer(JWKS, ok(set([&signer])));
+        sleep(3 * SECOND).await;
+        assert_eq!(status(&jwt, &token).await, 200);
+        assert!(jwt.health().is_ready);
+    }
+}
+
+/// A token whose header names no key.
+fn nameless(signer: &Signer) -> String {
+    signer.sign_with(&json!({ "alg": "EdDSA" }), &claims(ISSUER))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_replaced_under_its_name_is_noticed_by_its_first_token() {
+    let (old, new, forger) = (Signer::new("1"), Signer::new("1"), Signer::new("1"));
+    for sign in [|signer: &Signer| signer.token(ISSUER), nameless] {
+        let client = Client::of([&old]);
+        let long = |signer| Some((200, vec![("cache-control", "max-age=86400")], set([signer])));
+        client.answer(JWKS, long(&old));
+        let jwt = jwt(&client);
+        assert_eq!(status(&jwt, &sign(&old)).await, 200);
+        client.answer(JWKS, long(&new));
+        sleep(100 * SECOND).await;
+        assert_eq!(status(&jwt, &sign(&new)).await, 200);
+        assert_eq!(client.count(JWKS), 2);
+        let rejection = judge(&jwt, &sign(&old)).await.unwrap_err();
+        let why = rejection.source().unwrap().downcast_ref();
+        assert_eq!(why, Some(&TokenError::Signature));
+        // The cooldown is one for all of them.
+        assert_eq!(
+            status(&jwt, &forger.sign_as("x", &claims(ISSUER))).await,
+            401
+        );
+        assert_eq!(client.count(JWKS), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_replaced_by_one_of_another_algorithm_is_noticed() {
+    let new = Signer::new("1");
+    let client = Client::of([]);
+    client.answer(
+        JWKS,
+        ok(json!({ "keys": [{
+            "kty": "EC", "crv": "P-256", "kid": "1",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        }] })
+        .to_string()),
+    );
+    let keys = RemoteKeys::discover().client(client.clone());
+    let jwt = builder(ISSUER).keys(keys).connect().await.unwrap();
+    client.answer(JWKS, ok(set([&new])));
+    assert_eq!(status(&jwt, &new.token(ISSUER)).await, 200);
+    assert_eq!(client.count(JWKS), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_forged_signatures_cause_one_fetch_and_only_during_it_do_they_wait() {
+    let (signer, forger) = (Signer::new("a"), Signer::new("a"));
+    let client = Client::of([&signer]);
+    let jwt = jwt(&client);
+    assert_eq!(status(&jwt, &signer.token(ISSUER)).await, 200);
+    let before = client.total();
+    client.delay(SECOND);
+    let forged = |n: usize| {
+        let mut claims = claims(ISSUER);
+        claims["n"] = n.into();
+        forger.sign(&claims)
+    };
+    let started = tokio::time::Instant::now();
+    assert_eq!(status(&jwt, &forged(0)).await, 401);
+    assert_eq!(started.elapsed(), SECOND);
+    for n in 1..10_000 {
+        let verdict = jwt.verify(bearer::Token::new(forged(n)));
+        let rejection = verdict.now().expect("it does not wait").unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::Invalid);
+    }
+    assert_eq!(client.total() - before, 1);
+    // Neither is a bad signature 503 where the fetch fails.
+    client.answer(JWKS, status_only(500));
+    sleep(31 * SECOND).await;
+    assert_eq!(status(&jwt, &forged(0)).await, 401);
+    assert_eq!(status(&jwt, &forged(1)).await, 401);
+    assert_eq!(client.total() - before, 2);
+    // Nor does one wait for a scheduled fetch.
+    client.answer(JWKS, ok(set([&signer])));
+    sleep(HOUR).await;
+    assert_eq!(status(&jwt, &signer.token(ISSUER)).await, 200);
+    let verdict = jwt.verify(bearer::Token::new(forged(2)));
+    assert!(verdict.now().expect("it does not wait").is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_token_after_a_long_pause_waits_for_the_set() {
+    let (signer, new) = (Signer::new("a"), Signer::new("b"));
+    let client = Client::of([&signer]);
+    let jwt = jwt(&client);
+    let token = signer.token(ISSUER);
+    assert_eq!(status(&jwt, &token).await, 200);
+    client.answer(JWKS, ok(set([&new])));
+    client.delay(SECOND);
+    sleep(8 * HOUR).await;
+    let (first, second) = tokio::join!(status(&jwt, &token), status(&jwt, &token));
+    assert_eq!(
+        (first, second),
+        (401, 401),
+        "the key was withdrawn overnight"
+    );
+    assert_eq!(status(&jwt, &new.token(ISSUER)).await, 200);
+    // If the issuer is down, the set is used on: that is what the limit is for.
+    client.answer(JWKS, status_only(500));
+    sleep(8 * HOUR).await;
+    assert_eq!(status(&jwt, &new.token(ISSUER)).await, 200);
+    assert!(jwt.health().last_error.is_some());
+    assert!(jwt.health().is_ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_order_mark_before_metadata_and_set_is_ignored() {
+    let signer = Signer::new("a");
+    let client = Client::of([&signer]);
+    let marked = |text: String| ok(format!("\u{feff}{text}"));
+    client.answer(METADATA, marked(common::signer::metadata(ISSUER, JWKS)));
+    client.answer(JWKS, marked(set([&signer])));
+    assert_eq!(status(&jwt(&client), &signer.token(ISSUER)).await, 200);
+}
+
+#[test]
+fn credentials_in_a_url_are_not_shown() {
+    let url = "https://user:s3cret@login.example/jwks";
+    let keys = |url: &str| RemoteKeys::at(url).client(Client::default());
+    let mut errors = vec![
+        builder(ISSUER).keys(keys(url)).build().unwrap_err(),
+        builder(ISSUER)
+            .keys(keys("https://user:s3cret@login example/jwks"))
+            .build()
+            .unwrap_err(),
+    ];
+    for issuer in [
+        "https://user:s3cret@login.example/",
+        "https://user:s3cret@login.example/?x",
+        "https://user:s3cret@login example/",
+    ] {
+        let keys = RemoteKeys::discover().client(Client::default());
+        errors.push(builder(issuer).keys(keys).build().unwrap_err());
+    }
+    for error in errors {
+        let text = format!("{error} {error:?} {:?}", error.source());
+        assert!(!text.contains("s3cret") && !text.contains("user"), "{text}");
+    }
+    let debug = format!("{:?}", RemoteKeys::at(url));
+    assert!(!debug.contains("s3cret"), "{debug}");
 }

@@ -8,16 +8,6 @@
 )]
 
 /// What the sources expect around them.
-mod jwt {
-    pub mod source {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Answer {
-            Unknown,
-            Unavailable(std::time::Duration),
-            Wait,
-        }
-    }
-}
 mod sync {
     pub use loom::sync::{
         Arc, RwLock,
@@ -25,11 +15,9 @@ mod sync {
     };
     pub use std::sync::PoisonError;
 }
-#[path = "../src/jwks/remembered.rs"]
-mod remembered;
 #[path = "../src/jwks/shelf.rs"]
 mod shelf;
-#[path = "../src/jwks/state.rs"]
+#[path = "../src/on_demand/state.rs"]
 mod state;
 
 use loom::{
@@ -37,7 +25,7 @@ use loom::{
     thread,
 };
 use shelf::Shelf;
-use state::{Begun, Lack, Landed, State, Timing};
+use state::{Begun, Flight, LOST, Lack, Landed, State};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -75,28 +63,25 @@ fn no_race_lets_a_withdrawn_key_live_on() {
     });
 }
 
-/// The engine without a network: who waits, and how it is told. A counter beside a condition
-/// stands for the `watch` of the engine.
+/// The engine without a network: how callers wait, and how they are told. A counter beside a
+/// condition stands for the `watch` of the engine.
 struct Engine {
     state: Mutex<State>,
     landed: Mutex<u64>,
     told: Condvar,
     flights: AtomicUsize,
+    /// The numbers of the fetches whose outcome counted.
+    counted: Mutex<Vec<u64>>,
 }
 
 impl Engine {
     fn new() -> Self {
-        let second = Duration::from_secs(1);
         Self {
-            state: Mutex::new(State::new(Timing {
-                cooldown: second,
-                lifetime: second,
-                bounds: (second, second),
-                stale_limit: second,
-            })),
+            state: Mutex::new(State::new(Duration::from_secs(1))),
             landed: Mutex::new(0),
             told: Condvar::new(),
             flights: AtomicUsize::new(0),
+            counted: Mutex::new(Vec::new()),
         }
     }
 
@@ -108,10 +93,10 @@ impl Engine {
         };
         match begun {
             Begun::Settled => return,
-            Begun::Join => {}
-            Begun::Start => {
+            Begun::Join(_) => {}
+            Begun::Start(flight) => {
                 let flying = engine.clone();
-                thread::spawn(move || flying.fly());
+                thread::spawn(move || flying.fly(flight, Duration::ZERO));
             }
         }
         let mut landed = engine.landed.lock().unwrap();
@@ -120,10 +105,16 @@ impl Engine {
         }
     }
 
-    fn fly(&self) {
+    fn fly(&self, flight: Flight, now: Duration) {
         self.flights.fetch_add(1, Ordering::SeqCst);
-        let landed = Landed::Fetched(Duration::from_secs(1));
-        self.state.lock().unwrap().land(landed, Duration::ZERO, 0.5);
+        {
+            let mut state = self.state.lock().unwrap();
+            if !state.is_current(flight) {
+                return;
+            }
+            self.counted.lock().unwrap().push(flight.number);
+            state.land(Landed::Fetched(Duration::from_secs(1)), now, 0.5);
+        }
         *self.landed.lock().unwrap() += 1;
         self.told.notify_all();
     }
@@ -138,9 +129,35 @@ fn whoever_waits_is_told_and_one_fetch_serves_all() {
         let engine = Arc::new(Engine::new());
         let other = engine.clone();
         // A deadlock here would be a waiter that nobody tells.
-        let other = thread::spawn(move || Engine::obtain(&other, Lack::Key(1)));
-        Engine::obtain(&engine, Lack::Key(2));
+        let other = thread::spawn(move || Engine::obtain(&other, Lack::Entry));
+        Engine::obtain(&engine, Lack::Entry);
         other.join().unwrap();
         assert_eq!(engine.flights.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_lost_fetch_that_ends_late_changes_nothing_once_it_was_replaced() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let engine = Arc::new(Engine::new());
+        let begin = |now| engine.state.lock().unwrap().begin(Lack::Document, now);
+        let Begun::Start(lost) = begin(Duration::ZERO) else {
+            panic!("nothing was under way");
+        };
+        let late = engine.clone();
+        let late = thread::spawn(move || late.fly(lost, LOST));
+        // Either the late one has ended before, or another one takes its place.
+        if let Begun::Start(next) = begin(LOST) {
+            engine.fly(next, LOST);
+        }
+        late.join().unwrap();
+        let counted = engine.counted.lock().unwrap();
+        assert!(
+            counted.is_sorted(),
+            "an older set took the place of a newer one"
+        );
+        assert!(!counted.is_empty());
     });
 }

@@ -373,12 +373,12 @@ impl Remote for Followed {
         fresh
     }
 
-    fn ask(&self, _: &Want<'_>) -> Answer {
+    fn ask(&self, _: Want) -> Answer {
         Answer::Unknown
     }
 
-    fn fetch(&self, _: &Want<'_>) -> Waiting {
-        Box::pin(ready(()))
+    fn fetch(&self, _: Want) -> Waiting {
+        Box::pin(ready(Ok(())))
     }
 
     fn connect(&self) -> Connecting {

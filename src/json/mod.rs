@@ -49,6 +49,8 @@ pub(crate) enum JsonError {
     Duplicate,
     /// Deeper than [`MAX_DEPTH`].
     Depth,
+    /// More members than the caller reads.
+    Members,
 }
 
 impl fmt::Display for JsonError {
@@ -57,6 +59,7 @@ impl fmt::Display for JsonError {
             Self::Syntax => f.write_str("not a JSON object"),
             Self::Duplicate => f.write_str("a member name occurs twice"),
             Self::Depth => write!(f, "nested more than {MAX_DEPTH} levels deep"),
+            Self::Members => f.write_str("too many members"),
         }
     }
 }
@@ -157,8 +160,18 @@ pub(crate) struct Members<'a> {
 impl<'a> Members<'a> {
     /// Reads an object.
     pub(crate) fn read(text: &'a [u8], found: &'a mut Spans) -> Result<Self, JsonError> {
+        Self::read_at_most(u32::MAX, text, found)
+    }
+
+    /// Reads an object that has no more than so many members, those of the objects within it
+    /// counted too.
+    pub(crate) fn read_at_most(
+        most: u32,
+        text: &'a [u8],
+        found: &'a mut Spans,
+    ) -> Result<Self, JsonError> {
         let text = Text::new(str::from_utf8(text).map_err(|_| JsonError::Syntax)?);
-        scan::object(text, found)?;
+        scan::object_of_at_most(most, text, found)?;
         Ok(Self { text, found })
     }
 

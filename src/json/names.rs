@@ -5,7 +5,8 @@ use super::{
     span::{Member, Text},
     text,
 };
-use std::collections::HashSet;
+use smallvec::SmallVec;
+use std::{borrow::Cow, collections::HashSet};
 
 /// Up to how many names each is compared with each.
 const FEW: usize = 16;
@@ -48,21 +49,21 @@ fn all_differ(text: Text<'_>, members: &[Member]) -> bool {
     if members.len() < 2 {
         return true;
     }
-    if text.plain && members.len() <= FEW {
-        return each_differs_from_each(text, members);
+    let names = members.iter().map(|member| member.name(text));
+    let names = names.map(text::unescape);
+    if members.len() <= FEW {
+        return each_differs_from_each(&names.collect::<SmallVec<[_; FEW]>>());
     }
     let mut seen = HashSet::with_capacity(members.len());
-    let names = members.iter().map(|member| member.name(text));
-    names.map(text::unescape).all(|name| seen.insert(name))
+    names.into_iter().all(|name| seen.insert(name))
 }
 
-fn each_differs_from_each(text: Text<'_>, mut members: &[Member]) -> bool {
-    while let Some((member, rest)) = members.split_first() {
-        let name = member.name(text);
-        if rest.iter().any(|other| other.name(text) == name) {
+fn each_differs_from_each(mut names: &[Cow<'_, str>]) -> bool {
+    while let Some((name, rest)) = names.split_first() {
+        if rest.contains(name) {
             return false;
         }
-        members = rest;
+        names = rest;
     }
     true
 }

@@ -12,9 +12,19 @@ pub(crate) const MAX_DEPTH: u8 = 32;
 
 /// Scans a text that is one object, and leaves behind where its members lie.
 pub(super) fn object(text: Text<'_>, found: &mut Spans) -> Result<(), JsonError> {
+    object_of_at_most(u32::MAX, text, found)
+}
+
+/// The same, with a limit of members in all objects together.
+pub(super) fn object_of_at_most(
+    members: u32,
+    text: Text<'_>,
+    found: &mut Spans,
+) -> Result<(), JsonError> {
     found.clear();
     check_length(text)?;
     let mut scanner = Scanner::new(text);
+    scanner.members = members;
     scanner.blanks();
     scanner.object(MAX_DEPTH, found)?;
     scanner.blanks();
@@ -39,6 +49,8 @@ pub(super) struct Scanner<'a> {
     text: Text<'a>,
     /// What is yet to be scanned: the end of the text.
     rest: &'a [u8],
+    /// How many more members there may be.
+    members: u32,
 }
 
 impl<'a> Scanner<'a> {
@@ -46,6 +58,7 @@ impl<'a> Scanner<'a> {
         Self {
             text,
             rest: text.text.as_bytes(),
+            members: u32::MAX,
         }
     }
 
@@ -206,6 +219,7 @@ impl<'a> Scanner<'a> {
         let first = found.len();
         let mut names = Seen::default();
         loop {
+            self.members = self.members.checked_sub(1).ok_or(JsonError::Members)?;
             let name = self.name(&mut names)?;
             expect(self.eat_behind_blanks(b':'))?;
             self.blanks();

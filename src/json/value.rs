@@ -21,6 +21,12 @@ impl<'a> Value<'a> {
         Ok(Self::of_object(text))
     }
 
+    /// The same of a document that a server publishes, which may begin with a byte order mark
+    /// (RFC 8259 section 8.1).
+    pub(crate) fn document(text: &'a str) -> Result<Self, JsonError> {
+        Self::object(text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
     /// Of a text that the scanner has seen to be one object.
     pub(super) fn of_object(text: Text<'a>) -> Self {
         let trimmed = text.text.trim_matches([' ', '\t', '\n', '\r']);

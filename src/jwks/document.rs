@@ -48,7 +48,7 @@ pub(super) enum Unfit {
 /// section 3.3).
 pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Uri, Unfit> {
     let text = std::str::from_utf8(metadata).map_err(|_| Unfit::Junk)?;
-    let metadata = Value::object(text).map_err(|_| Unfit::Junk)?;
+    let metadata = Value::document(text).map_err(|_| Unfit::Junk)?;
     let named = metadata.named("issuer").ok_or(Unfit::Junk)?;
     if !named.is_str(issuer) {
         return Err(Unfit::Issuer);

@@ -1,7 +1,7 @@
 //! [`Failure`]: why a set could not be fetched.
 
 use super::document::Unfit;
-use crate::fetch::FetchErrorKind;
+use crate::{fetch::FetchErrorKind, on_demand::NO_RUNTIME};
 
 /// In fixed texts: they are shown by health checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,11 @@ pub(super) enum Failure {
     NoSet,
     /// The whole took too long.
     TimedOut,
+    /// The client panicked.
+    Panicked,
     /// The runtime has ended before the fetch.
     Abandoned,
+    NoRuntime,
     /// The first set holds no key that can be used.
     Empty,
 }
@@ -29,7 +32,9 @@ impl Failure {
             Self::Metadata(Unfit::JwksUri) => "the metadata names no key set",
             Self::NoSet => "the answer is no JWK Set",
             Self::TimedOut => FetchErrorKind::TimedOut.as_str(),
+            Self::Panicked => "the fetch panicked",
             Self::Abandoned => "the fetch was abandoned",
+            Self::NoRuntime => NO_RUNTIME,
             Self::Empty => "the set holds no key that can be used",
         }
     }

@@ -11,6 +11,7 @@ use http::{
     header::{ACCEPT, CACHE_CONTROL, IF_NONE_MATCH},
 };
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// After how long the metadata is read again.
 const METADATA_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -38,11 +39,18 @@ pub(super) struct Target {
 #[derive(Clone, Default)]
 pub(super) struct Known {
     /// Where the set is, and since when that is known.
-    place: Option<(Uri, Duration)>,
+    place: Option<(Uri, Instant)>,
     /// The version of the set at that place.
     etag: Option<HeaderValue>,
     /// The place may be another by now.
-    in_doubt: bool,
+    pub(super) in_doubt: bool,
+}
+
+impl Known {
+    /// The set is sent again next time, also if it is the same.
+    pub(super) fn forget_version(&mut self) {
+        self.etag = None;
+    }
 }
 
 /// A good answer.
@@ -70,14 +78,14 @@ impl From<FetchError> for Trouble {
 
 impl Target {
     /// Fetches the set.
-    pub(super) async fn fetch(&self, known: &mut Known, now: Duration) -> Result<Fetched, Trouble> {
-        let result = self.fetch_set(known, now).await;
+    pub(super) async fn fetch(&self, known: &mut Known) -> Result<Fetched, Trouble> {
+        let result = self.fetch_set(known).await;
         known.in_doubt = result.is_err();
         result
     }
 
-    async fn fetch_set(&self, known: &mut Known, now: Duration) -> Result<Fetched, Trouble> {
-        let place = self.place(known, now).await?;
+    async fn fetch_set(&self, known: &mut Known) -> Result<Fetched, Trouble> {
+        let place = self.place(known).await?;
         let answer = self.get(&place, known.etag.as_ref()).await?;
         let lifetime = document::lifetime(answer.headers());
         match answer.status() {
@@ -100,14 +108,14 @@ impl Target {
     }
 
     /// Where the set is.
-    async fn place(&self, known: &mut Known, now: Duration) -> Result<Uri, Trouble> {
+    async fn place(&self, known: &mut Known) -> Result<Uri, Trouble> {
         let (issuer, urls) = match &self.at {
             At::Url(url) => return Ok(url.clone()),
             At::Metadata { issuer, urls } => (issuer, urls),
         };
         let old = match &known.place {
             Some((place, since)) => {
-                let is_old = now.saturating_sub(*since) >= METADATA_LIFETIME;
+                let is_old = since.elapsed() >= METADATA_LIFETIME;
                 if !known.in_doubt && !is_old {
                     return Ok(place.clone());
                 }
@@ -120,7 +128,7 @@ impl Target {
                 if old.is_some_and(|old| old != place) {
                     known.etag = None;
                 }
-                known.place = Some((place.clone(), now));
+                known.place = Some((place.clone(), Instant::now()));
                 Ok(place)
             }
             // Metadata of somebody else is worse than none.

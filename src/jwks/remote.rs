@@ -1,87 +1,106 @@
-//! [`RemoteSet`]: the engine as a verifier sees it.
+//! [`RemoteSet`]: the published keys as a verifier sees them.
 
-use super::{engine::Engine, failure::Failure, state::Lack};
+use super::{failure::Failure, published::Published};
 use crate::{
     ConfigError,
     jwt::{
-        Health,
+        Health, KeysUnavailable,
         source::{Answer, Connecting, Remote, Snapshot, Waiting, Want},
     },
+    on_demand::{self, Lack, OnDemand},
 };
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// Owned by one verifier; its tasks end with it.
+/// Owned by one verifier. A fetch that is under way when it is dropped ends by itself.
 pub(super) struct RemoteSet {
     pub(super) issuer: Option<Arc<str>>,
-    pub(super) engine: Arc<Engine>,
+    pub(super) keys: Arc<OnDemand<Published>>,
 }
 
 impl RemoteSet {
-    fn lack(&self, want: &Want<'_>) -> Lack {
-        match want {
-            Want::Set => Lack::Set,
-            Want::Key(id) => Lack::Key(self.engine.hash(id)),
-        }
+    fn set(&self) -> &Published {
+        &self.keys.document
+    }
+}
+
+fn lack(want: Want) -> Lack {
+    match want {
+        Want::Set => Lack::Document,
+        Want::Key { .. } => Lack::Entry,
+        Want::Replaced => Lack::Match,
     }
 }
 
 impl Remote for RemoteSet {
+    #[inline]
     fn current(&self, now: u64) -> Option<u64> {
+        if !self.keys.may_be_used(now) {
+            return None;
+        }
         // In this order: a limit that was moved says that the generation was, too.
-        (now < self.engine.good_until()).then(|| self.engine.generation())
+        (now < self.set().good_until()).then(|| self.set().generation())
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
-        self.engine.snapshot()
+        self.set().snapshot()
     }
 
-    fn ask(&self, want: &Want<'_>) -> Answer {
-        let lack = self.lack(want);
-        self.engine.state().ask(lack, self.engine.now())
+    fn ask(&self, want: Want) -> Answer {
+        match (self.keys.ask(lack(want)), want) {
+            (on_demand::Answer::Wait, _) => Answer::Wait,
+            (_, Want::Replaced) => Answer::Unknown,
+            (on_demand::Answer::Unavailable(wait), _) => Answer::Unavailable(wait),
+            // The set may be older than the key.
+            (on_demand::Answer::Lacking(wait), Want::Key { issued_at })
+                if issued_at.is_some_and(|at| at >= self.set().as_of()) =>
+            {
+                Answer::Unavailable(wait)
+            }
+            (on_demand::Answer::Lacking(_), _) => Answer::Unknown,
+        }
     }
 
-    fn fetch(&self, want: &Want<'_>) -> Waiting {
-        Box::pin(Arc::clone(&self.engine).obtain(self.lack(want)))
+    fn fetch(&self, want: Want) -> Waiting {
+        let fetching = Arc::clone(&self.keys).obtain(lack(want));
+        Box::pin(async { fetching.await.map_err(|_| KeysUnavailable) })
     }
 
     fn connect(&self) -> Connecting {
-        let engine = Arc::clone(&self.engine);
+        let keys = Arc::clone(&self.keys);
         Box::pin(async move {
             if Handle::try_current().is_err() {
                 return Err(ConfigError::new("connecting needs a Tokio runtime"));
             }
-            Arc::clone(&engine).obtain(Lack::Set).await;
-            let no_keys = engine.snapshot().keys.keys().next().is_none();
-            let error = engine.state().last_error();
+            let fetched = Arc::clone(&keys).obtain(Lack::Document).await;
+            let no_keys = keys.document.snapshot().keys.keys().next().is_none();
+            let error = match fetched {
+                Ok(()) => keys.last_error(),
+                Err(_) => keys.last_error().or(Some(Failure::TimedOut.as_str())),
+            };
             match error.or(no_keys.then_some(Failure::Empty.as_str())) {
                 None => Ok(()),
                 Some(error) => Err(ConfigError::new(format!(
                     "cannot fetch the keys of {}: {error}",
-                    engine.name()
+                    keys.document.name()
                 ))),
             }
         })
     }
 
     fn health(&self) -> Health {
-        let set = &self.engine.snapshot().keys;
-        let state = self.engine.state();
-        let due = state.due();
+        let snapshot = self.set().snapshot();
+        let (keys, last_error) = (snapshot.keys.keys().count(), self.keys.last_error());
+        // An old set of a verifier that was not used is fetched again with its next token.
+        let is_usable = self.set().is_good() || last_error.is_none();
         Health {
             issuer: self.issuer.clone(),
-            is_ready: self.engine.is_good(),
-            keys: set.keys().count(),
-            left_out: set.left_out().len(),
-            age: self.engine.age(),
-            last_error: state.last_error(),
-            next_refresh: due.map(|due| due.saturating_sub(self.engine.now())),
+            is_ready: keys > 0 && is_usable,
+            keys,
+            left_out: snapshot.keys.left_out().len(),
+            age: self.set().age(),
+            last_error,
+            next_refresh: self.keys.next_fetch(),
         }
-    }
-}
-
-impl Drop for RemoteSet {
-    fn drop(&mut self) {
-        self.engine.stop();
     }
 }

@@ -2,10 +2,9 @@
 
 use super::{
     document,
-    engine::Engine,
     flight::{At, Target},
+    published::{Published, Timing},
     remote::RemoteSet,
-    state::{State, Timing},
 };
 use crate::{
     ConfigError,
@@ -15,6 +14,7 @@ use crate::{
         published::Accept,
         source::{Context, Plan, Remote},
     },
+    on_demand::OnDemand,
 };
 use http::Uri;
 use std::{fmt, sync::Arc, time::Duration};
@@ -84,27 +84,33 @@ impl RemoteKeys {
         self
     }
 
-    /// After how long a set is fetched again whose issuer does not say. Default: an hour.
+    /// The lifetime of a set whose issuer does not say one: after four fifths of it, or a random
+    /// bit later, the next use has the set fetched again. Default: an hour.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.timing.lifetime = lifetime;
         self
     }
 
-    /// Between what the lifetime is that an issuer says (`Cache-Control: max-age`). Default: a
-    /// minute and a day.
+    /// The shortest and the longest lifetime that is accepted from an issuer (`Cache-Control:
+    /// max-age`). Default: a minute and a day. The longest one bounds for how long a withdrawn
+    /// key may go unnoticed.
     pub fn lifetime_between(mut self, least: Duration, most: Duration) -> Self {
         self.timing.bounds = (least, most);
         self
     }
 
-    /// For how long unknown keys start no further fetch. Default: 30 seconds; at least one.
+    /// The time between two fetches that tokens with an unknown key or a bad signature start.
+    /// Default: 30 seconds; at least one.
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.timing.cooldown = cooldown;
         self
     }
 
-    /// For how long after its last successful fetch a set is used while the issuer fails; never
+    /// For how long after its last successful fetch a set is used while fetches fail; never
     /// shorter than its lifetime. Default: 24 hours. Whole seconds count.
+    ///
+    /// A set that is older than this verifies nothing: tokens wait for a fetch, and are 503 if it
+    /// fails. Without failures a set is used for at most twice its lifetime.
     pub fn stale_limit(mut self, limit: Duration) -> Self {
         self.timing.stale_limit = limit;
         self
@@ -162,6 +168,7 @@ impl RemoteKeys {
             (Some(url), _) => match url.parse::<Uri>() {
                 Ok(url) => Ok(At::Url(url)),
                 Err(error) => {
+                    let url = without_credentials(url);
                     Err(ConfigError::new(format!("{url:?} is no URL")).with_source(error))
                 }
             },
@@ -171,7 +178,8 @@ impl RemoteKeys {
                     urls,
                 }),
                 None => Err(ConfigError::new(format!(
-                    "the issuer {issuer:?} is no URL that metadata could be at: call `keys`"
+                    "the issuer {:?} is no URL that metadata could be at: call `keys`",
+                    without_credentials(issuer)
                 ))),
             },
             (None, None) => Err(ConfigError::new(
@@ -192,7 +200,9 @@ impl Plan for RemoteKeys {
         };
         for url in urls {
             guard.check(url).map_err(|error| {
-                ConfigError::new(format!("{url} cannot be asked for keys")).with_source(error)
+                let url = url.to_string();
+                let url = without_credentials(&url);
+                ConfigError::new(format!("{url:?} cannot be asked for keys")).with_source(error)
             })?;
         }
         let target = Target {
@@ -201,10 +211,11 @@ impl Plan for RemoteKeys {
             accept: self.accept,
             backend: context.backend,
         };
-        let state = State::new(self.timing);
+        let cooldown = self.timing.cooldown;
+        let set = Published::new(target, self.timing, Arc::clone(&context.clock));
         Ok(Box::new(RemoteSet {
             issuer: context.issuer,
-            engine: Arc::new(Engine::new(target, state, context.clock)),
+            keys: Arc::new(OnDemand::new(set, cooldown, context.clock)),
         }))
     }
 }
@@ -215,10 +226,15 @@ impl From<RemoteKeys> for Keys {
     }
 }
 
+/// What is behind a `user:password@`. Errors of start-up are logged.
+fn without_credentials(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
+}
+
 impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteKeys")
-            .field("url", &self.url)
+            .field("url", &self.url.as_deref().map(without_credentials))
             .field("allow_http", &self.allow_http)
             .finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! Why a token was refused.
 
 use crate::{Rejection, claims::WrongType};
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 /// Why a token was refused: the source of the [`Rejection`], for logs and metrics.
 ///
@@ -126,7 +126,7 @@ pub struct KeysUnavailable;
 
 impl KeysUnavailable {
     pub(super) fn into_rejection(self) -> Rejection {
-        Rejection::unavailable(self)
+        Rejection::unavailable(self).with_retry_after(Duration::from_secs(1))
     }
 }
 

@@ -183,7 +183,7 @@ impl KeySet {
 
 /// What a JWK Set lists (RFC 7517 section 5).
 pub(super) fn entries(jwks: &str) -> Result<impl Iterator<Item = Value<'_>>, ConfigError> {
-    let set = Value::object(jwks)
+    let set = Value::document(jwks)
         .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))?;
     set.named("keys")
         .and_then(Value::elements)

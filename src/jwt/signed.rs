@@ -48,7 +48,9 @@ impl Jwt {
             match self.0.signed(token.as_bytes(), kind) {
                 Ok(signed) => return Ok(signed),
                 Err(Failed::Refused(rejection)) => return Err(rejection),
-                Err(Failed::Fetch(waiting)) => waiting.await,
+                Err(Failed::Fetch(waiting)) => {
+                    waiting.await.map_err(KeysUnavailable::into_rejection)?;
+                }
             }
         }
         Err(KeysUnavailable.into_rejection())
@@ -69,10 +71,11 @@ impl Verifier {
         let lack = match self.keys.current(now) {
             None => Lack::Set,
             Some(_) => match self.payload(token, kind) {
-                Err(TokenError::UnknownKey) => Lack::Key,
-                result => {
-                    return result.map_err(|error| Failed::Refused(error.into_rejection()));
-                }
+                Ok(signed) => return Ok(signed),
+                Err(error) => match Lack::of(error) {
+                    Some(lack) => lack,
+                    None => return Err(Failed::Refused(error.into_rejection())),
+                },
             },
         };
         Err(match self.without_key(token, lack, now) {

@@ -2,7 +2,8 @@
 //!
 //! Who verifies reads in this order, so that no race lets a withdrawn key live on:
 //!
-//! 1. [`Source::current`]: the generation, if the set is inside its stale limit.
+//! 1. [`Source::current`]: the generation, if the set may be used. This starts a fetch that is
+//!    due.
 //! 2. [`Source::snapshot`]: the set with its own generation. What was verified with it is tagged
 //!    with that one, and counts for as long as it is the current one.
 //! 3. The token is verified with the snapshot. No lock is held.
@@ -11,7 +12,7 @@
     allow(dead_code, reason = "only that has remote keys")
 )]
 
-use super::{Backend, Health, Key, KeySet, TokenError, known::Known};
+use super::{Backend, Health, Key, KeySet, KeysUnavailable, TokenError, known::Known};
 use crate::{Clock, ConfigError};
 use std::{
     fmt,
@@ -80,11 +81,11 @@ pub(crate) trait Remote: Send + Sync {
     fn snapshot(&self) -> Arc<Snapshot>;
 
     /// What becomes of a token for want of keys. Starts nothing.
-    fn ask(&self, want: &Want<'_>) -> Answer;
+    fn ask(&self, want: Want) -> Answer;
 
     /// Fetches the set, or waits for the fetch that is under way. Nothing happens before it is
     /// polled; dropped, it ends no fetch.
-    fn fetch(&self, want: &Want<'_>) -> Waiting;
+    fn fetch(&self, want: Want) -> Waiting;
 
     /// Fetches the set for the first time, and tells what is wrong.
     fn connect(&self) -> Connecting;
@@ -92,15 +93,20 @@ pub(crate) trait Remote: Send + Sync {
     fn health(&self) -> Health;
 }
 
-pub(crate) type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// An error says that the fetch has not ended in time.
+pub(crate) type Waiting = Pin<Box<dyn Future<Output = Result<(), KeysUnavailable>> + Send>>;
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<(), ConfigError>> + Send>>;
 
 /// What a token lacks.
-pub(crate) enum Want<'a> {
-    /// Any set: there is none yet, or it is past its stale limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Any set: there is none yet, or it may not be used any more.
     Set,
-    /// The key of this name, or a nameless one: the set is good, and does not hold it.
-    Key(Option<&'a str>),
+    /// A key that the set does not hold. When the token says that it was issued, which nobody has
+    /// verified.
+    Key { issued_at: Option<u64> },
+    /// Another key in the place of the one that does not fit.
+    Replaced,
 }
 
 /// What becomes of a token for want of keys.

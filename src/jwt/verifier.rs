@@ -62,11 +62,25 @@ impl Jwt {
     }
 }
 
-/// Why a token cannot be judged with the keys at hand.
+/// Why a token cannot be verified with the keys at hand.
 #[derive(Clone, Copy)]
 pub(super) enum Lack {
     Set,
-    Key,
+    /// The error that is returned if no fetch helps.
+    Key(TokenError),
+}
+
+impl Lack {
+    /// What is lacking if it may be that a fetch helps.
+    pub(super) fn of(error: TokenError) -> Option<Self> {
+        match error {
+            // Keys may be replaced under their name, or have none.
+            TokenError::UnknownKey | TokenError::Signature | TokenError::KeyAlgorithm => {
+                Some(Self::Key(error))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Verify<bearer::Token> for Jwt {
@@ -159,8 +173,10 @@ impl Verifier {
         }
         let snapshot = self.keys.snapshot();
         match self.identity(token, &snapshot, cached, now) {
-            Err(TokenError::UnknownKey) => self.without_key(token, Lack::Key, now),
-            Err(error) => Judged::Done(Err(error.into_rejection())),
+            Err(error) => match Lack::of(error) {
+                Some(lack) => self.without_key(token, lack, now),
+                None => Judged::Done(Err(error.into_rejection())),
+            },
             Ok(identity) => Judged::Done(Ok(identity)),
         }
     }
@@ -171,7 +187,7 @@ impl Verifier {
         mut waiting: Waiting,
     ) -> Result<Identity, Rejection> {
         for _ in 0..FETCHES {
-            waiting.await;
+            waiting.await.map_err(KeysUnavailable::into_rejection)?;
             match self.judge(token.as_bytes()) {
                 Judged::Done(result) => return result.map(Prepared::into_identity),
                 Judged::Fetch(again) => waiting = again,
@@ -180,34 +196,44 @@ impl Verifier {
         Err(KeysUnavailable.into_rejection())
     }
 
-    /// What becomes of a token whose key is not at hand. Only one that may be good is worth a
-    /// fetch.
+    /// What becomes of a token whose key is not at hand, or does not fit. Only one that may be
+    /// valid is worth a fetch.
     #[cold]
     pub(super) fn without_key(&self, token: &[u8], lack: Lack, now: u64) -> Judged {
-        let remote = match &self.keys {
-            Source::Fixed(_) => return Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
-            Source::Remote(remote) => remote,
+        let refuse = |error: TokenError| Judged::Done(Err(error.into_rejection()));
+        let (error, is_known) = match lack {
+            Lack::Set => (TokenError::UnknownKey, false),
+            Lack::Key(error) => (error, error != TokenError::UnknownKey),
         };
+        let Source::Remote(remote) = &self.keys else {
+            return refuse(error);
+        };
+        // Most bad signatures end here, before anything else of them is read.
+        if is_known && remote.ask(Want::Replaced) != Answer::Wait {
+            return refuse(error);
+        }
         let plausible = Plausible {
             types: self.types,
             issuer: self.rules.issuer.as_deref(),
-            not_expired_at: now.saturating_sub(self.rules.leeway),
+            now,
+            leeway: self.rules.leeway,
         };
-        let key_id = match plausible.key_id(token, self.max_token_bytes) {
-            Ok(key_id) => key_id,
-            Err(error) => return Judged::Done(Err(error.into_rejection())),
+        let issued_at = match plausible.issued_at(token, self.max_token_bytes) {
+            Ok(issued_at) => issued_at,
+            Err(error) => return refuse(error),
         };
         let want = match lack {
             Lack::Set => Want::Set,
-            Lack::Key => Want::Key(key_id.as_deref()),
+            Lack::Key(TokenError::UnknownKey) => Want::Key { issued_at },
+            Lack::Key(_) => Want::Replaced,
         };
-        match remote.ask(&want) {
-            Answer::Unknown => Judged::Done(Err(TokenError::UnknownKey.into_rejection())),
+        match remote.ask(want) {
+            Answer::Unknown => refuse(error),
             Answer::Unavailable(retry_after) => {
                 let rejection = KeysUnavailable.into_rejection();
                 Judged::Done(Err(rejection.with_retry_after(retry_after)))
             }
-            Answer::Wait => Judged::Fetch(remote.fetch(&want)),
+            Answer::Wait => Judged::Fetch(remote.fetch(want)),
         }
     }
 

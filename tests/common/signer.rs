@@ -43,7 +43,7 @@ impl Signer {
         })
     }
 
-    /// A token of this issuer, good for ten minutes.
+    /// A token of this issuer, good for a month.
     pub fn token(&self, issuer: &str) -> String {
         self.sign(&claims(issuer))
     }
@@ -54,9 +54,12 @@ impl Signer {
 
     /// Under a name that may be another key's, or nobody's.
     pub fn sign_as(&self, kid: &str, claims: &Value) -> String {
-        let header = json!({ "alg": "EdDSA", "kid": kid });
+        self.sign_with(&json!({ "alg": "EdDSA", "kid": kid }), claims)
+    }
+
+    pub fn sign_with(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&header), part(claims));
+        let signed = format!("{}.{}", part(header), part(claims));
         let signature = self.pair.sign(signed.as_bytes());
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
@@ -67,7 +70,7 @@ pub fn claims(issuer: &str) -> Value {
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs();
-    json!({ "iss": issuer, "aud": AUDIENCE, "sub": "ann", "exp": now + 600 })
+    json!({ "iss": issuer, "aud": AUDIENCE, "sub": "ann", "exp": now + 30 * 24 * 3600 })
 }
 
 /// A JWK Set of these keys.
@@ -81,7 +84,15 @@ pub fn metadata(issuer: &str, jwks_uri: &str) -> String {
 }
 
 pub fn builder(issuer: &str) -> JwtBuilder {
-    Jwt::issuer(issuer).audience(AUDIENCE)
+    Jwt::issuer(issuer)
+        .audience(AUDIENCE)
+        .clock(runtime_clock())
+}
+
+/// The system's clock, which stands still and moves on with the time of a test's runtime.
+fn runtime_clock() -> impl tower_auth::Clock {
+    let (date, epoch) = (SystemTime::now(), tokio::time::Instant::now());
+    move || date + epoch.elapsed()
 }
 
 pub async fn judge(jwt: &impl Verify<bearer::Token>, token: &str) -> Result<Identity, Rejection> {

@@ -1,0 +1,338 @@
+//! [`OnDemand`]: a document of another server that is fetched when it is used.
+//!
+//! 1. No task and no timer keeps the document up to date. The first use after it is due starts a
+//!    fetch in a task of its own, and goes on with the document at hand, for at most as long again
+//!    as its lifetime. Later uses wait for the fetch. While fetches fail, nobody waits for each of
+//!    them, and the owner's limit decides for how long the document may be used.
+//! 2. One fetch at a time. It goes on if the caller that started it is dropped.
+//! 3. Every caller that waits has a time-out of its own. After it, or as soon as the runtime of
+//!    the fetch has ended, the next caller starts another fetch, and the outcome of the first one
+//!    does not count any more.
+//! 4. A failed fetch is repeated by the next use after a pause. The pauses double.
+//! 5. A fetch that anybody could cause is started once per cooldown.
+//!
+//! The decisions are those of the pure [`state`] machine. A [`Document`] fetches, and keeps what
+//! was fetched.
+
+mod state;
+
+pub(crate) use state::{Answer, Lack, Landed, Look};
+
+use crate::{Clock, clock};
+use state::{Begun, FLIGHT, Flight, LOST, State};
+use std::{
+    hash::{BuildHasher, RandomState},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+/// Why nothing can be fetched outside of a runtime.
+pub(crate) const NO_RUNTIME: &str = "fetching needs a Tokio runtime with its timer";
+
+/// What is fetched, and where it is kept.
+pub(crate) trait Document: Send + Sync + 'static {
+    /// The outcome of a fetch, good or bad.
+    type Fetched: Send;
+
+    /// Fetches the document. Dropped after [`FLIGHT`].
+    fn fetch(&self) -> impl Future<Output = Self::Fetched> + Send;
+
+    /// Takes in the outcome of a fetch, and returns what is to be done when no lock is held any
+    /// more, such as logging. Called for one fetch at a time, under a lock: it must not wait.
+    fn land(&self, ended: Ended<Self::Fetched>) -> (Landed, Box<dyn FnOnce() + '_>);
+}
+
+/// How a fetch ended.
+pub(crate) enum Ended<T> {
+    Fetched(T),
+    TimedOut,
+    /// The fetch panicked.
+    Panicked,
+    /// The runtime has ended before the fetch.
+    Abandoned,
+    /// The document is due, and is used outside of a runtime. Nothing was fetched.
+    NoRuntime,
+}
+
+/// A document that is fetched when it is used.
+pub(crate) struct OnDemand<D> {
+    pub(crate) document: D,
+    clock: Arc<dyn Clock>,
+    /// Random, so that many servers do not fetch at the same moment.
+    hasher: RandomState,
+    timed: Mutex<Timed>,
+    /// When the state is looked at again, see [`Span`].
+    next_look: AtomicU64,
+    /// Told whenever a fetch has ended.
+    landed: watch::Sender<()>,
+}
+
+/// A caller has waited for as long as a fetch may take, or is outside of a runtime.
+#[derive(Debug)]
+pub(crate) struct NotFetched;
+
+/// The state, and its time.
+struct Timed {
+    state: State,
+    now: Now,
+    /// Whether the last attempt to fetch was made outside of a runtime.
+    has_no_runtime: bool,
+}
+
+/// Time that never goes back: that of a monotonic clock, set forward where the clock that tells
+/// the date has gone on further (the monotonic one may not count while a machine is suspended).
+struct Now {
+    epoch: Instant,
+    ahead: Duration,
+    /// The date of the epoch, in seconds since 1970.
+    date: u64,
+}
+
+impl Now {
+    fn get(&mut self, clock: &dyn Clock) -> Duration {
+        let now = self.epoch.elapsed().saturating_add(self.ahead);
+        // A date beyond the last one is a mistake, and no reason to take leave of the other clock.
+        let date = clock::now(clock).min(clock::LAST_SECOND);
+        let dated = Duration::from_secs(date.saturating_sub(self.date));
+        // The date is in whole seconds.
+        let jump = dated.saturating_sub(now.saturating_add(Duration::from_secs(1)));
+        self.ahead = self.ahead.saturating_add(jump);
+        now.saturating_add(jump)
+    }
+}
+
+impl<D: Document> OnDemand<D> {
+    pub(crate) fn new(document: D, cooldown: Duration, clock: Arc<dyn Clock>) -> Self {
+        let now = Now {
+            epoch: Instant::now(),
+            ahead: Duration::ZERO,
+            date: clock::now(&*clock).min(clock::LAST_SECOND),
+        };
+        let timed = Timed {
+            state: State::new(cooldown),
+            now,
+            has_no_runtime: false,
+        };
+        Self {
+            document,
+            clock,
+            hasher: RandomState::new(),
+            timed: Mutex::new(timed),
+            next_look: AtomicU64::new(0),
+            landed: watch::Sender::new(()),
+        }
+    }
+
+    /// Whether the document may be used now, as far as its fetches are concerned. Starts a fetch
+    /// if one is due. `now` is in seconds since 1970, by the clock of this.
+    ///
+    /// Mostly one atomic load, and no write to shared memory.
+    #[inline]
+    pub(crate) fn may_be_used(self: &Arc<Self>, now: u64) -> bool {
+        let span = Span(self.next_look.load(Ordering::Acquire));
+        span.contains(now) || self.look()
+    }
+
+    #[cold]
+    fn look(self: &Arc<Self>) -> bool {
+        let flight = {
+            let mut timed = self.timed();
+            let now = timed.now.get(&*self.clock);
+            let look = timed.state.look(now);
+            if look == Look::Use {
+                return true;
+            }
+            if !can_fetch() {
+                // Nothing can be fetched here, now or later: as in an outage, the owner's limit
+                // decides for how long the document may be used.
+                let is_known = timed.state.is_known();
+                self.lacks_runtime(timed);
+                return is_known;
+            }
+            match timed.state.refresh(now) {
+                Some(flight) => {
+                    self.note_next_look(&mut timed);
+                    flight
+                }
+                None => return false,
+            }
+        };
+        self.take_off(flight);
+        true
+    }
+
+    /// Reports once that a fetch would need a runtime.
+    fn lacks_runtime(&self, mut timed: MutexGuard<'_, Timed>) {
+        if !std::mem::replace(&mut timed.has_no_runtime, true) {
+            let (_, report) = self.document.land(Ended::NoRuntime);
+            drop(timed);
+            report();
+        }
+    }
+
+    /// What becomes of a caller that lacks something. Starts nothing.
+    pub(crate) fn ask(&self, lack: Lack) -> Answer {
+        let mut timed = self.timed();
+        let now = timed.now.get(&*self.clock);
+        timed.state.ask(lack, now)
+    }
+
+    /// Fetches the document, or waits for the fetch under way.
+    pub(crate) async fn obtain(self: Arc<Self>, lack: Lack) -> Result<(), NotFetched> {
+        let (begun, patience, mut landed) = {
+            let mut timed = self.timed();
+            if !can_fetch() {
+                self.lacks_runtime(timed);
+                return Err(NotFetched);
+            }
+            let now = timed.now.get(&*self.clock);
+            let begun = timed.state.begin(lack, now);
+            let (Begun::Start(flight) | Begun::Join(flight)) = begun else {
+                return Ok(());
+            };
+            self.note_next_look(&mut timed);
+            let patience = flight.started.saturating_add(LOST).saturating_sub(now);
+            // Under the lock, or the end of a fetch that is joined could be missed.
+            (begun, patience, self.landed.subscribe())
+        };
+        if let Begun::Start(flight) = begun {
+            self.take_off(flight);
+        }
+        match timeout(patience, landed.changed()).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(NotFetched),
+        }
+    }
+
+    /// Fetches the document in a task of its own, so that nobody's end is the fetch's.
+    fn take_off(self: &Arc<Self>, flight: Flight) {
+        // Made before the task: a runtime that ends may never poll it.
+        let flying = Flying {
+            owner: Arc::clone(self),
+            flight: Some(flight),
+        };
+        drop(tokio::spawn(flying.fly()));
+    }
+
+    fn land(&self, flight: Flight, ended: Ended<D::Fetched>) {
+        let is_abandoned = matches!(ended, Ended::Abandoned);
+        let report = {
+            let mut timed = self.timed();
+            if !timed.state.is_current(flight) {
+                return; // Another one has taken its place.
+            }
+            let (mut landed, report) = self.document.land(ended);
+            if is_abandoned {
+                landed = Landed::Abandoned;
+            }
+            let now = timed.now.get(&*self.clock);
+            let jitter = self.hasher.hash_one(now) as f64 / u64::MAX as f64;
+            timed.state.land(landed, now, jitter);
+            timed.has_no_runtime = false;
+            self.note_next_look(&mut timed);
+            report
+        };
+        report();
+        self.landed.send_replace(());
+    }
+
+    fn note_next_look(&self, timed: &mut Timed) {
+        let now = timed.now.get(&*self.clock);
+        let span = Span::new(clock::now(&*self.clock), timed.state.looks_after(now));
+        self.next_look.store(span.0, Ordering::Release);
+    }
+
+    /// When the next fetch is due; `None` while one is under way, and before the first.
+    pub(crate) fn next_fetch(&self) -> Option<Duration> {
+        let mut timed = self.timed();
+        let now = timed.now.get(&*self.clock);
+        timed.state.due().map(|due| due.saturating_sub(now))
+    }
+
+    /// Why the last fetch failed.
+    pub(crate) fn last_error(&self) -> Option<&'static str> {
+        let timed = self.timed();
+        match timed.has_no_runtime {
+            true => Some(NO_RUNTIME),
+            false => timed.state.last_error(),
+        }
+    }
+
+    fn timed(&self) -> MutexGuard<'_, Timed> {
+        self.timed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether this is a runtime that can fetch: it needs timers, too.
+fn can_fetch() -> bool {
+    // Tokio has no other way to ask. With `panic = "abort"` the process ends, as it would with
+    // the first fetch: the requirement is documented.
+    Handle::try_current().is_ok()
+        && catch_unwind(AssertUnwindSafe(|| drop(sleep(Duration::ZERO)))).is_ok()
+}
+
+/// A fetch under way. However it ends, its callers are told.
+struct Flying<D: Document> {
+    owner: Arc<OnDemand<D>>,
+    flight: Option<Flight>,
+}
+
+impl<D: Document> Flying<D> {
+    async fn fly(mut self) {
+        let ended = match timeout(FLIGHT, self.owner.document.fetch()).await {
+            Ok(fetched) => Ended::Fetched(fetched),
+            Err(_) => Ended::TimedOut,
+        };
+        if let Some(flight) = self.flight.take() {
+            self.owner.land(flight, ended);
+        }
+    }
+}
+
+impl<D: Document> Drop for Flying<D> {
+    fn drop(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            self.owner.land(
+                flight,
+                match std::thread::panicking() {
+                    true => Ended::Panicked,
+                    false => Ended::Abandoned,
+                },
+            );
+        }
+    }
+}
+
+/// A span of time in one word: seconds since 1970, and how many more.
+///
+/// A clock that was set back leaves it, as one that has gone on does.
+#[derive(Clone, Copy)]
+struct Span(u64);
+
+impl Span {
+    /// Two years.
+    const BITS: u32 = 26;
+    const MOST: u64 = (1 << Self::BITS) - 1;
+
+    fn new(from: u64, length: Duration) -> Self {
+        // Whole seconds, rounded up, as the clock rounds down.
+        let length = length
+            .as_secs()
+            .saturating_add(u64::from(length.subsec_nanos() > 0));
+        let from = from.min(u64::MAX >> Self::BITS);
+        Self(from << Self::BITS | length.min(Self::MOST))
+    }
+
+    fn contains(self, now: u64) -> bool {
+        now.wrapping_sub(self.0 >> Self::BITS) < self.0 & Self::MOST
+    }
+}

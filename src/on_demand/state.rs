@@ -1,0 +1,295 @@
+//! When a document is fetched: a pure state machine into which time is passed.
+//!
+//! Time is the [`Duration`] since some moment, by a clock that never goes back.
+
+use std::time::Duration;
+
+/// The longest time that one fetch may take.
+pub(crate) const FLIGHT: Duration = Duration::from_secs(10);
+
+/// After this time a fetch counts as lost: the runtime that it runs on is not driven, or the fetch
+/// would have ended by its time-out. Another one takes its place.
+pub(crate) const LOST: Duration = Duration::from_secs(11);
+
+/// The first pause after a failure; each further one is twice as long.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest pause after a failure: within this time a recovered server is noticed.
+const LAST_RETRY: Duration = Duration::from_secs(60);
+
+/// The reason of a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// There is no document that may be used.
+    Document,
+    /// The document lacks something that a newer one may have.
+    Entry,
+    /// Something in the document does not fit, and may have been replaced.
+    Match,
+}
+
+impl Lack {
+    /// Whether anybody could cause such fetches, so that there is one per cooldown.
+    fn is_limited(self) -> bool {
+        self != Self::Document
+    }
+}
+
+/// The outcome of a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landed {
+    /// A document with this lifetime.
+    Fetched(Duration),
+    /// A failure, with its reason in a fixed text.
+    Failed(&'static str),
+    /// The runtime ended before the fetch did, which says nothing about the server.
+    Abandoned,
+}
+
+/// The action for a caller that lacks something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Wait for a fetch.
+    Wait,
+    /// The last fetch succeeded. The next one is allowed after this time.
+    Lacking(Duration),
+    /// The last fetch failed. The next one is due after this time.
+    Unavailable(Duration),
+}
+
+/// The action for a caller that has a document at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Use the document.
+    Use,
+    /// Use the document, and have it fetched again.
+    Refresh,
+    /// Wait for a fetch: there is no document, or it has not been fetched for too long.
+    Wait,
+}
+
+/// A fetch under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flight {
+    /// Different for each fetch of one state.
+    pub(crate) number: u64,
+    pub(crate) started: Duration,
+    is_limited: bool,
+}
+
+/// The result of [`State::begin`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// Start this fetch, and wait for it.
+    Start(Flight),
+    /// Wait for this fetch, which is under way.
+    Join(Flight),
+    /// Ask again: the answer is known by now.
+    Settled,
+}
+
+/// The fetches of one document.
+pub(crate) struct State {
+    cooldown: Duration,
+    flight: Option<Flight>,
+    /// How many fetches have begun.
+    flights: u64,
+    last: Option<(Duration, Landed)>,
+    /// The last success, and the lifetime of its document.
+    fetched: Option<(Duration, Duration)>,
+    failures: u32,
+    /// The last start of a fetch that anybody could have caused.
+    demanded: Option<Duration>,
+    /// When the next fetch is due.
+    due: Duration,
+}
+
+impl State {
+    pub(crate) fn new(cooldown: Duration) -> Self {
+        Self {
+            cooldown,
+            flight: None,
+            flights: 0,
+            last: None,
+            fetched: None,
+            failures: 0,
+            demanded: None,
+            due: Duration::ZERO,
+        }
+    }
+
+    /// The fetch under way, unless it is lost.
+    fn flight(&self, now: Duration) -> Option<Flight> {
+        self.flight
+            .filter(|flight| now < flight.started.saturating_add(LOST))
+    }
+
+    /// The action for a caller that has the document at hand. Starts nothing.
+    pub(crate) fn look(&self, now: Duration) -> Look {
+        let is_under_way = self.flight(now).is_some();
+        let is_due = now >= self.due || self.flight.is_some();
+        match (is_under_way, is_due) {
+            _ if !self.is_known() => Look::Wait,
+            _ if is_due && now >= self.waits_from() => Look::Wait,
+            (false, true) => Look::Refresh,
+            _ => Look::Use,
+        }
+    }
+
+    /// When callers wait for a fetch that is due, instead of using the document meanwhile: one
+    /// lifetime after the first. While fetches fail, callers do not wait for each of them.
+    fn waits_from(&self) -> Duration {
+        let Some((at, lifetime)) = self.fetched else {
+            return Duration::ZERO;
+        };
+        let is_late = at.saturating_add(lifetime.saturating_mul(2));
+        match self.last {
+            Some((failed, Landed::Failed(_))) => {
+                is_late.max(failed.saturating_add(lifetime.max(LAST_RETRY * 2)))
+            }
+            _ => is_late,
+        }
+    }
+
+    /// For how long [`look`](Self::look) answers `Use`.
+    pub(crate) fn looks_after(&self, now: Duration) -> Duration {
+        let next = match self.flight {
+            _ if !self.is_known() => Duration::ZERO,
+            Some(flight) => flight.started.saturating_add(LOST).min(self.waits_from()),
+            None => self.due,
+        };
+        next.saturating_sub(now)
+    }
+
+    /// The action for a caller that lacks something. Starts nothing.
+    pub(crate) fn ask(&self, lack: Lack, now: Duration) -> Answer {
+        let under_way = self.flight(now);
+        match lack {
+            Lack::Document => {
+                let next = match self.last {
+                    // It could be used a moment ago: a clock has jumped.
+                    Some((at, Landed::Fetched(_))) => {
+                        self.due.min(at.saturating_add(self.cooldown))
+                    }
+                    _ => self.due,
+                };
+                match next.saturating_sub(now) {
+                    Duration::ZERO => Answer::Wait,
+                    _ if self.flight.is_some() => Answer::Wait,
+                    wait => Answer::Unavailable(wait),
+                }
+            }
+            Lack::Entry if under_way.is_some() => Answer::Wait,
+            // Only the fetch that was started for such a lack: a scheduled one is not reason
+            // enough to let everybody wait who does not fit.
+            Lack::Match if under_way.is_some_and(|flight| flight.is_limited) => Answer::Wait,
+            Lack::Match if under_way.is_some() => Answer::Lacking(Duration::ZERO),
+            // The runtime that it was started on is of no use.
+            Lack::Entry | Lack::Match if self.is_lost_or_abandoned() => Answer::Wait,
+            Lack::Entry | Lack::Match => {
+                let cooled = self
+                    .demanded
+                    .map(|start| start.saturating_add(self.cooldown));
+                let rest = cooled.map_or(Duration::ZERO, |cooled| cooled.saturating_sub(now));
+                match self.last {
+                    _ if rest.is_zero() => Answer::Wait,
+                    Some((_, Landed::Failed(_))) => {
+                        Answer::Unavailable(self.due.saturating_sub(now))
+                    }
+                    _ => Answer::Lacking(rest),
+                }
+            }
+        }
+    }
+
+    /// Whether the last fetch was started on a runtime that did not see its end. Asked while none
+    /// is under way.
+    fn is_lost_or_abandoned(&self) -> bool {
+        self.flight.is_some() || matches!(self.last, Some((_, Landed::Abandoned)))
+    }
+
+    /// Starts a fetch for a caller that lacks something, or joins the one under way.
+    pub(crate) fn begin(&mut self, lack: Lack, now: Duration) -> Begun {
+        if self.ask(lack, now) != Answer::Wait {
+            return Begun::Settled;
+        }
+        match self.flight(now) {
+            Some(flight) => Begun::Join(flight),
+            None => Begun::Start(self.start(lack.is_limited(), now)),
+        }
+    }
+
+    /// Starts the fetch that is due, for a caller that goes on with the document at hand.
+    pub(crate) fn refresh(&mut self, now: Duration) -> Option<Flight> {
+        (self.look(now) == Look::Refresh).then(|| self.start(false, now))
+    }
+
+    fn start(&mut self, is_limited: bool, now: Duration) -> Flight {
+        self.flights = self.flights.wrapping_add(1);
+        if is_limited {
+            self.demanded = Some(now);
+        }
+        let flight = Flight {
+            number: self.flights,
+            started: now,
+            is_limited,
+        };
+        self.flight = Some(flight);
+        flight
+    }
+
+    /// Whether the outcome of this fetch counts. It does not if another one has taken its place.
+    pub(crate) fn is_current(&self, flight: Flight) -> bool {
+        self.flight == Some(flight)
+    }
+
+    /// Ends the current fetch. `jitter` is chosen at random from 0 to 1, so that many servers do
+    /// not fetch at the same moment.
+    pub(crate) fn land(&mut self, landed: Landed, now: Duration, jitter: f64) {
+        if self.flight.take().is_none() {
+            return;
+        }
+        self.last = Some((now, landed));
+        let wait = match landed {
+            Landed::Fetched(lifetime) => {
+                self.failures = 0;
+                self.fetched = Some((now, lifetime));
+                // Before the end, with time for a few failures.
+                lifetime.mul_f64(0.8 + 0.15 * jitter)
+            }
+            Landed::Failed(_) => {
+                let doublings = self.failures.min(16);
+                self.failures = self.failures.saturating_add(1);
+                let wait = FIRST_RETRY.saturating_mul(1 << doublings).min(LAST_RETRY);
+                wait.mul_f64(0.5 + 0.5 * jitter)
+            }
+            // The next caller takes over at once.
+            Landed::Abandoned => Duration::ZERO,
+        };
+        self.due = now.saturating_add(wait);
+    }
+
+    /// Whether a document was ever fetched.
+    pub(crate) fn is_known(&self) -> bool {
+        self.fetched.is_some()
+    }
+
+    /// When the next fetch is due; `None` while one is under way, and before the first.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.last.filter(|_| self.flight.is_none())?;
+        Some(self.due)
+    }
+
+    /// Why the last fetch failed.
+    pub(crate) fn last_error(&self) -> Option<&'static str> {
+        match self.last {
+            Some((_, Landed::Failed(error))) => Some(error),
+            Some((_, Landed::Abandoned)) => Some("the fetch was abandoned"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,372 @@
+//! The machine under every order of events, and under long random ones.
+
+use super::*;
+use proptest::prelude::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const COOLDOWN: Duration = Duration::from_secs(30);
+const HOUR: Duration = Duration::from_secs(3600);
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// Time passes.
+    Pass(Duration),
+    /// The document is used.
+    Use,
+    /// A caller lacks this.
+    Lack(Lack),
+    /// The fetch under way ends well, or not.
+    Land(bool),
+    /// The runtime of the fetch under way ends.
+    RuntimeEnds,
+}
+
+const EVENTS: [Event; 10] = [
+    Event::Pass(LOST),
+    Event::Pass(COOLDOWN),
+    Event::Pass(HOUR),
+    Event::Use,
+    Event::Lack(Lack::Document),
+    Event::Lack(Lack::Entry),
+    Event::Lack(Lack::Match),
+    Event::Land(true),
+    Event::Land(false),
+    Event::RuntimeEnds,
+];
+
+/// The machine beside an observer that has written down what happened, and knows the rules but not
+/// how they are kept.
+struct Watched {
+    state: State,
+    now: Duration,
+    flying: Option<Flight>,
+    /// Fetches in whose place another one was started.
+    replaced: Vec<Flight>,
+    fetched: Option<Duration>,
+    failed: Option<Duration>,
+    last_ok: Option<bool>,
+    /// When a limited fetch was started.
+    demanded: Option<Duration>,
+    /// Whether the last fetch ended with its runtime.
+    has_ended: bool,
+}
+
+impl Watched {
+    fn new() -> Self {
+        Self {
+            state: State::new(COOLDOWN),
+            now: Duration::ZERO,
+            flying: None,
+            replaced: Vec::new(),
+            fetched: None,
+            failed: None,
+            last_ok: None,
+            demanded: None,
+            has_ended: false,
+        }
+    }
+
+    fn is_flying(&self) -> bool {
+        self.flying
+            .is_some_and(|flight| self.now < flight.started + LOST)
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Pass(time) => self.now += time,
+            Event::Use => self.use_it(),
+            Event::Lack(lack) => self.lack(lack),
+            Event::Land(true) => self.land(Landed::Fetched(HOUR)),
+            Event::Land(false) => self.land(Landed::Failed("down")),
+            Event::RuntimeEnds => self.land(Landed::Abandoned),
+        }
+        for &flight in &self.replaced {
+            assert!(!self.state.is_current(flight), "a lost fetch counts");
+        }
+        self.check_next_look();
+        let is_quiet = self.flying.is_none() && self.last_ok.is_some();
+        assert_eq!(self.state.due().is_some(), is_quiet);
+        assert_eq!(self.state.is_known(), self.fetched.is_some());
+    }
+
+    /// Until the time that the hot path waits for, nothing but time changes the answer.
+    fn check_next_look(&self) {
+        let after = self.state.looks_after(self.now);
+        match self.state.look(self.now) {
+            Look::Use => {
+                assert!(!after.is_zero());
+                let last = self.now + after - NANOSECOND;
+                assert_eq!(self.state.look(last), Look::Use);
+                assert_ne!(self.state.look(self.now + after), Look::Use);
+            }
+            Look::Refresh | Look::Wait => assert!(after.is_zero()),
+        }
+    }
+
+    fn started(&mut self, flight: Flight, is_limited: bool) {
+        assert!(!self.is_flying(), "two fetches at once");
+        assert!(self.state.is_current(flight));
+        let lost = self.flying.replace(flight);
+        let was_lost = lost.is_some();
+        self.replaced.extend(lost);
+        if is_limited {
+            let is_cool = self.demanded.is_none_or(|at| self.now >= at + COOLDOWN);
+            assert!(
+                is_cool || was_lost || self.has_ended,
+                "two fetches in one cooldown"
+            );
+            self.demanded = Some(self.now);
+        }
+    }
+
+    fn use_it(&mut self) {
+        let look = self.state.look(self.now);
+        let age = self.fetched.map(|at| self.now - at);
+        match (look, age) {
+            (Look::Wait, None) => {}
+            (_, None) => panic!("there is nothing to use"),
+            (Look::Wait, Some(age)) => assert!(age >= 2 * HOUR),
+            (Look::Use | Look::Refresh, Some(age)) => {
+                // An outage, of which there are proofs not older than the lifetime.
+                let is_down = self.last_ok == Some(false)
+                    && self.failed.is_some_and(|at| self.now < at + HOUR);
+                assert!(age < 2 * HOUR || is_down, "{age:?}");
+                let is_fresh = age < HOUR.mul_f64(0.8);
+                let is_lost = self.flying.is_some() && !self.is_flying();
+                let is_retried = self.last_ok == Some(false);
+                if look == Look::Refresh {
+                    assert!(!is_fresh || is_lost || is_retried, "early");
+                } else {
+                    let is_late =
+                        age >= HOUR && self.failed.is_none_or(|at| self.now > at + LAST_RETRY);
+                    assert!(!is_late || self.is_flying(), "late");
+                }
+            }
+        }
+        if let Some(flight) = self.state.refresh(self.now) {
+            assert_eq!(look, Look::Refresh);
+            self.started(flight, false);
+        }
+    }
+
+    fn lack(&mut self, lack: Lack) {
+        let answer = self.state.ask(lack, self.now);
+        let begun = self.state.begin(lack, self.now);
+        match (answer, begun) {
+            (Answer::Wait, Begun::Start(flight)) => {
+                self.started(flight, lack != Lack::Document);
+            }
+            (Answer::Wait, Begun::Join(flight)) => {
+                assert!(self.is_flying());
+                assert_eq!(self.flying, Some(flight));
+            }
+            (Answer::Lacking(wait), Begun::Settled) => {
+                assert_ne!(lack, Lack::Document, "an outage is not a denial");
+                if lack == Lack::Entry {
+                    assert_eq!(self.last_ok, Some(true));
+                    assert_eq!(Some(self.now + wait), self.demanded.map(|at| at + COOLDOWN));
+                }
+            }
+            (Answer::Unavailable(wait), Begun::Settled) => {
+                assert!(wait <= LAST_RETRY, "{wait:?}");
+                if lack != Lack::Document {
+                    assert_eq!(self.last_ok, Some(false));
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+        // Callers that lack the document wait unless a fetch has just ended.
+        if lack == Lack::Document && self.last_ok.is_none() {
+            assert_eq!(answer, Answer::Wait);
+        }
+    }
+
+    fn land(&mut self, landed: Landed) {
+        self.state.land(landed, self.now, 0.5);
+        if self.flying.take().is_none() {
+            return; // Nothing was under way: nothing happens.
+        }
+        self.has_ended = landed == Landed::Abandoned;
+        let due = self.state.due().unwrap();
+        let wait = due - self.now;
+        match landed {
+            Landed::Fetched(_) => {
+                (self.fetched, self.last_ok) = (Some(self.now), Some(true));
+                assert!(wait < HOUR && wait > HOUR / 2);
+            }
+            Landed::Failed(_) => {
+                (self.failed, self.last_ok) = (Some(self.now), Some(false));
+                assert!(!wait.is_zero() && wait <= LAST_RETRY);
+            }
+            Landed::Abandoned => {
+                self.last_ok = Some(false);
+                // The next caller starts another one at once.
+                assert!(wait.is_zero());
+                assert_eq!(self.state.ask(Lack::Document, self.now), Answer::Wait);
+            }
+        }
+        assert_eq!(
+            self.state.last_error().is_some(),
+            self.last_ok == Some(false)
+        );
+    }
+}
+
+#[test]
+fn every_order_of_six_events_keeps_the_rules() {
+    let mut order = [0; 6];
+    loop {
+        let mut watched = Watched::new();
+        for &i in &order {
+            watched.happen(EVENTS[i]);
+        }
+        let Some(next) = order.iter().rposition(|&i| i + 1 < EVENTS.len()) else {
+            return;
+        };
+        order[next] += 1;
+        order[next + 1..].fill(0);
+    }
+}
+
+proptest! {
+    #[test]
+    fn long_random_orders_keep_the_rules(
+        order in prop::collection::vec((0..14_usize, 0..4000_u64), 0..2000),
+    ) {
+        let mut watched = Watched::new();
+        for (event, number) in order {
+            watched.happen(match event {
+                0 => Event::Pass(Duration::from_millis(number)),
+                1 => Event::Pass(Duration::from_secs(number)),
+                2..=4 => Event::Lack(Lack::Entry),
+                5 => Event::Lack(Lack::Document),
+                6 => Event::Lack(Lack::Match),
+                7..=9 => Event::Use,
+                10 => Event::Land(false),
+                11 => Event::RuntimeEnds,
+                _ => Event::Land(true),
+            });
+        }
+    }
+}
+
+/// A machine with a document of this moment.
+fn fetched(now: Duration) -> State {
+    let mut state = State::new(COOLDOWN);
+    assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
+    state.land(Landed::Fetched(HOUR), now, 1.0);
+    state
+}
+
+#[test]
+fn pauses_after_failures_double_up_to_a_minute() {
+    let mut state = State::new(COOLDOWN);
+    let mut now = Duration::ZERO;
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
+        state.land(Landed::Failed("down"), now, 1.0);
+        let due = state.due().unwrap();
+        pauses.push((due - now).as_secs());
+        let answer = state.ask(Lack::Document, now);
+        assert_eq!(answer, Answer::Unavailable(due - now));
+        now = due;
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    // One success, and the next failure starts anew.
+    assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
+    state.land(Landed::Fetched(HOUR), now, 1.0);
+    now = state.due().unwrap();
+    assert!(state.refresh(now).is_some());
+    state.land(Landed::Failed("down"), now, 0.0);
+    assert_eq!(state.due().unwrap() - now, SECOND / 2);
+}
+
+#[test]
+fn the_first_use_after_the_due_time_refreshes_and_later_ones_wait() {
+    let mut state = fetched(Duration::ZERO);
+    assert_eq!(state.look(HOUR * 94 / 100), Look::Use);
+    assert_eq!(state.look(HOUR * 95 / 100), Look::Refresh);
+    assert_eq!(state.look(2 * HOUR - NANOSECOND), Look::Refresh);
+    assert_eq!(state.look(2 * HOUR), Look::Wait);
+    assert_eq!(state.ask(Lack::Document, 2 * HOUR), Answer::Wait);
+    // Once the fetch is under way, others go on with the document, and do not for longer.
+    assert!(state.refresh(2 * HOUR - SECOND).is_some());
+    assert_eq!(state.look(2 * HOUR - SECOND), Look::Use);
+    assert_eq!(state.look(2 * HOUR), Look::Wait);
+}
+
+#[test]
+fn nobody_waits_for_each_fetch_of_an_outage() {
+    let mut state = fetched(Duration::ZERO);
+    let mut now = HOUR;
+    while now < 20 * HOUR {
+        match state.look(now) {
+            Look::Use => {}
+            Look::Refresh => {
+                assert!(state.refresh(now).is_some());
+                assert_eq!(state.look(now + 9 * SECOND), Look::Use);
+                state.land(Landed::Failed("down"), now + 10 * SECOND, 0.5);
+            }
+            Look::Wait => panic!("a caller waits at {now:?}"),
+        }
+        now += 20 * SECOND;
+    }
+    // Nobody has tried for a while: the issuer may be back.
+    assert_eq!(state.look(now + HOUR), Look::Wait);
+}
+
+#[test]
+fn a_lost_fetch_is_replaced_and_does_not_count() {
+    let mut state = State::new(COOLDOWN);
+    let Begun::Start(first) = state.begin(Lack::Entry, Duration::ZERO) else {
+        panic!("nothing was under way");
+    };
+    assert_eq!(
+        state.begin(Lack::Document, LOST - NANOSECOND),
+        Begun::Join(first)
+    );
+    let Begun::Start(second) = state.begin(Lack::Document, LOST) else {
+        panic!("the fetch is lost");
+    };
+    assert!(!state.is_current(first));
+    assert!(state.is_current(second));
+}
+
+#[test]
+fn a_fetch_whose_runtime_has_ended_is_taken_over_at_once() {
+    for lack in [Lack::Document, Lack::Entry, Lack::Match] {
+        let mut state = fetched(Duration::ZERO);
+        let now = HOUR;
+        assert!(matches!(state.begin(lack, now), Begun::Start(_)));
+        state.land(Landed::Abandoned, now, 0.5);
+        assert_eq!(state.last_error(), Some("the fetch was abandoned"));
+        assert!(
+            matches!(state.begin(lack, now), Begun::Start(_)),
+            "{lack:?}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_match_starts_one_fetch_per_cooldown_and_waits_for_no_other() {
+    let mut state = fetched(Duration::ZERO);
+    // A scheduled fetch is under way.
+    assert!(state.refresh(HOUR).is_some());
+    assert_eq!(
+        state.ask(Lack::Match, HOUR),
+        Answer::Lacking(Duration::ZERO)
+    );
+    assert_eq!(state.ask(Lack::Entry, HOUR), Answer::Wait);
+    state.land(Landed::Fetched(HOUR), HOUR, 0.5);
+    assert!(matches!(state.begin(Lack::Match, HOUR), Begun::Start(_)));
+    assert!(matches!(state.begin(Lack::Match, HOUR), Begun::Join(_)));
+    state.land(Landed::Fetched(HOUR), HOUR + SECOND, 0.5);
+    let rest = COOLDOWN - 2 * SECOND;
+    for lack in [Lack::Match, Lack::Entry] {
+        assert_eq!(state.ask(lack, HOUR + 2 * SECOND), Answer::Lacking(rest));
+    }
+    assert_eq!(state.ask(Lack::Match, HOUR + COOLDOWN), Answer::Wait);
+}

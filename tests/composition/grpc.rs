@@ -1,6 +1,6 @@
 //! tonic: its interceptors, `tonic-web`, and the layers of others in its server.
 
-use crate::support::tokens;
+use crate::support::{Never, tokens};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -18,10 +18,14 @@ use tonic_health::{
 use tonic_web::GrpcWebLayer;
 use tower::{
     buffer::BufferLayer, limit::GlobalConcurrencyLimitLayer, load_shed::LoadShedLayer,
-    timeout::TimeoutLayer,
+    retry::RetryLayer, timeout::TimeoutLayer,
 };
 use tower_auth::{AuthLayer, RequestExt, bearer::Bearer};
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer, trace::TraceLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, cors::CorsLayer,
+    normalize_path::NormalizePathLayer, trace::TraceLayer,
+    validate_request::ValidateRequestHeaderLayer,
+};
 
 fn auth() -> AuthLayer {
     AuthLayer::new(Bearer::new(tokens())).grpc()
@@ -92,6 +96,7 @@ async fn layers_of_tower_stand_everywhere_in_tonic() {
     stands_everywhere!("ConcurrencyLimit", GlobalConcurrencyLimitLayer::new(1));
     stands_everywhere!("LoadShed", LoadShedLayer::new());
     stands_everywhere!("Buffer", BufferLayer::new(1));
+    stands_everywhere!("Retry", RetryLayer::new(Never));
     stands_everywhere!("Timeout", TimeoutLayer::new(Duration::from_secs(60)));
 }
 
@@ -108,6 +113,12 @@ async fn layers_of_tower_http_stand_everywhere_in_tonic() {
     );
     stands_everywhere!("Trace", TraceLayer::new_for_grpc());
     stands_everywhere!("CatchPanic", CatchPanicLayer::new());
+    stands_everywhere!("Compression", CompressionLayer::new());
+    stands_everywhere!(
+        "ValidateRequestHeader",
+        ValidateRequestHeaderLayer::accept("*/*")
+    );
+    stands_everywhere!("NormalizePath", NormalizePathLayer::trim_trailing_slash());
 }
 
 #[tokio::test]

@@ -14,9 +14,9 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::Ready, io, net::SocketAddr, time::Duration};
 use tokio::net::TcpListener;
-use tower::{Service, ServiceExt, service_fn, util::BoxCloneService};
+use tower::{Service, ServiceExt, retry::Policy, service_fn, util::BoxCloneService};
 use tower_auth::{
     AuthLayer, Identity, Rejection, RequireLayer, Verify,
     bearer::{Bearer, Token},
@@ -92,6 +92,22 @@ async fn serve_boxed(service: Boxed) -> SocketAddr {
         }
     });
     address
+}
+
+/// Retries nothing, whatever the request.
+#[derive(Clone)]
+pub(crate) struct Never;
+
+impl<Q, R, E> Policy<Q, R, E> for Never {
+    type Future = Ready<()>;
+
+    fn retry(&mut self, _: &mut Q, _: &mut Result<R, E>) -> Option<Ready<()>> {
+        None
+    }
+
+    fn clone_request(&mut self, _: &Q) -> Option<Q> {
+        None
+    }
 }
 
 /// Asks for `/` with this token.

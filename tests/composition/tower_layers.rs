@@ -2,7 +2,7 @@
 
 use crate::{
     common::{Probe, get, send, wire::serve_axum},
-    support::{ask, auth, inner, require, serve_hyper, stands_everywhere, tokens, whoami},
+    support::{Never, ask, auth, inner, require, serve_hyper, stands_everywhere, tokens, whoami},
 };
 use axum::{
     BoxError, Router,
@@ -71,6 +71,11 @@ async fn buffers_stand_everywhere() {
 async fn time_outs_of_tower_stand_everywhere() {
     let long = Duration::from_secs(60);
     stands_everywhere!("Timeout", TimeoutLayer::new(long), handled());
+}
+
+#[tokio::test]
+async fn retries_stand_everywhere() {
+    stands_everywhere!("Retry", RetryLayer::new(Never));
 }
 
 #[tokio::test]
@@ -204,6 +209,19 @@ async fn a_steer_stands_on_both_sides() {
         (none.status, none.all("www-authenticate")),
         (401, vec!["Keys"])
     );
+    // The same of axum's routers.
+    let app = |path: &'static str, auth: AuthLayer| {
+        let app = Router::new().route(path, routing::get(whoami::<Body>));
+        app.layer(auth)
+    };
+    let apps = [app("/", auth()), app("/keys", AuthLayer::new(Keys))];
+    let by_path = |request: &Request<Body>, _: &[Router]| usize::from(request.uri().path() != "/");
+    let boxed = |request: Request<hyper::body::Incoming>| request.map(Body::new);
+    let axum = serve_hyper(Steer::new(apps, by_path).map_request(boxed));
+    let mut wire = Wire::connect(axum.await).await;
+    assert_eq!(ask(&mut wire, Some("good")).await.body, "ann by Bearer");
+    assert_eq!(ask(&mut wire, Some("wrong")).await.status, 401);
+    assert_eq!(wire.ask(key).await.body, "key by Keys");
     // The layer outside comes first, and the innermost one decides who it is.
     let mut wire = Wire::connect(inside).await;
     assert_eq!(ask(&mut wire, Some("good")).await.body, "ann by Bearer");

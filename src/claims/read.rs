@@ -10,7 +10,7 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WrongType;
 
-/// Says in the log which claim is of the wrong type, if it is.
+/// Logs the name of a claim that is of the wrong type.
 #[inline(always)]
 pub(crate) fn named<T>(claim: &str, read: Result<T, WrongType>) -> Result<T, WrongType> {
     if read.is_err() {
@@ -27,7 +27,7 @@ fn log_wrong_type(claim: &str) {
     let _ = claim;
 }
 
-/// A claim that is `null` is absent: serializers write `null` for what they do not know.
+/// Takes a claim that is `null` as absent: serializers write `null` for unknown values.
 ///
 /// Three readers do not ask this: `cnf`, the `active` of RFC 7662 and the parameters of a JOSE
 /// header weaken a token by their absence, so that `null` is of the wrong type there.
@@ -66,7 +66,7 @@ pub(crate) fn subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongTyp
 
 /// The same of a claim that the application chose by its name: also a whole number.
 ///
-/// Digits only, so that no two spellings of one number are two subjects.
+/// A number must consist of digits only, so that each number has one spelling.
 pub(crate) fn chosen_subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
     let Some(number) = value.as_number() else {
         return subject(value);
@@ -126,7 +126,7 @@ pub(crate) fn roles(claims: &Object, roles: Value<'_>) -> Result<Names, WrongTyp
     }
 }
 
-/// What a log may show of a text that a stranger may have written: escaped, and 128 bytes at most.
+/// Returns a text from outside as logs may show it: escaped, and 128 bytes at most.
 #[cfg_attr(
     not(feature = "tracing"),
     allow(dead_code, reason = "only logs show it")

@@ -38,14 +38,14 @@ pub const TIME_OUT: Duration = Duration::from_secs(5);
 /// The longest body that is read, in bytes: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// A timer of the runtime that this is called on; `None` without a runtime, or without its timer.
+/// Returns a timer of the current runtime; `None` without a runtime, or without its timer.
 ///
-/// For whoever waits for a task that another runtime may have: that one may not be driven any more,
-/// and then the timers of the task never end.
+/// A request that waits for a task of another runtime needs a timer of its own. If nothing drives
+/// the other runtime any more, the timers of the task never end.
 #[cfg(any(feature = "introspection", feature = "jwks"))]
 #[allow(dead_code, reason = "only some features wait")]
 pub(crate) fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
     tokio::runtime::Handle::try_current().ok()?;
-    // Tokio says by a panic only that a runtime has no timer.
+    // Tokio reports a missing timer by a panic only.
     catch_unwind(AssertUnwindSafe(|| tokio::time::sleep(limit))).ok()
 }

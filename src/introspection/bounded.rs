@@ -3,7 +3,7 @@
 use crate::digest::{Digest, DigestMap};
 use std::{collections::VecDeque, time::SystemTime};
 
-/// What an entry takes beside its value's own memory, in bytes: about.
+/// The memory of an entry beside that of its value, in bytes: about.
 const OVERHEAD: usize = 512;
 
 /// When full, by number or by bytes, the oldest entry makes room.

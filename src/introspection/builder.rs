@@ -205,8 +205,9 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// How much memory good answers may take together, in bytes, about, and how much others may.
-    /// Default: 64 MiB each; 0 keeps none. One takes its length, and some 700 bytes.
+    /// Sets how much memory kept answers may take, in bytes, about: so much for active tokens, and
+    /// so much for refused ones. Default: 64 MiB each; 0 keeps none. An answer takes its length and
+    /// some 700 bytes.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.limits.bytes = bytes;
         self

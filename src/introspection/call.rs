@@ -23,9 +23,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// The endpoint, and how it may be called.
 ///
-/// Calls are not stopped after failures. Who sends tokens chooses what the endpoint fails on, and
-/// could close it for all others by sending five of them. What a dead endpoint costs is bounded by
-/// `turns`, `patience` and `time_out`.
+/// Calls are not stopped after failures. A client chooses the tokens that the endpoint is asked
+/// about. If an endpoint fails on odd tokens, a client could stop the calls for all others by
+/// sending a few. `turns`, `patience` and `time_out` bound the cost of a dead endpoint.
 pub(super) struct Endpoint {
     pub(super) url: Uri,
     pub(super) credentials: Credentials,

@@ -26,8 +26,9 @@
 //!
 //! An endpoint that fails is asked again for the next token. There is no circuit breaker: an
 //! endpoint may fail because of a token that a client made up, and then a few of those would close
-//! it for everybody. A dead endpoint keeps up to 32 connections busy for up to five seconds, and
-//! every request without a kept answer for one second.
+//! it for everybody. If the endpoint is dead, 32 requests at a time wait for five seconds, and all
+//! others without a kept answer for one second ([`max_calls`](IntrospectionBuilder::max_calls),
+//! [`time_out`](IntrospectionBuilder::time_out), [`patience`](IntrospectionBuilder::patience)).
 //!
 //! A token that was revoked is accepted for as long as its answer is kept; how long that may be is
 //! for [`max_age`](IntrospectionBuilder::max_age) to say, down to not at all. What ends tokens at

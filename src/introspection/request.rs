@@ -43,7 +43,7 @@ impl Credentials {
 }
 
 /// The request about one token. Its body, which holds the token and may hold the secret, is wiped
-/// when the client drops it; what the client copies out of it is the client's.
+/// when the client drops it. Copies that the client makes are not wiped.
 pub(super) fn about(token: &str, endpoint: &Uri, credentials: &Credentials) -> Request<Bytes> {
     let more = match credentials {
         Credentials::Basic(_) => 0,

@@ -64,7 +64,7 @@ impl Verify<Token> for Introspection {
 
 /// The answer of a call that is under way, or of one that begins here.
 async fn answer(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
-    // Whoever waits has a timer of their own: the call may be on another runtime.
+    // Each request has a timer of its own: the call may be on another runtime.
     let limit = inner.endpoint.time_out.saturating_add(GRACE);
     let timer = fetch::timer(limit).ok_or(IntrospectionError::NoRuntime)?;
     let (flight, waiting) = match inner.flights.board(digest) {

@@ -102,7 +102,7 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// A claim as it stands, `null` included.
+    /// A claim, `null` included.
     #[inline(always)]
     fn raw(&self, claim: Claim) -> Option<Value<'a>> {
         self.payload.found(self.found, Number::new(claim as u8))
@@ -399,7 +399,7 @@ impl Rules {
 
 /// What RFC 9068 section 2.2 requires of an access token, by the types of RFC 7519 and RFC 8693.
 ///
-/// What is there is of its type already, other than `client_id`, `sub` and `jti`.
+/// The types of all but `client_id`, `sub` and `jti` have been checked already.
 fn check_profile(claims: Claims<'_>) -> Result<(), TokenError> {
     use Claim::{Aud, ClientId, Exp, Iat, Iss, Jti, Sub};
     let required = [Iss, Exp, Aud, Iat];

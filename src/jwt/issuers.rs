@@ -113,7 +113,7 @@ impl Issuers {
     /// seconds, and for five minutes after each token that it has verified. If all of them do, the
     /// next issuer's tokens are 503. Leave room for all that are in use at once.
     ///
-    /// Strangers can name issuers in tokens that nobody has signed. Such a token never takes the
+    /// Anybody can name an issuer in a token that is not signed. Such a token never takes the
     /// place of a verifier in use. It can take a free place for 30 seconds, or that of an issuer
     /// without a token for five minutes. Where that matters, list the issuers by
     /// [`with_tenants`](Self::with_tenants): then each has a place of its own.

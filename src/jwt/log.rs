@@ -4,7 +4,7 @@ use super::LeftOut;
 #[cfg(feature = "tracing")]
 use crate::claims::shown;
 
-/// A token of an issuer that no verifier is for. Nobody has verified the token.
+/// Logs a token of an issuer without a verifier. The token has not been verified.
 #[cold]
 pub(super) fn unknown_issuer(found: &str) {
     #[cfg(feature = "tracing")]
@@ -17,7 +17,7 @@ pub(super) fn unknown_issuer(found: &str) {
     let _ = found;
 }
 
-/// A token of another issuer; its signature is right.
+/// Logs a token of another issuer, with a valid signature.
 #[cold]
 pub(super) fn issuer(expected: &str, found: &str) {
     #[cfg(feature = "tracing")]
@@ -31,7 +31,7 @@ pub(super) fn issuer(expected: &str, found: &str) {
     let _ = (expected, found);
 }
 
-/// A token for another audience, which is JSON; its signature is right.
+/// Logs a token for another audience, with a valid signature. `found` is JSON.
 #[cold]
 pub(super) fn audience(expected: &[Box<str>], found: &str) {
     #[cfg(feature = "tracing")]

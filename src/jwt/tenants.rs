@@ -26,7 +26,7 @@ pub(super) struct Tenants {
     allowed: Allowed,
     configure: Configure,
     limit: usize,
-    /// What the times below are counted from.
+    /// The origin of all times of tenants.
     start: Instant,
     made: RwLock<HashMap<Arc<str>, Arc<Tenant>>>,
 }

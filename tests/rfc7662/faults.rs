@@ -55,7 +55,7 @@ async fn waiting_for_an_answer_has_an_end() {
     assert!(started.elapsed() < Duration::from_secs(2));
 }
 
-/// Whatever the endpoint does about tokens that a client made up, the next good token passes.
+/// If the endpoint fails on made-up tokens, the next valid token is accepted all the same.
 #[tokio::test]
 async fn a_failure_about_one_token_says_nothing_about_the_next() {
     let mut cases = vec![
@@ -97,7 +97,7 @@ async fn a_failure_about_one_token_says_nothing_about_the_next() {
             "{expected}"
         );
         assert_eq!(endpoint.count(), 11, "{expected}");
-        // What is not a denial is not kept as one.
+        // An outage is not cached.
         let again = usize::from(expected.starts_with("503"));
         assert_eq!(line(&introspection, "odd0").await, expected);
         assert_eq!(endpoint.count(), 11 + again, "{expected}");
@@ -144,7 +144,7 @@ async fn when_to_come_back_is_passed_on() {
         assert_eq!(rejection.retry_after(), Some(expected), "{status} {field}");
         let is_read = matches!(reason(&rejection), IntrospectionError::RetryAfter(..));
         assert_eq!(is_read, seconds.is_some(), "{status} {field}");
-        // Nobody else waits for that, and nor does the next request with this token.
+        // Other tokens do not wait, and neither does the next request with this token.
         endpoint.answer(good());
         for token in ["good", "abc"] {
             assert_eq!(line(&introspection, token).await, "200 alice");

@@ -1,14 +1,18 @@
 //! PostgreSQL as the durable store.
 
 use crate::{
-    harness::{Hand, Server, Stores, rounds},
+    harness::{Hand, ISSUER, Server, Stores, answered, is_unavailable, rounds, shown},
     load::Load,
     proxy::Proxy,
     servers::{Postgres, Redis},
 };
 use std::time::Duration;
 use tokio::task::block_in_place;
-use tower_auth::store::{PostgresStore, RedisStore};
+use tower_auth::{
+    RejectionKind,
+    account::Accounts,
+    store::{PostgresStore, RedisStore},
+};
 
 const CLIENTS: usize = 16;
 
@@ -135,7 +139,49 @@ async fn sessions_survive_postgres_connections_that_are_terminated() {
     load.settle("PostgreSQL, connections terminated").await;
 }
 
-/// While the tables are locked, requests wait, are answered 503 or are dropped.
+/// What could not be checked is not counted as a failed log-in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_locks_out_no_account() {
+    const PASSWORD: &str = "a quiet harbour at dusk";
+    let (Some(mut postgres), Some(redis)) = (Postgres::start(), Redis::start()) else {
+        return;
+    };
+    let durable = PostgresStore::connect(&postgres.url).await.unwrap();
+    let attempts = RedisStore::connect(&redis.url).await.unwrap();
+    let accounts = Accounts::new(ISSUER, durable).unwrap();
+    let accounts = accounts.count_attempts_in(attempts);
+    let accounts = accounts.max_attempts(4, Duration::from_secs(3600));
+    accounts.register("ada", PASSWORD).await.unwrap();
+    let unavailable = async |times| {
+        for _ in 0..times {
+            let rejection = accounts.log_in("ada", PASSWORD).await.unwrap_err();
+            assert!(is_unavailable(&rejection), "{}", shown(&rejection));
+        }
+    };
+    block_in_place(|| postgres.kill());
+    unavailable(6).await;
+    block_in_place(|| postgres.restart());
+    let identity = answered(|| accounts.log_in("ada", PASSWORD)).await;
+    assert!(identity.is_ok(), "{identity:?}");
+    redis.hang();
+    unavailable(2).await;
+    redis.go_on();
+    let identity = answered(|| accounts.log_in("ada", PASSWORD)).await;
+    assert!(identity.is_ok(), "{identity:?}");
+    // Guessing is limited as before.
+    let mut kind = None;
+    for _ in 0..6 {
+        kind = accounts
+            .log_in("ada", "wrong")
+            .await
+            .map(drop)
+            .err()
+            .map(|error| error.kind());
+    }
+    assert_eq!(kind, Some(RejectionKind::TooMany));
+}
+
+/// While a table is locked, requests wait, are answered 503 or are dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_survive_postgres_tables_that_are_locked() {
     let Some(postgres) = Postgres::start() else {
@@ -151,9 +197,7 @@ async fn sessions_survive_postgres_tables_that_are_locked() {
         load.give_up_after(60);
         std::thread::scope(|scope| {
             let lock = scope.spawn(|| {
-                postgres.sql(
-                    "BEGIN; LOCK TABLE auth_families, auth_revocations; SELECT pg_sleep(3); COMMIT",
-                )
+                postgres.sql("BEGIN; LOCK TABLE auth_families; SELECT pg_sleep(3); COMMIT")
             });
             block_in_place(|| {
                 while !lock.is_finished() {

@@ -1,11 +1,11 @@
 //! Operations on accounts, each dropped once.
 
-use super::pair::{Failed, Pair, wrong};
+use super::pair::{Failed, Pair, SECOND, completed, wrong};
 use crate::{
     harness::{PATIENCE, answered},
     polls::dropped_after,
 };
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 use tower_auth::account::{ChangeError, RegisterError};
 
 const PASSWORD: &str = "a quiet harbour at dusk";
@@ -60,4 +60,22 @@ pub(super) async fn change_password(
             return Err(wrong(format!("accepted: old {old}, new {new}")));
         }
     }
+}
+
+/// Log-ins with the right password whose client gives up: the owner is not locked out.
+pub(super) async fn log_in(pair: &Pair, polls: usize, subject: &str) -> Result<bool, Failed> {
+    let [dropping, _] = &pair.accounts;
+    let limited = dropping.clone();
+    let limited = limited.count_attempts_in(Arc::clone(&pair.attempts));
+    let limited = limited.max_attempts(3, 3600 * SECOND);
+    limited
+        .register(subject, PASSWORD)
+        .await
+        .map_err(registered)?;
+    let mut last = None;
+    for _ in 0..5 {
+        last = dropped_after(polls, limited.log_in(subject, PASSWORD)).await;
+    }
+    answered(|| limited.log_in(subject, PASSWORD)).await?;
+    completed(last)
 }

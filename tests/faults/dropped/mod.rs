@@ -31,6 +31,8 @@ async fn all(pair: &mut Pair) {
         .await;
     pair.at_every_await("change of password", accounts::change_password)
         .await;
+    pair.at_every_await("log-in by password", accounts::log_in)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@ use tower_auth::{
     account::Accounts,
     issue::{Grant, Issued},
     password::HashPool,
+    store::{MemoryStore, ShortLived},
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -20,6 +21,7 @@ pub(super) struct Pair {
     pub(super) dropping: Server,
     pub(super) other: Server,
     pub(super) durable: Arc<dyn Durable>,
+    pub(super) attempts: Arc<dyn ShortLived>,
     pub(super) accounts: [Accounts; 2],
     pub(super) clock: Hand,
     pub(super) failed: Vec<String>,
@@ -35,10 +37,15 @@ impl Pair {
             let accounts = Accounts::new(ISSUER, Arc::clone(&stores.durable)).unwrap();
             accounts.pool(pool.clone()).clock(clock.clone())
         };
+        let attempts: Arc<dyn ShortLived> = match &stepped.lookup {
+            Some(lookup) => Arc::clone(lookup),
+            None => Arc::new(MemoryStore::new()),
+        };
         Self {
             dropping: Server::new(&stepped, &clock),
             other: Server::new(other, &clock),
             durable: Arc::clone(&other.durable),
+            attempts,
             accounts: [accounts(&stepped), accounts(other)],
             clock,
             failed: Vec::new(),

@@ -418,6 +418,8 @@ async fn a_set_that_has_not_changed_is_not_sent_again() {
     );
     let health = jwt.health();
     assert_eq!((health.keys, health.last_error), (1, None));
+    // The last token may have started a fetch.
+    settle().await;
     client.answer(JWKS, Some((200, vec![("etag", "\"2\"")], set([&b]))));
     sleep(121 * SECOND).await;
     assert_eq!(status(&jwt, &token).await, 200);

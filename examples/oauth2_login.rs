@@ -14,7 +14,7 @@
 //! holds them), `REDIRECT_URI` and `LISTEN` may be set, too.
 
 use axum::{
-    Extension, Router,
+    Router,
     response::Html,
     routing::{get, post},
 };
@@ -69,10 +69,10 @@ async fn home() -> Html<&'static str> {
     )
 }
 
-async fn me(identity: Identity, token: Option<Extension<ProviderToken>>) -> String {
+async fn me(identity: Identity, token: Option<ProviderToken>) -> String {
     let upstream = match token {
         // `token.expose()` goes into `Authorization: Bearer` of calls to the provider's APIs.
-        Some(Extension(token)) => format!("{token:?}"),
+        Some(token) => format!("{token:?}"),
         None => "none".to_owned(),
     };
     format!(

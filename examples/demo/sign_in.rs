@@ -59,7 +59,6 @@ impl SignIn {
             .max_age(LONGEST)
             // `/login` and `/logout` are the demo's own.
             .login_path("/sign-in")
-            .logout_path("/sign-out")
             .cookie_name("__Host-sign-in")
             // In the place of a session of this login: one like any other here. The provider's
             // tokens are dropped. So is its session when the demo's is ended: whoever logs out

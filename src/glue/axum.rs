@@ -106,6 +106,41 @@ where
     claims.ok_or_else(|| Rejection::invalid().with_scheme(identity.scheme()))
 }
 
+/// The provider's token of the caller: 401 for an anonymous caller and where the token has ended,
+/// so that a browser signs in again; 403 for credentials that are no session of a login; 500 where
+/// there is no `AuthLayer`.
+#[cfg(feature = "oauth2")]
+impl<S: Send + Sync> FromRequestParts<S> for crate::oauth2::ProviderToken {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let identity = required(parts)?;
+        if let Some(token) = parts.extensions.get::<Self>() {
+            return Ok(token.clone());
+        }
+        let rejection = match identity.scheme() {
+            crate::oauth2::SCHEME => {
+                Rejection::invalid().with_detail("the provider's token has ended")
+            }
+            _ => Rejection::forbidden().with_detail("the credentials carry no provider's token"),
+        };
+        let rejection = rejection.with_scheme(identity.scheme());
+        Err(logged(rejection, Some(identity)))
+    }
+}
+
+/// The provider's token of the caller, `None` where there is none, or 500 where there is no
+/// `AuthLayer`.
+#[cfg(feature = "oauth2")]
+impl<S: Send + Sync> OptionalFromRequestParts<S> for crate::oauth2::ProviderToken {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts)?;
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
 fn optional(parts: &Parts) -> Result<Option<&Identity>, Rejection> {
     Identity::from_extensions(&parts.extensions).map_err(|rejection| logged(rejection, None))
 }

@@ -3,9 +3,10 @@
 use super::{
     Client, Inner, Login, LoginBuilder, Paths,
     builder::ByHand,
-    provider::{Endpoints, Provider},
-    refresh::Flights,
-    return_to::Returns,
+    flights::Flights,
+    provider::{Fixed, Provider},
+    recent::Recent,
+    return_to::{self, Returns},
     seal::Sealer,
 };
 use crate::{
@@ -48,27 +49,33 @@ impl LoginBuilder {
             .ok_or_else(|| refuse("a login needs a redirect URI: call `redirect_uri`"))?;
         let base = redirect(&redirect_uri)?;
         let paths = self.paths(&base)?;
+        let prefix = base.path().strip_suffix(&paths.callback);
+        let prefix = prefix.unwrap_or_default().to_owned();
         let own = [&paths.login, &paths.callback, &paths.logout];
-        let own = own.into_iter().chain(&paths.by_provider).cloned();
-        let mut returns = Returns::new(base.clone(), own.collect());
+        let own = own.into_iter().chain(&paths.by_provider);
+        let mut own: Vec<_> = own.map(|path| format!("{prefix}{path}")).collect();
+        own.push(base.path().to_owned());
+        let mut returns = Returns::new(base.clone(), own);
         for origin in &self.allowed {
             returns.allow(origin)?;
         }
-        let lands = |path: &str| {
+        let lands = |path: &Option<String>| {
+            let home = format!("{prefix}/");
+            let path = path.as_ref().unwrap_or(&home);
             let landed = returns.check(path);
             landed.ok_or_else(|| ConfigError::new(format!("{path:?} is no place to end at")))
         };
         let (after_login, after_logout) = (lands(&self.after_login)?, lands(&self.after_logout)?);
         let mut cross_site = CrossSite::default();
         cross_site.trust(&base.origin().ascii_serialization());
+        for origin in &self.trusted {
+            cross_site.trust(&return_to::origin(origin)?.ascii_serialization());
+        }
         let guard = Guard::new(self.fetch.clone(), self.allow_http)?;
         let fixed = self.hand.endpoints(&guard)?;
         let jwt = self.jwt(&client)?;
-        if fixed
-            .as_ref()
-            .is_some_and(|fixed| fixed.user_info.is_none())
-            && !self.openid
-        {
+        let is_fixed = fixed.endpoints().is_some();
+        if is_fixed && fixed.user_info.is_none() && !self.openid {
             return Err(refuse("without OpenID a login needs a user-info endpoint"));
         }
         let provider = Provider::new(Arc::clone(&self.issuer), fixed, guard.clone());
@@ -77,7 +84,7 @@ impl LoginBuilder {
                 ConfigError::new(format!("{url} cannot be asked for metadata")).with_source(error)
             })?;
         }
-        if provider.urls().is_empty() && self.hand.authorization.is_none() {
+        if provider.urls().is_empty() && !is_fixed {
             return Err(refuse("the issuer is no URL that metadata could be at"));
         }
         let sealer = |purpose| Sealer::new(&self.secrets, purpose, &self.issuer, &client.id);
@@ -97,9 +104,10 @@ impl LoginBuilder {
             after_logout,
             post_logout: self.post_logout,
             cross_site,
+            prefix,
             request: self.request,
             customize: self.customize,
-            provider,
+            provider: Arc::new(provider),
             jwt,
             just_now: format!("{}-just-now", self.cookie),
             cookie: self.cookie,
@@ -114,6 +122,8 @@ impl LoginBuilder {
             form_post: self.form_post,
             on_login: self.on_login,
             flights: Flights::default(),
+            failing: Recent::default(),
+            ended: Recent::default(),
             issuer: self.issuer,
             clock: self.clock,
         })))
@@ -150,7 +160,7 @@ impl LoginBuilder {
         let paths = Paths {
             login: self.login_path.clone(),
             callback: callback.to_owned(),
-            logout: self.logout_path.clone(),
+            logout: self.logout_path.as_deref().unwrap_or("/logout").to_owned(),
             by_provider: self.by_provider.clone(),
         };
         let mut all = vec![&paths.login, &paths.callback, &paths.logout];
@@ -187,8 +197,20 @@ impl LoginBuilder {
         if self.by_provider.is_some() && !self.openid {
             return refuse("log-out by the provider takes OpenID");
         }
-        if self.on_login.is_some() && self.in_store {
-            return refuse("either sessions of this login or `on_login`");
+        if self.on_login.is_some() && (self.in_store || self.by_provider.is_some()) {
+            return refuse("with `on_login` there are no sessions of this login to keep or to end");
+        }
+        if self.on_login.is_some() && self.logout_path.is_some() {
+            return refuse(
+                "with `on_login` this login cannot log out: serve the log-out yourself, which ends your own session",
+            );
+        }
+        if let Some(uri) = &self.post_logout
+            && !Url::parse(uri).is_ok_and(|uri| matches!(uri.scheme(), "http" | "https"))
+        {
+            return Err(ConfigError::new(format!(
+                "the post-logout redirect URI {uri:?} is no http or https URL"
+            )));
         }
         let paths = [&self.subject, &self.roles, &self.scopes];
         let mut paths = paths.into_iter().flatten();
@@ -200,16 +222,7 @@ impl LoginBuilder {
 }
 
 impl ByHand {
-    fn endpoints(&self, guard: &Guard) -> Result<Option<Endpoints>, ConfigError> {
-        let (authorization, token) = match (&self.authorization, &self.token) {
-            (None, None) => return Ok(None),
-            (Some(authorization), Some(token)) => (authorization, token),
-            _ => {
-                return Err(ConfigError::new(
-                    "by hand an authorization endpoint and a token endpoint belong together",
-                ));
-            }
-        };
+    fn endpoints(&self, guard: &Guard) -> Result<Fixed, ConfigError> {
         let uri = |text: &String| {
             let bad = || ConfigError::new(format!("{text:?} is no URL that may be asked"));
             let uri: Uri = text.parse().map_err(|error| bad().with_source(error))?;
@@ -223,16 +236,14 @@ impl ByHand {
             Url::parse(text)
                 .map_err(|error| ConfigError::new(format!("{text:?} is no URL")).with_source(error))
         };
-        Ok(Some(Endpoints {
-            authorization: url(authorization)?,
-            token: uri(token)?,
+        Ok(Fixed {
+            authorization: self.authorization.as_ref().map(url).transpose()?,
+            token: self.token.as_ref().map(uri).transpose()?,
             user_info: self.user_info.as_ref().map(uri).transpose()?,
             revocation: self.revocation.as_ref().map(uri).transpose()?,
             end_session: self.end_session.as_ref().map(url).transpose()?,
             names_itself: self.names_itself,
-            // Whoever writes endpoints by hand knows.
-            posts_forms: true,
-        }))
+        })
     }
 }
 
@@ -259,6 +270,11 @@ fn redirect(text: &str) -> Result<Url, ConfigError> {
     }
     if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
         return refuse("has a fragment or a user");
+    }
+    // The provider adds these, and a parameter that is there twice is refused.
+    let is_own = |name: &str| matches!(name, "code" | "error" | "iss" | "state");
+    if url.query_pairs().any(|(name, _)| is_own(&name)) {
+        return refuse("has a parameter of the answer in its query");
     }
     let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
     if !url.host_str().unwrap_or_default().bytes().all(is_host_byte) {

@@ -26,12 +26,13 @@ pub struct LoginBuilder {
     pub(super) allow_http: bool,
     pub(super) login_path: String,
     pub(super) callback_path: Option<String>,
-    pub(super) logout_path: String,
+    pub(super) logout_path: Option<String>,
     pub(super) by_provider: Option<String>,
-    pub(super) after_login: String,
-    pub(super) after_logout: String,
+    pub(super) after_login: Option<String>,
+    pub(super) after_logout: Option<String>,
     pub(super) post_logout: Option<String>,
     pub(super) allowed: Vec<String>,
+    pub(super) trusted: Vec<String>,
     pub(super) cookie: String,
     pub(super) lifetime: Duration,
     pub(super) refresh_before: Duration,
@@ -73,12 +74,13 @@ impl LoginBuilder {
             allow_http: false,
             login_path: "/login".to_owned(),
             callback_path: None,
-            logout_path: "/logout".to_owned(),
+            logout_path: None,
             by_provider: None,
-            after_login: "/".to_owned(),
-            after_logout: "/".to_owned(),
+            after_login: None,
+            after_logout: None,
             post_logout: None,
             allowed: Vec::new(),
+            trusted: Vec::new(),
             cookie: "__Host-session".to_owned(),
             lifetime: Duration::from_secs(12 * 3600),
             refresh_before: Duration::from_secs(60),
@@ -122,8 +124,13 @@ impl LoginBuilder {
         self
     }
 
-    /// The application's secret, the same on every server. Call it again with older ones: the
-    /// first encrypts, all decrypt.
+    /// The application's secret, the same on every server. Call it again with others: the first
+    /// encrypts, all decrypt.
+    ///
+    /// To change it without logging users out, first give the new one as the second to every
+    /// server, then as the first with the old one as the second, and drop the old one when the
+    /// sessions that it has encrypted are over. A server that lacks a secret cannot read what it
+    /// has encrypted: its users are refused there, and keep their cookies.
     pub fn secret(mut self, secret: Secret) -> Self {
         self.secrets.push(secret);
         self
@@ -192,8 +199,9 @@ impl LoginBuilder {
         self
     }
 
-    /// Where the browser is sent to. With this and [`token_endpoint`](Self::token_endpoint)
-    /// nothing is discovered.
+    /// Where the browser is sent to. With this and [`token_endpoint`](Self::token_endpoint) no
+    /// endpoint is discovered; keys are, unless they are given by [`keys`](Self::keys). With one
+    /// of the two, or any other endpoint, it is laid over those that are discovered.
     pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.authorization = Some(url.into());
         self
@@ -205,7 +213,7 @@ impl LoginBuilder {
         self
     }
 
-    /// Where it is asked who a token is of.
+    /// Where it is asked who a token is of. It is asked only [without OpenID](Self::without_openid).
     pub fn user_info_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.user_info = Some(url.into());
         self
@@ -223,8 +231,8 @@ impl LoginBuilder {
         self
     }
 
-    /// The provider names itself in every answer (`iss`, RFC 9207). Where that is known of a
-    /// provider whose endpoints are given by hand, an answer without it is refused.
+    /// Refuses an answer of the provider that does not name it (`iss`, RFC 9207). Default: only if
+    /// the metadata says that every answer does.
     pub fn require_issuer_parameter(mut self) -> Self {
         self.hand.names_itself = true;
         self
@@ -269,16 +277,21 @@ impl LoginBuilder {
         self
     }
 
-    /// The path of the callback, as this layer sees it, where a proxy changes it. Default: that
-    /// of the redirect URI.
+    /// The path of the callback as this layer sees it, where a proxy or a router removes a prefix
+    /// of the path. Default: that of the redirect URI.
+    ///
+    /// The rest of the redirect URI's path is the prefix that browsers see. With the redirect URI
+    /// `https://example.com/shop/callback` and `/callback` here, browsers are sent to
+    /// `/shop/login`, and come back to paths below `/shop`.
     pub fn callback_path(mut self, path: impl Into<String>) -> Self {
         self.callback_path = Some(path.into());
         self
     }
 
-    /// The path of the log-out. Default: `/logout`.
+    /// The path of the log-out. Default: `/logout`. It cannot be set together with
+    /// [`on_login`](Self::on_login).
     pub fn logout_path(mut self, path: impl Into<String>) -> Self {
-        self.logout_path = path.into();
+        self.logout_path = Some(path.into());
         self
     }
 
@@ -289,15 +302,15 @@ impl LoginBuilder {
         self
     }
 
-    /// Where a login without `return_to` ends. Default: `/`.
+    /// Where a login without `return_to` ends, as browsers see it. Default: `/`.
     pub fn after_login(mut self, path: impl Into<String>) -> Self {
-        self.after_login = path.into();
+        self.after_login = Some(path.into());
         self
     }
 
-    /// Where a log-out ends that the provider takes no part in. Default: `/`.
+    /// Where a log-out ends that the provider takes no part in, as browsers see it. Default: `/`.
     pub fn after_logout(mut self, path: impl Into<String>) -> Self {
-        self.after_logout = path.into();
+        self.after_logout = Some(path.into());
         self
     }
 
@@ -314,6 +327,16 @@ impl LoginBuilder {
         self
     }
 
+    /// Lets pages of this origin, such as a front end at `https://app.example.com`, log out by a
+    /// `POST`. Default: only this application's own origin, which the redirect URI names.
+    ///
+    /// It takes the same of [`AuthLayer::trust_origin`](crate::AuthLayer::trust_origin) for all
+    /// other requests, and a cookie that the browser sends from there.
+    pub fn trust_origin(mut self, origin: impl Into<String>) -> Self {
+        self.trusted.push(origin.into());
+        self
+    }
+
     /// The name of the session's cookie, which begins with `__Host-`. Default: `__Host-session`.
     /// The other cookies' names begin with it.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
@@ -327,7 +350,8 @@ impl LoginBuilder {
         self
     }
 
-    /// How long before its end an access token is refreshed. Default: 60 seconds.
+    /// How long before its end an access token is refreshed, but no earlier than after three
+    /// quarters of its lifetime. Default: 60 seconds.
     pub fn refresh_before(mut self, time: Duration) -> Self {
         self.refresh_before = time;
         self
@@ -372,8 +396,15 @@ impl LoginBuilder {
         self
     }
 
-    /// What becomes of a login, instead of a session of this module: fields for the response,
-    /// such as cookies of the application's own. [`Login::session`](super::Login::session) then knows nobody.
+    /// Has the application make a session of its own from a login, instead of one of this module.
+    /// The closure returns fields for the response, such as cookies.
+    ///
+    /// Then there is no session of this module: [`Login::session`](super::Login::session) panics,
+    /// and the layer passes `/logout` on to the application, which has to serve it and to end its
+    /// session. To log out at the provider, too, keep [`Tokens::id_token`](super::Tokens::id_token)
+    /// in that session, and send the browser to the provider's `end_session_endpoint` with it as
+    /// `id_token_hint` (OpenID Connect RP-Initiated Logout section 2). Log-out by the provider
+    /// ([`backchannel_logout_path`](Self::backchannel_logout_path)) is not possible.
     pub fn on_login<F, R, M>(mut self, f: F) -> Self
     where
         F: Fn(LoggedIn) -> R + Send + Sync + 'static,

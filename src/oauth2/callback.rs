@@ -5,29 +5,34 @@
 //! 2. `state` is that of a login that was begun in this browser, not longer than ten minutes ago:
 //!    its sealed cookie says so. Nobody can make a browser finish somebody else's login.
 //! 3. With a store, the state has not come back before. Without one the provider alone sees to it
-//!    that a code is used once (RFC 6749 section 4.1.2).
+//!    that a code is used once (RFC 6749 section 4.1.2), and a browser may try codes with one state
+//!    for ten minutes. If the provider cannot be asked, a state may come back once more. If it has
+//!    come back to a browser with a session (by its back button, or from a login that was given
+//!    up), the browser is sent where logins end.
 //! 4. `iss` is the issuer, and is there if the provider says that it always is (RFC 9207).
-//! 5. An `error` ends the login. What it says is looked up, never passed on.
+//! 5. An `error` ends the login. Its text is never passed on. If the login was not to ask the user
+//!    (`prompt=none`) and the provider would have to, the browser goes on without a session.
 //! 6. The code is exchanged, with PKCE's verifier (RFC 7636 section 4.5).
 //! 7. The [ID token](super::id_token) is verified, or the user-info endpoint is asked.
 //! 8. There is a new session, whatever the browser had before.
 
 use super::{
     Inner, LoggedIn, LoginError, cookies,
-    error::known,
+    error::Phase,
     form::{Body, Form},
-    id_token::{self, Expected},
+    id_token::{self, Expected, Nonce},
     page,
     pending::{self, Pending},
+    provider::Failure,
     seal,
     session::Session,
-    sessions::{Carried, Mark, key},
+    sessions::{Carried, key},
     tokens::Tokens,
 };
-use crate::Rejection;
+use crate::{Rejection, RejectionKind};
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 /// For how long after a login a refusal does not begin another one, in seconds: a user whom the
 /// application refuses would go round in circles.
@@ -38,22 +43,103 @@ pub(super) async fn callback(
     head: &Parts,
     answer: &[u8],
     set: &mut Vec<HeaderValue>,
-) -> Result<Response<Bytes>, Rejection> {
+) -> Result<Response<Bytes>, Refused> {
     let query = Form::read(answer)?;
+    let state = query.one("state")?.ok_or(LoginError::State)?;
+    let taken = Pending::take(inner, &head.headers, state);
+    let (pending, end) = match taken {
+        Ok(taken) => taken,
+        Err(error) => return lead_on(inner, head, error).await,
+    };
+    let spent = key(inner, "state", state);
+    if !spend(inner, &spent).await? {
+        set.extend(end);
+        return lead_on(inner, head, LoginError::Replayed).await;
+    }
+    let error = match finish(inner, head, &query, &pending, set).await {
+        Ok(response) => {
+            set.extend(end);
+            return Ok(response);
+        }
+        Err(error) => error,
+    };
+    if error.kind() == RejectionKind::Unavailable && give_back(inner, &spent).await {
+        // Reloading the page tries again.
+        return Err(Refused {
+            rejection: error,
+            return_to: Some(pending.return_to),
+        });
+    }
+    set.extend(end);
+    let source = error.source().and_then(|source| source.downcast_ref());
+    if pending.silent && source.is_some_and(LoginError::takes_a_user) {
+        set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
+        return Ok(page::see_other(&pending.return_to)?);
+    }
+    Err(Refused {
+        rejection: error,
+        return_to: Some(pending.return_to),
+    })
+}
+
+/// A login that has failed, and where its user wanted to go.
+pub(super) struct Refused {
+    pub(super) rejection: Rejection,
+    pub(super) return_to: Option<String>,
+}
+
+impl<E: Into<Rejection>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self {
+            rejection: error.into(),
+            return_to: None,
+        }
+    }
+}
+
+/// For how long a state is spent: as long as its cookie might come back.
+const SPENT: Duration = Duration::from_secs(pending::LIFETIME + 120);
+
+/// Whether a state has not come back before.
+async fn spend(inner: &Inner, state: &str) -> Result<bool, Rejection> {
+    match &inner.store {
+        Some(store) => store.add(state, b"1", SPENT).await,
+        None => Ok(true),
+    }
+}
+
+/// Lets a state come back once more; says whether it may.
+async fn give_back(inner: &Inner, state: &str) -> bool {
+    match &inner.store {
+        Some(store) => store.take(state).await.is_ok(),
+        None => true,
+    }
+}
+
+/// A browser with a session is sent where logins end. That changes nothing, whoever made it come.
+async fn lead_on(
+    inner: &Inner,
+    head: &Parts,
+    error: LoginError,
+) -> Result<Response<Bytes>, Refused> {
+    if let Some(carried) = inner.carried(&head.headers)
+        && inner.load(carried).await.is_ok()
+    {
+        return Ok(page::see_other(&inner.after_login)?);
+    }
+    Err(error.into())
+}
+
+async fn finish(
+    inner: &Inner,
+    head: &Parts,
+    query: &Form<'_>,
+    pending: &Pending,
+    set: &mut Vec<HeaderValue>,
+) -> Result<Response<Bytes>, Rejection> {
     let code = query.one("code")?;
     let error = query.one("error")?;
     let issuer = query.one("iss")?;
-    let state = query.one("state")?.ok_or(LoginError::State)?;
-    let (pending, end) = Pending::take(inner, &head.headers, state)?;
-    set.extend(end);
-    if let Some(store) = &inner.store {
-        let key = key(inner, "state", state);
-        // As long as the cookie might come back.
-        let lifetime = Duration::from_secs(pending::LIFETIME.saturating_add(120));
-        if !store.add(&key, b"1", lifetime).await? {
-            return Err(LoginError::Replayed.into());
-        }
-    }
     let endpoints = inner.provider.endpoints().await?;
     match issuer {
         Some(issuer) if issuer != &*inner.issuer => return Err(LoginError::Issuer.into()),
@@ -61,12 +147,18 @@ pub(super) async fn callback(
         _ => {}
     }
     let code = match (code, error) {
-        (_, Some(error)) => return Err(LoginError::Refused(known(error)).into()),
+        (_, Some(error)) => {
+            let error = LoginError::of_authorization(error);
+            if let LoginError::Client(_) = &error {
+                super::log::misconfigured(&inner.issuer, &error);
+            }
+            return Err(error.into());
+        }
         (None, None) => return Err(LoginError::Request.into()),
         (Some(code), None) => code,
     };
-    let tokens = exchange(inner, code, &pending).await?;
-    let session = session(inner, tokens, &pending).await?;
+    let tokens = exchange(inner, code, pending).await?;
+    let session = session(inner, tokens, pending).await?;
     let identity = session.identity(inner)?;
     if let Some(hook) = &inner.on_login {
         let logged_in = LoggedIn {
@@ -82,11 +174,12 @@ pub(super) async fn callback(
     }
     let before = cookies::count(&head.headers, &inner.cookie);
     // Fails where it is too long, before anything is kept.
-    let own = inner.session_cookies(&session, before)?;
+    let sealed = inner.seal_cookie(&session)?;
+    let own = inner.set_session(&session, &sealed, before)?;
     inner.keep(&session).await?;
     match inner.carried(&head.headers) {
         Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => {
-            inner.end(Mark::Session(&id)).await?;
+            inner.end_in_browser(&id).await?;
         }
         None => {}
     }
@@ -108,7 +201,16 @@ async fn exchange(inner: &Inner, code: &str, pending: &Pending) -> Result<Tokens
     for resource in pending.resources.split_ascii_whitespace() {
         form.push("resource", resource);
     }
-    let answer = inner.provider.tokens(&inner.client, form).await?;
+    let answer = inner
+        .provider
+        .tokens(&inner.client, form, Phase::Code)
+        .await;
+    let answer = answer.map_err(|Failure { error, .. }| {
+        if let LoginError::Client(_) = &error {
+            super::log::misconfigured(&inner.issuer, &error);
+        }
+        error
+    })?;
     Tokens::read(&answer, inner.now())
 }
 
@@ -123,7 +225,7 @@ async fn session(
             let expected = Expected {
                 client: &inner.client.id,
                 access_token: tokens.access_token(),
-                nonce: Some(&pending.nonce),
+                nonce: Nonce::Is(&pending.nonce),
                 max_age: pending.max_age,
                 leeway: inner.leeway,
                 now: inner.now(),
@@ -140,14 +242,17 @@ async fn session(
         }
     }
     let made = inner.now();
-    Ok(Session {
+    let session = Session {
         id: seal::random_text()?,
         made,
         ends: made.saturating_add(inner.lifetime),
+        issued: made,
+        sub: String::new(),
+        resources: pending.resources.clone(),
         tokens: Arc::new(tokens),
         user_info,
         sid: None,
         auth_time: None,
-    }
-    .of_its_login())
+    };
+    Ok(session.of_its_login(inner)?)
 }

@@ -67,6 +67,11 @@ pub(super) fn count(headers: &HeaderMap, name: &str) -> usize {
     last.map_or(0, |last| last.saturating_add(1))
 }
 
+/// Whether a value is not too long to be set.
+pub(super) fn fits(value: &str) -> bool {
+    (1..=CHUNK.saturating_mul(MAX_CHUNKS)).contains(&value.len())
+}
+
 /// Sets a value, in as many cookies as it takes, and takes back those that were more before.
 /// `None` if it is too long.
 pub(super) fn set_joined(
@@ -153,10 +158,12 @@ mod tests {
     fn a_value_of_any_length_comes_back_up_to_a_bound() {
         for length in [1, CHUNK - 1, CHUNK, CHUNK + 1, MAX_CHUNKS * CHUNK] {
             let value = "v".repeat(length);
+            assert!(fits(&value));
             let headers = sent(&set_joined("__Host-s", &value, 0, 9).unwrap());
             assert_eq!(joined(&headers, "__Host-s"), Some(value.into_bytes()));
         }
         let value = "v".repeat(MAX_CHUNKS * CHUNK + 1);
+        assert!(!fits(&value) && !fits(""));
         assert!(set_joined("__Host-s", &value, 0, 9).is_none());
     }
 

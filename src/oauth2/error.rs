@@ -5,7 +5,9 @@ use std::{error::Error, fmt, sync::Arc};
 
 /// Why a login, refresh or log-out failed: the source of the [`Rejection`], for logs and metrics.
 ///
-/// Nothing in it was said by the provider or by the browser: all texts are this crate's own.
+/// All texts are this crate's own, but for an error code of the provider's, which is kept if it
+/// matches `[a-z_]{1,40}`, and an issuer that the metadata names, at most 128 characters of it and
+/// escaped.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LoginError {
@@ -19,19 +21,19 @@ pub enum LoginError {
     Replayed,
     /// The answer is of another issuer than the one that was asked (RFC 9207).
     Issuer,
-    /// The provider, or the user there, refused: its error code, if it is a known one.
-    Refused(&'static str),
-    /// The provider did not take the code (`invalid_grant`).
-    Code,
-    /// The provider does not take this application's request: its error code, if it is a known
-    /// one. Somebody has to repair the configuration.
-    Client(&'static str),
+    /// The provider, or the user there, refused: its error code.
+    Refused(Arc<str>),
+    /// The token endpoint refused the code or the refresh token: its error code.
+    Code(Arc<str>),
+    /// The provider does not take this application's request: its error code. Somebody has to
+    /// repair the configuration.
+    Client(Arc<str>),
     /// The provider's ID token is missing or is not good.
     IdToken(&'static str),
     /// The user-info answer has no subject, or that of somebody else.
     UserInfo,
     /// The provider's metadata is not that of this issuer, or lacks an endpoint.
-    Metadata(&'static str),
+    Metadata(Arc<str>),
     /// The provider did not answer, or with what is no answer.
     Provider(Arc<dyn Error + Send + Sync>),
     /// The tokens are too long for cookies: keep sessions in a store.
@@ -47,6 +49,44 @@ impl LoginError {
         Self::Provider(Arc::from(source.into()))
     }
 
+    /// An error of the authorization endpoint.
+    pub(super) fn of_authorization(code: &str) -> Self {
+        let shown = shown(code);
+        match is_configuration(code) || AUTHORIZATION.contains(&code) {
+            true => Self::Client(shown),
+            false => Self::Refused(shown),
+        }
+    }
+
+    /// An error of the token endpoint.
+    pub(super) fn of_token(code: &str, phase: Phase) -> Self {
+        let shown = shown(code);
+        // A refresh token of another form than expected is an invalid request for some providers.
+        let is_configuration =
+            is_configuration(code) || (code == "invalid_request" && phase == Phase::Code);
+        match code {
+            _ if is_configuration => Self::Client(shown),
+            "temporarily_unavailable" | "server_error" => {
+                Self::provider(format!("the token endpoint answered {code}"))
+            }
+            _ => Self::Code(shown),
+        }
+    }
+
+    /// Whether the user could sign in by being asked, after a sign-in that was not to ask.
+    pub(super) fn takes_a_user(&self) -> bool {
+        let Self::Refused(code) = self else {
+            return false;
+        };
+        matches!(
+            &**code,
+            "login_required"
+                | "interaction_required"
+                | "consent_required"
+                | "account_selection_required"
+        )
+    }
+
     fn kind(&self) -> RejectionKind {
         match self {
             Self::Request
@@ -55,9 +95,12 @@ impl LoginError {
             | Self::Replayed
             | Self::Issuer
             | Self::LogoutToken(_) => RejectionKind::Malformed,
-            Self::Refused("access_denied") => RejectionKind::Forbidden,
-            Self::Refused("temporarily_unavailable" | "server_error") => RejectionKind::Unavailable,
-            Self::Refused(_) | Self::Code | Self::IdToken(_) | Self::UserInfo | Self::Ended => {
+            Self::Refused(code) => match &**code {
+                "access_denied" => RejectionKind::Forbidden,
+                "temporarily_unavailable" | "server_error" => RejectionKind::Unavailable,
+                _ => RejectionKind::Invalid,
+            },
+            Self::Code(_) | Self::IdToken(_) | Self::UserInfo | Self::Ended => {
                 RejectionKind::Invalid
             }
             Self::Client(_) | Self::Metadata(_) | Self::Provider(_) | Self::TooLong => {
@@ -74,14 +117,15 @@ impl LoginError {
             Self::State | Self::Replayed | Self::Issuer => {
                 "this sign-in was not begun in this browser, or it is over"
             }
-            Self::Refused("access_denied") => "the sign-in was refused",
-            Self::Refused("temporarily_unavailable" | "server_error")
-            | Self::Client(_)
-            | Self::Metadata(_)
-            | Self::Provider(_)
-            | Self::TooLong => "signing in is not possible now",
-            Self::Refused(_) => "the provider asks for a sign-in",
-            Self::Code | Self::IdToken(_) | Self::UserInfo => "the sign-in failed",
+            Self::Refused(code) => match &**code {
+                "access_denied" => "the sign-in was refused",
+                "temporarily_unavailable" | "server_error" => "signing in is not possible now",
+                _ => "the provider asks for a sign-in",
+            },
+            Self::Client(_) | Self::Metadata(_) | Self::Provider(_) | Self::TooLong => {
+                "signing in is not possible now"
+            }
+            Self::Code(_) | Self::IdToken(_) | Self::UserInfo => "the sign-in failed",
             Self::Ended => "the session has ended",
             Self::LogoutToken(_) => "the logout token is not valid",
         }
@@ -110,7 +154,7 @@ impl fmt::Display for LoginError {
             Self::Replayed => f.write_str("the state was used before"),
             Self::Issuer => f.write_str("the answer is of another issuer"),
             Self::Refused(code) => write!(f, "the provider refused: {code}"),
-            Self::Code => f.write_str("the provider did not take the code"),
+            Self::Code(code) => write!(f, "the token endpoint refused the grant: {code}"),
             Self::Client(code) => write!(f, "the provider does not take the request: {code}"),
             Self::IdToken(why) => write!(f, "the ID token is not good: {why}"),
             Self::UserInfo => f.write_str("the user-info answer is not good"),
@@ -132,31 +176,103 @@ impl Error for LoginError {
     }
 }
 
-/// The code as a text of this crate's own; what the provider says is never passed on.
-pub(super) fn known(code: &str) -> &'static str {
-    const KNOWN: [&str; 18] = [
-        // RFC 6749 sections 4.1.2.1 and 5.2
-        "access_denied",
-        "invalid_client",
-        "invalid_grant",
-        "invalid_request",
-        "invalid_scope",
-        "server_error",
-        "temporarily_unavailable",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "unsupported_response_type",
-        // OpenID Connect Core section 3.1.2.6
-        "account_selection_required",
-        "consent_required",
-        "interaction_required",
-        "login_required",
-        "registration_not_supported",
-        "request_not_supported",
-        "request_uri_not_supported",
-        // RFC 8707 section 2
-        "invalid_target",
-    ];
-    let known = KNOWN.iter().find(|known| **known == code);
-    known.copied().unwrap_or("another error")
+/// What the token endpoint is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Tokens for an authorization code (RFC 6749 section 4.1.3).
+    Code,
+    /// Tokens for a refresh token (RFC 6749 section 6).
+    Refresh,
+}
+
+/// Errors that neither the user nor another grant can mend, at any endpoint (RFC 6749 section 5.2,
+/// RFC 8707 section 2).
+fn is_configuration(code: &str) -> bool {
+    matches!(
+        code,
+        "invalid_client"
+            | "invalid_scope"
+            | "invalid_target"
+            | "unauthorized_client"
+            | "unsupported_grant_type"
+    )
+}
+
+/// More of these at the authorization endpoint (RFC 6749 section 4.1.2.1, OpenID Connect Core
+/// section 3.1.2.6).
+const AUTHORIZATION: [&str; 5] = [
+    "invalid_request",
+    "registration_not_supported",
+    "request_not_supported",
+    "request_uri_not_supported",
+    "unsupported_response_type",
+];
+
+/// The longest code that is logged, in bytes.
+const MAX_CODE: usize = 40;
+
+/// A code as it may be logged. One that does not look like a code is not shown.
+fn shown(code: &str) -> Arc<str> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    match (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(is_plain) {
+        true => code.into(),
+        false => "another error".into(),
+    }
+}
+
+/// A stranger's text as it may be logged: its first 128 characters, escaped.
+pub(super) fn escaped(text: &str) -> String {
+    text.chars()
+        .take(128)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_the_provider_is_logged_only_if_it_looks_like_one() {
+        for code in ["invalid_grant", "bad_refresh_token", &"a".repeat(40)] {
+            assert_eq!(&*shown(code), code);
+        }
+        for code in [
+            "",
+            "Invalid",
+            "a-b",
+            "a b",
+            "a\nb",
+            "<b>",
+            "é",
+            &"a".repeat(41),
+        ] {
+            assert_eq!(&*shown(code), "another error", "{code:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_token_endpoint_is_classified_by_phase() {
+        use RejectionKind::{Invalid, Unavailable};
+        for (code, exchange, refresh) in [
+            ("invalid_grant", Invalid, Invalid),
+            ("bad_verification_code", Invalid, Invalid),
+            ("interaction_required", Invalid, Invalid),
+            ("invalid_request", Unavailable, Invalid),
+            ("invalid_client", Unavailable, Unavailable),
+            ("unauthorized_client", Unavailable, Unavailable),
+            ("unsupported_grant_type", Unavailable, Unavailable),
+            ("invalid_scope", Unavailable, Unavailable),
+            ("invalid_target", Unavailable, Unavailable),
+            ("temporarily_unavailable", Unavailable, Unavailable),
+            ("server_error", Unavailable, Unavailable),
+        ] {
+            let kind = |phase| LoginError::of_token(code, phase).kind();
+            assert_eq!(
+                (kind(Phase::Code), kind(Phase::Refresh)),
+                (exchange, refresh),
+                "{code}"
+            );
+        }
+    }
 }

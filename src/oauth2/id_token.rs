@@ -7,14 +7,15 @@
 //! 3. Of several audiences the token names this client as `azp`; an `azp` is this client.
 //! 4. `nonce` is the one of this login.
 //! 5. `at_hash`, where present, is that of the access token (section 3.1.3.6).
-//! 6. `auth_time` is there and recent enough, where `max_age` was asked for.
+//! 6. `auth_time` is not in the future, and is there and recent enough where `max_age` was asked
+//!    for.
 //!
 //! After a refresh (section 12.2) the subject is the same as before, and so is `sid`, if it is
-//! there; a nonce need not be. Logout tokens go by Back-Channel Logout section 2.6.
+//! there, and `nonce`. Logout tokens go by Back-Channel Logout section 2.6.
 
 use super::LoginError;
 use crate::{
-    Identity, Rejection,
+    Rejection,
     claims::{
         self,
         date::{self, Round},
@@ -33,27 +34,36 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 pub(super) struct Expected<'a> {
     pub(super) client: &'a str,
     pub(super) access_token: &'a str,
-    /// `None` after a refresh.
-    pub(super) nonce: Option<&'a str>,
+    pub(super) nonce: Nonce<'a>,
     /// In seconds.
     pub(super) max_age: Option<u64>,
     pub(super) leeway: u64,
     pub(super) now: u64,
 }
 
+/// What `nonce` has to be.
+pub(super) enum Nonce<'a> {
+    /// It is there, and is this one.
+    Is(&'a str),
+    /// Of a refresh (OpenID Connect Core section 12.2): if it is there, it is that of the token
+    /// before, if that had one.
+    AsBefore(Option<&'a str>),
+}
+
 fn bad(why: &'static str) -> Rejection {
     LoginError::IdToken(why).into()
 }
 
-/// Verifies an ID token; gives whose it is, with its claims.
+/// Verifies an ID token.
 pub(super) async fn verify(
     jwt: &Jwt,
     token: &str,
     expected: &Expected<'_>,
-) -> Result<Identity, Rejection> {
+) -> Result<(), Rejection> {
     let Signed { payload, algorithm } = jwt.signed(token, Kind::Id).await.map_err(own)?;
     check(&payload, algorithm, expected).map_err(bad)?;
     jwt.judge_claims(payload)
+        .map(drop)
         .map_err(|error| bad("a registered claim").with_source(error))
 }
 
@@ -87,12 +97,18 @@ fn check(
         None if several => return Err("there are several audiences and no azp"),
         None => {}
     }
-    let nonce = claim("nonce").map(Value::as_str);
-    match (expected.nonce, nonce) {
-        (Some(expected), Some(Some(nonce)))
-            if constant_time_eq(expected.as_bytes(), nonce.as_bytes()) => {}
-        (Some(_), _) => return Err("nonce is another"),
-        (None, _) => {}
+    let nonce = claim("nonce");
+    let is = |expected: &str| {
+        let nonce = nonce.and_then(Value::as_str);
+        nonce.is_some_and(|nonce| constant_time_eq(expected.as_bytes(), nonce.as_bytes()))
+    };
+    let is_same = match expected.nonce {
+        Nonce::Is(expected) => is(expected),
+        Nonce::AsBefore(Some(before)) => nonce.is_none() || is(before),
+        Nonce::AsBefore(None) => true,
+    };
+    if !is_same {
+        return Err("nonce is another");
     }
     if let Some(hash) = claim("at_hash") {
         let own = at_hash(algorithm, expected.access_token);
@@ -100,9 +116,14 @@ fn check(
             return Err("at_hash is of another access token");
         }
     }
+    let at = claim("auth_time");
+    let at = at.map(|at| date::read(at, Round::Down));
+    if at.flatten() > Some(expected.now.saturating_add(expected.leeway)) {
+        return Err("auth_time is in the future");
+    }
     if let Some(max_age) = expected.max_age {
-        let at = claim("auth_time").ok_or("there is no auth_time")?;
-        let at = date::read(at, Round::Down).ok_or("auth_time is no date")?;
+        let at = at.ok_or("there is no auth_time")?;
+        let at = at.ok_or("auth_time is no date")?;
         let until = at.saturating_add(max_age).saturating_add(expected.leeway);
         if expected.now > until {
             return Err("the user was authenticated too long ago");
@@ -134,6 +155,8 @@ pub(super) struct LogoutToken {
     pub(super) id: String,
     pub(super) subject: Option<String>,
     pub(super) session: Option<String>,
+    /// When it was issued, by the provider's clock.
+    pub(super) issued: u64,
 }
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -212,6 +235,7 @@ fn check_logout(
         id: text("jti")?.ok_or("there is no jti")?,
         subject: text("sub")?,
         session: text("sid")?,
+        issued: made,
     };
     match (&token.subject, &token.session) {
         (None, None) => Err("it names neither subject nor session"),
@@ -241,7 +265,7 @@ mod tests {
         let expected = Expected {
             client: "app",
             access_token: "token",
-            nonce: Some("n"),
+            nonce: Nonce::Is("n"),
             max_age: Some(60),
             leeway: 10,
             now: 1000,
@@ -271,6 +295,7 @@ mod tests {
             ("at_hash", json!(at_hash(Algorithm::RS512, "token"))),
             ("auth_time", Json::Null),
             ("auth_time", json!(929)),
+            ("auth_time", json!(1011)),
             ("auth_time", json!("930")),
         ] {
             let other = with(good.clone(), name, value);
@@ -285,7 +310,7 @@ mod tests {
         let expected = Expected {
             client: "app",
             access_token: "token",
-            nonce: Some("n"),
+            nonce: Nonce::Is("n"),
             max_age: Some(60),
             leeway: 10,
             now: 1000,
@@ -326,6 +351,28 @@ mod tests {
         }
     }
 
+    /// OpenID Connect Core section 12.2.
+    #[test]
+    fn a_nonce_of_a_refresh_is_absent_or_the_same() {
+        let judge = |before, nonce| {
+            let expected = Expected {
+                client: "app",
+                access_token: "token",
+                nonce: Nonce::AsBefore(before),
+                max_age: None,
+                leeway: 10,
+                now: 1000,
+            };
+            let claims = with(json!({ "aud": "app", "iat": 1 }), "nonce", nonce);
+            check(&object(&claims), Algorithm::RS256, &expected).is_ok()
+        };
+        assert!(judge(Some("n"), Json::Null));
+        assert!(judge(Some("n"), json!("n")));
+        assert!(judge(None, json!("m")));
+        assert!(!judge(Some("n"), json!("m")));
+        assert!(!judge(Some("n"), json!(7)));
+    }
+
     /// OpenID Connect Core appendix A.3 and A.4 hold this pair.
     #[test]
     fn the_hash_of_an_access_token_is_that_of_the_specification() {
@@ -348,7 +395,8 @@ mod tests {
             Ok(LogoutToken {
                 id: "1".into(),
                 subject: None,
-                session: Some("s".into())
+                session: Some("s".into()),
+                issued: 1000,
             })
         );
         assert!(judge(&with(good.clone(), "sub", json!("a"))).is_ok());

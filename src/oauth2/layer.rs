@@ -1,6 +1,11 @@
 //! [`LoginLayer`]: answers the login's own paths, and passes everything else on.
 
-use super::{Inner, LoginError, callback, cookies, login, logout, page, scheme::NAME};
+use super::{
+    Inner, LoginError,
+    callback::{self, Refused},
+    cookies, login, logout, page,
+    scheme::NAME,
+};
 use crate::{
     Identity, Place, Rejection, RejectionKind,
     event::{self, Decision},
@@ -14,6 +19,7 @@ use http::{
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::{
+    error::Error,
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
@@ -23,7 +29,6 @@ use std::{
 };
 use tower_layer::Layer;
 use tower_service::Service;
-use url::form_urlencoded::byte_serialize;
 
 /// The longest body that is read, in bytes: a logout token is a few kilobytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -35,8 +40,13 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 /// [`Login::layer`](super::Login::layer).
 ///
 /// It belongs outside of the [`AuthLayer`](crate::AuthLayer): where that refuses a browser that
-/// navigates (`GET`, `Accept: text/html`, `Sec-Fetch-Mode: navigate`) with 401, the browser is
-/// sent to the login, and comes back afterwards. A call of an API keeps its 401.
+/// navigates (`GET`, `Accept: text/html`, and `Sec-Fetch-Mode: navigate` or no Fetch Metadata at
+/// all) with 401, the browser is sent to the login, and comes back afterwards. If a session cannot
+/// be refreshed now (503), the browser gets a page with a link to the login. A call of an API
+/// keeps its 401 or 503.
+///
+/// With [`on_login`](super::LoginBuilder::on_login) `/logout` is passed on, too: only the
+/// application can end its own sessions.
 #[derive(Clone)]
 pub struct LoginLayer(pub(super) Arc<Inner>);
 
@@ -73,7 +83,8 @@ impl Inner {
         match path {
             _ if path == paths.login => Some(Route::Login),
             _ if path == paths.callback => Some(Route::Callback),
-            _ if path == paths.logout => Some(Route::Logout),
+            // A session of the application's own is not ended here.
+            _ if path == paths.logout && self.on_login.is_none() => Some(Route::Logout),
             _ if Some(path) == paths.by_provider.as_deref() => Some(Route::ByProvider),
             _ => None,
         }
@@ -125,20 +136,29 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
         return page::not_allowed(methods);
     }
     let mut set = Vec::new();
-    let result = match route {
-        Route::Login => login::login(&inner, &head, &mut set).await,
+    let result: Result<_, Refused> = match route {
+        Route::Login => {
+            let begun = login::login(&inner, &head, &mut set).await;
+            begun.map_err(Refused::from)
+        }
         Route::Callback if head.method == Method::POST => match read_form(&head, body).await {
             Ok(form) => callback::callback(&inner, &head, &form, &mut set).await,
-            Err(rejection) => Err(rejection),
+            Err(rejection) => Err(rejection.into()),
         },
         Route::Callback => {
             let query = head.uri.query().unwrap_or_default();
             callback::callback(&inner, &head, query.as_bytes(), &mut set).await
         }
-        Route::Logout => logout::logout(&inner, &head, &mut set).await,
+        Route::Logout => {
+            let ended = logout::logout(&inner, &head, &mut set).await;
+            ended.map_err(Refused::from)
+        }
         Route::ByProvider => match read_form(&head, body).await {
-            Ok(form) => logout::by_provider(&inner, &form).await,
-            Err(rejection) => Err(rejection),
+            Ok(form) => {
+                let ended = logout::by_provider(&inner, &form).await;
+                ended.map_err(Refused::from)
+            }
+            Err(rejection) => Err(rejection.into()),
         },
     };
     let mut response = match result {
@@ -149,9 +169,13 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
             }
             response
         }
-        Err(rejection) => {
+        Err(Refused {
+            rejection,
+            return_to,
+        }) => {
             tell(Some(&rejection), None);
-            page::refuse(&inner, page::wants_html(&head), rejection)
+            let html = page::wants_html(&head);
+            page::refuse(&inner, html, rejection, return_to.as_deref())
         }
     };
     cookies::append(response.headers_mut(), set);
@@ -202,6 +226,9 @@ async fn read_form<B: Body>(head: &Parts, body: B) -> Result<Vec<u8>, Rejection>
     Ok(read.map_err(|_| LoginError::Request)??)
 }
 
+/// The longest address that is passed on to the login, in bytes.
+const MAX_TARGET: usize = 2048;
+
 /// A browser that navigates, and where it wants to go.
 struct Visit {
     inner: Arc<Inner>,
@@ -213,38 +240,50 @@ struct Visit {
 impl Visit {
     fn new(inner: &Arc<Inner>, head: &Parts) -> Self {
         let target = head.uri.path_and_query().map(PathAndQuery::as_str);
+        let target = target.and_then(|target| inner.returns.check(&inner.outside(target)));
         Self {
-            target: target.and_then(|target| inner.returns.check(target)),
+            target: target.filter(|target| target.len() <= MAX_TARGET),
             just_now: cookies::one(&head.headers, &inner.just_now).is_some(),
             inner: Arc::clone(inner),
         }
     }
 
+    /// Gives the body of another response for a refused browser.
+    fn help(self, response: &mut http::response::Parts) -> Option<Bytes> {
+        let rejection = response.extensions.get::<Rejection>()?.clone();
+        if rejection.status() != response.status {
+            return None;
+        }
+        match response.status {
+            StatusCode::UNAUTHORIZED if !self.just_now => self.sign_in(&rejection, response),
+            StatusCode::SERVICE_UNAVAILABLE
+                if rejection
+                    .source()
+                    .is_some_and(<dyn Error>::is::<LoginError>) =>
+            {
+                let (inner, target) = (&self.inner, self.target.as_deref());
+                Some(page::show(inner, &rejection, target, &mut response.headers))
+            }
+            _ => None,
+        }
+    }
+
     /// Sends a refused browser to the login.
-    fn sign_in(self, response: &mut http::response::Parts) -> bool {
-        let kind = response.extensions.get().map(Rejection::kind);
-        let is_refused = response.status == StatusCode::UNAUTHORIZED
-            && kind.is_some_and(|kind| kind.status() == StatusCode::UNAUTHORIZED);
-        if !is_refused || self.just_now {
-            return false;
+    fn sign_in(
+        &self,
+        rejection: &Rejection,
+        response: &mut http::response::Parts,
+    ) -> Option<Bytes> {
+        let mut location = self.inner.login_url(self.target.as_deref());
+        if rejection.kind() == RejectionKind::InsufficientAuthentication {
+            location.push(if self.target.is_some() { '&' } else { '?' });
+            location.push_str("prompt=login");
+            // Then the provider says when the user was authenticated, which the callback verifies.
+            if let Some(age) = rejection.max_age() {
+                location.push_str(&format!("&max_age={}", age.as_secs().min(u32::MAX.into())));
+            }
         }
-        let mut location = self.inner.paths.login.clone();
-        let mut separator = '?';
-        let mut push = |name: &str, value: &str| {
-            location.push(separator);
-            location.push_str(name);
-            location.extend(byte_serialize(value.as_bytes()));
-            separator = '&';
-        };
-        if let Some(target) = &self.target {
-            push("return_to=", target);
-        }
-        if kind == Some(RejectionKind::InsufficientAuthentication) {
-            push("prompt=", "login");
-        }
-        let Ok(location) = HeaderValue::try_from(location) else {
-            return false;
-        };
+        let location = HeaderValue::try_from(location).ok()?;
         response.status = StatusCode::SEE_OTHER;
         let old = std::mem::take(&mut response.headers);
         let mut headers = HeaderMap::new();
@@ -255,7 +294,7 @@ impl Visit {
         headers.insert(header::LOCATION, location);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.headers = headers;
-        true
+        Some(Bytes::new())
     }
 }
 
@@ -290,10 +329,10 @@ where
             StateProject::Passed { future, visit } => {
                 let response = ready!(future.poll(cx))?;
                 let (mut parts, body) = response.into_parts();
-                let is_sent = visit.take().is_some_and(|visit| visit.sign_in(&mut parts));
-                let body = match is_sent {
-                    true => ResponseBody::own(Bytes::new()),
-                    false => ResponseBody::inner(body),
+                let helped = visit.take().and_then(|visit| visit.help(&mut parts));
+                let body = match helped {
+                    Some(body) => ResponseBody::own(body),
+                    None => ResponseBody::inner(body),
                 };
                 Poll::Ready(Ok(Response::from_parts(parts, body)))
             }

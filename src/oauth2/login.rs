@@ -1,18 +1,17 @@
 //! `/login`: the browser is sent to the provider.
 //!
-//! Any site can send a browser here, and have it keep a cookie each time. What another site asks
-//! for is remembered only if it is short, and of two logins at most: the browser's requests would
-//! get too long for servers to read.
+//! Any site can send a browser here, and have it keep a cookie each time. The address that another
+//! site asks for is remembered only if it is short, so that it does not push out other logins under
+//! way, whose cookies are bounded together: the browser's requests would get too long for servers
+//! to read. What another site may ask of the provider can only be stricter than without it.
 
-use super::{
-    Inner, LoginError,
-    form::Form,
-    page,
-    pending::{self, Pending},
-};
+use super::{Inner, LoginError, form::Form, page, pending::Pending};
 use crate::Rejection;
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
+
+/// The longest address that is remembered, in bytes: browsers drop a cookie of more than 4,096.
+const MAX: usize = 2048;
 
 /// The longest address that another site may have remembered, in bytes.
 const MAX_FOREIGN: usize = 512;
@@ -29,14 +28,14 @@ pub(super) async fn login(
         Some(wanted) => Some(inner.returns.check(wanted).ok_or(LoginError::ReturnTo)?),
         None => None,
     };
-    let return_to = wanted
-        .filter(|wanted| !is_foreign || wanted.len() <= MAX_FOREIGN)
-        .unwrap_or_else(|| inner.after_login.clone());
     let most = match is_foreign {
-        true => pending::MAX_FOREIGN,
-        false => pending::MAX,
+        true => MAX_FOREIGN,
+        false => MAX,
     };
-    let mut request = inner.request.clone().with_query(&query)?;
+    let return_to = wanted
+        .filter(|wanted| wanted.len() <= most)
+        .unwrap_or_else(|| inner.after_login.clone());
+    let mut request = inner.request.clone().with_query(&query, is_foreign)?;
     if let Some(customize) = &inner.customize {
         request = customize(head, request);
     }
@@ -58,6 +57,6 @@ pub(super) async fn login(
         own.push(("response_mode", "form_post"));
     }
     let url = request.url(&endpoints, &own);
-    set.extend(pending.cookies(inner, &head.headers, most, by_form)?);
+    set.extend(pending.cookies(inner, &head.headers, by_form)?);
     page::see_other(url.as_str())
 }

@@ -1,14 +1,17 @@
 //! `/logout`, and log-out by the provider.
 //!
-//! 1. A log-out is a `POST`, or a `GET` that the browser says comes from this site
-//!    (`Sec-Fetch-Site`): another site cannot log anybody out.
+//! 1. A log-out is a `POST` that passes the cross-site check, or a `GET` by which the browser
+//!    navigates from a page of this very origin (Fetch Metadata). An image, a prefetch or another
+//!    site cannot log anybody out. If the user has come by the address bar, a bookmark or another
+//!    program, the response is a page with a button.
 //! 2. With a store the session is over on every server, also for whoever has a copy of its cookie.
 //!    Then its cookies are taken back; where the store cannot be reached the browser keeps them,
 //!    for another try.
 //! 3. The refresh token is revoked at the provider (RFC 7009), or the access token where there is
-//!    none, as far as the provider can be reached.
+//!    none, in the background, as far as the provider can be reached.
 //! 4. The browser goes on to the provider's own log-out, where there is one (OpenID Connect
-//!    RP-Initiated Logout section 2), or back to the application.
+//!    RP-Initiated Logout section 2), also if the session here is over already. Otherwise, or if
+//!    the provider's metadata cannot be had soon, it goes back to the application.
 //! 5. A logout token that the provider posts (Back-Channel Logout section 2.5) ends the sessions
 //!    that it names. It takes a store.
 
@@ -16,22 +19,35 @@ use super::{
     Inner, LoginError, cookies,
     form::Form,
     id_token, page, pending,
+    session::Session,
     sessions::{Mark, key},
 };
 use crate::Rejection;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header::CACHE_CONTROL, request::Parts};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// How long a log-out waits for the provider's metadata.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn logout(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     head: &Parts,
     set: &mut Vec<HeaderValue>,
 ) -> Result<Response<Bytes>, Rejection> {
     if head.method == Method::POST {
         inner.cross_site.check(head)?;
-    } else if page::is_own(head) != Some(true) {
-        return Err(Rejection::forbidden().with_detail("cross-site requests are not allowed"));
+    } else {
+        match page::comes_from(head) {
+            Some("same-origin") => {}
+            Some("none") => return Ok(page::ask_to_sign_out(&inner.outside(&inner.paths.logout))),
+            _ => {
+                let rejection = Rejection::forbidden();
+                return Err(rejection.with_detail("cross-site requests are not allowed"));
+            }
+        }
     }
     let session = match inner.carried(&head.headers) {
         // One that is over already needs no end.
@@ -45,16 +61,44 @@ pub(super) async fn logout(
         None => None,
     };
     if let Some(session) = &session {
-        inner.end(Mark::Session(&session.id)).await?;
+        inner.end_in_browser(&session.id).await?;
+        inner.forget(session);
     }
     // Not before: whoever tries again needs the cookie for it.
     let count = cookies::count(&head.headers, &inner.cookie);
     set.extend(cookies::clear_joined(&inner.cookie, count));
     set.extend(cookies::clear(&inner.just_now));
     set.extend(pending::clear_all(inner, &head.headers));
-    let Some(session) = session else {
+    let hint = session.as_ref().and_then(|session| {
+        let hint = session.tokens.id_token();
+        hint.map(|hint| Zeroizing::new(hint.to_owned()))
+    });
+    if let Some(session) = session {
+        let inner = Arc::clone(inner);
+        tokio::spawn(async move { revoke(&inner, &session).await });
+    }
+    let endpoints = timeout(PATIENCE, inner.provider.endpoints()).await;
+    let end = endpoints
+        .ok()
+        .and_then(Result::ok)
+        .and_then(|endpoints| endpoints.end_session.clone());
+    let Some(mut end) = end else {
         return page::see_other(&inner.after_logout);
     };
+    {
+        let mut query = end.query_pairs_mut();
+        if let Some(hint) = &hint {
+            query.append_pair("id_token_hint", hint);
+        }
+        query.append_pair("client_id", &inner.client.id);
+        if let Some(uri) = &inner.post_logout {
+            query.append_pair("post_logout_redirect_uri", uri);
+        }
+    }
+    page::see_other(end.as_str())
+}
+
+async fn revoke(inner: &Inner, session: &Session) {
     let (token, kind) = match session.tokens.refresh_token() {
         Some(token) => (token, "refresh_token"),
         None => (session.tokens.access_token(), "access_token"),
@@ -62,22 +106,6 @@ pub(super) async fn logout(
     if let Err(error) = inner.provider.revoke(&inner.client, token, kind).await {
         super::log::not_revoked(&inner.issuer, &error);
     }
-    let endpoints = inner.provider.endpoints().await;
-    let end = endpoints
-        .ok()
-        .and_then(|endpoints| endpoints.end_session.clone());
-    let (Some(mut end), Some(hint)) = (end, session.tokens.id_token()) else {
-        return page::see_other(&inner.after_logout);
-    };
-    {
-        let mut query = end.query_pairs_mut();
-        query.append_pair("id_token_hint", hint);
-        query.append_pair("client_id", &inner.client.id);
-        if let Some(uri) = &inner.post_logout {
-            query.append_pair("post_logout_redirect_uri", uri);
-        }
-    }
-    page::see_other(end.as_str())
 }
 
 /// Back-Channel Logout sections 2.5 to 2.8.
@@ -105,7 +133,7 @@ pub(super) async fn by_provider(inner: &Inner, body: &[u8]) -> Result<Response<B
     // Marked first: a token whose mark was not kept may come again.
     match (&token.session, &token.subject) {
         (Some(session), _) => inner.end(Mark::ProvidersSession(session)).await?,
-        (None, Some(subject)) => inner.end(Mark::Subject(subject)).await?,
+        (None, Some(subject)) => inner.end(Mark::Subject(subject, token.issued)).await?,
         (None, None) => {}
     }
     let lifetime = id_token::LOGOUT_AGE.saturating_add(leeway.saturating_mul(2));

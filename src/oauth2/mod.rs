@@ -42,28 +42,39 @@
 //! 2. `/login` sends the browser to the provider: authorization code (RFC 6749 section 4.1) with
 //!    `state`, PKCE by S256 (RFC 7636) and `nonce`, always all of them, and the redirect URI as it
 //!    is configured. What it needs to remember is in a cookie of its own, for ten minutes, so that
-//!    any server of a fleet takes the callback, and several tabs can sign in at once: five at
-//!    most, then the oldest is given up. Where another site sends the browser here
-//!    (`Sec-Fetch-Site`) it is two at most, and a `return_to` of more than 512 bytes is not
-//!    remembered: the user lands [where logins end](LoginBuilder::after_login).
+//!    any server of a fleet takes the callback, and several tabs can sign in at once: five at most,
+//!    whose cookies have 6,000 bytes together, then the oldest is given up. A `return_to` of more
+//!    than 2,048 bytes is not remembered, nor one of more than 512 where another site sends the
+//!    browser here (`Sec-Fetch-Site`): the user lands [where logins end](LoginBuilder::after_login).
 //! 3. `/callback` takes the answer: `state` by that cookie, `iss` (RFC 9207), then the code is
-//!    exchanged with the verifier of PKCE and the client's own credentials.
+//!    exchanged with the verifier of PKCE and the client's own credentials. An answer that comes
+//!    again to a browser with a session leads on.
 //! 4. The ID token is verified by this crate's own verifier: signature, `iss`, `aud`, `azp`,
 //!    `nonce`, `exp`, `iat`, `at_hash`, and `auth_time` where an age was asked for (OpenID Connect
 //!    Core section 3.1.3.7). Without OpenID the user-info endpoint says who it is.
 //! 5. There is a new session, whatever the browser had before, and the browser is sent on.
-//! 6. Sessions are cookies that hold the tokens, encrypted (in up to four, 14 KB), or are
-//!    [in a store](LoginBuilder::sessions_in_store). Tokens are refreshed before they end, once,
-//!    however many requests of a page come at a time.
-//! 7. `/logout` ends the session, revokes the refresh token (RFC 7009) and goes on to the
-//!    provider's own log-out. It takes a `POST`, or a `GET` of this very site.
+//! 6. Sessions are cookies that hold the tokens, encrypted (in up to four, 14 KB; many proxies take
+//!    8 KB of one field), or are [in a store](LoginBuilder::sessions_in_store). Tokens are refreshed
+//!    before they end, once, however many requests of a page come at a time. A refresh asks for the
+//!    resources of the login again.
+//! 7. `/logout` ends the session, revokes the refresh token (RFC 7009) in the background and goes
+//!    on to the provider's own log-out. It takes a `POST`, or a `GET` by which a browser navigates
+//!    from a page of this very origin. A Content Security Policy of the application with
+//!    `form-action 'self'` stops the way to the provider in some browsers: allow the provider's
+//!    origin there.
+//!
+//! Behind a proxy or a router that removes a prefix of the path, the redirect URI has the prefix,
+//! and [`callback_path`](LoginBuilder::callback_path) has not.
 //!
 //! # Cookies
 //!
 //! All are `__Host-`, `Secure`, `HttpOnly` and `SameSite=Lax`, encrypted by XChaCha20-Poly1305
 //! under keys derived (HKDF-SHA-256) from the [`Secret`], bound to what they are for, their name
-//! and their time, and end by what is written inside of them. Browsers take `Secure` cookies from
-//! `http://localhost`, too. One holds nothing: that a login has ended within the last ten seconds,
+//! and their time, and end by what is written inside of them. Some browsers take `Secure` cookies from
+//! `http://localhost`, too; in one that does not, a login ends with 400 at the callback. A cookie
+//! that does not open may be another application's on the same host: it is refused, and not
+//! cleared. Two logins for one host need [names](LoginBuilder::cookie_name) and paths of their own.
+//! One cookie holds nothing: that a login has ended within the last ten seconds,
 //! so that a user whom the application refuses is not sent round in circles.
 //!
 //! # What a store adds
@@ -72,32 +83,44 @@
 //!
 //! * that a code is used once is up to the provider. A callback that is sent again, with its
 //!   cookie, gets as far as the token endpoint, and is refused there;
+//! * a browser may try codes with one state for ten minutes, each at the token endpoint;
 //! * a copy of a session's cookie lives on after log-out, until the session's end;
+//! * a response that another server sends late, after a refresh, can set the cookies of a session
+//!   that has been logged out or replaced meanwhile;
 //! * two servers may refresh at the same time, which a provider that rotates refresh tokens may
 //!   take for a theft.
 //!
 //! With one a `state` comes back once, log-out is for every copy, one server refreshes, and the
-//! provider can [log users out](LoginBuilder::backchannel_logout_path). Marks of ended sessions
-//! are as durable as the store: one that forgets early lets sessions in cookies live on, and ends
+//! provider can [log users out](LoginBuilder::backchannel_logout_path).
+//! [`sessions_in_store`](LoginBuilder::sessions_in_store) is the safest: a refresh then sets no
+//! cookies, so that no late response can. Marks of ended sessions are as durable as the store: one that forgets early lets sessions in cookies live on, and ends
 //! those that it holds itself.
 //!
 //! # Refusals
 //!
-//! The provider's own words reach neither users nor logs: its error codes are looked up in a list.
+//! The provider's own words reach no users. Logs have an error code if it matches `[a-z_]{1,40}`.
 //!
 //! | | |
 //! |---|---|
 //! | a strange, old, replayed or mixed-up callback | 400 |
-//! | a code or ID token that is not good; `login_required` and the like | 401 |
+//! | a code that the token endpoint refuses, by any code; a wrong ID token; `login_required` and the like | 401 |
+//! | a refresh token that the token endpoint refuses, by any code; then the session ends | 401 |
 //! | `access_denied` | 403 |
-//! | the provider cannot be reached, or does not know this client | 503 |
+//! | the provider cannot be reached, or refuses this application's configuration (`invalid_client`, `invalid_scope` and the like) | 503 |
+//! | a refresh that fails in that way, once the access token has ended; the session stays | 503 |
+//!
+//! If the answer to the refreshes of a session is the same 4xx for five minutes, the session ends.
 //!
 //! A browser gets a small page, everybody else `application/problem+json`. The source of the
 //! [`Rejection`](crate::Rejection) is a [`LoginError`].
 //!
 //! # What is not here
 //!
-//! ID tokens that are signed with the client's secret (HS256), and encrypted ones.
+//! Encrypted ID tokens. Those that are signed with the client's secret (HS256) take it as a key of
+//! at least 32 bytes by [`keys`](LoginBuilder::keys). The user-info endpoint is asked only
+//! [without OpenID](LoginBuilder::without_openid). The metadata of the provider is not asked
+//! whether it supports PKCE: a provider that ignores it leaves public clients without OpenID
+//! without a defence against stolen codes (RFC 9700 section 2.1.1).
 
 mod build;
 mod builder;
@@ -106,6 +129,7 @@ mod client;
 mod cookies;
 mod error;
 mod fields;
+mod flights;
 mod form;
 mod id_token;
 mod layer;
@@ -115,6 +139,7 @@ mod logout;
 mod page;
 mod pending;
 mod provider;
+mod recent;
 mod refresh;
 mod request;
 mod return_to;
@@ -124,12 +149,15 @@ mod secret;
 mod session;
 mod sessions;
 mod tokens;
+mod turns;
 
 pub use builder::LoginBuilder;
 use client::Client;
 pub use error::LoginError;
 pub use layer::{LoginFuture, LoginLayer, LoginService};
 pub use request::AuthRequest;
+#[cfg(feature = "axum")]
+pub(crate) use scheme::NAME as SCHEME;
 pub use scheme::SessionScheme;
 pub use secret::Secret;
 pub use tokens::{ProviderToken, Tokens};
@@ -137,9 +165,11 @@ pub use tokens::{ProviderToken, Tokens};
 use crate::{
     ClaimPath, Clock, ConfigError, Identity, Verdict, jwt::Jwt, place::CrossSite, store::ShortLived,
 };
+use flights::Flights;
 use http::{HeaderMap, request::Parts};
 use provider::Provider;
-use refresh::Flights;
+use recent::Recent;
+use refresh::{Failing, Outcome};
 use return_to::Returns;
 use seal::Sealer;
 use std::{fmt, sync::Arc};
@@ -165,8 +195,18 @@ impl Login {
     }
 
     /// The scheme that knows who has logged in.
+    ///
+    /// # Panics
+    ///
+    /// If the application makes sessions of its own by [`LoginBuilder::on_login`]: the scheme
+    /// would let nobody pass.
     #[must_use]
+    #[track_caller]
     pub fn session(&self) -> SessionScheme {
+        assert!(
+            self.0.on_login.is_none(),
+            "a login with `on_login` makes no sessions of its own: use the scheme of the application's sessions"
+        );
         SessionScheme::new(Arc::clone(&self.0))
     }
 
@@ -222,6 +262,8 @@ struct Inner {
     client: Client,
     redirect_uri: String,
     paths: Paths,
+    /// What browsers see before these paths, since a proxy or a router removes it.
+    prefix: String,
     returns: Returns,
     after_login: String,
     after_logout: String,
@@ -229,7 +271,7 @@ struct Inner {
     cross_site: CrossSite,
     request: AuthRequest,
     customize: Option<Box<Customize>>,
-    provider: Provider,
+    provider: Arc<Provider>,
     /// `None` without OpenID.
     jwt: Option<Jwt>,
     pending: Sealer,
@@ -251,6 +293,10 @@ struct Inner {
     in_store: bool,
     form_post: bool,
     on_login: Option<Box<Hook>>,
-    flights: Flights,
+    flights: Flights<Outcome>,
+    /// By the session's id.
+    failing: Recent<Failing>,
+    /// Sessions that have ended in their browsers by requests to this process.
+    ended: Recent<()>,
     clock: Arc<dyn Clock>,
 }

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
-        REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+        ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+        LOCATION, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
     request::Parts,
 };
+use url::form_urlencoded::byte_serialize;
 
 /// No script, no style, no frame: a page of text and one link.
 const POLICY: &str =
@@ -47,36 +48,61 @@ pub(super) fn wants_html(head: &Parts) -> bool {
     })
 }
 
-/// Whether a browser is about to show the answer as a page (Fetch Metadata section 2.2).
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+
+/// Whether a browser is about to show the answer as a page (Fetch Metadata section 2.2). Old
+/// browsers send none of the fields.
 pub(super) fn is_navigation(head: &Parts) -> bool {
-    let mode = HeaderName::from_static("sec-fetch-mode");
-    head.method == http::Method::GET
-        && head
-            .headers
-            .get(mode)
-            .is_some_and(|mode| mode == "navigate")
-        && wants_html(head)
+    let navigates = match head.headers.get(MODE) {
+        Some(mode) => mode == "navigate",
+        None => !head.headers.contains_key(SITE) && !head.headers.contains_key(DEST),
+    };
+    head.method == http::Method::GET && navigates && wants_html(head)
+}
+
+/// From where the user has come to this address by navigating: `same-origin`, or `none` by the
+/// address bar or another program. `None` for anything else, such as an image or a prefetch.
+pub(super) fn comes_from(head: &Parts) -> Option<&'static str> {
+    let only = |name| {
+        let mut values = head.headers.get_all(name).iter();
+        let value = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(value)
+    };
+    let is_page = only(MODE) == Some("navigate")
+        && only(DEST) == Some("document")
+        && !head.headers.contains_key(PURPOSE);
+    match only(SITE) {
+        Some("same-origin") if is_page => Some("same-origin"),
+        Some("none") if is_page => Some("none"),
+        _ => None,
+    }
 }
 
 /// Whether this very origin asks, or the user, and no other site (Fetch Metadata section 2.4);
 /// `None` from a browser that does not say.
 pub(super) fn is_own(head: &Parts) -> Option<bool> {
-    let name = HeaderName::from_static("sec-fetch-site");
-    let mut sites = head.headers.get_all(name).iter();
+    let mut sites = head.headers.get_all(SITE).iter();
     let site = sites.next()?;
     Some((site == "same-origin" || site == "none") && sites.next().is_none())
 }
 
 /// A refusal: as a page for a browser, as `application/problem+json` otherwise.
-pub(super) fn refuse(inner: &Inner, html: bool, rejection: Rejection) -> Response<Bytes> {
+pub(super) fn refuse(
+    inner: &Inner,
+    html: bool,
+    rejection: Rejection,
+    return_to: Option<&str>,
+) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();
     let mut body = render(&rejection, Format::Http, None, &mut parts).into_bytes();
     if html {
-        body = Bytes::from(page(inner, &rejection));
-        let kind = HeaderValue::from_static("text/html; charset=utf-8");
-        parts.headers.insert(CONTENT_TYPE, kind);
+        body = show(inner, &rejection, return_to, &mut parts.headers);
+    } else {
+        harden(&mut parts.headers);
     }
-    harden(&mut parts.headers);
     if rejection.status() == StatusCode::UNAUTHORIZED {
         let challenge = Challenge::new(NAME).param("realm", "login");
         parts
@@ -85,6 +111,40 @@ pub(super) fn refuse(inner: &Inner, html: bool, rejection: Rejection) -> Respons
     }
     parts.extensions.insert(rejection.challenged());
     Response::from_parts(parts, body)
+}
+
+/// The body of a page about a rejection, and its fields.
+pub(super) fn show(
+    inner: &Inner,
+    rejection: &Rejection,
+    return_to: Option<&str>,
+    headers: &mut HeaderMap,
+) -> Bytes {
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    headers.insert(CONTENT_TYPE, kind);
+    headers.remove(CONTENT_LENGTH);
+    harden(headers);
+    Bytes::from(page(inner, rejection, return_to))
+}
+
+/// A page whose button signs out.
+pub(super) fn ask_to_sign_out(path: &str) -> Response<Bytes> {
+    let body = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>Sign out</title>\
+         <form method=\"post\" action=\"{path}\"><button>Sign out</button></form></html>"
+    );
+    let mut response = Response::new(Bytes::from(body));
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    harden(headers);
+    // Without `form-action`: browsers apply it to the redirect to the provider, too.
+    let policy =
+        HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 fn harden(headers: &mut HeaderMap) {
@@ -97,13 +157,32 @@ fn harden(headers: &mut HeaderMap) {
     }
 }
 
-/// All texts are constants; the path has no character that HTML knows.
-fn page(inner: &Inner, rejection: &Rejection) -> String {
+/// All texts are constants, and neither a path nor an encoded address has a character that HTML
+/// knows.
+fn page(inner: &Inner, rejection: &Rejection, return_to: Option<&str>) -> String {
     let title = rejection.status().canonical_reason().unwrap_or_default();
-    let (detail, login) = (rejection.detail(), &inner.paths.login);
+    let detail = rejection.detail();
+    let login = inner.login_url(return_to);
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
          <h1>{title}</h1><p>{detail}.</p><p><a href=\"{login}\">Sign in again</a></p></html>"
     )
+}
+
+impl Inner {
+    /// A path of this layer's, as browsers see it.
+    pub(super) fn outside(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    /// Where a login begins that ends there.
+    pub(super) fn login_url(&self, return_to: Option<&str>) -> String {
+        let mut url = self.outside(&self.paths.login);
+        if let Some(return_to) = return_to {
+            url.push_str("?return_to=");
+            url.extend(byte_serialize(return_to.as_bytes()));
+        }
+        url
+    }
 }

@@ -13,10 +13,10 @@ use std::cmp::Reverse;
 pub(super) const LIFETIME: u64 = 600;
 
 /// How many logins one browser may have under way.
-pub(super) const MAX: usize = 5;
+const MAX: usize = 5;
 
-/// How many, once another site has begun one.
-pub(super) const MAX_FOREIGN: usize = 2;
+/// How long their cookies may be together, in bytes. Many servers read 8 KiB of one field.
+const MAX_BYTES: usize = 6000;
 
 /// One login under way.
 pub(super) struct Pending {
@@ -29,6 +29,8 @@ pub(super) struct Pending {
     pub(super) max_age: Option<u64>,
     /// Separated by spaces.
     pub(super) resources: String,
+    /// Whether the provider was not to ask the user.
+    pub(super) silent: bool,
 }
 
 impl Pending {
@@ -40,6 +42,7 @@ impl Pending {
             return_to,
             max_age: request.max_age,
             resources: request.resources.join(" "),
+            silent: request.prompt.as_deref() == Some("none"),
         })
     }
 
@@ -48,12 +51,11 @@ impl Pending {
         challenge(&self.verifier.0)
     }
 
-    /// The cookie, and the end of those that are too many: with it there are so many at most.
+    /// The cookie, and the end of those that are too many or too long with it.
     pub(super) fn cookies(
         &self,
         inner: &Inner,
         headers: &HeaderMap,
-        most: usize,
         by_form: bool,
     ) -> Result<Vec<HeaderValue>, Rejection> {
         let now = clock::now(&*inner.clock);
@@ -66,10 +68,12 @@ impl Pending {
             self.return_to.as_bytes(),
             max_age.as_ref().map_or(&[], |seconds| seconds),
             self.resources.as_bytes(),
+            &[u8::from(self.silent)],
         ]);
         let until = now.saturating_add(LIFETIME);
         let sealed = inner.pending.seal(&name, &plain, now, until)?;
-        let mut set = old(inner, headers, now, most);
+        let length = name.len().saturating_add(sealed.len());
+        let mut set = old(inner, headers, now, length);
         set.extend(match by_form {
             true => cookies::set_for_forms(&name, &sealed, LIFETIME),
             false => cookies::set(&name, &sealed, LIFETIME),
@@ -96,7 +100,15 @@ impl Pending {
     }
 
     fn read(plain: &[u8]) -> Option<Self> {
-        let [state, nonce, verifier, return_to, max_age, resources] = fields::read(plain)?;
+        let [
+            state,
+            nonce,
+            verifier,
+            return_to,
+            max_age,
+            resources,
+            silent,
+        ] = fields::read(plain)?;
         Some(Self {
             state: fields::text(state)?.to_owned(),
             nonce: fields::text(nonce)?.to_owned(),
@@ -107,6 +119,7 @@ impl Pending {
                 seconds => Some(fields::number(seconds)?),
             },
             resources: fields::text(resources)?.to_owned(),
+            silent: silent == [1],
         })
     }
 }
@@ -125,25 +138,28 @@ fn name(inner: &Inner, state: &str) -> String {
     format!("{}{}", prefix(inner), digest.get(..16).unwrap_or_default())
 }
 
-/// Takes back what is over, and the oldest ones, so that there is room for one more.
-fn old(inner: &Inner, headers: &HeaderMap, now: u64, most: usize) -> Vec<HeaderValue> {
+/// Takes back what is over, and the oldest ones, so that there is room for one more of this length.
+fn old(inner: &Inner, headers: &HeaderMap, now: u64, length: usize) -> Vec<HeaderValue> {
     let prefix = prefix(inner);
     let mut known: Vec<_> = cookies::all(headers)
         .filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)))
         .filter(|(name, _)| name.starts_with(&prefix) && crate::rejection::is_token(name))
         .map(|(name, value)| {
             let opened = inner.pending.open(name, value, now);
-            (Reverse(opened.map_or(0, |opened| opened.made)), name)
+            let made = opened.map_or(0, |opened| opened.made);
+            (Reverse(made), name, name.len().saturating_add(value.len()))
         })
         .collect();
     known.sort_unstable();
-    // What does not open sorts last, and was made in 1970.
-    let is_over = |(i, (made, _)): &(usize, &(Reverse<u64>, &str))| {
-        made.0 == 0 || i.saturating_add(1) >= most
-    };
-    let over = known.iter().enumerate().filter(is_over);
+    let (mut count, mut bytes) = (1usize, length);
+    // What does not open was made in 1970.
+    let over = known.iter().filter(|(made, _, length)| {
+        count = count.saturating_add(1);
+        bytes = bytes.saturating_add(*length);
+        made.0 == 0 || count > MAX || bytes > MAX_BYTES
+    });
     over.take(32)
-        .filter_map(|(_, (_, name))| cookies::clear(name))
+        .filter_map(|(_, name, _)| cookies::clear(name))
         .collect()
 }
 

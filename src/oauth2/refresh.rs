@@ -1,245 +1,264 @@
-//! Refreshing tokens (RFC 6749 section 6): once, however many requests of a page ask at a time.
+//! Refreshing tokens (RFC 6749 section 6).
 //!
-//! 1. Requests whose sessions hold the same refresh token wait for one refresh together. It is a
-//!    task of its own: whoever goes away neither ends it nor loses its result.
-//! 2. The result is kept for a minute, for requests that were sent with the old cookie: with a
-//!    provider that rotates refresh tokens, a second use would end the session.
-//! 3. With a store one server of a fleet refreshes, and the others read what came of it. Where the
-//!    store fails meanwhile, a session in a cookie is fresh all the same.
-//! 4. A provider that cannot be reached is tried again after five seconds; until the access token
-//!    is over nobody else notices, then it is 503. One that refuses the refresh token ends the
-//!    session.
+//! 1. Requests of one session share [one refresh](super::flights), and servers that share a store
+//!    [take turns](super::turns). A result is kept for a minute, for requests that were sent with
+//!    the old cookie: with a provider that rotates refresh tokens, a second use would end the
+//!    session. A request follows kept results to the newest session.
+//! 2. The new access and refresh tokens count as soon as the token endpoint has answered. If the
+//!    new ID token cannot be verified because keys cannot be fetched, the session keeps the claims
+//!    of the ID token before. If the new ID token is wrong, the session ends.
+//! 3. If the token endpoint refuses the refresh token, the session ends, unless another server has
+//!    renewed it meanwhile. [`LoginError::of_token`] says which errors are a refusal.
+//! 4. After any other failure the session stays, and the next request after five seconds tries
+//!    again. If the access token is over by then, the response is 503. If the same 4xx comes for
+//!    five minutes, the session ends.
+//! 5. A session that ends in this process by a log-out or another login is not refreshed, and the
+//!    cookies of a refresh under way are not set.
 
 use super::{
-    Inner, LoginError, fields,
+    Inner, LoginError,
+    error::Phase,
+    fields,
     form::Body,
-    id_token::{self, Expected},
+    id_token::{self, Expected, Nonce},
+    provider::Failure,
+    recent,
     session::Session,
-    sessions::{Mark, key},
+    sessions::Mark,
     tokens::Tokens,
 };
-use crate::{
-    Rejection, RejectionKind,
-    digest::{Digest, DigestMap},
-};
-use sha2::{Digest as _, Sha256};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use crate::{Rejection, RejectionKind, digest::Digest};
+use http::StatusCode;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
-    sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, timeout},
 };
 
-/// For how long a result is kept.
-const KEPT: Duration = Duration::from_secs(60);
+/// How long a result is kept.
+pub(super) const KEPT: Duration = Duration::from_secs(60);
 
-/// For how long a failure is.
+/// How long a failure is kept.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How many results are kept.
-const CAPACITY: usize = 10_000;
+/// How long the same 4xx may come before the session ends.
+const FAILING: Duration = Duration::from_secs(300);
 
-/// How long a request waits for another server while its access token is good.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long verifying a new ID token may take.
+const VERIFYING: Duration = Duration::from_secs(3);
 
-/// How long one server waits for another, and how long that one has.
-const TURN: Duration = Duration::from_secs(15);
+/// How many results a request follows.
+const MAX_HOPS: usize = 8;
 
-/// What came of a refresh, and when.
-type Outcome = Option<(Result<Arc<Session>, Rejection>, Instant)>;
-
-struct Flight(watch::Receiver<Outcome>);
-
-impl Flight {
-    fn is_over(&self) -> bool {
-        match &*self.0.borrow() {
-            Some((Err(rejection), at)) if rejection.kind() == RejectionKind::Unavailable => {
-                at.elapsed() >= PAUSE
-            }
-            Some((_, at)) => at.elapsed() >= KEPT,
-            // Its task has ended without a result, with its runtime.
-            None => self.0.has_changed().is_err(),
-        }
-    }
+/// A session after a refresh.
+#[derive(Clone)]
+pub(super) struct Fresh {
+    pub(super) session: Session,
+    /// Its cookie's value: one for all responses, so that cookies of one session in several
+    /// cookies fit together. `None` if the session is in the store, or was not refreshed.
+    pub(super) sealed: Option<String>,
 }
 
-/// Refreshes under way, and what came of the last ones.
-#[derive(Default)]
-pub(super) struct Flights(Mutex<Table>);
+pub(super) type Outcome = Result<Arc<Fresh>, Rejection>;
 
-#[derive(Default)]
-struct Table {
-    flights: DigestMap<Flight>,
-    /// At how many those that are over are looked for.
-    sweep_at: usize,
-}
+/// When a refresh was first answered by this status, without another answer since.
+pub(super) type Failing = (StatusCode, Instant);
 
-impl Table {
-    /// Forgets what is over, so that no token is kept for longer than it serves; at a cost that
-    /// does not grow with their number. Says whether there is room for one more.
-    fn sweep(&mut self) -> bool {
-        if self.flights.len() >= self.sweep_at {
-            self.flights.retain(|_, flight| !flight.is_over());
-            self.sweep_at = self.flights.len().saturating_mul(2).clamp(8, CAPACITY);
-        }
-        self.flights.len() < CAPACITY
-    }
+/// Which refresh a session needs.
+fn name(session: &Session) -> Digest {
+    let token = session.tokens.refresh_token().unwrap_or_default();
+    let parts = [session.id.as_bytes(), token.as_bytes()];
+    recent::digest(&fields::write(&parts))
 }
 
 impl Inner {
-    /// The session with an access token that is good for a while; and whether it is another.
-    pub(super) async fn fresh(
-        self: &Arc<Self>,
-        session: Session,
-    ) -> Result<(Session, bool), Rejection> {
-        if !session.is_due(self.now().saturating_add(self.refresh_before)) {
-            return Ok((session, false));
+    /// The session with an access token that does not end soon, if it can be had.
+    pub(super) async fn fresh(self: &Arc<Self>, session: Session) -> Result<Fresh, Rejection> {
+        let is_due = |session: &Session| session.is_due(self.now(), self.refresh_before);
+        let mut latest = Fresh {
+            session,
+            sealed: None,
+        };
+        for _ in 0..MAX_HOPS {
+            if !is_due(&latest.session) {
+                return Ok(latest);
+            }
+            match self.flights.landed(&name(&latest.session)) {
+                Some(Ok(fresh)) => latest = (*fresh).clone(),
+                _ => break,
+            }
         }
-        match self.refreshed(&session).await {
-            Ok(fresh) => Ok(((*fresh).clone(), true)),
+        if self.ended.get(latest.session.id.as_bytes()).is_some() {
+            return Err(LoginError::Ended.into());
+        }
+        match self.refreshed(&latest.session).await {
+            Ok(fresh) => Ok((*fresh).clone()),
             Err(rejection)
                 if rejection.kind() == RejectionKind::Unavailable
-                    && !session.is_stale(self.now()) =>
+                    && !latest.session.is_stale(self.now()) =>
             {
-                Ok((session, false))
+                Ok(latest)
             }
             Err(rejection) => Err(rejection),
         }
     }
 
-    async fn refreshed(self: &Arc<Self>, session: &Session) -> Result<Arc<Session>, Rejection> {
+    async fn refreshed(self: &Arc<Self>, session: &Session) -> Outcome {
         if Handle::try_current().is_err() {
             return Err(Rejection::unavailable("refreshing needs a Tokio runtime"));
         }
-        let token = session.tokens.refresh_token().unwrap_or_default();
-        let parts = [session.id.as_bytes(), token.as_bytes()];
-        let name = Digest(Sha256::digest(&*fields::write(&parts)).into());
-        let mut outcome = self.flight(name, session)?;
-        let outcome = outcome.wait_for(Option::is_some).await;
+        let serves = |outcome: &Outcome| match outcome {
+            Ok(fresh) => !fresh.session.is_due(self.now(), self.refresh_before),
+            Err(_) => true,
+        };
+        let kept = |outcome: &Outcome| match outcome {
+            Err(rejection) if rejection.kind() == RejectionKind::Unavailable => PAUSE,
+            _ => KEPT,
+        };
+        let (inner, before) = (Arc::clone(self), session.clone());
+        let work = async move { inner.refresh_in_turn(&before).await.map(Arc::new) };
+        let flight = self.flights.join(name(session), serves, kept, work);
+        let mut flight = flight.map_err(|_| LoginError::provider("too many refreshes at once"))?;
+        let outcome = flight.wait_for(Option::is_some).await;
         let outcome = outcome.map_err(Rejection::unavailable)?;
         match &*outcome {
-            Some((result, _)) => result.clone(),
+            Some(outcome) => outcome.clone(),
             None => Err(Rejection::unavailable("no refresh")),
         }
     }
 
-    fn flight(
-        self: &Arc<Self>,
-        name: Digest,
-        session: &Session,
-    ) -> Result<watch::Receiver<Outcome>, Rejection> {
-        let mut table = self
-            .flights
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(Flight(outcome)) = table.flights.get(&name).filter(|one| !one.is_over()) {
-            return Ok(outcome.clone());
-        }
-        if !table.sweep() {
-            return Err(Rejection::unavailable("too many refreshes at once"));
-        }
-        let (sender, outcome) = watch::channel(None);
-        let (inner, session) = (Arc::clone(self), session.clone());
-        tokio::spawn(async move {
-            let result = inner.refresh_once(&session).await;
-            sender.send_replace(Some((result.map(Arc::new), Instant::now())));
-        });
-        table.flights.insert(name, Flight(outcome.clone()));
-        Ok(outcome)
+    /// Removes what is kept of a session that has ended.
+    pub(super) fn forget(&self, session: &Session) {
+        self.flights.forget(&name(session));
     }
 
-    /// By this server, or by another one that shares the store.
-    async fn refresh_once(&self, session: &Session) -> Result<Session, Rejection> {
-        let Some(store) = &self.store else {
-            return self.refresh(session).await;
-        };
-        let token = session.tokens.refresh_token().unwrap_or_default();
-        let (turn, done) = (key(self, "refresh", token), key(self, "refreshed", token));
-        if store.add(&turn, b"1", TURN).await? {
-            let read = store.read(&[&done]).await?.values;
-            if let Some(Some(value)) = read.into_iter().next() {
-                return self.others(&done, &value);
-            }
-            let result = self.refresh(session).await;
-            let value = match &result {
-                Ok(fresh) => {
-                    // Nothing to keep where sessions are cookies.
-                    self.keep(fresh).await?;
-                    let until = self.now().saturating_add(KEPT.as_secs());
-                    self.stored.seal(&done, &fresh.write(), self.now(), until)
-                }
-                Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
-                    // The next one tries it.
-                    drop(store.take(&turn).await);
-                    return result;
-                }
-                Err(_) => Ok(String::new()),
-            };
-            // For the others only: what the provider has rotated is not lost over them.
-            let told = match value {
-                Ok(value) => store.put(&done, value.as_bytes(), KEPT).await,
-                Err(rejection) => Err(rejection),
-            };
-            if let Err(rejection) = told {
-                super::log::not_shared(&self.issuer, &rejection);
-            }
-            return result;
-        }
-        // What is good for a while need not wait for long.
-        let patience = match session.is_stale(self.now()) {
-            true => TURN,
-            false => PATIENCE,
-        };
-        let started = Instant::now();
-        while started.elapsed() < patience {
-            let read = store.read(&[&done]).await?.values;
-            if let Some(Some(value)) = read.into_iter().next() {
-                return self.others(&done, &value);
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        Err(Rejection::unavailable("another server does not refresh"))
-    }
-
-    /// What came of the refresh by another server.
-    fn others(&self, key: &str, value: &[u8]) -> Result<Session, Rejection> {
-        let opened = self.stored.open(key, value, self.now());
-        let session = opened.and_then(|opened| Session::read(&opened.plain));
-        session.ok_or_else(|| LoginError::Ended.into())
-    }
-
-    async fn refresh(&self, session: &Session) -> Result<Session, Rejection> {
+    /// Asks the provider. A refusal ends the session.
+    pub(super) async fn refresh(&self, session: &Session) -> Result<Fresh, Rejection> {
         let mut form = Body::default();
         form.push("grant_type", "refresh_token");
         let token = session.tokens.refresh_token().unwrap_or_default();
         form.push("refresh_token", token);
-        let answer = match self.provider.tokens(&self.client, form).await {
-            Err(LoginError::Code) => {
-                self.end(Mark::Session(&session.id)).await?;
-                return Err(LoginError::Ended.into());
-            }
-            answer => answer?,
-        };
-        let mut tokens = Tokens::read(&answer, self.now())?;
-        if let (Some(token), Some(jwt)) = (tokens.id_token(), &self.jwt) {
-            let expected = Expected {
-                client: &self.client.id,
-                access_token: tokens.access_token(),
-                nonce: None,
-                max_age: None,
-                leeway: self.leeway,
-                now: self.now(),
-            };
-            id_token::verify(jwt, token, &expected).await?;
-        } else {
-            tokens.id = session.tokens.id.clone();
+        for resource in session.resources.split_ascii_whitespace() {
+            form.push("resource", resource);
         }
-        // A provider that does not rotate says nothing of the old one.
+        let answer = self
+            .provider
+            .tokens(&self.client, form, Phase::Refresh)
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return self.not_refreshed(session, failure).await,
+        };
+        self.failing.remove(session.id.as_bytes());
+        let mut tokens = Tokens::read(&answer, self.now())?;
+        // A provider that does not rotate sends no refresh token.
         tokens.refresh = tokens.refresh.or_else(|| session.tokens.refresh.clone());
-        Ok(session.with_tokens(self, tokens)?)
+        let before = session.tokens.id.clone();
+        let is_verified = match (&self.jwt, tokens.id_token()) {
+            (Some(jwt), Some(token)) => {
+                let nonce = session.nonce();
+                let expected = Expected {
+                    client: &self.client.id,
+                    access_token: tokens.access_token(),
+                    nonce: Nonce::AsBefore(nonce.as_deref()),
+                    max_age: None,
+                    leeway: self.leeway,
+                    now: self.now(),
+                };
+                let verified = id_token::verify(jwt, token, &expected);
+                let verified = timeout(VERIFYING, verified).await;
+                match verified.unwrap_or_else(|late| Err(Rejection::unavailable(late))) {
+                    Ok(()) => true,
+                    Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
+                        super::log::not_verified(&self.issuer, &rejection);
+                        false
+                    }
+                    Err(rejection) => {
+                        self.end_of(session).await;
+                        return Err(rejection);
+                    }
+                }
+            }
+            _ => false,
+        };
+        if !is_verified {
+            tokens.id.clone_from(&before);
+        }
+        let fresh = match session.with_tokens(self, tokens) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                self.end_of(session).await;
+                return Err(error.into());
+            }
+        };
+        self.sealed(session, fresh).await
+    }
+
+    /// With its cookie's value. If the new ID token is too long for cookies, the one before stays.
+    async fn sealed(&self, session: &Session, mut fresh: Session) -> Result<Fresh, Rejection> {
+        match self.seal_session(&fresh) {
+            Ok(sealed) => {
+                return Ok(Fresh {
+                    session: fresh,
+                    sealed,
+                });
+            }
+            Err(rejection) if !super::sessions::is_too_long(&rejection) => return Err(rejection),
+            Err(_) => {}
+        }
+        let mut tokens = (*fresh.tokens).clone();
+        tokens.id.clone_from(&session.tokens.id);
+        fresh.tokens = Arc::new(tokens);
+        match self.seal_session(&fresh) {
+            Ok(sealed) => Ok(Fresh {
+                session: fresh,
+                sealed,
+            }),
+            // The refresh token before is spent, and there is no room for the new one.
+            Err(rejection) => {
+                super::log::not_kept(&self.issuer, &rejection);
+                self.end_of(session).await;
+                Err(LoginError::Ended.into())
+            }
+        }
+    }
+
+    async fn not_refreshed(&self, session: &Session, failure: Failure) -> Result<Fresh, Rejection> {
+        let Failure { error, status } = failure;
+        if let LoginError::Code(code) = &error {
+            if let Some(fresh) = self.renewed_elsewhere(session).await? {
+                return Ok(fresh);
+            }
+            super::log::refresh_refused(&self.issuer, code);
+            self.end_of(session).await;
+            return Err(LoginError::Ended.into());
+        }
+        super::log::not_refreshed(&self.issuer, &error);
+        let id = session.id.as_bytes();
+        let since = match (status, self.failing.get(id)) {
+            (None, _) => {
+                self.failing.remove(id);
+                return Err(error.into());
+            }
+            (Some(status), Some((before, since))) if status == before => since,
+            (Some(status), _) => {
+                self.failing.insert(id, (status, Instant::now()));
+                return Err(error.into());
+            }
+        };
+        if since.elapsed() < FAILING {
+            return Err(error.into());
+        }
+        self.failing.remove(id);
+        self.end_of(session).await;
+        Err(LoginError::Ended.into())
+    }
+
+    /// Ends a session whose refresh token does not serve any more. If the store cannot be reached,
+    /// its next refresh is refused again.
+    async fn end_of(&self, session: &Session) {
+        if let Err(rejection) = self.end(Mark::Session(&session.id)).await {
+            super::log::not_ended(&self.issuer, &rejection);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::form::Form;
 use super::{LoginError, provider::Endpoints};
 use crate::ConfigError;
+use std::fmt;
 use url::Url;
 
 /// What a login sets by itself, and nobody else.
@@ -30,7 +31,9 @@ const MAX_VALUE: usize = 512;
 
 /// What the provider is asked for with one login (RFC 6749 section 4.1.1, OpenID Connect Core
 /// section 3.1.2.1, RFC 8707). The login adds the rest: `state`, `nonce`, PKCE.
-#[derive(Clone, Debug, Default)]
+///
+/// `Debug` shows neither the login hint nor the values of other parameters.
+#[derive(Clone, Default)]
 #[must_use]
 pub struct AuthRequest {
     pub(super) scopes: Vec<String>,
@@ -102,22 +105,34 @@ impl AuthRequest {
         }
     }
 
-    /// With what the browser's query asks for, where nothing is configured. It can only ask for
-    /// more care than that: not for other scopes or resources, and for no greater age.
-    pub(super) fn with_query(mut self, query: &Form<'_>) -> Result<Self, LoginError> {
+    /// With what the browser's query asks for, where nothing is configured: not for other scopes
+    /// or resources, and for no greater age. If another site has made the browser ask, only a
+    /// smaller age and `prompt=login` count: its `acr_values` could replace a stronger default of
+    /// the provider's.
+    pub(super) fn with_query(
+        mut self,
+        query: &Form<'_>,
+        is_foreign: bool,
+    ) -> Result<Self, LoginError> {
         let value = |name| match query.one(name)? {
             Some(value) if value.len() > MAX_VALUE || value.contains(char::is_control) => {
                 Err(LoginError::Request)
             }
             value => Ok(value.map(str::to_owned)),
         };
-        if let Some(prompt) = value("prompt")? {
+        if let Some(prompt) = value("prompt")?
+            && (!is_foreign || prompt == "login")
+        {
             self.prompt.get_or_insert(prompt);
         }
-        if let Some(hint) = value("login_hint")? {
+        if let Some(hint) = value("login_hint")?
+            && !is_foreign
+        {
             self.login_hint.get_or_insert(hint);
         }
-        if let Some(values) = value("acr_values")? {
+        if let Some(values) = value("acr_values")?
+            && !is_foreign
+        {
             self.acr_values.get_or_insert(values);
         }
         if let Some(max_age) = value("max_age")? {
@@ -163,6 +178,20 @@ impl AuthRequest {
     }
 }
 
+impl fmt::Debug for AuthRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others = self.others.iter().map(|(name, _)| name);
+        f.debug_struct("AuthRequest")
+            .field("scopes", &self.scopes)
+            .field("resources", &self.resources)
+            .field("prompt", &self.prompt)
+            .field("max_age", &self.max_age)
+            .field("acr_values", &self.acr_values)
+            .field("others", &others.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
 fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
@@ -174,7 +203,7 @@ mod tests {
     #[test]
     fn a_query_can_ask_for_more_care_only() {
         let ask = |request: AuthRequest, query: &str| {
-            request.with_query(&Form::read(query.as_bytes()).unwrap())
+            request.with_query(&Form::read(query.as_bytes()).unwrap(), false)
         };
         let query = "prompt=none&login_hint=bob&max_age=900&acr_values=gold&scope=admin&resource=x";
         let asked = ask(AuthRequest::default(), query).unwrap();
@@ -198,5 +227,30 @@ mod tests {
         ] {
             assert!(ask(AuthRequest::default(), bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn another_site_can_only_make_a_sign_in_stricter() {
+        let ask = |query: &str| {
+            let query = Form::read(query.as_bytes()).unwrap();
+            AuthRequest::default().with_query(&query, true).unwrap()
+        };
+        let asked = ask("prompt=none&login_hint=bob&max_age=900&acr_values=0");
+        assert_eq!((asked.prompt, asked.login_hint), (None, None));
+        assert_eq!((asked.acr_values, asked.max_age), (None, Some(900)));
+        assert_eq!(ask("prompt=login").prompt.as_deref(), Some("login"));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_not_shown() {
+        let request = AuthRequest::default()
+            .scope("openid")
+            .login_hint("alice@example.com")
+            .param("client_secret", "s3cret");
+        let shown = format!("{request:?}");
+        assert!(
+            !shown.contains("alice") && !shown.contains("s3cret"),
+            "{shown}"
+        );
     }
 }

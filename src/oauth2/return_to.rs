@@ -1,8 +1,8 @@
 //! Where a browser may be sent after a login: an allow-list, so that nobody's link leads from
 //! here to a page of theirs (RFC 9700 section 4.11).
 //!
-//! 1. At most 2,048 characters of visible ASCII, without a backslash: browsers read it as a
-//!    slash, and drop tabs and line breaks.
+//! 1. Visible ASCII without a backslash, up to a bound: browsers read a backslash as a slash, and
+//!    drop tabs and line breaks.
 //! 2. A path, which begins with one slash, and not with two. It is read as browsers do (WHATWG
 //!    URL): afterwards its origin is that of this application, and its path, with dot segments
 //!    gone, still does not begin with two slashes, encoded or not.
@@ -12,7 +12,8 @@
 use crate::ConfigError;
 use url::{Origin, Url};
 
-const MAX: usize = 2048;
+/// The longest address that is looked at, in bytes.
+const MAX: usize = 16 * 1024;
 
 /// Where it is allowed to go.
 pub(super) struct Returns {
@@ -33,21 +34,9 @@ impl Returns {
     }
 
     /// Allows an origin, such as `https://app.example.com`.
-    pub(super) fn allow(&mut self, origin: &str) -> Result<(), ConfigError> {
-        let url = Url::parse(origin).ok();
-        let is_origin = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.origin().ascii_serialization() == origin.trim_end_matches('/')
-        };
-        match url.filter(is_origin) {
-            Some(url) => {
-                self.allowed.push(url.origin());
-                Ok(())
-            }
-            None => Err(ConfigError::new(format!(
-                "{origin:?} is no origin such as \"https://app.example.com\""
-            ))),
-        }
+    pub(super) fn allow(&mut self, text: &str) -> Result<(), ConfigError> {
+        self.allowed.push(origin(text)?);
+        Ok(())
     }
 
     /// Where to go, as it may stand in `Location`; `None` if that is not allowed.
@@ -78,6 +67,21 @@ impl Returns {
             .strip_prefix(&self.base.origin().ascii_serialization())
             .map(str::to_owned)
     }
+}
+
+/// An origin, such as `https://app.example.com`.
+pub(super) fn origin(text: &str) -> Result<Origin, ConfigError> {
+    let url = Url::parse(text).ok();
+    let is_origin = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.origin().ascii_serialization() == text.trim_end_matches('/')
+    };
+    let url = url.filter(is_origin).ok_or_else(|| {
+        ConfigError::new(format!(
+            "{text:?} is no origin such as \"https://app.example.com\""
+        ))
+    })?;
+    Ok(url.origin())
 }
 
 /// Whether servers that decode, join or redirect by a path are not led elsewhere by it.

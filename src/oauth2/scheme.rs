@@ -1,7 +1,8 @@
 //! [`SessionScheme`]: the session as credentials of an [`AuthLayer`](crate::AuthLayer).
 
 use super::{
-    Inner, LoginError, cookies, session::Session, sessions::Carried, tokens::ProviderToken,
+    Inner, LoginError, cookies, refresh::Fresh, session::Session, sessions::Carried,
+    tokens::ProviderToken,
 };
 use crate::{
     Attempt, Challenge, Challenges, Found, Identity, Location, Place, Rejection, RejectionKind,
@@ -9,12 +10,11 @@ use crate::{
 };
 use http::{HeaderValue, request::Parts};
 use std::{
-    error::Error,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(super) const NAME: &str = "Cookie";
+pub(crate) const NAME: &str = "Cookie";
 
 /// The scheme that knows who has logged in, by the cookie that the login has set; made by
 /// [`Login::session`](super::Login::session).
@@ -34,6 +34,8 @@ pub struct SessionScheme {
 struct Outcome {
     cookies: Vec<HeaderValue>,
     token: Option<ProviderToken>,
+    /// The session is over, and the application has had no say in that.
+    is_over: bool,
 }
 
 type Shared = Arc<Mutex<Outcome>>;
@@ -52,30 +54,58 @@ impl SessionScheme {
     ) -> Verdict<Identity> {
         let inner = &self.inner;
         let Some(carried) = carried else {
-            return Verdict::ready(Err(LoginError::Ended.into()));
+            return Verdict::ready(noted(Err(LoginError::Ended.into()), shared));
         };
-        let shared = Arc::clone(shared);
         match carried {
             Carried::Whole(session)
-                if inner.store.is_none()
-                    && !session.is_due(inner.now().saturating_add(inner.refresh_before)) =>
+                if inner.store.is_none() && !session.is_due(inner.now(), inner.refresh_before) =>
             {
-                Verdict::ready(admit(inner, &session, Vec::new(), &shared))
+                Verdict::ready(noted(admit(inner, &session, Vec::new(), shared), shared))
             }
             carried => {
-                let inner = Arc::clone(inner);
+                let (inner, shared) = (Arc::clone(inner), Arc::clone(shared));
                 Verdict::pending(async move {
-                    let session = inner.load(carried).await?;
-                    let (session, is_new) = inner.fresh(session).await?;
-                    let cookies = match is_new && !inner.in_store {
-                        true => inner.session_cookies(&session, before)?,
-                        false => Vec::new(),
-                    };
-                    admit(&inner, &session, cookies, &shared)
+                    let result = look(&inner, carried, before, &shared).await;
+                    noted(result, &shared)
                 })
             }
         }
     }
+}
+
+/// Notes that a session is over.
+fn noted(result: Result<Identity, Rejection>, shared: &Shared) -> Result<Identity, Rejection> {
+    if let Err(rejection) = &result
+        && rejection.kind() == RejectionKind::Invalid
+    {
+        lock(shared).is_over = true;
+    }
+    result
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Outcome> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn look(
+    inner: &Arc<Inner>,
+    carried: Carried,
+    before: usize,
+    shared: &Shared,
+) -> Result<Identity, Rejection> {
+    let session = inner.load(carried).await?;
+    let access = Arc::clone(&session.tokens);
+    let Fresh { session, sealed } = inner.fresh(session).await?;
+    // A log-out may have come while the provider was asked.
+    let is_new = !Arc::ptr_eq(&access, &session.tokens);
+    if is_new && inner.is_ended(&session).await? {
+        return Err(LoginError::Ended.into());
+    }
+    let cookies = match sealed {
+        Some(sealed) => inner.set_session(&session, &sealed, before)?,
+        None => Vec::new(),
+    };
+    admit(inner, &session, cookies, shared)
 }
 
 fn admit(
@@ -89,8 +119,10 @@ fn admit(
     }
     let token =
         (!session.is_stale(inner.now())).then(|| ProviderToken(Arc::clone(&session.tokens)));
-    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    *shared = Outcome { cookies, token };
+    let mut shared = lock(shared);
+    shared.cookies = cookies;
+    shared.token = token;
+    drop(shared);
     session.identity(inner)
 }
 
@@ -114,28 +146,33 @@ impl Scheme for SessionScheme {
         }
         let shared = Shared::default();
         let before = cookies::count(&head.headers, &self.inner.cookie);
-        let verdict = self.verdict(self.inner.carried(&head.headers), before, &shared);
-        let (name, for_response) = (self.inner.cookie.clone(), Arc::clone(&shared));
+        let carried = self.inner.carried(&head.headers);
+        let id = match &carried {
+            Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => Some(id.clone()),
+            None => None,
+        };
+        let is_own = id.is_some() || self.inner.has_sealed_cookie(&head.headers);
+        let verdict = self.verdict(carried, before, &shared);
+        let (inner, for_response) = (Arc::clone(&self.inner), Arc::clone(&shared));
         let mut attempt = Attempt::new(NAME, Place::Cookie, verdict);
         attempt.trial.hooks.get_or_insert_default().on_admit =
             Some(Box::new(move |_, extensions| {
-                let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(token) = shared.token.take() {
+                if let Some(token) = lock(&shared).token.take() {
                     Beside::put(extensions, token);
                 }
             }));
         Some(attempt.on_response(move |result, response| {
-            let mut shared = for_response.lock().unwrap_or_else(PoisonError::into_inner);
+            // The response to a log-out or another login has set or cleared the cookies. This one
+            // must not undo that, since the browser may receive it later.
+            if id.is_some_and(|id| inner.ended.get(id.as_bytes()).is_some()) {
+                return;
+            }
+            let mut shared = lock(&for_response);
             let mut set = std::mem::take(&mut shared.cookies);
             // Not because the application does not want this user.
-            let is_over = result.is_err_and(|rejection| {
-                let own = rejection
-                    .source()
-                    .is_some_and(<dyn Error>::is::<LoginError>);
-                own && rejection.kind() == RejectionKind::Invalid && set.is_empty()
-            });
-            if is_over {
-                set = cookies::clear_joined(&name, before);
+            let is_over = shared.is_over && result.is_err();
+            if is_over && is_own {
+                set = cookies::clear_joined(&inner.cookie, before);
             }
             cookies::append(&mut response.headers, set);
         }))

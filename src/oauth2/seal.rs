@@ -91,6 +91,22 @@ impl Sealer {
 
     /// `None` if it was sealed by nobody here, under another name, or is over.
     pub(super) fn open(&self, name: &str, text: &[u8], now: u64) -> Option<Opened> {
+        self.decrypt(name, text, |made, until| {
+            now < until && made <= now.saturating_add(SKEW)
+        })
+    }
+
+    /// Whether it was sealed here under this name, whether or not it is over.
+    pub(super) fn is_own(&self, name: &str, text: &[u8]) -> bool {
+        self.decrypt(name, text, |_, _| true).is_some()
+    }
+
+    fn decrypt(
+        &self,
+        name: &str,
+        text: &[u8],
+        counts: impl FnOnce(u64, u64) -> bool,
+    ) -> Option<Opened> {
         if text.len() > MAX_TEXT {
             return None;
         }
@@ -100,7 +116,7 @@ impl Sealer {
         let (version, times) = head.split_first()?;
         let (made, until) = times.split_first_chunk()?;
         let (made, until) = (u64::from_be_bytes(*made), super::fields::number(until)?);
-        if *version != VERSION || now >= until || made > now.saturating_add(SKEW) {
+        if *version != VERSION || !counts(made, until) {
             return None;
         }
         let aad = self.associated(name, head);
@@ -209,6 +225,7 @@ mod tests {
         assert!(!opens(&sealed, "n", &text, 200));
         assert!(opens(&sealed, "n", &text, 40));
         assert!(!opens(&sealed, "n", &text, 39));
+        assert!(sealed.is_own("n", text.as_bytes()) && !sealed.is_own("m", text.as_bytes()));
         for other in [
             sealer(&[1], "q", "c"),
             sealer(&[1], "p", "d"),

@@ -28,6 +28,12 @@ pub(super) struct Session {
     pub(super) made: u64,
     /// From when it is over, whatever is refreshed.
     pub(super) ends: u64,
+    /// When the login's ID token was issued, by the provider's clock; without OpenID as `made`.
+    pub(super) issued: u64,
+    /// The provider's name of the user, whatever the application takes for the subject.
+    pub(super) sub: String,
+    /// What access tokens are asked for at a refresh (RFC 8707), separated by spaces.
+    pub(super) resources: String,
     pub(super) tokens: Arc<Tokens>,
     pub(super) user_info: Option<String>,
     /// What the provider calls its session. An ID token of a refresh need not say it again.
@@ -38,77 +44,91 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Keeps what its claims say about the login, as they were when it came.
-    pub(super) fn of_its_login(mut self) -> Self {
-        if let Some(claims) = self.payload() {
-            let at = claims.value().named("auth_time");
-            self.auth_time = at.and_then(|at| date::read(at, Round::Down));
+    /// Keeps what its claims say about the login, as they were when it came. A user-info answer
+    /// says nothing about the authentication (OpenID Connect Core section 5.1), and may hold
+    /// members that users edit.
+    pub(super) fn of_its_login(mut self, inner: &Inner) -> Result<Self, LoginError> {
+        let claims = self.payload().ok_or(LoginError::UserInfo)?;
+        self.sub = name_of_user(inner, &claims)?;
+        if self.user_info.is_none() {
+            let date = |name| {
+                let at = claims.value().named(name)?;
+                date::read(at, Round::Down)
+            };
+            self.auth_time = date("auth_time");
+            self.issued = date("iat").unwrap_or(self.made).min(clock::LAST_SECOND);
             self.sid = sid(&claims);
         }
-        self
+        Ok(self)
     }
 
     pub(super) fn write(&self) -> Zeroizing<Vec<u8>> {
         let tokens = &self.tokens;
-        let expires = tokens.expires_at.map(u64::to_be_bytes);
-        let authenticated = self.auth_time.map(u64::to_be_bytes);
+        let number = |number: Option<u64>| number.map(u64::to_be_bytes);
+        let times = [tokens.expires_at, tokens.lifetime, self.auth_time].map(number);
+        let [expires, lifetime, authenticated] = times
+            .each_ref()
+            .map(|time| time.as_ref().map_or(&[][..], |seconds| seconds));
         fields::write(&[
             self.id.as_bytes(),
             &self.made.to_be_bytes(),
             &self.ends.to_be_bytes(),
+            &self.issued.to_be_bytes(),
+            self.sub.as_bytes(),
+            self.resources.as_bytes(),
             tokens.access_token().as_bytes(),
-            expires.as_ref().map_or(&[], |seconds| seconds),
+            expires,
+            lifetime,
             tokens.refresh_token().unwrap_or_default().as_bytes(),
             tokens.id_token().unwrap_or_default().as_bytes(),
             self.user_info.as_deref().unwrap_or_default().as_bytes(),
             self.sid.as_deref().unwrap_or_default().as_bytes(),
-            authenticated.as_ref().map_or(&[], |seconds| seconds),
+            authenticated,
         ])
     }
 
     pub(super) fn read(plain: &[u8]) -> Option<Self> {
-        if let Some(before) = fields::read::<8>(plain) {
-            // Of an earlier version, which asked the last ID token.
-            return Self::of(before).map(Self::of_its_login);
-        }
-        let [first @ .., sid, auth_time] = fields::read::<10>(plain)?;
-        let sid = fields::text(sid)?;
-        Some(Self {
-            sid: (!sid.is_empty()).then(|| sid.to_owned()),
-            auth_time: seconds(auth_time)?,
-            ..Self::of(first)?
-        })
-    }
-
-    fn of(first: [&[u8]; 8]) -> Option<Self> {
         let [
             id,
             made,
             ends,
+            issued,
+            sub,
+            resources,
             access,
             expires,
+            lifetime,
             refresh,
             id_token,
             user_info,
-        ] = first;
+            sid,
+            auth_time,
+        ] = fields::read(plain)?;
         let hidden = |field: &[u8]| {
             let text = fields::text(field)?;
             Some((!text.is_empty()).then(|| Hidden::new(text)))
         };
-        let user_info = fields::text(user_info)?;
+        let optional = |field| {
+            let text = fields::text(field)?;
+            Some((!text.is_empty()).then(|| text.to_owned()))
+        };
         Some(Self {
             id: fields::text(id)?.to_owned(),
             made: fields::number(made)?,
             ends: fields::number(ends)?,
+            issued: fields::number(issued)?,
+            sub: fields::text(sub)?.to_owned(),
+            resources: fields::text(resources)?.to_owned(),
             tokens: Arc::new(Tokens {
                 access: hidden(access)?.unwrap_or_default(),
                 refresh: hidden(refresh)?,
                 id: hidden(id_token)?,
                 expires_at: seconds(expires)?,
+                lifetime: seconds(lifetime)?,
             }),
-            user_info: (!user_info.is_empty()).then(|| user_info.to_owned()),
-            sid: None,
-            auth_time: None,
+            user_info: optional(user_info)?,
+            sid: optional(sid)?,
+            auth_time: seconds(auth_time)?,
         })
     }
 
@@ -130,29 +150,22 @@ impl Session {
         identity(self, inner, claims).map_err(Rejection::from)
     }
 
-    /// What the provider calls the user.
-    pub(super) fn subject(&self, inner: &Inner) -> Option<String> {
-        let claims = self.payload()?;
-        // Whatever the application takes for the subject.
-        let own = claims.value().named("sub").and_then(Value::as_str);
-        match own {
-            Some(own) => Some(own.into_owned()),
-            None => Some(subject(inner, &claims).ok()?.into_owned()),
-        }
-    }
-
-    /// The session with these tokens of a refresh, if their ID token is of the same user and of
-    /// the same session at the provider (OpenID Connect Core section 12.2). That its issuer is
-    /// the same is verified before.
+    /// The session with these tokens of a refresh. Their ID token is of the same user and of the
+    /// same session at the provider (OpenID Connect Core section 12.2), or an error. That its
+    /// issuer is the same is verified before.
     pub(super) fn with_tokens(&self, inner: &Inner, tokens: Tokens) -> Result<Self, LoginError> {
         let mut fresh = Self {
             tokens: Arc::new(tokens),
             ..self.clone()
         };
-        if fresh.subject(inner) != self.subject(inner) {
+        let claims = fresh.payload().ok_or(LoginError::UserInfo)?;
+        if name_of_user(inner, &claims)? != self.sub {
             return Err(LoginError::IdToken("the subject is another than before"));
         }
-        match (&self.sid, fresh.payload().as_ref().and_then(sid)) {
+        if fresh.user_info.is_some() {
+            return Ok(fresh);
+        }
+        match (&self.sid, sid(&claims)) {
             (Some(before), Some(after)) if *before != after => {
                 return Err(LoginError::IdToken("the session is another than before"));
             }
@@ -163,15 +176,39 @@ impl Session {
         Ok(fresh)
     }
 
-    /// Whether the access token should be refreshed by this time.
-    pub(super) fn is_due(&self, at: u64) -> bool {
+    /// The nonce of its last ID token.
+    pub(super) fn nonce(&self) -> Option<String> {
+        let claims = self.payload()?;
+        let nonce = claims.value().named("nonce").and_then(Value::as_str);
+        nonce.map(Cow::into_owned)
+    }
+
+    /// Whether the access token should be refreshed: `before` seconds before its end, or after
+    /// three quarters of its lifetime where that is later.
+    pub(super) fn is_due(&self, now: u64, before: u64) -> bool {
         let tokens = &self.tokens;
-        tokens.refresh.is_some() && tokens.expires_at.is_some_and(|end| at >= end)
+        let before = tokens
+            .lifetime
+            .map_or(before, |seconds| before.min(seconds / 4));
+        tokens.refresh.is_some()
+            && tokens
+                .expires_at
+                .is_some_and(|end| now.saturating_add(before) >= end)
     }
 
     /// Whether the access token is over at this time.
     pub(super) fn is_stale(&self, now: u64) -> bool {
         self.tokens.expires_at.is_some_and(|end| now >= end)
+    }
+}
+
+/// What the provider calls the user.
+fn name_of_user(inner: &Inner, claims: &Object) -> Result<String, LoginError> {
+    // Whatever the application takes for the subject.
+    let own = claims.value().named("sub").and_then(Value::as_str);
+    match own {
+        Some(own) => Ok(own.into_owned()),
+        None => Ok(subject(inner, claims)?.into_owned()),
     }
 }
 
@@ -234,50 +271,65 @@ fn identity(session: &Session, inner: &Inner, claims: Object) -> Result<Identity
 mod tests {
     use super::*;
 
-    fn session(claims: &str) -> Session {
-        let payload = URL_SAFE_NO_PAD.encode_to_string(claims);
+    fn session() -> Session {
         Session {
             id: "id".into(),
             made: 1,
             ends: 2,
+            issued: 3,
+            sub: "alice".into(),
+            resources: "https://a.example https://b.example".into(),
             tokens: Arc::new(Tokens {
                 access: Hidden::new("access"),
                 refresh: Some(Hidden::new("refresh")),
-                id: Some(Hidden::new(format!("e30.{payload}.x"))),
-                expires_at: Some(3),
+                id: Some(Hidden::new("e30.e30.x")),
+                expires_at: Some(1000),
+                lifetime: Some(100),
             }),
             user_info: None,
-            sid: None,
-            auth_time: None,
+            sid: Some("s".into()),
+            auth_time: Some(7),
         }
     }
 
     #[test]
-    fn what_the_login_said_is_kept_whatever_the_last_id_token_says() {
-        let mut login = session(r#"{"sub":"a","sid":"s","auth_time":7}"#).of_its_login();
-        login.tokens = session(r#"{"sub":"a"}"#).tokens;
-        let read = Session::read(&login.write()).unwrap();
-        assert_eq!((read.sid.as_deref(), read.auth_time), (Some("s"), Some(7)));
-        assert_eq!(*read.write(), *login.write());
-        // Where it said nothing.
-        let login = session(r#"{"sub":"a","sid":"","auth_time":"x"}"#).of_its_login();
-        let read = Session::read(&login.write()).unwrap();
-        assert_eq!((read.sid, read.auth_time), (None, None));
+    fn a_session_is_read_as_it_was_written() {
+        let mut other = session();
+        (other.sid, other.auth_time) = (None, None);
+        other.user_info = Some("{}".into());
+        other.tokens = Arc::new(Tokens {
+            access: Hidden::new("access"),
+            refresh: None,
+            id: None,
+            expires_at: None,
+            lifetime: None,
+        });
+        for session in [session(), other] {
+            let plain = session.write();
+            let read = Session::read(&plain).unwrap();
+            assert_eq!(*read.write(), *plain);
+            assert_eq!((read.issued, &*read.sub), (3, "alice"));
+            assert_eq!(read.resources, session.resources);
+            assert_eq!((read.sid, read.auth_time), (session.sid, session.auth_time));
+            for end in 0..plain.len() {
+                assert!(Session::read(&plain[..end]).is_none(), "{end}");
+            }
+        }
     }
 
     #[test]
-    fn a_session_of_an_earlier_version_is_read() {
-        let now = session(r#"{"sub":"a","sid":"s","auth_time":7}"#);
-        let all: [_; 10] = fields::read(&now.write())
-            .map(|all| all.map(<[u8]>::to_vec))
-            .unwrap();
-        let first: Vec<_> = all.iter().take(8).map(Vec::as_slice).collect();
-        let read = Session::read(&fields::write(&first)).unwrap();
-        assert_eq!((read.id.as_str(), read.made, read.ends), ("id", 1, 2));
-        assert_eq!((read.sid.as_deref(), read.auth_time), (Some("s"), Some(7)));
-        for count in [7, 9] {
-            let some: Vec<_> = all.iter().take(count).map(Vec::as_slice).collect();
-            assert!(Session::read(&fields::write(&some)).is_none());
+    fn a_token_is_due_by_the_setting_or_after_three_quarters_of_its_life() {
+        let session = session();
+        for (now, before, due) in [
+            (989, 10, false),
+            (990, 10, true),
+            (974, 60, false),
+            (975, 60, true),
+            (975, 7200, true),
+            (999, 0, false),
+            (1000, 0, true),
+        ] {
+            assert_eq!(session.is_due(now, before), due, "{now} {before}");
         }
     }
 }

@@ -2,13 +2,21 @@
 //!
 //! With a store a session can be ended before its time: by log-out, by the provider, or because
 //! somebody else signs in. What ended it is a mark under the session's id, the provider's session
-//! or the subject; whatever was made up to the second of the mark is over.
+//! or the subject. A session's id and a session of the provider's are over for good. The mark of a
+//! subject holds when the logout token was issued: sessions whose ID token was issued up to that
+//! second are over, both by the provider's clock.
+//!
+//! A session ends no later than the lifetime that is configured now after it was made, and marks
+//! last as long.
 
 use super::{Inner, LoginError, cookies, fields, session::Session};
-use crate::{Rejection, clock, store::ShortLived};
+use crate::{
+    Rejection, clock,
+    store::{Raise, ShortLived},
+};
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
-use std::{fmt::Write as _, time::Duration};
+use std::{error::Error as _, fmt::Write as _, time::Duration};
 
 /// What a session cookie holds.
 pub(super) enum Carried {
@@ -22,8 +30,12 @@ pub(super) enum Carried {
 pub(super) enum Mark<'a> {
     Session(&'a str),
     ProvidersSession(&'a str),
-    Subject(&'a str),
+    /// Up to this second of the provider's clock.
+    Subject(&'a str, u64),
 }
+
+/// How much longer than a session a mark lasts, in seconds: clocks of a fleet differ.
+const LONGER: u64 = 120;
 
 /// A key of the store that tells nobody what it is about.
 pub(super) fn key(inner: &Inner, kind: &str, name: &str) -> String {
@@ -41,12 +53,27 @@ impl Inner {
         clock::now(&*self.clock)
     }
 
+    /// Reads a session. It ends by the lifetime that is configured now, so that a mark outlasts it
+    /// also where the lifetime was longer when it was made.
+    pub(super) fn read_session(&self, plain: &[u8]) -> Option<Session> {
+        let mut session = Session::read(plain)?;
+        session.ends = session.ends.min(session.made.saturating_add(self.lifetime));
+        Some(session)
+    }
+
+    /// Whether this application has sealed the request's cookie, whether or not it is over. A
+    /// cookie that does not open may be another application's: ports do not separate cookies.
+    pub(super) fn has_sealed_cookie(&self, headers: &HeaderMap) -> bool {
+        cookies::joined(headers, &self.cookie)
+            .is_some_and(|value| self.sessions.is_own(&self.cookie, &value))
+    }
+
     /// What the request's cookie holds; `None` if it is not good.
     pub(super) fn carried(&self, headers: &HeaderMap) -> Option<Carried> {
         let value = cookies::joined(headers, &self.cookie)?;
         let opened = self.sessions.open(&self.cookie, &value, self.now())?;
         match opened.plain.split_first()? {
-            (b's', rest) => Some(Carried::Whole(Session::read(rest)?)),
+            (b's', rest) => Some(Carried::Whole(self.read_session(rest)?)),
             (b'n', rest) => Some(Carried::Name(fields::text(rest)?.to_owned())),
             _ => None,
         }
@@ -57,9 +84,10 @@ impl Inner {
         let ended = || Rejection::from(LoginError::Ended);
         let session = match (carried, &self.store) {
             (Carried::Whole(session), _) => session,
-            (Carried::Name(id), Some(store)) => {
-                self.stored(&**store, &id).await?.ok_or_else(ended)?
-            }
+            (Carried::Name(id), Some(store)) => self
+                .stored_session(&**store, &id)
+                .await?
+                .ok_or_else(ended)?,
             (Carried::Name(_), None) => return Err(ended()),
         };
         if self.now() >= session.ends || self.is_ended(&session).await? {
@@ -68,24 +96,28 @@ impl Inner {
         Ok(session)
     }
 
-    async fn stored(&self, store: &dyn ShortLived, id: &str) -> Result<Option<Session>, Rejection> {
+    pub(super) async fn stored_session(
+        &self,
+        store: &dyn ShortLived,
+        id: &str,
+    ) -> Result<Option<Session>, Rejection> {
         let key = key(self, "session", id);
         let read = store.read(&[&key]).await?;
         let value = read.values.into_iter().next().flatten();
         Ok(value.and_then(|value| {
             let opened = self.stored.open(&key, &value, self.now())?;
-            Session::read(&opened.plain)
+            self.read_session(&opened.plain)
         }))
     }
 
-    async fn is_ended(&self, session: &Session) -> Result<bool, Rejection> {
+    /// Whether a log-out, another login or the provider has ended a session.
+    pub(super) async fn is_ended(&self, session: &Session) -> Result<bool, Rejection> {
         let Some(store) = &self.store else {
             return Ok(false);
         };
-        let subject = session.subject(self).ok_or(LoginError::Ended)?;
         let mut keys = vec![
             self.mark(Mark::Session(&session.id)),
-            self.mark(Mark::Subject(&subject)),
+            self.mark(Mark::Subject(&session.sub, 0)),
         ];
         if let Some(sid) = &session.sid {
             keys.push(self.mark(Mark::ProvidersSession(sid)));
@@ -94,7 +126,11 @@ impl Inner {
         let marks = store.read(&keys).await?.values;
         let is_over = |mark: Option<Vec<u8>>| {
             // A mark that cannot be read is one all the same.
-            mark.is_some_and(|mark| fields::number(&mark).unwrap_or(u64::MAX) >= session.made)
+            mark.is_some_and(|mark| {
+                let mark = std::str::from_utf8(&mark).ok();
+                let until = mark.and_then(|mark| mark.parse().ok());
+                until.unwrap_or(clock::LAST_SECOND) >= session.issued
+            })
         };
         Ok(marks.into_iter().any(is_over))
     }
@@ -103,7 +139,7 @@ impl Inner {
         match mark {
             Mark::Session(id) => key(self, "ended", id),
             Mark::ProvidersSession(sid) => key(self, "ended-sid", sid),
-            Mark::Subject(subject) => key(self, "ended-sub", subject),
+            Mark::Subject(subject, _) => key(self, "ended-sub", subject),
         }
     }
 
@@ -112,18 +148,32 @@ impl Inner {
         let Some(store) = &self.store else {
             return Ok(());
         };
-        let lifetime = Duration::from_secs(self.lifetime.saturating_add(60));
+        let lifetime = Duration::from_secs(self.lifetime.saturating_add(LONGER));
         let at = match mark {
             // There is one session of this id.
             Mark::Session(id) => {
                 drop(store.take(&key(self, "session", id)).await?);
-                u64::MAX
+                clock::LAST_SECOND
             }
-            _ => self.now(),
+            // A session of the provider's that has ended does not come back.
+            Mark::ProvidersSession(_) => clock::LAST_SECOND,
+            Mark::Subject(_, at) => at,
         };
-        store
-            .put(&self.mark(mark), &at.to_be_bytes(), lifetime)
-            .await
+        // Logout tokens may come in any order.
+        let raise = Raise {
+            key: &self.mark(mark),
+            number: at.min(clock::LAST_SECOND),
+            lifetime,
+        };
+        store.raise(&[raise]).await
+    }
+
+    /// Ends a session because its browser has logged out, or has signed in again. A refresh of it
+    /// that is under way in this process then sets no cookies.
+    pub(super) async fn end_in_browser(&self, id: &str) -> Result<(), Rejection> {
+        self.end(Mark::Session(id)).await?;
+        self.ended.insert(id.as_bytes(), ());
+        Ok(())
     }
 
     /// Keeps a session in the store, if that is where sessions are.
@@ -140,24 +190,46 @@ impl Inner {
         store.put(&key, sealed.as_bytes(), lifetime).await
     }
 
-    /// The cookies of a session; `before` is how many there were.
-    pub(super) fn session_cookies(
-        &self,
-        session: &Session,
-        before: usize,
-    ) -> Result<Vec<HeaderValue>, Rejection> {
-        let now = self.now();
+    /// The value of a session's cookie. Fails if it is too long.
+    pub(super) fn seal_cookie(&self, session: &Session) -> Result<String, Rejection> {
         let plain = match self.in_store {
             true => fields_of(b'n', session.id.as_bytes()),
             false => fields_of(b's', &session.write()),
         };
         let sealed = self
             .sessions
-            .seal(&self.cookie, &plain, now, session.ends)?;
-        let seconds = session.ends.saturating_sub(now);
-        cookies::set_joined(&self.cookie, &sealed, before, seconds)
+            .seal(&self.cookie, &plain, self.now(), session.ends)?;
+        match cookies::fits(&sealed) {
+            true => Ok(sealed),
+            false => Err(LoginError::TooLong.into()),
+        }
+    }
+
+    /// The value of a refreshed session's cookie, if sessions are cookies.
+    pub(super) fn seal_session(&self, session: &Session) -> Result<Option<String>, Rejection> {
+        match self.in_store {
+            true => Ok(None),
+            false => self.seal_cookie(session).map(Some),
+        }
+    }
+
+    /// The cookies of a session whose value is sealed; `before` is how many there were.
+    pub(super) fn set_session(
+        &self,
+        session: &Session,
+        sealed: &str,
+        before: usize,
+    ) -> Result<Vec<HeaderValue>, Rejection> {
+        let seconds = session.ends.saturating_sub(self.now());
+        cookies::set_joined(&self.cookie, sealed, before, seconds)
             .ok_or_else(|| LoginError::TooLong.into())
     }
+}
+
+/// Whether a session does not fit into cookies.
+pub(super) fn is_too_long(rejection: &Rejection) -> bool {
+    let source = rejection.source().and_then(|error| error.downcast_ref());
+    matches!(source, Some(LoginError::TooLong))
 }
 
 fn fields_of(kind: u8, rest: &[u8]) -> zeroize::Zeroizing<Vec<u8>> {

@@ -4,7 +4,6 @@ use super::{LoginError, provider::object};
 use crate::{
     claims::date::{self, Round},
     clock,
-    json::Value,
 };
 use std::{fmt, sync::Arc, time::SystemTime};
 use zeroize::Zeroizing;
@@ -33,6 +32,8 @@ pub struct Tokens {
     pub(super) id: Option<Hidden>,
     /// In seconds since 1970.
     pub(super) expires_at: Option<u64>,
+    /// For how long it was issued, in seconds.
+    pub(super) lifetime: Option<u64>,
 }
 
 impl Tokens {
@@ -60,13 +61,18 @@ impl Tokens {
         self.expires_at.map(clock::at)
     }
 
-    /// Reads an answer of the token endpoint (RFC 6749 section 5.1).
+    /// Reads an answer of the token endpoint (RFC 6749 section 5.1). An optional member that is
+    /// empty is absent. A missing `token_type` is `Bearer`, since some providers leave it out.
     pub(super) fn read(answer: &[u8], now: u64) -> Result<Self, LoginError> {
         let bad = |why: &'static str| LoginError::provider(why);
         let answer = object(answer).ok_or_else(|| bad("the tokens are no JSON object"))?;
-        let token = |name| match answer.named(name) {
+        let member = |name| {
+            let value = answer.named(name)?;
+            let is_empty = value.is_null() || value.is_str("");
+            (!is_empty).then_some(value)
+        };
+        let token = |name| match member(name) {
             None => Ok(None),
-            Some(value) if value.is_null() => Ok(None),
             Some(value) => match value.as_str() {
                 // What stands in a header field; RFC 6749 appendix A.12 has nothing else, either.
                 Some(text) if is_visible(&text) => Ok(Some(Hidden::new(text))),
@@ -74,26 +80,27 @@ impl Tokens {
             },
         };
         let access = token("access_token")?.ok_or_else(|| bad("there is no access token"))?;
-        let kind = answer.named("token_type").and_then(Value::as_str);
         // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
-        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
+        let is_bearer = member("token_type").is_none_or(|kind| {
+            kind.as_str()
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"))
+        });
+        if !is_bearer {
             return Err(bad("the access token is no bearer token"));
         }
-        let lifetime = match answer.named("expires_in") {
-            None => None,
-            Some(value) if value.is_null() => None,
+        let lifetime = member("expires_in").and_then(|value| match value.as_str() {
             // Some send it as a text.
-            Some(value) => match value.as_str() {
-                Some(text) => text.parse().ok(),
-                None => date::read(value, Round::Down),
-            },
-        };
+            Some(text) => text.parse().ok(),
+            None => date::read(value, Round::Down),
+        });
+        // Some send 0 for a token that does not end.
+        let lifetime = lifetime.filter(|seconds: &u64| *seconds > 0);
         Ok(Self {
             access,
             refresh: token("refresh_token")?,
             id: token("id_token")?,
-            expires_at: lifetime
-                .map(|seconds: u64| now.saturating_add(seconds).min(clock::LAST_SECOND)),
+            expires_at: lifetime.map(|seconds| now.saturating_add(seconds).min(clock::LAST_SECOND)),
+            lifetime,
         })
     }
 }
@@ -104,7 +111,8 @@ fn is_visible(text: &str) -> bool {
 
 /// The provider's access token of whoever is calling, for handlers that call its APIs. It is in
 /// the request's extensions behind an [`AuthLayer`](crate::AuthLayer) whose
-/// [session scheme](super::Login::session) has let the request pass, unless it has ended.
+/// [session scheme](super::Login::session) has let the request pass, unless it has ended. An axum
+/// handler takes it as an argument: without one it answers 401, so that a browser signs in again.
 ///
 /// `Debug` does not show it.
 #[derive(Clone)]
@@ -157,13 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn empty_optional_members_are_absent() {
+        for answer in [
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"a","token_type":""}"#,
+            r#"{"access_token":"a","token_type":null,"expires_in":null,"id_token":null}"#,
+            r#"{"access_token":"a","token_type":"BEARER","expires_in":"","refresh_token":"","id_token":""}"#,
+            r#"{"access_token":"a","expires_in":0}"#,
+            r#"{"access_token":"a","expires_in":"3599.5","scope":["a","b"]}"#,
+        ] {
+            let tokens = read(answer).unwrap_or_else(|| panic!("{answer}"));
+            assert_eq!(tokens.access_token(), "a");
+            assert_eq!((tokens.refresh_token(), tokens.id_token()), (None, None));
+            assert_eq!(tokens.expires_at, None, "{answer}");
+        }
+    }
+
+    #[test]
     fn what_is_no_answer_is_refused() {
         for junk in [
             "",
             "[]",
             "{}",
-            r#"{"access_token":"a"}"#,
+            r#"{"token_type":"Bearer"}"#,
+            r#"{"access_token":null,"token_type":"Bearer"}"#,
             r#"{"access_token":"a","token_type":"DPoP"}"#,
+            r#"{"access_token":"a","token_type":7}"#,
             r#"{"access_token":"","token_type":"Bearer"}"#,
             r#"{"access_token":7,"token_type":"Bearer"}"#,
             r#"{"access_token":"a\r\nb","token_type":"Bearer"}"#,

@@ -96,14 +96,14 @@ pub(crate) fn without_parameters(path: &str) -> Option<String> {
     if !path.contains(';') {
         return None;
     }
-    let cut = |segment: &str| segment.split(';').next().unwrap_or_default().to_owned();
     let mut out = String::with_capacity(path.len());
     let mut ends_empty = false;
-    for segment in path.split('/').map(cut) {
-        ends_empty = segment.is_empty();
+    for segment in path.split('/') {
+        let name = segment.split(';').next().unwrap_or_default();
+        ends_empty = name.is_empty();
         if !ends_empty {
             out.push('/');
-            out.push_str(&segment);
+            out.push_str(name);
         }
     }
     if ends_empty {

@@ -62,7 +62,7 @@ use tower_service::Service;
 ///
 /// # With other layers
 ///
-/// Layers of tower, tower-http and tonic can stand on both sides. A rejected request, and one whose
+/// Layers of tower, tower-http and tonic work on both sides. A rejected request, and one whose
 /// verdict is pending, holds no permit of the inner service.
 ///
 /// | layer | where |

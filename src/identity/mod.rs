@@ -132,7 +132,7 @@ impl Identity {
     /// An identity with this subject, unique within its issuer or realm.
     ///
     /// The subject is taken as it is. Reject credentials that have none: an identity with an empty
-    /// subject passes [`authenticated`](crate::authenticated) like any other.
+    /// subject satisfies [`authenticated`](crate::authenticated) like any other.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
         Self::of(Shared::new(Facts {
             subject: Text::Own(subject.into()),

@@ -65,7 +65,7 @@ impl Found {
     /// - An ambient place (a cookie, a client certificate) yields to an explicit one. If that is a
     ///   parameter of the query or a subprotocol, another site may have filled it to replace the
     ///   user by its own: the cross-site check applies to it as to the ambient one.
-    /// - Of two ambient places the first in order counts.
+    /// - Of two ambient places the first in order is used.
     pub fn and(self, other: Self) -> Self {
         match (self.anywhere(), other.anywhere()) {
             (None, _) => other,
@@ -79,7 +79,7 @@ impl Found {
         }
     }
 
-    /// The same, if another find of the same request is to be checked as well.
+    /// Applies the cross-site check to this find, if it applies to the other one.
     pub(crate) fn checked_with(self, other: Self) -> Self {
         if other.by_browser {
             self.sent_by_browsers()
@@ -88,7 +88,7 @@ impl Found {
         }
     }
 
-    /// Whether the other find counts instead of this one, given that not both are explicit.
+    /// Whether the other find is used instead of this one, given that not both are explicit.
     pub(crate) fn yields_to(self, other: Self) -> bool {
         match (self.anywhere(), other.anywhere()) {
             (_, None) => false,
@@ -97,7 +97,7 @@ impl Found {
         }
     }
 
-    /// This explicit find, where an ambient one yields to it.
+    /// This explicit find, if an ambient one yields to it.
     fn in_place_of_ambient(self) -> Self {
         match self.count {
             Count::One(Place::Query | Place::WebSocketProtocol) => self.sent_by_browsers(),

@@ -70,8 +70,8 @@ impl Location {
     /// before its layers run.
     ///
     /// Another site can put a credential of its own into a link or form. If the request has an
-    /// ambient credential as well, it passes the
-    /// [cross-site check](crate::AuthLayer#cross-site-requests), although the parameter counts.
+    /// ambient credential as well, the parameter is used, and the
+    /// [cross-site check](crate::AuthLayer#cross-site-requests) applies.
     ///
     /// A layer inside of this one that reads the same parameter does not find it, and rejects the
     /// request with 401. Nest layers only if they read header fields or cookies.
@@ -86,8 +86,8 @@ impl Location {
     ///
     /// A cookie that is expired, revoked or otherwise invalid is rejected with 401, and one that is
     /// sent twice with 400. That also applies to paths that [rules](crate::AccessRules::allow) open
-    /// and to [`optional`](crate::AuthLayer::optional) layers, where a request without the cookie
-    /// passes. Browsers send the cookie until it expires, so give it the lifetime of the
+    /// and to [`optional`](crate::AuthLayer::optional) layers, where a request without the cookie is
+    /// accepted. Browsers send the cookie until it expires, so give it the lifetime of the
     /// credential, and serve log-in and log-out pages outside of the layer.
     #[track_caller]
     #[must_use]

@@ -1,6 +1,6 @@
 //! tonic: its interceptors, `tonic-web`, and the layers of others in its server.
 
-use crate::support::{Never, tokens};
+use crate::support::{Never, Tokens};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -28,7 +28,7 @@ use tower_http::{
 };
 
 fn auth() -> AuthLayer {
-    AuthLayer::new(Bearer::new(tokens())).grpc()
+    AuthLayer::new(Bearer::new(Tokens)).grpc()
 }
 
 /// A call of the health service with this token.
@@ -43,19 +43,21 @@ async fn call(client: &mut HealthClient<Channel>, token: Option<&str>) -> Result
     Ok(response.into_inner().status)
 }
 
-/// What holds for a gRPC server behind [`auth`] and `require`, whatever else stands between.
-async fn holds(name: &str, address: SocketAddr) {
+/// Checks a gRPC server behind [`auth`] and `require`, as `support::check` does over HTTP.
+async fn check(name: &str, address: SocketAddr) {
     let rounds = async {
         let channel = Channel::from_shared(format!("http://{address}")).unwrap();
         let mut client = HealthClient::new(channel.connect().await.unwrap());
-        for _ in 0..3 {
+        for prefix in ["", "later-"] {
             for (token, expected) in [
-                (Some("good"), Ok(1)),
+                (Some("valid"), Ok(1)),
                 (Some("wrong"), Err(Code::Unauthenticated)),
                 (None, Err(Code::Unauthenticated)),
                 (Some("guest"), Err(Code::PermissionDenied)),
                 (Some("down"), Err(Code::Unavailable)),
             ] {
+                let token = token.map(|token| format!("{prefix}{token}"));
+                let token = token.as_deref();
                 assert_eq!(call(&mut client, token).await, expected, "{name} {token:?}");
             }
         }
@@ -78,68 +80,67 @@ macro_rules! serve {
     }};
 }
 
-macro_rules! stands_everywhere {
+macro_rules! works_everywhere {
     ($name:literal, $layer:expr) => {{
         use crate::support::require;
 
         let outside = serve!($layer, auth(), require());
-        holds(concat!($name, " outside"), outside).await;
+        check(concat!($name, " outside"), outside).await;
         let between = serve!(auth(), $layer, require());
-        holds(concat!($name, " between"), between).await;
+        check(concat!($name, " between"), between).await;
         let inside = serve!(auth(), require(), $layer);
-        holds(concat!($name, " inside"), inside).await;
+        check(concat!($name, " inside"), inside).await;
     }};
 }
 
 #[tokio::test]
-async fn layers_of_tower_stand_everywhere_in_tonic() {
-    stands_everywhere!("ConcurrencyLimit", GlobalConcurrencyLimitLayer::new(1));
-    stands_everywhere!("LoadShed", LoadShedLayer::new());
-    stands_everywhere!("Buffer", BufferLayer::new(1));
-    stands_everywhere!("Retry", RetryLayer::new(Never));
-    stands_everywhere!("Timeout", TimeoutLayer::new(Duration::from_secs(60)));
+async fn layers_of_tower_work_in_every_position_of_tonic() {
+    works_everywhere!("ConcurrencyLimit", GlobalConcurrencyLimitLayer::new(1));
+    works_everywhere!("LoadShed", LoadShedLayer::new());
+    works_everywhere!("Buffer", BufferLayer::new(1));
+    works_everywhere!("Retry", RetryLayer::new(Never));
+    works_everywhere!("Timeout", TimeoutLayer::new(Duration::from_secs(60)));
 }
 
 #[tokio::test]
-async fn layers_of_tower_http_stand_everywhere_in_tonic() {
+async fn layers_of_tower_http_work_in_every_position_of_tonic() {
     use tower_http::timeout::TimeoutLayer;
 
     let long = Duration::from_secs(60);
-    stands_everywhere!("CORS", CorsLayer::permissive());
-    stands_everywhere!("CORS of 0.6", tower_http_06::cors::CorsLayer::permissive());
-    stands_everywhere!(
+    works_everywhere!("CORS", CorsLayer::permissive());
+    works_everywhere!("CORS of 0.6", tower_http_06::cors::CorsLayer::permissive());
+    works_everywhere!(
         "Timeout",
         TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, long)
     );
-    stands_everywhere!("Trace", TraceLayer::new_for_grpc());
-    stands_everywhere!("CatchPanic", CatchPanicLayer::new());
-    stands_everywhere!("Compression", CompressionLayer::new());
-    stands_everywhere!(
+    works_everywhere!("Trace", TraceLayer::new_for_grpc());
+    works_everywhere!("CatchPanic", CatchPanicLayer::new());
+    works_everywhere!("Compression", CompressionLayer::new());
+    works_everywhere!(
         "ValidateRequestHeader",
         ValidateRequestHeaderLayer::accept("*/*")
     );
-    stands_everywhere!("NormalizePath", NormalizePathLayer::trim_trailing_slash());
+    works_everywhere!("NormalizePath", NormalizePathLayer::trim_trailing_slash());
 }
 
 #[tokio::test]
-async fn interceptors_stand_everywhere() {
+async fn interceptors_work_in_every_position() {
     let pass = |request: Request<()>| Ok::<_, Status>(request);
-    stands_everywhere!("Interceptor", InterceptorLayer::new(pass));
+    works_everywhere!("Interceptor", InterceptorLayer::new(pass));
     // Inside, an interceptor sees who is calling.
     let members = |request: Request<()>| match request.identity()?.has_role("member") {
         true => Ok(request),
         false => Err(Status::permission_denied("members only")),
     };
     let address = serve!(auth(), InterceptorLayer::new(members));
-    holds("Interceptor that asks for the identity", address).await;
+    check("Interceptor that asks for the identity", address).await;
 }
 
-/// An interceptor that adds metadata does so before the layer inside looks: what a client sends
-/// beside it makes two credentials.
+/// If an interceptor outside adds a credential and the client sends one as well, the request has two.
 #[tokio::test]
 async fn an_interceptor_outside_does_not_hide_a_second_credential() {
     let append = |mut request: Request<()>| {
-        let value = "Bearer good".parse().unwrap();
+        let value = "Bearer valid".parse().unwrap();
         request.metadata_mut().append("authorization", value);
         Ok::<_, Status>(request)
     };
@@ -176,9 +177,9 @@ const FRAME: &[u8] = &[0, 0, 0, 0, 0];
 const FRAME_AS_TEXT: &[u8] = b"AAAAAAA=";
 
 /// Outside of the layer, `tonic-web` makes gRPC of the call first, so that a rejection is in gRPC.
-/// Inside, it is a call over HTTP, and so is its rejection.
+/// Inside of the layer, the call is HTTP to it, and so is the rejection.
 #[tokio::test]
-async fn grpc_web_stands_on_both_sides() {
+async fn grpc_web_works_on_both_sides() {
     let outside = serve!(GrpcWebLayer::new(), auth());
     let inside = serve!(auth(), GrpcWebLayer::new());
     for (kind, frame) in [
@@ -186,7 +187,7 @@ async fn grpc_web_stands_on_both_sides() {
         ("application/grpc-web-text+proto", FRAME_AS_TEXT),
     ] {
         for address in [outside, inside] {
-            let (head, body) = web_call(address, kind, frame, Some("good")).await;
+            let (head, body) = web_call(address, kind, frame, Some("valid")).await;
             assert_eq!(head.status, 200, "{kind}");
             assert_eq!(head.headers["content-type"], kind);
             assert!(
@@ -206,11 +207,11 @@ async fn grpc_web_stands_on_both_sides() {
             assert!(head.headers.contains_key("www-authenticate"));
         }
     }
-    // Calls of gRPC itself pass on either side.
+    // Plain gRPC calls work on either side.
     for address in [outside, inside] {
         let channel = Channel::from_shared(format!("http://{address}")).unwrap();
         let mut client = HealthClient::new(channel.connect().await.unwrap());
-        assert_eq!(call(&mut client, Some("good")).await, Ok(1));
+        assert_eq!(call(&mut client, Some("valid")).await, Ok(1));
         let wrong = call(&mut client, Some("wrong")).await;
         assert_eq!(wrong, Err(Code::Unauthenticated));
     }

@@ -404,7 +404,7 @@ async fn another_site_cannot_replace_the_user_of_a_cookie_by_its_own() {
             ("/?t=eve", &victim, "403 forbidden"),
             ("/", &offered, "403 forbidden"),
             ("/?t=ann", &own, "200 ann by Bearer"),
-            // Without a cookie nobody's session is replaced.
+            // Without a cookie, there is no session to replace.
             ("/?t=eve", &evil, "200 eve by Bearer"),
         ] {
             let request = request_by("POST", uri, fields);

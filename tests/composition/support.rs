@@ -1,4 +1,4 @@
-//! One set of promises, and everything that has to keep them.
+//! The checks that every stack of layers has to satisfy.
 
 use crate::common::{
     caller, problem,
@@ -18,34 +18,48 @@ use std::{convert::Infallible, future::Ready, io, net::SocketAddr, time::Duratio
 use tokio::net::TcpListener;
 use tower::{Service, ServiceExt, retry::Policy, service_fn, util::BoxCloneService};
 use tower_auth::{
-    AuthLayer, Identity, Rejection, RequireLayer, Verify,
+    AuthLayer, Identity, Rejection, RequireLayer, Verdict, Verify,
     bearer::{Bearer, Token},
-    role, verify_fn,
+    role,
 };
 
-/// The names of tokens are what becomes of them. Those of members are awaited.
-pub(crate) fn tokens() -> impl Verify<Token> {
-    verify_fn(|token: Token| async move {
-        tokio::task::yield_now().await;
-        match token.as_str() {
-            "good" => Ok(Identity::new("ann").with_role("member")),
-            "guest" => Ok(Identity::new("bob")),
-            "down" => Err(Rejection::unavailable("the store is down")),
-            _ => Err(Rejection::invalid()),
+/// Verifies tokens by their names. If a name begins with `later-`, the verdict is pending once.
+pub(crate) struct Tokens;
+
+impl Verify<Token> for Tokens {
+    fn verify(&self, token: Token) -> Verdict<Identity> {
+        match token.as_str().strip_prefix("later-") {
+            None => Verdict::ready(verified(token.as_str())),
+            Some(name) => {
+                let result = verified(name);
+                Verdict::pending(async move {
+                    tokio::task::yield_now().await;
+                    result
+                })
+            }
         }
-    })
+    }
+}
+
+fn verified(name: &str) -> Result<Identity, Rejection> {
+    match name {
+        "valid" => Ok(Identity::new("ann").with_role("member")),
+        "guest" => Ok(Identity::new("bob")),
+        "down" => Err(Rejection::unavailable("the store is down")),
+        _ => Err(Rejection::invalid()),
+    }
 }
 
 pub(crate) fn auth() -> AuthLayer {
-    AuthLayer::new(Bearer::new(tokens()))
+    AuthLayer::new(Bearer::new(Tokens))
 }
 
-/// Takes members in only.
+/// Requires the role of a member.
 pub(crate) fn require() -> RequireLayer {
     RequireLayer::new(role("member"))
 }
 
-/// Says who is calling.
+/// Responds with the name of the caller.
 pub(crate) async fn whoami<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, _) = request.into_parts();
     Ok(Response::new(Full::from(caller(&head))))
@@ -63,7 +77,7 @@ where
     service_fn(whoami::<B>)
 }
 
-/// A service of any type as one: hyper's server is compiled once for all.
+/// A service without its type, so that hyper's server is compiled once.
 type Boxed = BoxCloneService<Request<Incoming>, Response<Body>, io::Error>;
 
 /// Serves both versions of HTTP by hyper alone, until the test ends.
@@ -117,19 +131,20 @@ pub(crate) async fn ask(wire: &mut Wire, token: Option<&str>) -> Answer {
     wire.ask(&format!("GET / HTTP/1.1\nHost: h{field}")).await
 }
 
-/// What holds for a server behind [`auth`] and [`require`], whatever else stands between: a right
-/// credential passes, every other request is rejected with its status and challenge, and no
-/// rejection holds what requests share, such as the one permit of a limit.
-pub(crate) async fn holds(name: &str, address: SocketAddr) {
+/// Checks a server behind [`auth`] and [`require`]. A valid credential of a member is accepted. Every
+/// other request is rejected with its status and challenge. A rejection keeps nothing that requests
+/// share, such as the only permit of a limit.
+pub(crate) async fn check(name: &str, address: SocketAddr) {
     let rounds = async {
         let mut wire = Wire::connect(address).await;
-        for _ in 0..3 {
-            let answer = ask(&mut wire, Some("good")).await;
+        for prefix in ["", "later-", "", "later-"] {
+            let token = |name: &str| format!("{prefix}{name}");
+            let answer = ask(&mut wire, Some(&token("valid"))).await;
             let (status, body) = (answer.status, answer.body.as_str());
             assert_eq!((status, body), (200, "ann by Bearer"), "{name}");
             assert!(answer.all("www-authenticate").is_empty(), "{name}");
 
-            let answer = ask(&mut wire, Some("wrong")).await;
+            let answer = ask(&mut wire, Some(&token("wrong"))).await;
             let text = "the credentials are not valid";
             let challenge =
                 format!(r#"Bearer realm="api", error="invalid_token", error_description="{text}""#);
@@ -139,10 +154,10 @@ pub(crate) async fn holds(name: &str, address: SocketAddr) {
             let challenge = [r#"Bearer realm="api""#];
             refused(name, &answer, 401, "credentials are required", &challenge);
 
-            let answer = ask(&mut wire, Some("guest")).await;
+            let answer = ask(&mut wire, Some(&token("guest"))).await;
             refused(name, &answer, 403, "not allowed", &[]);
 
-            let answer = ask(&mut wire, Some("down")).await;
+            let answer = ask(&mut wire, Some(&token("down"))).await;
             let text = "the credentials cannot be checked now";
             refused(name, &answer, 503, text, &[]);
             assert_eq!(answer.all("retry-after"), ["1"], "{name}");
@@ -164,17 +179,17 @@ fn refused(name: &str, answer: &Answer, status: u16, detail: &str, challenges: &
     assert_eq!(answer.all("content-type"), json, "{name}");
 }
 
-/// Stands a layer in every position beside [`auth`] and [`require`], in a `ServiceBuilder`: on axum
+/// Checks a layer in every position beside [`auth`] and [`require`], in a `ServiceBuilder`, on axum
 /// and on plain hyper.
-macro_rules! stands_everywhere {
+macro_rules! works_everywhere {
     ($name:literal, $layer:expr) => {
-        stands_everywhere!($name, $layer, tower::layer::util::Identity::new());
+        works_everywhere!($name, $layer, tower::layer::util::Identity::new());
     };
-    // With a layer that makes responses of errors, which axum takes none of.
+    // The outermost layer turns errors into responses, because axum accepts no errors.
     ($name:literal, $layer:expr, $outermost:expr) => {{
         use crate::{
             common::wire::serve_axum,
-            support::{auth, holds, inner, require, serve_hyper, whoami},
+            support::{auth, check, inner, require, serve_hyper, whoami},
         };
         use axum::{Router, routing};
         use tower::ServiceBuilder;
@@ -183,29 +198,29 @@ macro_rules! stands_everywhere {
         let app = || Router::new().route("/", routing::get(whoami::<axum::body::Body>));
         let stack = ServiceBuilder::new().layer($outermost);
         let outside = stack.clone().layer($layer).layer(auth()).layer(require());
-        holds(&axum("outside"), serve_axum(app().layer(outside)).await).await;
+        check(&axum("outside"), serve_axum(app().layer(outside)).await).await;
         let between = stack.clone().layer(auth()).layer($layer).layer(require());
-        holds(&axum("between"), serve_axum(app().layer(between)).await).await;
+        check(&axum("between"), serve_axum(app().layer(between)).await).await;
         let inside = stack.layer(auth()).layer(require()).layer($layer);
-        holds(&axum("inside"), serve_axum(app().layer(inside)).await).await;
+        check(&axum("inside"), serve_axum(app().layer(inside)).await).await;
 
         let hyper = |stack: &str| format!("{} {stack}, hyper", $name);
         let stack = ServiceBuilder::new();
         let outside = stack.clone().layer($layer).layer(auth()).layer(require());
-        holds(
+        check(
             &hyper("outside"),
             serve_hyper(outside.service(inner())).await,
         )
         .await;
         let between = stack.clone().layer(auth()).layer($layer).layer(require());
-        holds(
+        check(
             &hyper("between"),
             serve_hyper(between.service(inner())).await,
         )
         .await;
         let inside = stack.layer(auth()).layer(require()).layer($layer);
-        holds(&hyper("inside"), serve_hyper(inside.service(inner())).await).await;
+        check(&hyper("inside"), serve_hyper(inside.service(inner())).await).await;
     }};
 }
 
-pub(crate) use stands_everywhere;
+pub(crate) use works_everywhere;

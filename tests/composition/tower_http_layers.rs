@@ -1,4 +1,4 @@
-//! The layers of `tower-http`: those of version 0.7, and for the positions those of 0.6, too.
+//! The layers of `tower-http`, version 0.7. Every position is also tested with version 0.6.
 
 #[path = "../common/events.rs"]
 mod events;
@@ -8,7 +8,7 @@ use crate::{
         Probe, Toy, get, send,
         wire::{Wire, serve_axum},
     },
-    support::{ask, auth, inner, require, serve_hyper, stands_everywhere, tokens, whoami},
+    support::{Tokens, ask, auth, inner, require, serve_hyper, whoami, works_everywhere},
 };
 use axum::{
     Router,
@@ -43,64 +43,64 @@ use tower_http::{
 const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn cors_stands_everywhere() {
-    stands_everywhere!("CORS", CorsLayer::permissive());
-    stands_everywhere!("CORS of 0.6", tower_http_06::cors::CorsLayer::permissive());
+async fn cors_works_in_every_position() {
+    works_everywhere!("CORS", CorsLayer::permissive());
+    works_everywhere!("CORS of 0.6", tower_http_06::cors::CorsLayer::permissive());
 }
 
 #[tokio::test]
-async fn time_outs_stand_everywhere() {
+async fn time_outs_work_in_every_position() {
     let status = StatusCode::GATEWAY_TIMEOUT;
-    stands_everywhere!("Timeout", TimeoutLayer::with_status_code(status, LONG));
-    stands_everywhere!(
+    works_everywhere!("Timeout", TimeoutLayer::with_status_code(status, LONG));
+    works_everywhere!(
         "Timeout of 0.6",
         tower_http_06::timeout::TimeoutLayer::with_status_code(status, LONG)
     );
 }
 
 #[tokio::test]
-async fn traces_stand_everywhere() {
-    stands_everywhere!("Trace", TraceLayer::new_for_http());
-    stands_everywhere!(
+async fn traces_work_in_every_position() {
+    works_everywhere!("Trace", TraceLayer::new_for_http());
+    works_everywhere!(
         "Trace of 0.6",
         tower_http_06::trace::TraceLayer::new_for_http()
     );
 }
 
 #[tokio::test]
-async fn compression_stands_everywhere() {
-    stands_everywhere!("Compression", CompressionLayer::new());
-    stands_everywhere!(
+async fn compression_works_in_every_position() {
+    works_everywhere!("Compression", CompressionLayer::new());
+    works_everywhere!(
         "Compression of 0.6",
         tower_http_06::compression::CompressionLayer::new()
     );
 }
 
 #[tokio::test]
-async fn panics_are_caught_everywhere() {
-    stands_everywhere!("CatchPanic", CatchPanicLayer::new());
-    stands_everywhere!(
+async fn panics_are_caught_in_every_position() {
+    works_everywhere!("CatchPanic", CatchPanicLayer::new());
+    works_everywhere!(
         "CatchPanic of 0.6",
         tower_http_06::catch_panic::CatchPanicLayer::new()
     );
 }
 
 #[tokio::test]
-async fn validation_of_requests_stands_everywhere() {
-    stands_everywhere!(
+async fn validation_of_requests_works_in_every_position() {
+    works_everywhere!(
         "ValidateRequestHeader",
         ValidateRequestHeaderLayer::accept("text/plain")
     );
-    stands_everywhere!(
+    works_everywhere!(
         "ValidateRequestHeader of 0.6",
         tower_http_06::validate_request::ValidateRequestHeaderLayer::accept("text/plain")
     );
 }
 
 #[tokio::test]
-async fn normal_paths_stand_everywhere() {
-    stands_everywhere!("NormalizePath", NormalizePathLayer::trim_trailing_slash());
-    stands_everywhere!(
+async fn normal_paths_work_in_every_position() {
+    works_everywhere!("NormalizePath", NormalizePathLayer::trim_trailing_slash());
+    works_everywhere!(
         "NormalizePath of 0.6",
         tower_http_06::normalize_path::NormalizePathLayer::trim_trailing_slash()
     );
@@ -134,7 +134,7 @@ async fn a_preflight_passes_cors_outside_and_pages_can_read_rejections() {
     let exposed = refused.all("access-control-expose-headers");
     assert_eq!(exposed, ["www-authenticate"]);
     assert_eq!(refused.all("www-authenticate").len(), 1);
-    // Inside, preflights have no credentials, and get there only if they are allowed to.
+    // If CORS is inside, preflights reach it only with `allow_preflight`.
     for (layer, status) in [(auth(), 401), (auth().allow_preflight(), 200)] {
         let inside = ServiceBuilder::new().layer(layer).layer(cors.clone());
         let mut wire = Wire::connect(serve_hyper(inside.service(inner())).await).await;
@@ -154,37 +154,37 @@ async fn a_time_out_outside_covers_the_verdict_and_one_inside_does_not() {
         let time = Duration::from_millis(50);
         TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, time)
     };
-    let good = || get("/", &[("authorization", "Bearer good")]);
+    let valid = || get("/", &[("authorization", "Bearer valid")]);
     let probe = Probe::new();
     let service = ServiceBuilder::new()
         .layer(short())
         .layer(AuthLayer::new(Bearer::new(never())))
         .service(probe.clone());
-    let reply = send(&service, good()).await;
+    let reply = send(&service, valid()).await;
     assert_eq!((reply.status.as_u16(), probe.calls()), (504, 0));
     let service = ServiceBuilder::new()
         .layer(AuthLayer::new(Bearer::new(never())))
         .layer(short())
         .service(probe.clone());
-    let waiting = tokio::time::timeout(Duration::from_millis(200), send(&service, good()));
+    let waiting = tokio::time::timeout(Duration::from_millis(200), send(&service, valid()));
     assert!(waiting.await.is_err(), "there is no verdict yet");
-    // A slow inner service is timed out on either side.
+    // On either side, the time-out covers a slow inner service.
     let slow = service_fn(|_: Request<Empty<Bytes>>| async {
         pending::<()>().await;
         Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
     });
     let outside = ServiceBuilder::new().layer(short()).layer(auth());
-    assert_eq!(send(&outside.service(slow), good()).await.status, 504);
+    assert_eq!(send(&outside.service(slow), valid()).await.status, 504);
     let inside = ServiceBuilder::new().layer(auth()).layer(short());
     let started = Instant::now();
-    let reply = send(&inside.service(slow), good()).await;
+    let reply = send(&inside.service(slow), valid()).await;
     assert_eq!(reply.status, 504);
     assert!(started.elapsed() >= Duration::from_millis(50));
     assert!(reply.rejection.is_none(), "it is not this crate's answer");
 }
 
-/// A header that is marked as sensitive shows no value. The layer marks it for what is inside;
-/// for what is outside, tower-http has a layer.
+/// `Debug` hides the value of a header that is marked as sensitive. `AuthLayer` marks credentials
+/// for inner layers; outside of it, a layer of tower-http does.
 #[tokio::test]
 async fn no_trace_holds_a_token() {
     events::record();
@@ -198,17 +198,17 @@ async fn no_trace_holds_a_token() {
         .layer(keep)
         .layer(trace())
         .layer(auth());
-    let secret = "Bearer a-token-that-nobody-may-read";
-    let good = [("authorization", "Bearer good"), ("x-trace", "inside")];
-    send(&inside.service(Probe::new()), get("/", &good)).await;
+    let secret = "Bearer a-secret-token";
+    let valid = [("authorization", "Bearer valid"), ("x-trace", "inside")];
+    send(&inside.service(Probe::new()), get("/", &valid)).await;
     let bad = [("authorization", secret), ("x-trace", "outside")];
     send(&outside.service(Probe::new()), get("/", &bad)).await;
     let lines = events::LINES.lock().unwrap().join("\n");
     assert!(lines.contains(r#""x-trace": "inside""#), "{lines}");
     assert!(lines.contains(r#""x-trace": "outside""#), "{lines}");
     assert_eq!(lines.matches(r#""authorization": Sensitive"#).count(), 2);
-    assert!(!lines.contains("nobody-may-read"), "{lines}");
-    assert!(!lines.contains("Bearer good"), "{lines}");
+    assert!(!lines.contains("a-secret-token"), "{lines}");
+    assert!(!lines.contains("Bearer valid"), "{lines}");
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn a_rejection_is_compressed_as_any_other_response() {
     assert_eq!(answer.all("vary"), ["accept-encoding"]);
     assert_eq!(answer.all("www-authenticate"), [r#"Bearer realm="api""#]);
     assert!(answer.all("content-length").is_empty());
-    // Marks for caches are added to that of the encoding.
+    // `Vary` names both the encoding and the field of the credential.
     let keys = AuthLayer::new(Toy::header("Key", "x-key"));
     let text = |_: Request<hyper::body::Incoming>| async {
         Ok::<_, Infallible>(Response::new(Body::from(
@@ -255,7 +255,7 @@ async fn a_rejection_is_compressed_as_any_other_response() {
     }
 }
 
-/// A scheme whose identity and hook for the response hold something that can be counted.
+/// A scheme whose identity and response hook each hold a reference that is counted.
 struct Counted(Arc<()>);
 
 impl Scheme for Counted {
@@ -279,7 +279,7 @@ impl Scheme for Counted {
     }
 }
 
-/// Panics as it is called, and not only in its future.
+/// Panics in `call` itself, not in the future.
 fn panicking(_: Request<Empty<Bytes>>) -> Ready<Result<Response<Empty<Bytes>>, Infallible>> {
     // Without the hook of panics: a thousand backtraces take longer than the test.
     std::panic::resume_unwind(Box::new("a bug of the application"))
@@ -304,7 +304,7 @@ async fn a_service_that_panics_leaks_no_identity() {
     assert_eq!(Arc::strong_count(&data), 1, "references that are left");
 }
 
-/// Rules see the path that the layers outside have made.
+/// Rules apply to the path as layers outside have changed it.
 #[tokio::test]
 async fn a_path_that_is_trimmed_outside_meets_the_rule_of_the_trimmed_one() {
     let rules = || {
@@ -312,7 +312,7 @@ async fn a_path_that_is_trimmed_outside_meets_the_rule_of_the_trimmed_one() {
         let rules = rules.require("/admin", role("admin"));
         rules.otherwise(authenticated())
     };
-    let auth = || AuthLayer::new(Bearer::new(tokens())).rules(rules());
+    let auth = || AuthLayer::new(Bearer::new(Tokens)).rules(rules());
     let trim = NormalizePathLayer::trim_trailing_slash;
     let app = || {
         Router::new()
@@ -330,10 +330,10 @@ async fn a_path_that_is_trimmed_outside_meets_the_rule_of_the_trimmed_one() {
         ("/open", 200, 200),
         ("/open/", 200, 404),
         ("/admin", 403, 403),
-        // No rule names it: to axum it is another route, which does not exist.
+        // Untrimmed, the path has no rule of its own, and axum has no route for it.
         ("/admin/", 403, 404),
     ] {
-        let ask = format!("GET {path} HTTP/1.1\nHost: h\nAuthorization: Bearer good");
+        let ask = format!("GET {path} HTTP/1.1\nHost: h\nAuthorization: Bearer valid");
         let one = Wire::connect(outside).await.ask(&ask).await.status;
         let two = Wire::connect(bare).await.ask(&ask).await.status;
         assert_eq!((one, two), (trimmed, untrimmed), "{path}");
@@ -353,8 +353,8 @@ async fn a_request_that_is_refused_outside_is_never_verified() {
         .layer(ValidateRequestHeaderLayer::accept("text/plain"));
     let inside = serve_hyper(inside.service(inner())).await;
     for (accept, token, by_outside, by_inside) in [
-        ("text/plain", "good", 200, 200),
-        ("text/html", "good", 406, 406),
+        ("text/plain", "valid", 200, 200),
+        ("text/html", "valid", 406, 406),
         ("text/html", "wrong", 406, 401),
         ("text/plain", "wrong", 401, 401),
     ] {
@@ -365,12 +365,12 @@ async fn a_request_that_is_refused_outside_is_never_verified() {
         assert_eq!((one, two), (by_outside, by_inside), "{accept} {token}");
     }
     let mut wire = Wire::connect(outside).await;
-    assert_eq!(ask(&mut wire, Some("good")).await.status, 200);
+    assert_eq!(ask(&mut wire, Some("valid")).await.status, 200);
 }
 
-/// The other layers of this crate have the same body, and stand between the same layers.
+/// The other layers of this crate have the same type of body, so they work between the same layers.
 #[tokio::test]
-async fn layers_that_serve_documents_sign_in_and_renew_stand_inside_of_cors_and_time_outs() {
+async fn layers_that_serve_documents_sign_in_and_renew_work_inside_of_cors_and_time_outs() {
     use tower_auth::{
         fetch::fetch_fn,
         issue::{Cookies, EndpointLayer, JwksLayer, RenewLayer, Signer, SigningKeys, Tokens},
@@ -405,7 +405,7 @@ async fn layers_that_serve_documents_sign_in_and_renew_stand_inside_of_cors_and_
         let sessions = (login.layer(), renew);
         ((CorsLayer::permissive(), timeout), (documents, sessions))
     };
-    stands_everywhere!("documents and sessions", outer());
+    works_everywhere!("documents and sessions", outer());
     let endpoint = ServiceBuilder::new()
         .layer(CorsLayer::permissive())
         .layer(EndpointLayer::new());

@@ -2,7 +2,7 @@
 
 use crate::{
     common::{Probe, get, send, wire::serve_axum},
-    support::{Never, ask, auth, inner, require, serve_hyper, stands_everywhere, tokens, whoami},
+    support::{Never, Tokens, ask, auth, inner, require, serve_hyper, whoami, works_everywhere},
 };
 use axum::{
     BoxError, Router,
@@ -40,42 +40,42 @@ use tower_auth::{
 
 use crate::common::wire::Wire;
 
-/// The error of a layer as a response, which axum demands.
+/// Turns the errors of a layer into responses, because axum accepts no errors.
 fn handled() -> HandleErrorLayer<fn(BoxError) -> Ready<StatusCode>, ()> {
     HandleErrorLayer::new(|_| ready(StatusCode::GATEWAY_TIMEOUT))
 }
 
-/// With one permit for all: a rejection that kept it would stop the server.
+/// The limit has one permit. If a rejection kept it, the next request would wait for ever.
 #[tokio::test]
-async fn concurrency_limits_stand_everywhere() {
-    stands_everywhere!("ConcurrencyLimit", ConcurrencyLimitLayer::new(1));
-    stands_everywhere!(
+async fn concurrency_limits_work_in_every_position() {
+    works_everywhere!("ConcurrencyLimit", ConcurrencyLimitLayer::new(1));
+    works_everywhere!(
         "GlobalConcurrencyLimit",
         GlobalConcurrencyLimitLayer::new(1)
     );
 }
 
 #[tokio::test]
-async fn load_sheds_stand_everywhere() {
-    stands_everywhere!("LoadShed", LoadShedLayer::new(), handled());
+async fn load_sheds_work_in_every_position() {
+    works_everywhere!("LoadShed", LoadShedLayer::new(), handled());
     let limited = || (LoadShedLayer::new(), ConcurrencyLimitLayer::new(1));
-    stands_everywhere!("LoadShed over a limit", limited(), handled());
+    works_everywhere!("LoadShed outside of a limit", limited(), handled());
 }
 
 #[tokio::test]
-async fn buffers_stand_everywhere() {
-    stands_everywhere!("Buffer", BufferLayer::new(1), handled());
+async fn buffers_work_in_every_position() {
+    works_everywhere!("Buffer", BufferLayer::new(1), handled());
 }
 
 #[tokio::test]
-async fn time_outs_of_tower_stand_everywhere() {
+async fn timeouts_of_tower_work_in_every_position() {
     let long = Duration::from_secs(60);
-    stands_everywhere!("Timeout", TimeoutLayer::new(long), handled());
+    works_everywhere!("Timeout", TimeoutLayer::new(long), handled());
 }
 
 #[tokio::test]
-async fn retries_stand_everywhere() {
-    stands_everywhere!("Retry", RetryLayer::new(Never));
+async fn retries_work_in_every_position() {
+    works_everywhere!("Retry", RetryLayer::new(Never));
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_time_out_outside_ends_a_request_whose_verdict_never_comes() {
     assert_eq!(probe.calls(), 0);
 }
 
-/// Asks twice more where a server says that it is not available.
+/// Retries a request while the response is 503, at most as often as this.
 #[derive(Clone)]
 struct WhileUnavailable(usize);
 
@@ -123,15 +123,15 @@ where
     }
 }
 
-/// A store that answers the third time.
+/// The store is unreachable for two attempts.
 #[tokio::test]
 async fn a_retry_outside_asks_again_where_a_credential_could_not_be_checked() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let tokens = verify_fn(move |token: tower_auth::bearer::Token| {
         match (count.fetch_add(1, Ordering::SeqCst), token.as_str()) {
-            (0 | 1, "good") => Err(Rejection::unavailable("the store is down")),
-            (_, "good") => Ok(Identity::new("ann")),
+            (0 | 1, "valid") => Err(Rejection::unavailable("the store is down")),
+            (_, "valid") => Ok(Identity::new("ann")),
             _ => Err(Rejection::invalid()),
         }
     });
@@ -140,10 +140,10 @@ async fn a_retry_outside_asks_again_where_a_credential_could_not_be_checked() {
         .layer(RetryLayer::new(WhileUnavailable(2)))
         .layer(AuthLayer::new(Bearer::new(tokens)))
         .service(probe.clone());
-    let good = get("/", &[("authorization", "Bearer good")]);
-    assert_eq!(send(&service, good).await.line(), "200 ann by Bearer");
+    let valid = get("/", &[("authorization", "Bearer valid")]);
+    assert_eq!(send(&service, valid).await.line(), "200 ann by Bearer");
     assert_eq!((asked.load(Ordering::SeqCst), probe.calls()), (3, 1));
-    // A wrong credential is not asked about again.
+    // A wrong credential is not retried.
     let wrong = get("/", &[("authorization", "Bearer wrong")]);
     let reply = send(&service, wrong).await;
     assert_eq!(reply.line(), "401 invalid");
@@ -175,7 +175,7 @@ async fn a_retry_inside_keeps_the_identity_and_verifies_once() {
         .layer(RetryLayer::new(WhileUnavailable(2)))
         .layer(require())
         .service(flaky);
-    let request = get("/", &[("authorization", "Bearer good")]);
+    let request = get("/", &[("authorization", "Bearer valid")]);
     assert_eq!(send(&service, request).await.line(), "200 ann by Bearer");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     assert_eq!(called.load(Ordering::SeqCst), 2);
@@ -185,7 +185,7 @@ type Boxed<B> = BoxCloneService<Request<B>, Response<ResponseBody<Full<Bytes>>>,
 
 /// Two services behind layers of their own, and one layer in front of two services.
 #[tokio::test]
-async fn a_steer_stands_on_both_sides() {
+async fn a_steer_works_on_both_sides() {
     let by_path =
         |request: &Request<hyper::body::Incoming>, _: &[Boxed<_>]| match request.uri().path() {
             "/" => 0,
@@ -201,7 +201,7 @@ async fn a_steer_stands_on_both_sides() {
     let inside = serve_hyper(inside).await;
     let key = "GET /keys HTTP/1.1\nHost: h\nX-Key: k";
     let mut wire = Wire::connect(outside).await;
-    assert_eq!(ask(&mut wire, Some("good")).await.body, "ann by Bearer");
+    assert_eq!(ask(&mut wire, Some("valid")).await.body, "ann by Bearer");
     assert_eq!(ask(&mut wire, Some("wrong")).await.status, 401);
     assert_eq!(wire.ask(key).await.body, "key by Keys");
     let none = wire.ask("GET /keys HTTP/1.1\nHost: h").await;
@@ -209,7 +209,7 @@ async fn a_steer_stands_on_both_sides() {
         (none.status, none.all("www-authenticate")),
         (401, vec!["Keys"])
     );
-    // The same of axum's routers.
+    // The same with axum's routers.
     let app = |path: &'static str, auth: AuthLayer| {
         let app = Router::new().route(path, routing::get(whoami::<Body>));
         app.layer(auth)
@@ -219,20 +219,20 @@ async fn a_steer_stands_on_both_sides() {
     let boxed = |request: Request<hyper::body::Incoming>| request.map(Body::new);
     let axum = serve_hyper(Steer::new(apps, by_path).map_request(boxed));
     let mut wire = Wire::connect(axum.await).await;
-    assert_eq!(ask(&mut wire, Some("good")).await.body, "ann by Bearer");
+    assert_eq!(ask(&mut wire, Some("valid")).await.body, "ann by Bearer");
     assert_eq!(ask(&mut wire, Some("wrong")).await.status, 401);
     assert_eq!(wire.ask(key).await.body, "key by Keys");
-    // The layer outside comes first, and the innermost one decides who it is.
+    // Both layers verify, and the innermost one establishes the identity.
     let mut wire = Wire::connect(inside).await;
-    assert_eq!(ask(&mut wire, Some("good")).await.body, "ann by Bearer");
+    assert_eq!(ask(&mut wire, Some("valid")).await.body, "ann by Bearer");
     assert_eq!(wire.ask(key).await.status, 401);
     let both = wire
-        .ask(&format!("{key}\nAuthorization: Bearer good"))
+        .ask(&format!("{key}\nAuthorization: Bearer valid"))
         .await;
     assert_eq!(both.body, "key by Keys");
 }
 
-/// Takes one key in a field.
+/// Accepts any key in the field `X-Key`.
 struct Keys;
 
 impl Scheme for Keys {
@@ -258,20 +258,20 @@ impl Scheme for Keys {
 }
 
 #[tokio::test]
-async fn boxed_services_and_layers_stand_everywhere() {
+async fn boxed_services_and_layers_work_in_every_position() {
     let boxed = BoxCloneSyncServiceLayer::new(auth());
     let service = ServiceBuilder::new()
         .boxed_clone()
         .layer(boxed)
         .layer(require())
         .service(inner::<Empty<Bytes>>());
-    let request = get("/", &[("authorization", "Bearer good")]);
+    let request = get("/", &[("authorization", "Bearer valid")]);
     assert_eq!(send(&service, request).await.line(), "200 ann by Bearer");
     let reply = send(&service, get("/", &[("authorization", "Bearer guest")])).await;
     assert_eq!(reply.line(), "403 forbidden");
 }
 
-/// As the documentation of `AuthLayer` has it: `option_layer` needs one type of body.
+/// `option_layer` needs one type of body; this is the way that the documentation shows.
 #[tokio::test]
 async fn a_layer_can_be_an_option() {
     for enabled in [true, false] {
@@ -288,19 +288,19 @@ async fn a_layer_can_be_an_option() {
         let open = ask(&mut wire, None).await;
         let expected = if enabled { 401 } else { 200 };
         assert_eq!(open.status, expected);
-        // What needs an identity stays closed.
+        // Without the layer, a handler that needs an identity responds with 500.
         let me = wire.ask("GET /me HTTP/1.1\nHost: h").await;
         let expected = if enabled { 401 } else { 500 };
         assert_eq!(me.status, expected);
-        let good = "GET /me HTTP/1.1\nHost: h\nAuthorization: Bearer good";
+        let valid = "GET /me HTTP/1.1\nHost: h\nAuthorization: Bearer valid";
         let expected = if enabled { 200 } else { 500 };
-        assert_eq!(wire.ask(good).await.status, expected);
+        assert_eq!(wire.ask(valid).await.status, expected);
     }
 }
 
-/// A layer that is not in a `ServiceBuilder` is in front of the service it is given.
+/// Layers that are nested by hand behave as those in a `ServiceBuilder`.
 #[tokio::test]
 async fn layers_nest_by_hand_as_in_a_builder() {
-    let service = AuthLayer::new(Bearer::new(tokens())).layer(require().layer(inner()));
-    crate::support::holds("by hand", serve_hyper(service).await).await;
+    let service = AuthLayer::new(Bearer::new(Tokens)).layer(require().layer(inner()));
+    crate::support::check("by hand", serve_hyper(service).await).await;
 }

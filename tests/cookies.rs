@@ -92,7 +92,7 @@ struct Shared {
 async fn login(State(app): State<Shared>) -> Result<Response, Rejection> {
     let issued = app.tokens.log_in(Grant::new("42")).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    app.cookies.set(&issued, response.headers_mut());
+    app.cookies.set(&issued, response.headers_mut())?;
     Ok(response)
 }
 
@@ -104,7 +104,7 @@ async fn refresh(State(app): State<Shared>, request: Request<Body>) -> Result<Re
         .ok_or_else(Rejection::missing)?;
     let issued = app.tokens.refresh(&token).await?;
     let mut response = issued.clone().into_response();
-    app.cookies.set(&issued, response.headers_mut());
+    app.cookies.set(&issued, response.headers_mut())?;
     Ok(response)
 }
 
@@ -244,6 +244,65 @@ async fn names_paths_and_lifetimes_can_be_set() {
     let lines = set_cookies(&app.send(Method::POST, "/login", &[]).await);
     assert!(lines[0].starts_with("__Secure-access=ey"));
     assert!(lines[0].ends_with("; Path=/api; Secure; HttpOnly; SameSite=Lax"));
+    // The double-submit token lives as long as its session.
+    assert!(lines[2].starts_with("__Secure-csrf="));
+    assert!(lines[2].ends_with("; Path=/api; Secure; SameSite=Lax"));
+}
+
+#[tokio::test]
+async fn an_access_token_that_browsers_would_drop_is_an_error_at_login() {
+    let app = App::new(&Cookies::new());
+    let issued = async |bytes: usize| {
+        let grant = Grant::new("42").with_claim("long", "x".repeat(bytes));
+        app.tokens.log_in(grant.unwrap()).await.unwrap()
+    };
+    let name = "__Host-access".len();
+    let mut bytes = 2_000;
+    while name + issued(bytes).await.access_token().expose().len() <= 4096 {
+        bytes += 1;
+    }
+    for (bytes, is_set) in [(bytes - 1, true), (bytes, false)] {
+        let mut headers = HeaderMap::new();
+        let set = Cookies::new().set(&issued(bytes).await, &mut headers);
+        assert_eq!(set.is_ok(), is_set);
+        assert_eq!(headers.len(), if is_set { 2 } else { 0 });
+    }
+}
+
+/// The roles of a session may grow while it lives.
+#[tokio::test]
+async fn a_session_whose_access_token_has_grown_too_long_goes_on() {
+    let hand = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
+    let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
+    let tokens = Tokens::issuer(ISSUER, keys)
+        .audience(ISSUER)
+        .reload(|grant: Grant| Ok(Some(grant.with_role("r".repeat(4_000)))))
+        .clock(hand.clone())
+        .build()
+        .unwrap();
+    let cookies = Cookies::new();
+    let router = Router::new()
+        .route("/whoami", get(whoami))
+        .layer(AuthLayer::new(cookies.bearer(tokens.verifier().unwrap())))
+        .layer(RenewLayer::new(tokens.clone(), cookies.clone()));
+    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let mut headers = HeaderMap::new();
+    cookies.set(&issued, &mut headers).unwrap();
+    let app = App {
+        router,
+        tokens,
+        hand,
+        jar: Jar::default(),
+    };
+    app.jar.keep(&headers);
+    for _ in 0..3 {
+        app.hand.pass(2_000);
+        let response = app.send(Method::GET, "/whoami", &[]).await;
+        assert_eq!(response.status(), 200);
+        let lines = set_cookies(&response);
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].starts_with("__Host-refresh=rt_"));
+    }
 }
 
 #[tokio::test]
@@ -516,7 +575,7 @@ async fn a_handler_that_takes_minutes_ends_no_session_that_is_renewed_meanwhile(
     let app = App { router, ..app };
     let issued = app.tokens.log_in(Grant::new("42")).await.unwrap();
     let mut headers = HeaderMap::new();
-    Cookies::new().set(&issued, &mut headers);
+    Cookies::new().set(&issued, &mut headers).unwrap();
     app.jar.keep(&headers);
     app.hand.pass(600);
     let sent = app.jar.header();
@@ -587,7 +646,7 @@ async fn a_token_that_lives_for_a_minute_is_not_renewed_by_every_request() {
     let grant = Grant::new("42").with_lifetime(Duration::from_secs(60));
     let issued = app.tokens.log_in(grant).await.unwrap();
     let mut headers = HeaderMap::new();
-    Cookies::new().set(&issued, &mut headers);
+    Cookies::new().set(&issued, &mut headers).unwrap();
     app.jar.keep(&headers);
     for (seconds, cookies) in [(0, 0), (39, 0), (1, 2), (39, 0), (1, 2)] {
         app.hand.pass(seconds);
@@ -603,7 +662,7 @@ async fn a_session_that_is_not_renewed_is_logged() {
     let app = App::renewing(Cookies::new());
     let login = app.tokens.log_in(Grant::new("42")).await.unwrap();
     let mut headers = HeaderMap::new();
-    Cookies::new().set(&login, &mut headers);
+    Cookies::new().set(&login, &mut headers).unwrap();
     app.jar.keep(&headers);
     app.tokens
         .log_out_by_refresh_token(login.refresh_token())

@@ -52,14 +52,20 @@ pub struct Login {
 
 pub async fn log_in(
     State(app): State<App>,
+    head: Parts,
     Body(login): Body<Login>,
 ) -> Result<Response, Rejection> {
     let identity = app.accounts.log_in(&login.name, &login.password).await?;
     let issued = app.tokens.log_in(grant(&identity)?).await?;
-    Ok(match login.cookies {
-        true => app.with_cookies(&issued),
-        false => issued.into_response(),
-    })
+    if !login.cookies {
+        return Ok(issued.into_response());
+    }
+    let response = app.with_cookies(&issued)?;
+    // The session whose cookies these replace. Two cookies of one name keep nobody out.
+    if let Ok(Some(earlier)) = app.cookies.refresh_token(&head) {
+        app.tokens.log_out_by_refresh_token(&earlier).await?;
+    }
+    Ok(response)
 }
 
 /// What tokens say of somebody, at login and at every refresh.
@@ -90,7 +96,7 @@ pub async fn refresh(
     let token = app.cookies.refresh_token(&head)?;
     let token = token.ok_or_else(Rejection::missing)?;
     let issued = app.tokens.refresh(&token).await?;
-    Ok(app.with_cookies(&issued))
+    app.with_cookies(&issued)
 }
 
 /// Ends the session. It is 503, and the cookies stay, unless that is certain.
@@ -122,13 +128,13 @@ pub async fn log_out(
 
 impl App {
     /// The tokens in cookies. The body has what a page may know.
-    fn with_cookies(&self, issued: &Issued) -> Response {
+    fn with_cookies(&self, issued: &Issued) -> Result<Response, Rejection> {
         let csrf = self.tokens.csrf().token(issued);
         let expires_in = issued.access_token().expires_in().as_secs();
         let body = json!({ "csrf_token": csrf, "expires_in": expires_in });
         let mut response = Json(body).into_response();
-        self.cookies.set(issued, response.headers_mut());
-        response
+        self.cookies.set(issued, response.headers_mut())?;
+        Ok(response)
     }
 }
 

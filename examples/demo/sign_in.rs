@@ -88,7 +88,7 @@ async fn session(
 ) -> Result<HeaderMap, Rejection> {
     let issued = tokens.log_in(grant(identity)?).await?;
     let mut fields = HeaderMap::new();
-    cookies.set(&issued, &mut fields);
+    cookies.set(&issued, &mut fields)?;
     Ok(fields)
 }
 

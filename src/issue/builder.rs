@@ -79,6 +79,10 @@ impl TokensBuilder {
     }
 
     /// Takes refresh tokens made under an earlier secret, too, for as long as they live.
+    ///
+    /// This is for planned rotation only. Whoever knows a secret can compute from any refresh
+    /// token made under it, spent ones included, the one that is good now. If a secret has leaked,
+    /// leave it out: its sessions end, and users sign in again.
     pub fn earlier_secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.earlier.push(RefreshKey::new(secret.as_ref()));
         self
@@ -129,7 +133,10 @@ impl TokensBuilder {
     /// Asks at every refresh what the subject may do now. `Ok(None)` ends its session: the
     /// account is gone, or may not log in any more.
     ///
-    /// Without it, what was granted at login stays granted until the family ends.
+    /// Without it, what was granted at login stays granted until the family ends, 90 days later as a
+    /// rule, also to an account that was disabled or removed. With it, that account is refused at
+    /// its next refresh, and its access tokens within minutes;
+    /// [`Tokens::log_out_everywhere`] ends both at once, also after a change of the password.
     ///
     /// ```
     /// # use tower_auth::{Rejection, issue::{Grant, TokensBuilder}};

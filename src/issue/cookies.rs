@@ -1,6 +1,6 @@
 //! [`Cookies`]: tokens in a browser.
 
-use super::{Csrf, Issued, Tokens};
+use super::{Csrf, Issued, Tokens, log};
 use crate::{
     Attempt, Challenges, Found, Location, Place, Rejection, RejectionKind, Scheme, Verify,
     bearer::{Bearer, Token},
@@ -19,18 +19,22 @@ use zeroize::Zeroizing;
 ///
 /// `__Host-access` and `__Host-refresh`, with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`
 /// (RFC 6265bis sections 4.1.2 and 4.1.3): scripts cannot read them, other sites and subdomains
-/// can neither set them nor have them sent with a request that changes something. Browsers take
-/// `Secure` cookies from `http://localhost`, too.
+/// can neither set them nor have them sent with a request that changes something. Chrome and
+/// Firefox take `Secure` cookies from `http://localhost`, too; Safari does not.
+///
+/// New cookies take the place of those of an earlier session, which lives on. A sign-in ends it by
+/// [`Tokens::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token) that its
+/// request carries.
 ///
 /// ```
 /// use tower_auth::{AuthLayer, issue::{Cookies, Issued, Tokens}};
 ///
-/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) -> Result<(), tower_auth::ConfigError> {
+/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
 /// let cookies = Cookies::new();
 /// // Tokens from the cookie or from `Authorization`, which goes first.
 /// let layer = AuthLayer::new(cookies.bearer(tokens.verifier()?));
 /// // After a login, and after a log-out:
-/// cookies.set(issued, headers);
+/// cookies.set(issued, headers)?;
 /// cookies.clear(headers);
 /// # let _ = layer;
 /// # Ok(())
@@ -57,6 +61,9 @@ struct Cookie {
     name: Box<str>,
     at: Location,
 }
+
+/// The longest cookie that every browser keeps, name and value.
+const LONGEST: usize = 4096;
 
 #[derive(Clone, Copy, Debug)]
 enum Lifetime {
@@ -132,8 +139,8 @@ impl Cookies {
     }
 
     /// Sends the refresh token to this path only, such as `/refresh`. Its cookie is called
-    /// `__Secure-…` then, since `__Host-` stands for `/`. Not with a
-    /// [`RenewLayer`](super::RenewLayer), which needs it everywhere.
+    /// `__Secure-…` then, since `__Host-` stands for `/`, with what [`path`](Self::path) says about
+    /// that. Not with a [`RenewLayer`](super::RenewLayer), which needs it everywhere.
     ///
     /// # Panics
     ///
@@ -146,6 +153,11 @@ impl Cookies {
     }
 
     /// Sends both cookies to this path and below only. They are called `__Secure-…` then.
+    ///
+    /// Unlike `__Host-…`, any other host of the same site can set such a cookie for this one
+    /// (RFC 6265bis section 8.6): it can put a browser without a session into one of its own, and
+    /// a second cookie of the same name makes every request of the browser 400. Keep the default
+    /// if an application that you do not trust runs on a sibling domain.
     ///
     /// # Panics
     ///
@@ -205,21 +217,33 @@ impl Cookies {
     }
 
     /// Sets both tokens on a response.
-    pub fn set(&self, issued: &Issued, headers: &mut HeaderMap) {
-        let names = &*self.0;
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the access token is so long that
+    /// browsers would drop its cookie, which has 4,096 bytes with its name (RFC 6265bis section
+    /// 5.6). Then nothing is set. Such a token has too many roles, scopes or claims of its own.
+    pub fn set(&self, issued: &Issued, headers: &mut HeaderMap) -> Result<(), Rejection> {
         let access = issued.access_token();
-        let tokens = [
-            (&names.access, access.expose(), access.expires_in()),
-            (
-                &names.refresh,
-                issued.refresh_token(),
-                issued.refresh_expires_in(),
-            ),
-        ];
-        for (cookie, value, life) in tokens {
-            headers.append(SET_COOKIE, self.set_cookie(cookie, value, life));
+        let cookie = &self.0.access;
+        let length = cookie.name.len().saturating_add(access.expose().len());
+        if length > LONGEST {
+            return Err(Rejection::unavailable(format!(
+                "the cookie {} must have at most {LONGEST} bytes, and its access token makes it {length}",
+                cookie.name
+            )));
         }
-        if let Some(csrf) = &names.csrf {
+        let line = self.set_cookie(cookie, access.expose(), access.expires_in());
+        headers.append(SET_COOKIE, line);
+        self.set_refresh(issued, headers);
+        Ok(())
+    }
+
+    /// Sets the refresh token, and the double-submit token, which lives as long.
+    fn set_refresh(&self, issued: &Issued, headers: &mut HeaderMap) {
+        let (token, life) = (issued.refresh_token(), issued.refresh_expires_in());
+        headers.append(SET_COOKIE, self.set_cookie(&self.0.refresh, token, life));
+        if let Some(csrf) = &self.0.csrf {
             csrf.set(self, issued, headers);
         }
     }
@@ -299,7 +323,11 @@ impl Cookies {
         {
             return false;
         }
-        self.set(issued, headers);
+        if let Err(rejection) = self.set(issued, headers) {
+            // The session goes on, though each request has to renew it.
+            log::not_set(&rejection);
+            self.set_refresh(issued, headers);
+        }
         true
     }
 
@@ -320,20 +348,28 @@ impl Cookies {
     }
 
     fn set_cookie(&self, cookie: &Cookie, value: &str, life: Duration) -> HeaderValue {
-        let life = match self.0.lifetime {
+        self.line(cookie, value, self.kept_for(life), true)
+    }
+
+    /// How long a browser keeps a cookie of something that lives so long.
+    fn kept_for(&self, life: Duration) -> Option<Duration> {
+        match self.0.lifetime {
             Lifetime::Token => Some(life),
             Lifetime::AtMost(most) => Some(most.min(life)),
             Lifetime::Browser => None,
-        };
-        self.line(cookie, value, life, true)
+        }
     }
 
     fn cleared(&self, cookie: &Cookie) -> HeaderValue {
         self.line(cookie, "", Some(Duration::ZERO), true)
     }
 
-    /// A cookie beside the tokens that scripts may read.
-    pub(super) fn readable(&self, value: &str, life: Option<Duration>) -> HeaderValue {
+    /// A cookie beside the tokens that scripts may read; without a value, it is cleared.
+    pub(super) fn readable(&self, value: &str, life: Duration) -> HeaderValue {
+        let life = match value {
+            "" => Some(Duration::ZERO),
+            _ => self.kept_for(life),
+        };
         let base = match self.0.access.base.strip_suffix("access") {
             Some(application) => format!("{application}csrf"),
             None => "csrf".to_owned(),

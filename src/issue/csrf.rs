@@ -18,11 +18,12 @@ use std::{borrow::Cow, time::Duration};
 /// ```
 /// use tower_auth::{RequireLayer, issue::{Cookies, Issued, Tokens}};
 ///
-/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) {
+/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) -> Result<(), tower_auth::Rejection> {
 /// let cookies = Cookies::new().with_csrf(tokens); // set and cleared with the others
-/// cookies.set(issued, headers);
+/// cookies.set(issued, headers)?;
 /// let layer = RequireLayer::new(tokens.csrf());
 /// # let _ = layer;
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
@@ -50,15 +51,12 @@ impl Csrf {
     /// it by itself.
     pub fn set(&self, cookies: &Cookies, issued: &Issued, headers: &mut HeaderMap) {
         let life = issued.refresh_expires_in();
-        headers.append(
-            SET_COOKIE,
-            cookies.readable(&self.token(issued), Some(life)),
-        );
+        headers.append(SET_COOKIE, cookies.readable(&self.token(issued), life));
     }
 
     /// Clears the token's cookie, as after a log-out.
     pub fn clear(&self, cookies: &Cookies, headers: &mut HeaderMap) {
-        headers.append(SET_COOKIE, cookies.readable("", Some(Duration::ZERO)));
+        headers.append(SET_COOKIE, cookies.readable("", Duration::ZERO));
     }
 
     fn is_right(&self, identity: &Identity, head: &Parts) -> bool {

@@ -61,6 +61,16 @@ pub(super) fn not_renewed(rejection: &crate::Rejection) {
     }
 }
 
+/// A renewed access token that browsers would drop.
+pub(super) fn not_set(rejection: &crate::Rejection) {
+    let error = std::error::Error::source(rejection).map(ToString::to_string);
+    tell!(
+        error,
+        "an access token is too long for its cookie",
+        error = error.as_deref().unwrap_or_default()
+    );
+}
+
 /// Somebody has to know: a refresh token is in two hands.
 pub(super) fn reused(family: &Family) {
     tell!(

@@ -330,8 +330,12 @@ impl Tokens {
         self.0.clock.now()
     }
 
-    /// Forgets sessions and revocations that are over; says how many. To be called every hour or
-    /// so, on one server or on all.
+    /// Forgets sessions and revocations that are over; says how many. Nothing else does: call it
+    /// every hour or so, on one server or on all.
+    ///
+    /// A session that was ended is forgotten a day later, with its revocation. What a log-out
+    /// everywhere has cut off is remembered for ten years, one row for each subject, since API keys
+    /// do not expire.
     ///
     /// # Errors
     ///

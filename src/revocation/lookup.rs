@@ -17,7 +17,7 @@ const SLACK: Duration = Duration::from_secs(24 * 3600);
 /// may be down without effect.
 const FILLED_AGAIN_AFTER: Duration = Duration::from_secs(12 * 3600);
 
-/// The pause after a filling, before another one may begin.
+/// The pause after a filling, before another one may begin, and after a read that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many entries are raised at once.
@@ -50,6 +50,8 @@ struct State {
     filled: Option<Arc<Filled>>,
     is_filling: bool,
     not_before: Option<Instant>,
+    /// Set while reads fail: of all requests, one tries again after this.
+    read_again: Option<Instant>,
     /// Whether it was logged that the durable store is asked instead.
     is_logged: bool,
 }
@@ -70,7 +72,7 @@ impl Lookup {
 
     /// The values of these keys; `None` unless the store is certain to have all revocations.
     pub(super) async fn read(&self, keys: &[&str]) -> Option<Vec<Option<Vec<u8>>>> {
-        let filled = self.state().filled.clone()?;
+        let filled = self.readable()?;
         let mut all = Vec::with_capacity(keys.len().saturating_add(1));
         all.push(filled.mark.as_str());
         all.extend_from_slice(keys);
@@ -79,6 +81,7 @@ impl Lookup {
                 let is_whole = read.values.len() == all.len()
                     && read.values.first().is_some_and(Option::is_some)
                     && read.history == filled.history;
+                self.is_back();
                 if is_whole {
                     return Some(read.values.split_off(1));
                 }
@@ -86,9 +89,26 @@ impl Lookup {
                 self.log_bypass(None);
             }
             // It may be back in a moment, with all it had.
-            Err(rejection) => self.log_bypass(Some(&rejection)),
+            Err(rejection) => {
+                self.state().read_again = Instant::now().checked_add(PAUSE);
+                self.log_bypass(Some(&rejection));
+            }
         }
         None
+    }
+
+    /// The filling, if the store can be asked: one that hangs would make every request wait.
+    fn readable(&self) -> Option<Arc<Filled>> {
+        let mut state = self.state();
+        let filled = state.filled.clone()?;
+        if let Some(at) = state.read_again {
+            let now = Instant::now();
+            if now < at {
+                return None;
+            }
+            state.read_again = now.checked_add(PAUSE);
+        }
+        Some(filled)
     }
 
     /// Writes revocations, each unless more is revoked already.
@@ -143,13 +163,17 @@ impl Lookup {
         if self.history(&filled.mark).await? != filled.history {
             return Err(lost());
         }
+        self.state().filled = Some(Arc::new(filled));
+        self.is_back();
+        Ok(())
+    }
+
+    fn is_back(&self) {
         let mut state = self.state();
-        state.filled = Some(Arc::new(filled));
-        if state.is_logged {
-            state.is_logged = false;
+        state.read_again = None;
+        if std::mem::take(&mut state.is_logged) {
             log_back();
         }
-        Ok(())
     }
 
     /// The history of the store that has this mark.
@@ -196,7 +220,7 @@ fn log_bypass(rejection: Option<&Rejection>) {
 
 fn log_back() {
     #[cfg(feature = "tracing")]
-    tracing::info!(target: "tower_auth", "the lookup store of revocations is filled and used again");
+    tracing::info!(target: "tower_auth", "the lookup store of revocations is used again");
 }
 
 /// A filling that has begun and not ended.

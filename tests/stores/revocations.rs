@@ -113,8 +113,11 @@ async fn a_log_out_everywhere_survives_a_restart_of_redis_from_a_snapshot() {
             assert_eq!(token.unwrap_err().kind(), RejectionKind::Invalid);
             assert_eq!(key.unwrap_err().kind(), RejectionKind::Invalid);
         };
-        // While it is filled, and after that.
-        are_refused().await;
+        // While it cannot be reached, is read again, is filled, and after that.
+        for _ in 0..25 {
+            are_refused().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         becomes("filled", async || tokens.revocations().fill().await.is_ok()).await;
         are_refused().await;
     }
@@ -160,7 +163,10 @@ impl ShortLived for Gate {
     }
     fn read(&self, keys: &[&str]) -> Verdict<Read> {
         self.reads.fetch_add(1, SeqCst);
-        self.store.read(keys)
+        match self.fails.load(SeqCst) {
+            true => Verdict::ready(Err(Rejection::unavailable("down"))),
+            false => self.store.read(keys),
+        }
     }
     fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
         let gate = self.clone();
@@ -284,12 +290,38 @@ async fn a_revocation_that_could_not_be_written_is_written_by_the_next_filling()
     gate.fails.store(true, SeqCst);
     let failed = one.log_out_by_refresh_token(issued.refresh_token()).await;
     assert_eq!(failed.unwrap_err().kind(), RejectionKind::Unavailable);
-    // The other cannot know yet.
-    assert!(!passes(&one, &issued).await && passes(&two, &issued).await);
     gate.fails.store(false, SeqCst);
+    // The other cannot know yet.
+    assert!(passes(&two, &issued).await && !passes(&one, &issued).await);
     becomes("refused by the other", async || {
         assert!(!passes(&one, &issued).await);
         !passes(&two, &issued).await
+    })
+    .await;
+}
+
+/// It may take a second to fail.
+#[tokio::test]
+async fn a_lookup_store_that_fails_is_tried_once_a_second() {
+    let (hand, durable) = (Hand::new(), MemoryStore::new());
+    let gate = Gate::new(&hand);
+    let tokens = server(durable, gate.clone(), &hand);
+    tokens.revocations().fill().await.unwrap();
+    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    gate.fails.store(true, SeqCst);
+    let (begun, before) = (Instant::now(), gate.reads.load(SeqCst));
+    for _ in 0..200 {
+        assert!(passes(&tokens, &issued).await);
+    }
+    let tried = gate.reads.load(SeqCst) - before;
+    assert!(tried as u64 <= 1 + begun.elapsed().as_secs(), "{tried}");
+    gate.fails.store(false, SeqCst);
+    becomes("used again", async || {
+        let before = gate.reads.load(SeqCst);
+        for _ in 0..10 {
+            assert!(passes(&tokens, &issued).await);
+        }
+        gate.reads.load(SeqCst) == before + 10
     })
     .await;
 }

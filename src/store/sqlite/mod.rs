@@ -332,6 +332,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_of_the_first_version_is_migrated_with_what_is_in_it() {
+        use crate::store::TokenStore as _;
+        let file = File::new("first version");
+        std::fs::write(&file.0, b"").unwrap();
+        let mut other = file.other().await;
+        sqlx::raw_sql(MIGRATIONS[0])
+            .execute(&mut other)
+            .await
+            .unwrap();
+        sqlx::raw_sql(
+            "INSERT INTO auth_migrations VALUES (1, 0); \
+             INSERT INTO auth_families VALUES ('f', 'i', 's', '{}', \
+             x'0101010101010101010101010101010101010101010101010101010101010101', \
+             1000, 4000000000, 4000000000, false)",
+        )
+        .execute(&mut other)
+        .await
+        .unwrap();
+        let store = SqliteStore::open(&file.0).await.unwrap();
+        assert_eq!(store.family("f").await.unwrap().unwrap().begun, 0);
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let ended = store.end_families_of("i", "s", at(2), at(4_000_000_000));
+        assert_eq!(ended.await.unwrap(), 2_000);
+        assert!(store.family("f").await.unwrap().unwrap().ended);
+    }
+
+    #[tokio::test]
     async fn while_another_process_writes_reads_go_on_and_writes_are_unavailable() {
         let file = File::new("locked");
         let store = SqliteStore::open(&file.0).await.unwrap();

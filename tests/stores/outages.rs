@@ -564,3 +564,40 @@ async fn a_redis_whose_memory_is_full_is_unavailable_for_more_and_forgets_nothin
     server.command("CONFIG SET maxmemory 0");
     assert!(store.add("more", b"x", LONG).await.unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropped_requests_do_not_use_up_the_connections_of_postgres() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let store = PostgresStore::connect(&server.url).await.unwrap();
+    let store = store.with_max_connections(4);
+    let server = Arc::new(server);
+    let locker = std::thread::spawn({
+        let server = Arc::clone(&server);
+        move || server.sql("BEGIN; LOCK TABLE auth_families; SELECT pg_sleep(6); COMMIT")
+    });
+    let locked = "SELECT count(*) FROM pg_locks \
+         WHERE relation = 'auth_families'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+    let started = Instant::now();
+    while server.sql(locked) != "1" {
+        assert!(started.elapsed() < Duration::from_secs(20), "never locked");
+    }
+    let backends = "SELECT count(*) FROM pg_stat_activity \
+         WHERE backend_type = 'client backend' AND application_name <> 'psql'";
+    let until = Instant::now() + Duration::from_secs(4);
+    let mut most = 0_u32;
+    while Instant::now() < until {
+        // Clients that give up and try again.
+        let calls =
+            (0..10).map(|_| tokio::time::timeout(Duration::from_millis(30), store.family("f")));
+        let calls: Vec<_> = calls.map(tokio::spawn).collect();
+        for call in calls {
+            let _ = call.await.unwrap();
+        }
+        most = most.max(server.sql(backends).parse().unwrap());
+    }
+    assert!((1..=4).contains(&most), "{most} connections");
+    locker.join().unwrap();
+    assert!(recovers(|| store.family("f")).await.is_none());
+}

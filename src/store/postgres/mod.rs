@@ -13,7 +13,7 @@ mod tokens;
 #[path = "../sql/traits.rs"]
 mod traits;
 
-use super::sql::{Answer, Pool, SWEEP_EVERY};
+use super::sql::{Answer, Limits, Pool, SWEEP_EVERY};
 use crate::{ConfigError, Rejection, Verdict};
 use sqlx::{
     ConnectOptions as _, Connection as _,
@@ -72,8 +72,16 @@ const CONNECTIONS: usize = 10;
 /// How long an answer may take, with waiting for a connection.
 const DEADLINE: Duration = Duration::from_millis(2_500);
 
+/// How long the server works on a statement at most.
+const STATEMENT: Duration = Duration::from_secs(2);
+
 /// How long making the tables may take, behind other servers that do.
 const MIGRATED_WITHIN: Duration = Duration::from_secs(60);
+
+const LIMITS: Limits = Limits {
+    answer: DEADLINE,
+    afterwards: STATEMENT,
+};
 
 /// Keeps everything in a PostgreSQL database (12 or later), for any number of servers. Clones
 /// share it.
@@ -81,18 +89,28 @@ const MIGRATED_WITHIN: Duration = Duration::from_secs(60);
 /// 1. The tables, whose names begin with `auth_`, are made where the database's `search_path`
 ///    points. Servers that start at once do not disturb each other; one that may not make tables
 ///    can start where another has made them.
-/// 2. Ten connections at most. Whatever takes longer than two and a half seconds, with waiting for
-///    one of them, is [`Unavailable`](crate::RejectionKind::Unavailable): a server that hangs
-///    never makes a request hang. The server is told to give up a statement earlier than that.
+/// 2. Ten connections at most, also if requests are dropped while the server works on their
+///    statements. Whatever takes longer than two and a half seconds, with waiting for one of them,
+///    is [`Unavailable`](crate::RejectionKind::Unavailable): a server that hangs never makes a
+///    request hang. The server is told to give up a statement earlier than that
+///    (`statement_timeout`).
 /// 3. Short-lived values end by the clock of the database.
 /// 4. A name that holds a NUL character, which PostgreSQL cannot keep, is one that nobody has. To
 ///    add one is [`Unavailable`](crate::RejectionKind::Unavailable), as is a name of more than
 ///    some two thousand bytes, for which it has no index. Revocations may be of any name.
+/// 5. PgBouncer has to pool sessions (`pool_mode = session`), since statements are prepared. It
+///    refuses the start-up parameters `options` and `extra_float_digits` unless they are in its
+///    `ignore_startup_parameters`. The limits of rule 2 on the server are in `options`: set them by
+///    `ALTER ROLE … SET statement_timeout = '2s'` and `SET idle_in_transaction_session_timeout =
+///    '10s'` then. `READ COMMITTED` has to be the default isolation, as it is in PostgreSQL.
+/// 6. A server with an older version of this crate cannot start once a newer one has made its
+///    tables; one that runs already goes on. So a new version with a migration cannot be rolled
+///    back by starting the old one. The changelog says which versions have one.
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Inner>);
 
 struct Inner {
-    pool: Pool<Connection>,
+    pool: Arc<Pool<Connection>>,
     writes: AtomicU64,
 }
 
@@ -114,7 +132,7 @@ impl PostgresStore {
                     .with_source(error)
             })?
             .options([
-                ("statement_timeout", "2000"),
+                ("statement_timeout", &*STATEMENT.as_millis().to_string()),
                 ("idle_in_transaction_session_timeout", "10000"),
                 ("default_transaction_isolation", "read\\ committed"),
             ])
@@ -132,7 +150,7 @@ impl PostgresStore {
 
     fn of(options: PgConnectOptions, connections: usize) -> Self {
         Self(Arc::new(Inner {
-            pool: Pool::new(options, connections),
+            pool: Arc::new(Pool::new(options, connections, LIMITS)),
             writes: AtomicU64::new(0),
         }))
     }
@@ -153,12 +171,7 @@ impl PostgresStore {
         F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
     {
         let inner = Arc::clone(&self.0);
-        within_deadline(async move {
-            let mut lease = inner.pool.lease().await?;
-            let answer = ask(&mut lease).await?;
-            lease.give_back();
-            Ok(answer)
-        })
+        within_deadline(async move { inner.pool.run(ask).await })
     }
 
     /// Answers by several statements, of which all count or none.
@@ -167,14 +180,13 @@ impl PostgresStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
     {
-        let inner = Arc::clone(&self.0);
-        within_deadline(async move {
-            let mut lease = inner.pool.lease().await?;
-            let mut transaction = lease.begin().await?;
-            let answer = ask(&mut transaction).await?;
-            transaction.commit().await?;
-            lease.give_back();
-            Ok(answer)
+        self.write(|connection| {
+            Box::pin(async move {
+                let mut transaction = connection.begin().await?;
+                let answer = ask(&mut transaction).await?;
+                transaction.commit().await?;
+                Ok(answer)
+            })
         })
     }
 

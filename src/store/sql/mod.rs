@@ -12,7 +12,7 @@
 
 mod pool;
 
-pub(super) use pool::Pool;
+pub(super) use pool::{Limits, Pool};
 
 use crate::clock::{LAST_SECOND, at, seconds};
 use sha2::{Digest as _, Sha256};

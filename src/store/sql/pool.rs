@@ -1,12 +1,15 @@
 //! Connections that are used again.
 
+use super::Answer;
 use sqlx::{ConnectOptions as _, Connection};
 use std::{
-    ops::{Deref, DerefMut},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 
 /// A connection that was not used for so long is asked whether it is alive first.
 const ASKED_AFTER: Duration = Duration::from_secs(1);
@@ -20,13 +23,26 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Connections to one database, of which so many are used at once.
 ///
 /// sqlx's own pool waits without a limit for the answer to a ping when a connection is given back,
-/// on which a server that hangs would use it up. Here a connection is given back only by whoever
-/// has got its answers; in every other case (an error, a time-out, a caller that went away) it is
-/// closed.
+/// on which a server that hangs would use it up. Here a connection is used again only after all of
+/// its answers; in every other case (an error, a time-out) it is closed.
+///
+/// A task of its own asks the database. If the caller goes away, the task keeps the connection
+/// until the answer or its time-out: the server works on a statement that nobody waits for, and
+/// clients that give up and try again would use up its connections.
 pub(in crate::store) struct Pool<C: Connection> {
     options: C::Options,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     idle: Mutex<Vec<Open<C>>>,
+    limits: Limits,
+}
+
+/// How long one use of a connection may take.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Limits {
+    /// The longest time until the answer, and until a connection is made.
+    pub(in crate::store) answer: Duration,
+    /// The longest time for which the database goes on after the connection was closed.
+    pub(in crate::store) afterwards: Duration,
 }
 
 struct Open<C> {
@@ -35,12 +51,13 @@ struct Open<C> {
     used: Instant,
 }
 
-impl<C: Connection> Pool<C> {
-    pub(in crate::store) fn new(options: C::Options, most: usize) -> Self {
+impl<C: Connection + Send + 'static> Pool<C> {
+    pub(in crate::store) fn new(options: C::Options, most: usize, limits: Limits) -> Self {
         Self {
             options,
-            permits: Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)),
+            permits: Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))),
             idle: Mutex::default(),
+            limits,
         }
     }
 
@@ -49,32 +66,62 @@ impl<C: Connection> Pool<C> {
         &self.options
     }
 
-    /// A connection, as soon as one may be had. Whoever waits for it sets the limit.
-    pub(in crate::store) async fn lease(&self) -> sqlx::Result<Lease<'_, C>> {
-        let permit = self.permits.acquire().await;
+    /// Asks, as soon as a connection may be had. The caller sets the limit for waiting, and has to
+    /// be within a Tokio runtime.
+    pub(in crate::store) async fn run<T, F>(self: &Arc<Self>, ask: F) -> sqlx::Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut C) -> Answer<'c, T> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        let pool = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let answer = pool.answer(ask).await;
+            drop(permit);
+            answer
+        });
+        // The task ends early only with its runtime.
+        task.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    async fn answer<T, F>(&self, ask: F) -> sqlx::Result<T>
+    where
+        F: for<'c> FnOnce(&'c mut C) -> Answer<'c, T>,
+    {
+        let Limits { answer, afterwards } = self.limits;
+        let open = timeout(answer, self.open()).await;
+        let mut open = open.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        match timeout(answer, ask(&mut open.connection)).await {
+            Ok(answer) => {
+                let answer = answer?;
+                open.used = Instant::now();
+                self.idle().push(open);
+                Ok(answer)
+            }
+            Err(_) => {
+                drop(open);
+                sleep(afterwards).await;
+                Err(sqlx::Error::PoolTimedOut)
+            }
+        }
+    }
+
+    /// A connection that was used before and is alive, or another.
+    async fn open(&self) -> sqlx::Result<Open<C>> {
         while let Some(mut open) = self.pop() {
             if open.since.elapsed() > LIFETIME {
                 continue;
             }
             if open.used.elapsed() < ASKED_AFTER || lives(&mut open.connection).await {
-                return Ok(Lease {
-                    pool: self,
-                    open,
-                    _permit: permit,
-                });
+                return Ok(open);
             }
         }
         let since = Instant::now();
-        let open = Open {
+        Ok(Open {
             connection: self.options.connect().await?,
             since,
             used: since,
-        };
-        Ok(Lease {
-            pool: self,
-            open,
-            _permit: permit,
         })
     }
 
@@ -88,35 +135,6 @@ impl<C: Connection> Pool<C> {
 }
 
 async fn lives<C: Connection>(connection: &mut C) -> bool {
-    let ping = tokio::time::timeout(ANSWERED_WITHIN, connection.ping());
+    let ping = timeout(ANSWERED_WITHIN, connection.ping());
     matches!(ping.await, Ok(Ok(())))
-}
-
-/// A connection for one caller. Dropped, it is closed; see [`give_back`](Self::give_back).
-pub(in crate::store) struct Lease<'a, C: Connection> {
-    pool: &'a Pool<C>,
-    open: Open<C>,
-    _permit: SemaphorePermit<'a>,
-}
-
-impl<C: Connection> Lease<'_, C> {
-    /// Lets others use the connection. Only for one that no answer is owed by.
-    pub(in crate::store) fn give_back(mut self) {
-        self.open.used = Instant::now();
-        self.pool.idle().push(self.open);
-    }
-}
-
-impl<C: Connection> Deref for Lease<'_, C> {
-    type Target = C;
-
-    fn deref(&self) -> &C {
-        &self.open.connection
-    }
-}
-
-impl<C: Connection> DerefMut for Lease<'_, C> {
-    fn deref_mut(&mut self) -> &mut C {
-        &mut self.open.connection
-    }
 }

@@ -15,7 +15,7 @@ mod tokens;
 #[path = "../sql/traits.rs"]
 mod traits;
 
-use super::sql::{Answer, Pool, SWEEP_EVERY};
+use super::sql::{Answer, Limits, Pool, SWEEP_EVERY};
 use crate::{ConfigError, Rejection, Verdict};
 use sqlx::{
     ConnectOptions as _, Connection as _,
@@ -81,6 +81,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How many read at once.
 const READERS: usize = 4;
 
+const LIMITS: Limits = Limits {
+    answer: DEADLINE,
+    afterwards: BUSY,
+};
+
 /// Keeps everything in one SQLite file, without a server: the embedded default. Clones share it.
 ///
 /// 1. What was answered is on the disk (write-ahead log, `synchronous = FULL`): neither a crash of
@@ -98,7 +103,7 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     writer: Arc<Writer>,
     /// None in memory, where the writer reads as well.
-    readers: Option<Pool<Connection>>,
+    readers: Option<Arc<Pool<Connection>>>,
     writes: AtomicU64,
 }
 
@@ -132,7 +137,10 @@ impl SqliteStore {
         let writer = opened(&writer).await;
         let writer = migrated(writer.map_err(|error| failed(error.into()))?).await?;
         let readers = options.pragma("query_only", "ON");
-        Ok(Self::of(writer, Some(Pool::new(readers, READERS))))
+        Ok(Self::of(
+            writer,
+            Some(Arc::new(Pool::new(readers, READERS, LIMITS))),
+        ))
     }
 
     /// Keeps everything in memory, and for as long as the store lives; for tests.
@@ -150,7 +158,7 @@ impl SqliteStore {
         Ok(Self::of(writer, None))
     }
 
-    fn of(writer: Connection, readers: Option<Pool<Connection>>) -> Self {
+    fn of(writer: Connection, readers: Option<Arc<Pool<Connection>>>) -> Self {
         Self(Arc::new(Inner {
             writer: Arc::new(Writer::new(writer)),
             readers,
@@ -169,10 +177,7 @@ impl SqliteStore {
             let Some(readers) = &inner.readers else {
                 return Arc::clone(&inner.writer).run(ask).await;
             };
-            let mut lease = readers.lease().await.map_err(Rejection::unavailable)?;
-            let answer = ask(&mut lease).await.map_err(Rejection::unavailable)?;
-            lease.give_back();
-            Ok(answer)
+            readers.run(ask).await.map_err(Rejection::unavailable)
         })
     }
 

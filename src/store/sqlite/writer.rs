@@ -20,6 +20,10 @@ const WAITING: usize = 65_536;
 /// 3. Answers are given after the commit. If anything fails, none of the group counts.
 ///
 /// Since a task runs the group, it does not matter that a caller goes away.
+///
+/// That a group fails as a whole is accepted: values are bound, so that no input of a client makes
+/// a statement fail, and what does (a full disk, a locked file) concerns all of them. A savepoint
+/// for each job would be two more statements for each.
 pub(super) struct Writer {
     connection: tokio::sync::Mutex<Transacting>,
     queue: Mutex<Vec<Job>>,

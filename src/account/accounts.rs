@@ -199,7 +199,7 @@ impl Accounts {
         }
         // Before anything is read: what ends sessions meanwhile ends what comes of this, too.
         let begun = self.clock.now();
-        let parsed = UserName::parse(name).ok();
+        let parsed = UserName::lookup(name).ok();
         let name = parsed.as_ref().map_or(name, UserName::as_str);
         let attempt = match lane {
             Lane::Known => None,
@@ -356,7 +356,7 @@ impl Accounts {
     ///
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot be reached.
     pub async fn named(&self, name: &str) -> Result<Option<Account>, Rejection> {
-        match UserName::parse(name) {
+        match UserName::lookup(name) {
             Ok(name) => self.store.account_named(&self.issuer, name.as_str()).await,
             Err(_) => Ok(None),
         }

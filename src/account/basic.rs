@@ -40,7 +40,7 @@ impl Verify<Credentials> for Accounts {
 impl Accounts {
     async fn recalled(&self, name: &str, password: &str) -> Result<Recalled, Rejection> {
         let remembered = self.remembered();
-        let Ok(name) = UserName::parse(name) else {
+        let Ok(name) = UserName::lookup(name) else {
             return Ok(Recalled::Other(Lane::Unknown));
         };
         let digest = remembered.digest(name.as_str(), password);
@@ -72,7 +72,7 @@ impl Accounts {
         let hash = account.and_then(|account| account.password_hash.as_deref());
         let hash = hash.map(PasswordHash::parse);
         let remembered = self.remembered();
-        let Ok(name) = UserName::parse(name) else {
+        let Ok(name) = UserName::lookup(name) else {
             return;
         };
         let digest = remembered.digest(name.as_str(), password);

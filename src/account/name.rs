@@ -14,11 +14,18 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 ///    section 2), no blanks anywhere (nothing is trimmed), no control, invisible or private
 ///    characters, no emoji; no mark at the beginning.
 /// 3. Its letters are not of two of the scripts whose letters look alike: Latin, Greek, Cyrillic,
-///    Armenian, Cherokee (UTS 39 section 5 has more). A name of one script that looks like one of
-///    another (`рау`, all Cyrillic) is a name.
+///    Armenian, Cherokee, Coptic, N'Ko, Lisu. Latin letters may stand beside Chinese, Japanese and
+///    Korean ones only, and digits are of one script (UTS 39 sections 5.2 and 5.3).
+/// 4. At most 4 marks follow each other, none of them twice (UTS 39 section 5.4), and none lies
+///    across, below or above a letter as a line.
+///
+/// A name of one script that looks like another name is accepted: `рау`, all Cyrillic, or `admın`
+/// with a dotless i. Finding those takes the table of confusable characters of UTS 39, which is not
+/// part of this crate. Reserve names such as `admin` in the application.
 ///
 /// A user is asked for by the same way: parse what was typed at login as well. What does not
-/// parse is the name of nobody.
+/// parse is the name of nobody. [`Accounts`](super::Accounts) applies rules 3 (beyond the first
+/// five scripts) and 4 to new names only, so that accounts that have such a name can log in.
 ///
 /// ```
 /// use tower_auth::account::{NameError, UserName};
@@ -56,6 +63,14 @@ impl UserName {
     ///
     /// If it has characters that a name does not have, too many of them, or none.
     pub fn parse(name: &str) -> Result<Self, NameError> {
+        let name = Self::lookup(name)?;
+        check_scripts(&name.0)?;
+        check_marks(&name.0)?;
+        Ok(name)
+    }
+
+    /// The name as it may have been chosen under earlier rules, to find an account by.
+    pub(super) fn lookup(name: &str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
         }
@@ -73,7 +88,7 @@ impl UserName {
         let mut script = None;
         for character in name.chars() {
             check(character)?;
-            let new = Script::of(character);
+            let new = Script::of(character).filter(|script| script.was_told_apart());
             if new.is_some() && script.is_some() && new != script {
                 return Err(NameError::MixedScripts);
             }
@@ -114,6 +129,75 @@ fn check(character: char) -> Result<(), NameError> {
     }
 }
 
+/// Latin letters beside those of scripts that look alike, and digits of two scripts.
+fn check_scripts(name: &str) -> Result<(), NameError> {
+    let mut script = None;
+    let (mut is_latin, mut is_foreign) = (false, false);
+    let (mut has_ascii_digits, mut has_other_digits) = (false, false);
+    for character in name.chars() {
+        let new = Script::of(character);
+        if new.is_some() && script.is_some() && new != script {
+            return Err(NameError::MixedScripts);
+        }
+        script = new.or(script);
+        is_latin |= new == Some(Script::Latin);
+        is_foreign |= new.is_none() && is_foreign_to_latin(character);
+        has_ascii_digits |= character.is_ascii_digit();
+        has_other_digits |=
+            !character.is_ascii() && character.is_numeric() && !character.is_alphabetic();
+    }
+    if (is_latin && is_foreign) || (has_ascii_digits && has_other_digits) {
+        return Err(NameError::MixedScripts);
+    }
+    Ok(())
+}
+
+/// Whether a character that is not Latin is of a script that is not mixed with Latin.
+fn is_foreign_to_latin(character: char) -> bool {
+    let is_common = matches!(
+        character,
+        // Modifier letters, such as the okina; marks of every script.
+        '\u{2b0}'..='\u{36f}'
+            | '\u{1ab0}'..='\u{1aff}'
+            | '\u{1dc0}'..='\u{1dff}'
+            | '\u{20d0}'..='\u{20ff}'
+            | '\u{fe20}'..='\u{fe2f}'
+    );
+    let is_east_asian = matches!(
+        character,
+        '\u{1100}'..='\u{11ff}'
+            | '\u{2e80}'..='\u{31ff}'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{a960}'..='\u{a97f}'
+            | '\u{ac00}'..='\u{d7ff}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{1aff0}'..='\u{1b16f}'
+            | '\u{20000}'..='\u{3ffff}'
+    );
+    !character.is_ascii() && !is_common && !is_east_asian
+}
+
+/// Marks that follow each other, and lines.
+fn check_marks(name: &str) -> Result<(), NameError> {
+    let mut marks = Vec::new();
+    for character in name.chars() {
+        if !is_combining_mark(character) {
+            marks.clear();
+            continue;
+        }
+        let is_line = matches!(
+            character,
+            '\u{305}' | '\u{332}'..='\u{338}' | '\u{33f}' | '\u{35e}'..='\u{35f}'
+        );
+        if is_line || marks.contains(&character) || marks.len() >= MAX_MARKS {
+            return Err(NameError::Character);
+        }
+        marks.push(character);
+    }
+    Ok(())
+}
+
 /// Letters and marks that show nothing (`Default_Ignorable_Code_Point`), and marks that enclose
 /// what is before them (RFC 8264 section 9.1 leaves them out).
 fn is_unfit(character: char) -> bool {
@@ -142,15 +226,21 @@ enum Script {
     Cyrillic,
     Armenian,
     Cherokee,
+    Coptic,
+    Nko,
+    Lisu,
 }
 
 impl Script {
     /// By block: a few letters of other scripts and signs among them do no harm.
     fn of(character: char) -> Option<Self> {
-        if !character.is_alphabetic() {
+        if !character.is_alphanumeric() {
             return None;
         }
         match character {
+            '\u{3e2}'..='\u{3ef}' | '\u{2c80}'..='\u{2cff}' => Some(Self::Coptic),
+            '\u{7c0}'..='\u{7ff}' => Some(Self::Nko),
+            '\u{a4d0}'..='\u{a4ff}' | '\u{11fb0}' => Some(Self::Lisu),
             'a'..='z' | '\u{c0}'..='\u{2af}' | '\u{1e00}'..='\u{1eff}' => Some(Self::Latin),
             '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}' => Some(Self::Latin),
             '\u{ab30}'..='\u{ab64}' => Some(Self::Latin),
@@ -161,6 +251,11 @@ impl Script {
             '\u{13a0}'..='\u{13ff}' | '\u{ab70}'..='\u{abbf}' => Some(Self::Cherokee),
             _ => None,
         }
+    }
+
+    /// Whether names were checked for it from the beginning.
+    fn was_told_apart(self) -> bool {
+        !matches!(self, Self::Coptic | Self::Nko | Self::Lisu)
     }
 }
 
@@ -201,6 +296,9 @@ impl Error for NameError {}
 
 /// Characters, in the one spelling.
 const MAX_CHARS: usize = 64;
+
+/// Marks in a row.
+const MAX_MARKS: usize = 4;
 
 /// Bytes, in the one spelling.
 const MAX_BYTES: usize = 256;
@@ -328,6 +426,53 @@ mod tests {
         ] {
             is(typed, typed);
         }
+    }
+
+    #[test]
+    fn new_names_do_not_look_like_others_by_mixed_scripts_or_marks() {
+        for typed in [
+            "ad\u{2c9f}m",
+            "b\u{7c0}b",
+            "r\u{a4f3}oot",
+            "o\u{966}o",
+            "\u{430}\u{7c0}",
+            "1\u{966}",
+            "\u{1d00}dmin",
+        ] {
+            refused(typed, NameError::MixedScripts);
+            is_known(typed);
+        }
+        let marks = format!("a{}", "\u{30d}".repeat(63));
+        let different = "q\u{30d}\u{325}\u{30e}\u{324}\u{310}";
+        for typed in [
+            "admin\u{332}",
+            "a\u{336}d\u{336}m\u{336}in",
+            &marks,
+            different,
+        ] {
+            refused(typed, NameError::Character);
+            is_known(typed);
+        }
+        for typed in [
+            "\u{2c9f}\u{2c81}",
+            "\u{7ca}\u{7c1}",
+            "\u{a4d0}\u{a4d1}1",
+            "\u{930}\u{93e}\u{92e}\u{967}",
+            "\u{930}\u{93e}\u{92e}1",
+            "\u{5d0}\u{5b8}\u{5bc}",
+            "\u{2bb}okina",
+            "ada\u{3042}\u{30a2}\u{ac01}",
+            "\u{1ebd}\u{301}",
+            "\u{e01}\u{e35}\u{e49}",
+        ] {
+            is(typed, typed);
+        }
+    }
+
+    /// An account may have been given this name before it was refused.
+    #[track_caller]
+    fn is_known(typed: &str) {
+        assert!(UserName::lookup(typed).is_ok(), "{typed:?}");
     }
 
     proptest! {

@@ -300,6 +300,6 @@ async fn under_load_with_rotations_and_failures_no_good_token_is_refused() {
             eprintln!("{} judged", judged.unwrap());
         }
     }
-    // By a timer each second and a failure's pause, by a forger each cooldown: never by callers.
+    // By the first use in each second and after a failure's pause, and by a forger each cooldown.
     assert!(origin.count("/jwks") < 40, "{}", origin.count("/jwks"));
 }

@@ -154,7 +154,7 @@ async fn a_busy_server_answers_rightly_for_a_long_time() {
     let [good, refused, unknown] = sum;
     eprintln!("{good} good, {refused} refused, {unknown} of unknown keys, {round} rotations");
     assert!(good > 1000 && refused > 500, "{good} {refused}");
-    // By a timer each second, and by forgers each cooldown: never by clients.
+    // By the first use in each second, and by forgers each cooldown: never by each client.
     let fetches = origin.count("/jwks");
     assert!(
         fetches < 10 + 4 * usize::try_from(seconds).unwrap(),

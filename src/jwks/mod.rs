@@ -31,7 +31,9 @@
 //!    [`RemoteKeys::stale_limit`] after the last success. Then, and before the first success,
 //!    tokens are 503. Alarms go by [`Health::last_error`](crate::jwt::Health::last_error): the age
 //!    of a set that nobody uses says nothing.
-//! 9. A fetch takes ten seconds at most. A token that waits for one is 503 a second later, even if
+//! 9. A fetch takes ten seconds at most, and each request of it
+//!    [`TIME_OUT`](crate::fetch::TIME_OUT). Longer ones would keep tokens waiting: an issuer that
+//!    takes longer to wake up is asked again by the next token. A token that waits for one is 503 a second later, even if
 //!    the runtime of the fetch stands still. Outside of a runtime, known keys are used up to the
 //!    stale limit, and everything else is 503.
 //! 10. A key that was withdrawn or replaced, by its material and not only its name, stops

@@ -162,6 +162,14 @@ impl KeySet {
     ///
     /// Its place, for [`at`](Self::at).
     pub(super) fn select(&self, header: &Header<'_>) -> Result<usize, TokenError> {
+        let selected = self.find(header);
+        if selected.is_err() {
+            log::unknown_key(header.algorithm, header.key_id.as_deref(), &self.keys);
+        }
+        selected
+    }
+
+    fn find(&self, header: &Header<'_>) -> Result<usize, TokenError> {
         let all = self.keys.iter().enumerate();
         let fitting = all.clone().filter(|(_, key)| key.is_for(header.algorithm));
         let Some(kid) = header.key_id.as_deref() else {

@@ -1,6 +1,6 @@
 //! What is told to the log; silent without the feature `tracing`.
 
-use super::LeftOut;
+use super::{Algorithm, Key, LeftOut};
 #[cfg(feature = "tracing")]
 use crate::claims::shown;
 
@@ -17,7 +17,7 @@ pub(super) fn unknown_issuer(found: &str) {
     let _ = found;
 }
 
-/// Logs a token of another issuer, with a valid signature.
+/// Logs a token of another issuer.
 #[cold]
 pub(super) fn issuer(expected: &str, found: &str) {
     #[cfg(feature = "tracing")]
@@ -29,6 +29,21 @@ pub(super) fn issuer(expected: &str, found: &str) {
     );
     #[cfg(not(feature = "tracing"))]
     let _ = (expected, found);
+}
+
+/// Logs a token whose key cannot be chosen. Nobody has verified the token.
+#[cold]
+pub(super) fn unknown_key(algorithm: Algorithm, found: Option<&str>, known: &[Key]) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: "tower_auth",
+        algorithm = algorithm.as_str(),
+        found = found.map(shown),
+        known = ?known.iter().map(|key| (key.kid(), key.algorithm())).collect::<Vec<_>>(),
+        "the token's key is not among the issuer's"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = (algorithm, found, known);
 }
 
 /// Logs a token for another audience, with a valid signature. `found` is JSON.

@@ -5,6 +5,7 @@ use super::{
     TokenError,
     compact::Compact,
     header::{Header, Types},
+    log,
 };
 use crate::{
     claims::date::{self, Round},
@@ -29,6 +30,8 @@ impl<'a> Claimed<'a> {
         let mut claimed = Self::default();
         for (name, value) in members.map_err(|_| TokenError::Payload)?.iter() {
             match &*name {
+                // As in a claim that is verified.
+                _ if value.is_null() => {}
                 b"iss" => claimed.iss = Some(value),
                 b"exp" => claimed.exp = Some(value),
                 b"iat" => claimed.iat = Some(value),
@@ -77,6 +80,9 @@ impl Plausible<'_> {
         if let Some(expected) = self.issuer {
             let issuer = claimed.iss.ok_or(TokenError::MissingClaim)?;
             if !issuer.is_str(expected) {
+                if let Some(found) = issuer.as_str() {
+                    log::issuer(expected, &found);
+                }
                 return Err(TokenError::Issuer);
             }
         }
@@ -94,5 +100,68 @@ impl Plausible<'_> {
             return Err(TokenError::NotYetValid);
         }
         Ok(Some(down))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64_simd::URL_SAFE_NO_PAD;
+
+    fn token(payload: &str) -> String {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode_to_string(text);
+        format!("{}.{}.AA", part(r#"{"alg":"EdDSA"}"#), part(payload))
+    }
+
+    fn plausible(payload: &str) -> Result<Option<u64>, TokenError> {
+        let plausible = Plausible {
+            types: Types::Usual,
+            issuer: Some("i"),
+            now: 1000,
+            leeway: 60,
+        };
+        plausible.issued_at(token(payload).as_bytes(), 1 << 20)
+    }
+
+    #[test]
+    fn only_tokens_that_may_be_valid_are_plausible() {
+        for (payload, expected) in [
+            (r#"{"iss":"i","exp":941}"#, Ok(None)),
+            (r#"{"iss":"i","exp":940}"#, Err(TokenError::Expired)),
+            (r#"{"iss":"i","exp":"1"}"#, Err(TokenError::ClaimType)),
+            (r#"{"iss":"i","exp":null,"iat":null}"#, Ok(None)),
+            (r#"{"iss":"i","iat":1060.5}"#, Err(TokenError::NotYetValid)),
+            (r#"{"iss":"i","iat":1060}"#, Ok(Some(1060))),
+            (r#"{"iss":"i","iat":7.9}"#, Ok(Some(7))),
+            (r#"{"iss":"i","iat":[]}"#, Err(TokenError::ClaimType)),
+            (r#"{"\u0069ss":"i"}"#, Ok(None)),
+            (r#"{"iss":"j"}"#, Err(TokenError::Issuer)),
+            (r#"{"iss":7}"#, Err(TokenError::Issuer)),
+            (r#"{"iss":null}"#, Err(TokenError::MissingClaim)),
+            ("{}", Err(TokenError::MissingClaim)),
+            (r#"{"iss":"i","iss":"i"}"#, Err(TokenError::Payload)),
+        ] {
+            assert_eq!(plausible(payload), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn an_unverified_payload_has_a_limit_of_members_in_all_its_objects() {
+        let flat = |members: u32| {
+            let more: String = (1..members).map(|n| format!(",\"{n}\":1")).collect();
+            format!("{{\"iss\":\"i\"{more}}}")
+        };
+        let nested = |members: u32| {
+            let more: Vec<_> = (2..members).map(|_| "{\"a\":1}").collect();
+            format!("{{\"iss\":\"i\",\"x\":[{}]}}", more.join(","))
+        };
+        for payload in [flat, nested] {
+            let (most, more) = (payload(MOST_MEMBERS), payload(MOST_MEMBERS + 1));
+            assert_eq!(plausible(&most), Ok(None));
+            assert_eq!(plausible(&more), Err(TokenError::Payload));
+            assert!(issuer(token(&most).as_bytes(), 1 << 20).is_ok());
+            let error = issuer(token(&more).as_bytes(), 1 << 20);
+            assert_eq!(error, Err(TokenError::Payload));
+        }
     }
 }

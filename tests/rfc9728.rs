@@ -94,7 +94,9 @@ fn resource_metadata(answer: &Answer) -> &str {
 async fn the_document_says_what_was_configured() {
     let metadata = mcp()
         .authorization_server("http://127.0.0.1:9/tenant")
-        .scopes(["tools:list", "tools:call"])
+        // Said twice, listed once.
+        .authorization_server("http://127.0.0.1:9/tenant")
+        .scopes(["tools:list", "tools:call", "tools:list"])
         .bearer_methods(["header"])
         .name("Tools")
         .documentation("https://docs.example.com/")

@@ -146,8 +146,14 @@ impl ResourceMetadataBuilder {
             ("scopes_supported", self.scopes),
             ("bearer_methods_supported", self.bearer_methods),
         ] {
-            if !values.is_empty() {
-                members.push((name.to_owned(), values.into()));
+            let mut distinct: Vec<String> = Vec::with_capacity(values.len());
+            for value in values {
+                if !distinct.contains(&value) {
+                    distinct.push(value);
+                }
+            }
+            if !distinct.is_empty() {
+                members.push((name.to_owned(), distinct.into()));
             }
         }
         for (name, value) in self.members {

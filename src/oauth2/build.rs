@@ -78,7 +78,12 @@ impl LoginBuilder {
         if is_fixed && fixed.user_info.is_none() && !self.openid {
             return Err(refuse("without OpenID a login needs a user-info endpoint"));
         }
-        let provider = Provider::new(Arc::clone(&self.issuer), fixed, guard.clone());
+        let provider = Provider::new(
+            Arc::clone(&self.issuer),
+            fixed,
+            guard.clone(),
+            Arc::clone(&self.clock),
+        );
         for url in provider.urls() {
             guard.check(url).map_err(|error| {
                 ConfigError::new(format!("{url} cannot be asked for metadata")).with_source(error)
@@ -98,6 +103,7 @@ impl LoginBuilder {
             stored: sealer("stored session")?,
             client,
             redirect_uri,
+            origin: base.origin().ascii_serialization(),
             paths,
             returns,
             after_login,
@@ -107,7 +113,7 @@ impl LoginBuilder {
             prefix,
             request: self.request,
             customize: self.customize,
-            provider: Arc::new(provider),
+            provider,
             jwt,
             just_now: format!("{}-just-now", self.cookie),
             cookie: self.cookie,

@@ -26,7 +26,7 @@ use crate::Rejection;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, header::CACHE_CONTROL, request::Parts};
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 use zeroize::Zeroizing;
 
 /// How long a log-out waits for the provider's metadata.
@@ -73,9 +73,15 @@ pub(super) async fn logout(
         let hint = session.tokens.id_token();
         hint.map(|hint| Zeroizing::new(hint.to_owned()))
     });
-    if let Some(session) = session {
+    if let Some(session) = session
+        && Handle::try_current().is_ok()
+    {
         let inner = Arc::clone(inner);
         tokio::spawn(async move { revoke(&inner, &session).await });
+    }
+    // Outside of a runtime nothing can be asked.
+    if Handle::try_current().is_err() {
+        return page::see_other(&inner.after_logout);
     }
     let endpoints = timeout(PATIENCE, inner.provider.endpoints()).await;
     let end = endpoints

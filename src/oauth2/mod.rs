@@ -261,6 +261,8 @@ struct Inner {
     issuer: Arc<str>,
     client: Client,
     redirect_uri: String,
+    /// The redirect URI's.
+    origin: String,
     paths: Paths,
     /// What browsers see before these paths, since a proxy or a router removes it.
     prefix: String,
@@ -271,7 +273,7 @@ struct Inner {
     cross_site: CrossSite,
     request: AuthRequest,
     customize: Option<Box<Customize>>,
-    provider: Arc<Provider>,
+    provider: Provider,
     /// `None` without OpenID.
     jwt: Option<Jwt>,
     pending: Sealer,

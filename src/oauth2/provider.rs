@@ -4,13 +4,10 @@
 //!    Otherwise the issuer's metadata names the endpoints (OpenID Connect Discovery 1.0 section 4,
 //!    RFC 8414 section 3), and those that are configured are laid over it. The metadata has to name
 //!    this very issuer: that is half of the defence against mixed-up issuers.
-//! 2. Metadata is read when it is first needed, and again after an hour, in the background. While
-//!    it cannot be read again, the endpoints that are known are used; a document that is no
-//!    metadata, or lacks an endpoint, cannot be read. Only if it names another issuer are the known
-//!    endpoints dropped.
-//! 3. There is one fetch at a time, a task of its own. After a failure the next waits a second, or
-//!    a minute if endpoints are known. A request waits for at most fifteen seconds.
-//! 4. Requests go through the guard of [`fetch`](crate::fetch): `https`, five seconds, one
+//! 2. Metadata is read when it is [used](crate::on_demand), for an hour. While it cannot be read
+//!    again, the endpoints that are known are used. A document that is no metadata, or lacks an
+//!    endpoint, cannot be read. Only if it names another issuer are the known endpoints dropped.
+//! 3. Requests go through the guard of [`fetch`](crate::fetch): `https`, five seconds, one
 //!    mebibyte. The response is a JSON object in which no name occurs twice.
 
 use super::{
@@ -18,7 +15,13 @@ use super::{
     error::{Phase, escaped},
     form::Body,
 };
-use crate::{fetch::Guard, json::Value, jwks::metadata_urls};
+use crate::{
+    Clock, clock,
+    fetch::Guard,
+    json::Value,
+    jwks::metadata_urls,
+    on_demand::{Answer, Document, Ended, Lack, Landed, NO_RUNTIME, OnDemand},
+};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri,
@@ -28,25 +31,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    time::{Instant, timeout},
-};
 use url::Url;
 use zeroize::Zeroizing;
 
 /// After how long metadata is read again.
 const LIFETIME: Duration = Duration::from_secs(3600);
-
-/// After how long it is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// The same while there is metadata that counts meanwhile.
-const LONG_PAUSE: Duration = Duration::from_secs(60);
-
-/// How long a request waits for metadata.
-const WAITING: Duration = Duration::from_secs(15);
 
 /// How the error begins that drops known endpoints.
 const OTHER_ISSUER: &str = "it names another issuer";
@@ -109,9 +98,17 @@ impl From<LoginError> for Failure {
 }
 
 pub(super) struct Provider {
+    guard: Guard,
+    /// All endpoints, if nothing is discovered.
+    fixed: Option<Arc<Endpoints>>,
+    metadata: Arc<OnDemand<Metadata>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The issuer's metadata.
+struct Metadata {
     issuer: Arc<str>,
     fixed: Fixed,
-    /// Where metadata may be. Empty if nothing is discovered.
     urls: Vec<Uri>,
     guard: Guard,
     known: Mutex<Known>,
@@ -120,125 +117,170 @@ pub(super) struct Provider {
 #[derive(Default)]
 struct Known {
     endpoints: Option<Arc<Endpoints>>,
-    read: Option<Instant>,
-    failed: Option<(LoginError, Instant)>,
-    /// Ends with the fetch under way.
-    under_way: Option<watch::Receiver<()>>,
-}
-
-impl Known {
-    fn needs_fetch(&self) -> bool {
-        let is_fresh = self.read.is_some_and(|read| read.elapsed() < LIFETIME);
-        let pause = match self.endpoints {
-            Some(_) => LONG_PAUSE,
-            None => PAUSE,
-        };
-        let is_paused = self
-            .failed
-            .as_ref()
-            .is_some_and(|(_, at)| at.elapsed() < pause);
-        !is_fresh && !is_paused
-    }
+    failed: Option<LoginError>,
 }
 
 impl Provider {
-    pub(super) fn new(issuer: Arc<str>, fixed: Fixed, guard: Guard) -> Self {
-        let endpoints = fixed.endpoints();
-        Self {
-            urls: match endpoints {
+    pub(super) fn new(issuer: Arc<str>, fixed: Fixed, guard: Guard, clock: Arc<dyn Clock>) -> Self {
+        let all = fixed.endpoints().map(Arc::new);
+        let metadata = Metadata {
+            urls: match all {
                 Some(_) => Vec::new(),
                 None => metadata_urls(&issuer).unwrap_or_default(),
             },
             issuer,
             fixed,
+            guard: guard.clone(),
+            known: Mutex::default(),
+        };
+        // Only a document that lacks an entry has a cooldown.
+        let metadata = OnDemand::new(metadata, Duration::from_secs(1), Arc::clone(&clock));
+        Self {
             guard,
-            known: Mutex::new(Known {
-                endpoints: endpoints.map(Arc::new),
-                ..Known::default()
-            }),
+            fixed: all,
+            metadata: Arc::new(metadata),
+            clock,
         }
     }
 
     /// The URLs that are asked without asking anybody where they are.
     pub(super) fn urls(&self) -> &[Uri] {
-        &self.urls
+        &self.metadata.document.urls
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The endpoints, at once if any are known.
-    pub(super) async fn endpoints(self: &Arc<Self>) -> Result<Arc<Endpoints>, LoginError> {
-        let fetch = {
-            let mut known = self.known();
-            if !self.urls.is_empty() && known.needs_fetch() {
-                self.fetch(&mut known);
-            }
-            match (&known.endpoints, &known.under_way, &known.failed) {
-                (Some(endpoints), _, _) => return Ok(Arc::clone(endpoints)),
-                (None, Some(fetch), _) => Some(fetch.clone()),
-                (None, None, Some((error, _))) => return Err(error.clone()),
-                (None, None, None) => None,
-            }
-        };
-        let Some(mut fetch) = fetch else {
-            return Err(LoginError::provider("fetching needs a Tokio runtime"));
-        };
-        // An error is its end.
-        let ended = timeout(WAITING, fetch.changed()).await;
-        let known = self.known();
+    /// The endpoints, at once if any are known, but for those of metadata that nobody has used for
+    /// an hour after it was due.
+    pub(super) async fn endpoints(&self) -> Result<Arc<Endpoints>, LoginError> {
+        if let Some(fixed) = &self.fixed {
+            return Ok(Arc::clone(fixed));
+        }
+        let (metadata, now) = (&self.metadata, clock::now(&*self.clock));
+        let at_hand = || metadata.document.known().endpoints.clone();
+        if metadata.may_be_used(now)
+            && let Some(endpoints) = at_hand()
+        {
+            return Ok(endpoints);
+        }
+        if metadata.ask(Lack::Document) == Answer::Wait
+            && Arc::clone(metadata).obtain(Lack::Document).await.is_err()
+        {
+            let late = || LoginError::provider("the metadata is not here yet");
+            return at_hand().ok_or_else(late);
+        }
+        let known = metadata.document.known();
         match (&known.endpoints, &known.failed) {
             (Some(endpoints), _) => Ok(Arc::clone(endpoints)),
-            (None, Some((error, _))) if ended.is_ok() => Err(error.clone()),
-            _ => Err(LoginError::provider("the metadata is not here yet")),
+            (None, Some(error)) => Err(error.clone()),
+            (None, None) => Err(LoginError::provider("the metadata is not here yet")),
         }
     }
 
-    /// Begins to read the metadata, unless that is under way.
-    fn fetch(self: &Arc<Self>, known: &mut Known) {
-        let is_under_way = known
-            .under_way
-            .as_ref()
-            .is_some_and(|fetch| fetch.has_changed().is_ok());
-        if is_under_way || Handle::try_current().is_err() {
-            return;
-        }
-        let (sender, fetch) = watch::channel(());
-        known.under_way = Some(fetch);
-        let provider = Arc::clone(self);
-        tokio::spawn(async move {
-            let result = provider.discover().await;
-            let mut known = provider.known();
-            known.under_way = None;
-            match result {
-                Ok(endpoints) => {
-                    known.endpoints = Some(Arc::new(endpoints));
-                    known.read = Some(Instant::now());
-                    known.failed = None;
-                }
-                Err(error) => {
-                    match &error {
-                        LoginError::Metadata(why) if why.starts_with(OTHER_ISSUER) => {
-                            known.endpoints = None;
-                        }
-                        _ if known.endpoints.is_some() => {
-                            super::log::not_read_again(&provider.issuer, &error);
-                        }
-                        _ => {}
-                    }
-                    known.failed = Some((error, Instant::now()));
-                }
+    /// Sends a form, as this client.
+    async fn post(
+        &self,
+        endpoint: &Uri,
+        client: &Client,
+        mut form: Body,
+    ) -> Result<Response<Bytes>, LoginError> {
+        client.fill(&mut form);
+        let mut request = Request::new(Bytes::copy_from_slice(form.as_bytes()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = endpoint.clone();
+        let fields = request.headers_mut();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        fields.insert(CONTENT_TYPE, kind);
+        fields.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        client.sign(&mut request);
+        self.guard.send(request).await.map_err(LoginError::provider)
+    }
+
+    /// Asks for tokens (RFC 6749 sections 4.1.3 and 6); gives the answer's body.
+    ///
+    /// Any 2xx with an access token is an answer. A JSON object with a string `error` is a refusal
+    /// at any status, since some providers answer errors with 200. All else is a failure.
+    pub(super) async fn tokens(
+        &self,
+        client: &Client,
+        form: Body,
+        phase: Phase,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let endpoints = self.endpoints().await?;
+        let answer = self.post(&endpoints.token, client, form).await?;
+        let status = answer.status();
+        let body = Zeroizing::new(Vec::from(answer.into_body()));
+        let read = object(&body);
+        let code = read.and_then(|answer| Some(answer.named("error")?.as_str()?.into_owned()));
+        let passes = status.is_server_error()
+            || matches!(
+                status,
+                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+            );
+        let error = match code.as_deref().filter(|code| !code.is_empty()) {
+            Some(code) if !passes || code == "invalid_grant" => LoginError::of_token(code, phase),
+            None if status.is_success()
+                && read.is_some_and(|answer| answer.named("access_token").is_some()) =>
+            {
+                return Ok(body);
             }
-            drop(known);
-            drop(sender);
-        });
+            _ => LoginError::provider(format!(
+                "the token endpoint answered {} and neither tokens nor an error",
+                status.as_u16()
+            )),
+        };
+        let status = (status.is_client_error() && !passes).then_some(status);
+        Err(Failure { error, status })
+    }
+
+    /// Who an access token is of (OpenID Connect Core section 5.3); gives the claims.
+    pub(super) async fn user_info(&self, access_token: &str) -> Result<Vec<u8>, LoginError> {
+        let endpoints = self.endpoints().await?;
+        let missing = LoginError::Metadata("there is no user-info endpoint".into());
+        let endpoint = endpoints.user_info.as_ref().ok_or(missing)?;
+        let value = Zeroizing::new(format!("Bearer {access_token}"));
+        let request = Request::get(endpoint.clone()).header(AUTHORIZATION, value.as_str());
+        let answer = send(&self.guard, request).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body().into()),
+            status if status.is_client_error() => Err(LoginError::UserInfo),
+            _ => Err(LoginError::provider(
+                "the user-info endpoint's answer is none",
+            )),
+        }
+    }
+
+    /// Revokes a token, where that is supported (RFC 7009).
+    pub(super) async fn revoke(
+        &self,
+        client: &Client,
+        token: &str,
+        kind: &str,
+    ) -> Result<(), LoginError> {
+        let endpoints = self.endpoints().await?;
+        let Some(endpoint) = &endpoints.revocation else {
+            return Ok(());
+        };
+        let mut form = Body::default();
+        form.push("token", token);
+        form.push("token_type_hint", kind);
+        let answer = self.post(endpoint, client, form).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(()),
+            _ => Err(LoginError::provider(
+                "the revocation endpoint's answer is none",
+            )),
+        }
+    }
+}
+
+impl Metadata {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn discover(&self) -> Result<Endpoints, LoginError> {
         let mut first = None;
         for url in &self.urls {
-            let answer = self.send(Request::get(url.clone()), Bytes::new()).await?;
+            let answer = send(&self.guard, Request::get(url.clone())).await?;
             if answer.status() == StatusCode::OK {
                 return self.read(answer.body());
             }
@@ -301,116 +343,60 @@ impl Provider {
                 .is_some_and(|mut modes| modes.any(|mode| mode.is_str("form_post"))),
         })
     }
+}
 
-    async fn send(
-        &self,
-        request: http::request::Builder,
-        body: Bytes,
-    ) -> Result<Response<Bytes>, LoginError> {
-        let json = HeaderValue::from_static("application/json");
-        let request = request.header(ACCEPT, json).body(body);
-        let request = request.map_err(LoginError::provider)?;
-        self.guard.send(request).await.map_err(LoginError::provider)
+impl Document for Metadata {
+    type Fetched = Result<Endpoints, LoginError>;
+
+    fn fetch(&self) -> impl Future<Output = Self::Fetched> + Send {
+        self.discover()
     }
 
-    /// Sends a form, as this client.
-    async fn post(
-        &self,
-        endpoint: &Uri,
-        client: &Client,
-        mut form: Body,
-    ) -> Result<Response<Bytes>, LoginError> {
-        client.fill(&mut form);
-        let mut request = Request::new(Bytes::copy_from_slice(form.as_bytes()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = endpoint.clone();
-        let fields = request.headers_mut();
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        fields.insert(CONTENT_TYPE, kind);
-        fields.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        client.sign(&mut request);
-        self.guard.send(request).await.map_err(LoginError::provider)
-    }
-
-    /// Asks for tokens (RFC 6749 sections 4.1.3 and 6); gives the answer's body.
-    ///
-    /// Any 2xx with an access token is an answer. A JSON object with a string `error` is a refusal
-    /// at any status, since some providers answer errors with 200. All else is a failure.
-    pub(super) async fn tokens(
-        self: &Arc<Self>,
-        client: &Client,
-        form: Body,
-        phase: Phase,
-    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let endpoints = self.endpoints().await?;
-        let answer = self.post(&endpoints.token, client, form).await?;
-        let status = answer.status();
-        let body = Zeroizing::new(Vec::from(answer.into_body()));
-        let read = object(&body);
-        let code = read.and_then(|answer| Some(answer.named("error")?.as_str()?.into_owned()));
-        let passes = status.is_server_error()
-            || matches!(
-                status,
-                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-            );
-        let error = match code.as_deref().filter(|code| !code.is_empty()) {
-            Some(code) if !passes || code == "invalid_grant" => LoginError::of_token(code, phase),
-            None if status.is_success()
-                && read.is_some_and(|answer| answer.named("access_token").is_some()) =>
-            {
-                return Ok(body);
+    fn land(&self, ended: Ended<Self::Fetched>) -> (Landed, Box<dyn FnOnce() + '_>) {
+        let error = match ended {
+            Ended::Fetched(Ok(endpoints)) => {
+                *self.known() = Known {
+                    endpoints: Some(Arc::new(endpoints)),
+                    failed: None,
+                };
+                return (Landed::Fetched(LIFETIME), Box::new(|| {}));
             }
-            _ => LoginError::provider(format!(
-                "the token endpoint answered {} and neither tokens nor an error",
-                status.as_u16()
-            )),
+            Ended::Fetched(Err(error)) => error,
+            Ended::TimedOut => LoginError::provider("the metadata has not come in time"),
+            Ended::Panicked => LoginError::provider("the HTTP client has panicked"),
+            Ended::Abandoned => LoginError::provider("the runtime has ended before the fetch"),
+            Ended::NoRuntime => LoginError::provider(NO_RUNTIME),
         };
-        let status = (status.is_client_error() && !passes).then_some(status);
-        Err(Failure { error, status })
-    }
-
-    /// Who an access token is of (OpenID Connect Core section 5.3); gives the claims.
-    pub(super) async fn user_info(
-        self: &Arc<Self>,
-        access_token: &str,
-    ) -> Result<Vec<u8>, LoginError> {
-        let endpoints = self.endpoints().await?;
-        let missing = LoginError::Metadata("there is no user-info endpoint".into());
-        let endpoint = endpoints.user_info.as_ref().ok_or(missing)?;
-        let value = Zeroizing::new(format!("Bearer {access_token}"));
-        let request = Request::get(endpoint.clone()).header(AUTHORIZATION, value.as_str());
-        let answer = self.send(request, Bytes::new()).await?;
-        match answer.status() {
-            StatusCode::OK => Ok(answer.into_body().into()),
-            status if status.is_client_error() => Err(LoginError::UserInfo),
-            _ => Err(LoginError::provider(
-                "the user-info endpoint's answer is none",
-            )),
+        let mut known = self.known();
+        if let LoginError::Metadata(why) = &error
+            && why.starts_with(OTHER_ISSUER)
+        {
+            known.endpoints = None;
         }
-    }
-
-    /// Revokes a token, where that is supported (RFC 7009).
-    pub(super) async fn revoke(
-        self: &Arc<Self>,
-        client: &Client,
-        token: &str,
-        kind: &str,
-    ) -> Result<(), LoginError> {
-        let endpoints = self.endpoints().await?;
-        let Some(endpoint) = &endpoints.revocation else {
-            return Ok(());
+        let is_known = known.endpoints.is_some();
+        known.failed = Some(error.clone());
+        drop(known);
+        let report = move || {
+            if is_known {
+                super::log::not_read_again(&self.issuer, &error);
+            }
         };
-        let mut form = Body::default();
-        form.push("token", token);
-        form.push("token_type_hint", kind);
-        let answer = self.post(endpoint, client, form).await?;
-        match answer.status() {
-            StatusCode::OK => Ok(()),
-            _ => Err(LoginError::provider(
-                "the revocation endpoint's answer is none",
-            )),
-        }
+        (
+            Landed::Failed("the metadata cannot be read"),
+            Box::new(report),
+        )
     }
+}
+
+/// Asks for JSON by `GET`.
+async fn send(
+    guard: &Guard,
+    request: http::request::Builder,
+) -> Result<Response<Bytes>, LoginError> {
+    let json = HeaderValue::from_static("application/json");
+    let request = request.header(ACCEPT, json).body(Bytes::new());
+    let request = request.map_err(LoginError::provider)?;
+    guard.send(request).await.map_err(LoginError::provider)
 }
 
 /// A text that is one JSON object.

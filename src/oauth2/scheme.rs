@@ -8,7 +8,7 @@ use crate::{
     Attempt, Challenge, Challenges, Found, Identity, Location, Place, Rejection, RejectionKind,
     Scheme, Verdict, place::Locations, scheme::Beside,
 };
-use http::{HeaderValue, request::Parts};
+use http::{HeaderValue, header, request::Parts};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,7 +21,8 @@ pub(crate) const NAME: &str = "Cookie";
 ///
 /// Its identity has the provider as issuer, the provider's subject, and the claims of the ID
 /// token; it ends with the session. Requests with the cookie pass the
-/// [cross-site check](crate::AuthLayer#cross-site-requests). The provider's tokens are refreshed
+/// [cross-site check](crate::AuthLayer#cross-site-requests), which trusts the redirect URI's origin
+/// for them. The provider's tokens are refreshed
 /// on the way, and [`ProviderToken`] is put beside the identity.
 #[derive(Clone)]
 pub struct SessionScheme {
@@ -44,6 +45,14 @@ impl SessionScheme {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         let locations = Locations::new([Location::cookie(&inner.cookie)]);
         Self { inner, locations }
+    }
+
+    /// Whether the request comes from a page of the redirect URI's origin, as its one `Origin`
+    /// field says. A proxy may have changed the host that the cross-site check compares.
+    fn is_own_origin(&self, head: &Parts) -> bool {
+        let mut origins = head.headers.get_all(header::ORIGIN).iter();
+        let is_own = |origin: &HeaderValue| origin.as_bytes() == self.inner.origin.as_bytes();
+        origins.next().is_some_and(is_own) && origins.next().is_none()
     }
 
     fn verdict(
@@ -132,7 +141,11 @@ impl Scheme for SessionScheme {
     }
 
     fn find(&self, head: &Parts) -> Found {
-        self.locations.find(head)
+        let found = self.locations.find(head);
+        match self.is_own_origin(head) {
+            true => found.sent_by_own_origin(),
+            false => found,
+        }
     }
 
     fn authenticate(&self, head: &Parts) -> Option<Attempt> {

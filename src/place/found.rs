@@ -59,6 +59,13 @@ impl Found {
         self
     }
 
+    /// The same, if the scheme knows that a page of its own origin has sent it.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn sent_by_own_origin(mut self) -> Self {
+        self.by_browser = false;
+        self
+    }
+
     /// Both together, the first in order on the left:
     ///
     /// - Two explicit places are ambiguous.

@@ -16,6 +16,9 @@ use tower_auth::{
 
 const CLIENTS: usize = 16;
 
+/// How many connections each of two servers may use at most; ten is the default.
+const CONNECTIONS: usize = 10;
+
 async fn server(url: &str) -> Server {
     let stores = Stores::new(PostgresStore::connect(url).await.unwrap());
     Server::new(&stores, &Hand::running())
@@ -181,9 +184,10 @@ async fn an_outage_locks_out_no_account() {
     assert_eq!(kind, Some(RejectionKind::TooMany));
 }
 
-/// While a table is locked, requests wait, are answered 503 or are dropped.
+/// While a table is locked, requests wait, are answered 503 or are dropped. None of them leaves a
+/// connection behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_survive_postgres_tables_that_are_locked() {
+async fn sessions_survive_a_postgres_table_that_is_locked() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
@@ -212,6 +216,8 @@ async fn sessions_survive_postgres_tables_that_are_locked() {
         load.recovers().await;
     }
     load.work("after", 300).await;
-    load.settle("PostgreSQL, tables locked").await;
-    println!("faults: PostgreSQL, tables locked: {most} connections at most");
+    load.settle("PostgreSQL, table locked").await;
+    println!("faults: PostgreSQL, table locked: {most} connections at most");
+    // A process of the server may end a moment after its connection.
+    assert!(most <= 2 * CONNECTIONS + 5, "{most} connections");
 }

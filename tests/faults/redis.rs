@@ -61,7 +61,7 @@ async fn revocations_survive_a_redis_that_hangs() {
     for _ in 0..rounds() {
         load.work("before", 400).await;
         redis.hang();
-        load.work("hung", 1_600).await;
+        load.work("hung", 2_400).await;
         redis.go_on();
         load.recovers().await;
     }

@@ -10,7 +10,7 @@ use crate::{
     Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
     jwt::{Jwt, JwtBuilder},
     revocation::{Revocable, SharedRevocations},
-    store::{Family, Names, Revocation, Rotation, TokenStore, to_its_end},
+    store::{Family, Revocation, Rotation, TokenStore, to_its_end},
 };
 use std::{
     fmt,
@@ -211,11 +211,6 @@ impl Tokens {
         if seconds >= clock::seconds(family.ends_at) {
             return Err(RefreshError::Expired.into());
         }
-        if inner.is_revoked(&family).await? {
-            // For good: the revocation may be forgotten before the session comes to its end.
-            inner.end(&id).await?;
-            return Err(RefreshError::Ended.into());
-        }
         if digest != family.current {
             return inner.again(&successor, family, now, late).await;
         }
@@ -398,18 +393,6 @@ impl Inner {
             until: self.until(),
         };
         self.revocations.spread(&[revocation]).await
-    }
-
-    /// Whether a session or its subject is revoked by the list, which leaves families alone.
-    async fn is_revoked(&self, family: &Family) -> Result<bool, Rejection> {
-        let names = Names {
-            issuer: &family.issuer,
-            subject: &family.subject,
-            token: None,
-            session: Some(&family.id),
-        };
-        let revoked = self.store.revoked(names).await?;
-        Ok(revoked.session || revoked.begun.is_some_and(|last| family.begun <= last))
     }
 
     /// A token that is not the current one: its client has lost the answer, or it is stolen.

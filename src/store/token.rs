@@ -214,7 +214,10 @@ pub trait TokenStore: Send + Sync + 'static {
         until: SystemTime,
     ) -> Verdict<u64>;
 
-    /// Revokes. Once this has answered, every server sees it.
+    /// Revokes. Once this has answered, every server sees it. The families of
+    /// [sessions](Revocation::Session) that are revoked are ended by it, as by
+    /// [`end_family`](Self::end_family); also those that [had begun](Revocation::Sessions) by some
+    /// time.
     fn revoke(&self, revocation: &Revocation) -> Verdict<()>;
 
     /// What is known against a token.

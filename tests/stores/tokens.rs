@@ -91,6 +91,7 @@ pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     a_family_of_another_issuer_is_not_ended(store).await;
     a_family_begins_after_all_that_were_ended_whatever_the_clocks(store).await;
     an_ended_family_is_kept_no_longer_than_its_revocation(store).await;
+    what_is_revoked_is_not_rotated(store).await;
     a_family_that_begins_while_all_are_ended_is_ended_or_told(store).await;
     each_kind_of_revocation_is_its_own(store).await;
     all_revocations_are_told_however_many(store).await;
@@ -260,6 +261,37 @@ async fn a_family_begins_after_all_that_were_ended_whatever_the_clocks(
         let family = store.family(&format!("clocks/{id}")).await.unwrap();
         assert_eq!(family.unwrap().ended, is_ended, "{id}");
     }
+}
+
+async fn what_is_revoked_is_not_rotated(store: &Arc<impl TokenStore>) {
+    for (id, begun) in [("one", 1_000), ("early", 2_000), ("late", 2_001)] {
+        let mut family = family("not rotated", "s1", id);
+        family.begun = begun;
+        store.begin_family(&family).await.unwrap();
+    }
+    let issuer = "not rotated".to_owned();
+    let session = Revocation::Session {
+        issuer: issuer.clone(),
+        id: "not rotated/one".to_owned(),
+        until: at(4_000_000_150),
+    };
+    let rotates = async |id: &str, token: u8| {
+        let id = format!("not rotated/{id}");
+        let rotated = store.rotate(rotation(&id, &[token; 32], &[token + 1; 32]));
+        rotated.await.unwrap()
+    };
+    store.revoke(&session).await.unwrap();
+    assert!(!rotates("one", 1).await && rotates("early", 1).await);
+    let sessions = Revocation::Sessions {
+        issuer,
+        subject: "s1".to_owned(),
+        begun: 2_000,
+        until: at(4_000_000_150),
+    };
+    store.revoke(&sessions).await.unwrap();
+    assert!(!rotates("early", 2).await && rotates("late", 1).await);
+    let ended = store.family("not rotated/early").await.unwrap().unwrap();
+    assert_eq!((ended.ended, ended.ends_at), (true, at(4_000_000_150)));
 }
 
 async fn an_ended_family_is_kept_no_longer_than_its_revocation(store: &Arc<impl TokenStore>) {

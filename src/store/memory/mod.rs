@@ -114,6 +114,28 @@ impl Tables {
             .filter(|key| key.issuer == issuer && key.subject == subject)
     }
 
+    /// Ends the families that these are, and gives when the last of them began.
+    fn end_families(&mut self, until: SystemTime, are: impl Fn(&Family) -> bool) -> u64 {
+        let mut begun = 0;
+        for family in self.families.values_mut().filter(|family| are(family)) {
+            begun = begun.max(family.begun);
+            if !family.ended {
+                family.ended = true;
+                family.ends_at = family.ends_at.min(until);
+            }
+        }
+        begun
+    }
+
+    fn end_family(&mut self, issuer: &str, id: &str, until: SystemTime) {
+        let family = self.families.get_mut(id);
+        if let Some(family) = family.filter(|family| family.issuer == issuer) {
+            family.ended = true;
+            family.ends_at = family.ends_at.min(until);
+        }
+        extend(&mut self.sessions, within(issuer, id), until);
+    }
+
     fn revoke_subject(&mut self, subject: Within, new: Subject) {
         match self.subjects.entry(subject) {
             Entry::Vacant(vacant) => {

@@ -43,13 +43,7 @@ impl TokenStore for MemoryStore {
     }
 
     fn end_family(&self, issuer: &str, id: &str, until: SystemTime) -> Verdict<()> {
-        let mut tables = self.tables();
-        let family = tables.families.get_mut(id);
-        if let Some(family) = family.filter(|family| family.issuer == issuer) {
-            family.ended = true;
-            family.ends_at = family.ends_at.min(until);
-        }
-        extend(&mut tables.sessions, within(issuer, id), until);
+        self.tables().end_family(issuer, id, until);
         ready(())
     }
 
@@ -61,16 +55,10 @@ impl TokenStore for MemoryStore {
         until: SystemTime,
     ) -> Verdict<u64> {
         let mut tables = self.tables();
-        let mut begun = clock::millis(cut_off);
-        for family in tables.families.values_mut() {
-            if family.issuer == issuer && family.subject == subject {
-                begun = begun.max(family.begun);
-                if !family.ended {
-                    family.ended = true;
-                    family.ends_at = family.ends_at.min(until);
-                }
-            }
-        }
+        let last = tables.end_families(until, |family| {
+            family.issuer == issuer && family.subject == subject
+        });
+        let begun = last.max(clock::millis(cut_off));
         let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
         let revoked = Subject {
             cut_off: Some(cut_off),
@@ -88,7 +76,7 @@ impl TokenStore for MemoryStore {
                 extend(&mut tables.tokens, within(issuer, id), *until);
             }
             Revocation::Session { issuer, id, until } => {
-                extend(&mut tables.sessions, within(issuer, id), *until);
+                tables.end_family(issuer, id, *until);
             }
             Revocation::Subject {
                 issuer,
@@ -109,6 +97,9 @@ impl TokenStore for MemoryStore {
                 begun,
                 until,
             } => {
+                tables.end_families(*until, |family| {
+                    family.issuer == *issuer && family.subject == *subject && family.begun <= *begun
+                });
                 let new = Subject {
                     cut_off: None,
                     begun: Some(*begun),

@@ -130,16 +130,7 @@ pub(super) async fn end_families_of(
     lock_subject(connection, issuer, subject).await?;
     let mut begun = clock::millis(cut_off);
     if fits([issuer, subject]) {
-        sqlx::query(
-            "UPDATE auth_families SET ended = true, \
-             ends_at = CASE WHEN ends_at < $3 THEN ends_at ELSE $3 END \
-             WHERE issuer = $1 AND subject = $2 AND NOT ended",
-        )
-        .bind(issuer)
-        .bind(subject)
-        .bind(to_seconds_up(until))
-        .execute(&mut *connection)
-        .await?;
+        end_families(connection, issuer, subject, u64::MAX, until).await?;
         let last: Option<i64> = sqlx::query_scalar(
             "SELECT max(begun) FROM auth_families WHERE issuer = $1 AND subject = $2",
         )
@@ -159,6 +150,30 @@ pub(super) async fn end_families_of(
     Ok(begun)
 }
 
+/// Ends the families of a subject that had begun by some time.
+async fn end_families(
+    connection: &mut Connection,
+    issuer: &str,
+    subject: &str,
+    begun: u64,
+    until: SystemTime,
+) -> sqlx::Result<()> {
+    if fits([issuer, subject]) {
+        sqlx::query(
+            "UPDATE auth_families SET ended = true, \
+             ends_at = CASE WHEN ends_at < $3 THEN ends_at ELSE $3 END \
+             WHERE issuer = $1 AND subject = $2 AND begun <= $4 AND NOT ended",
+        )
+        .bind(issuer)
+        .bind(subject)
+        .bind(to_seconds_up(until))
+        .bind(to_number(begun))
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
 async fn lock_subject(
     connection: &mut Connection,
     issuer: &str,
@@ -168,6 +183,7 @@ async fn lock_subject(
     lock(connection, i64::from_be_bytes([a, b, c, d, e, f, g, h])).await
 }
 
+/// Within a transaction.
 pub(super) async fn revoke(
     connection: &mut Connection,
     revocation: &Revocation,
@@ -175,7 +191,7 @@ pub(super) async fn revoke(
     let (kind, issuer, name, revoked) = match revocation {
         Revocation::Token { issuer, id, until } => (Kind::Token, issuer, id, Marks::until(*until)),
         Revocation::Session { issuer, id, until } => {
-            (Kind::Session, issuer, id, Marks::until(*until))
+            return end_family(connection, issuer, id, *until).await;
         }
         Revocation::Subject {
             issuer,
@@ -195,6 +211,8 @@ pub(super) async fn revoke(
             begun,
             until,
         } => {
+            lock_subject(connection, issuer, subject).await?;
+            end_families(connection, issuer, subject, *begun, *until).await?;
             let revoked = Marks {
                 begun: Some(to_number(*begun)),
                 ..Marks::until(*until)

@@ -218,7 +218,7 @@ impl TokenStore for Store {
 
     fn revoke(&self, revocation: &Revocation) -> Verdict<()> {
         let revocation = revocation.clone();
-        self.write(|connection| {
+        self.transact(|connection| {
             Box::pin(async move { tokens::revoke(connection, &revocation).await })
         })
     }

@@ -770,6 +770,8 @@ async fn whoever_signs_in_elsewhere_has_a_session_like_any_other() {
     let key = ("X-Api-Key", made["key"].as_str().unwrap());
     let by_key = json_of(&demo.get("/whoami", key).await);
     assert_eq!(by_key["subject"], who["subject"]);
+    // Without an account whose end would end it, it has an end of its own.
+    assert!(by_key["expires_at"].is_number(), "{by_key}");
 
     // An administrator there is one here, and another person; an account of that name is a third.
     let mut admin = Browser::default();

@@ -390,6 +390,11 @@ async fn an_error_of_the_authorization_endpoint_is_classified() {
             .lines()
             .any(|line| { line.starts_with("WARN") && line.contains("unsupported_response_type") })
     );
+    // Some providers leave out the state.
+    for (error, status) in [("access_denied", 403), ("server_error", 400)] {
+        let answer = site.visit(&format!("/callback?error={error}")).await;
+        assert_eq!(answer.status, status, "{error}");
+    }
     // The token endpoint: a used code by another name, with 200.
     let answer = (200, r#"{"error":"bad_verification_code"}"#.to_owned());
     op.script(|script| script.raw.insert("/token".into(), answer));

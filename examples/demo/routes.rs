@@ -3,6 +3,7 @@
 use crate::{
     app::{App, ISSUER},
     body::{Body, Problem, Refused},
+    sign_in,
 };
 use axum::{
     Json,
@@ -230,9 +231,13 @@ pub async fn create_key(
     if new.data {
         request = request.with_scope("data:read");
     }
-    if let Some(days) = new.days {
-        let days = Duration::from_secs(u64::from(days) * 24 * 3600);
-        request = request.with_expiry(SystemTime::now() + days);
+    let wanted = new
+        .days
+        .map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
+    // A user from elsewhere has no account whose end would end the key.
+    let longest = sign_in::is_from_elsewhere(identity.subject()).then_some(sign_in::LONGEST);
+    if let Some(lifetime) = wanted.into_iter().chain(longest).min() {
+        request = request.with_expiry(SystemTime::now() + lifetime);
     }
     let key = app.keys.create("demo", request).await;
     let key = key.map_err(Rejection::from)?;

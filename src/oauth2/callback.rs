@@ -45,7 +45,13 @@ pub(super) async fn callback(
     set: &mut Vec<HeaderValue>,
 ) -> Result<Response<Bytes>, Refused> {
     let query = Form::read(answer)?;
-    let state = query.one("state")?.ok_or(LoginError::State)?;
+    let Some(state) = query.one("state")? else {
+        // Some providers leave it out when the user says no. It changes nothing.
+        return Err(match query.one("error")? {
+            Some(error @ "access_denied") => LoginError::of_authorization(error).into(),
+            _ => LoginError::State.into(),
+        });
+    };
     let taken = Pending::take(inner, &head.headers, state);
     let (pending, end) = match taken {
         Ok(taken) => taken,

@@ -139,7 +139,7 @@ async fn tokens_of_anybody_else_are_refused_without_a_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_says_which_issuer_and_audience_were_expected_and_found() {
+async fn the_log_says_which_issuer_audience_and_key_were_expected_and_found() {
     events::record();
     let client = Client::default();
     let a = Signer::new("a");
@@ -165,8 +165,11 @@ async fn the_log_says_which_issuer_and_audience_were_expected_and_found() {
         wrong[name] = value;
         assert_eq!(status(&fixed, &a.sign(&wrong)).await, 401);
     }
+    let unknown = a.sign_as("b\n", &claims(A));
+    assert_eq!(status(&fixed, &unknown).await, 401);
     let lines = events::LINES.lock().unwrap().clone();
     for expected in [
+        r#"not among the issuer's algorithm=EdDSA found=b\n known=[(Some("a"), EdDSA)]"#,
         "has no verifier found=https://slash.example/",
         r#"expected=["https://api.example"] found=["elsewhere"]"#,
         "expected=https://a.example found=https://a.example/",

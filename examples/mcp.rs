@@ -49,6 +49,8 @@ type AnyError = Box<dyn Error + Send + Sync>;
 /// A demo may have its secrets in its source. Yours come from the environment, or are keys that
 /// the issuer publishes.
 const SECRET: &[u8] = b"a secret of at least 32 bytes, for HS256";
+/// The last protocol version that begins with `initialize`.
+const PROTOCOL: &str = "2025-11-25";
 const CLIENT: (&str, &str) = ("inspector", "correct horse battery staple");
 
 /// The tools, as any rmcp server has them; who calls is in the request's extensions.
@@ -253,7 +255,7 @@ impl McpClient {
         let token = self.token(endpoint, url, wanted).await?;
         println!("a token for {wanted}");
         let hello = json!({
-            "protocolVersion": "2025-06-18",
+            "protocolVersion": PROTOCOL,
             "capabilities": {},
             "clientInfo": { "name": CLIENT.0, "version": "1" },
         });
@@ -285,7 +287,7 @@ impl McpClient {
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream");
         if method != "initialize" {
-            request = request.header("mcp-protocol-version", "2025-06-18");
+            request = request.header("mcp-protocol-version", PROTOCOL);
         }
         if !token.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -311,8 +313,11 @@ impl McpClient {
 
     async fn token(&self, endpoint: &str, url: &str, scope: &str) -> Result<String, AnyError> {
         let (id, secret) = CLIENT;
-        let scope = scope.replace(' ', "+");
-        let form = format!("grant_type=client_credentials&resource={url}&scope={scope}");
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("resource", url)
+            .append_pair("scope", scope)
+            .finish();
         let basic = base64::Engine::encode(
             &base64::engine::general_purpose::STANDARD,
             format!("{id}:{secret}"),

@@ -156,6 +156,8 @@ mod gate;
 mod glue;
 mod identity;
 mod json;
+#[cfg(feature = "bearer")]
+mod loopback;
 mod place;
 mod policy;
 #[cfg(feature = "bearer")]

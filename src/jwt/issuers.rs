@@ -83,7 +83,10 @@ impl Issuers {
     /// Further issuers on a list, such as the tenants of a provider: each has its verifier made
     /// by `configure` when its first token comes.
     ///
-    /// Where they fetch their keys, let them share a client: making one takes a while.
+    /// If they fetch their keys, let them share a client: making one takes a while. The crate does
+    /// not share one by itself, since the connections of a client end with the runtime that made
+    /// them.
+    ///
     /// A token longer than 16 KiB, or than what one of the fixed verifiers takes, is refused before
     /// it is asked whose it is.
     ///

@@ -101,6 +101,8 @@ impl Verify<bearer::Token> for Jwt {
             Ok(identity) => Some(Ok(identity)),
             Err(missed) => match self.0.judge_anew(token, missed) {
                 Judged::Done(result) => Some(result),
+                // `verify` reads the token again, which this method cannot wait for. It is bounded,
+                // since few members of an unverified token are read.
                 Judged::Fetch(_) => None,
             },
         }

@@ -10,11 +10,12 @@ use super::{
     seal::Sealer,
 };
 use crate::{
-    ConfigError, fetch::Guard, jwks::RemoteKeys, jwt::Jwt, place::CrossSite, rejection::is_token,
+    ConfigError, fetch::Guard, jwks::RemoteKeys, jwt::Jwt, loopback::is_loopback, place::CrossSite,
+    rejection::is_token,
 };
 use http::Uri;
 use std::{sync::Arc, time::Duration};
-use url::{Host, Url};
+use url::Url;
 
 /// Beyond this a leeway is a mistake.
 const MAX_LEEWAY: Duration = Duration::from_secs(3600);
@@ -260,15 +261,9 @@ fn redirect(text: &str) -> Result<Url, ConfigError> {
     let Ok(url) = Url::parse(text) else {
         return refuse("is no URL");
     };
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback => {}
+        "http" if url.host_str().is_some_and(is_loopback) => {}
         _ => return refuse("is not https"),
     }
     if url.as_str() != text {

@@ -35,7 +35,8 @@ impl ResourceMetadataBuilder {
     }
 
     /// An authorization server that gives tokens for this resource, by its issuer identifier
-    /// (`authorization_servers`). Call it again for another one; MCP requires one.
+    /// (`authorization_servers`). Call it again for another one. RFC 9728
+    /// section 2 leaves it optional, so that a document without one is built; MCP requires one.
     pub fn authorization_server(mut self, issuer: impl Into<String>) -> Self {
         self.authorization_servers.push(issuer.into());
         self

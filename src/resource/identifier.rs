@@ -1,6 +1,6 @@
 //! Resource identifiers, and where their documents are (RFC 9728 sections 1.2 and 3.1).
 
-use crate::ConfigError;
+use crate::{ConfigError, loopback::is_loopback};
 use http::Uri;
 
 /// Between the host and the rest of the resource identifier (RFC 9728 section 3).
@@ -54,13 +54,6 @@ fn parts(url: &str) -> Option<(&str, &str, &str)> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at_checked(end)?;
     Some((scheme, authority, rest))
-}
-
-/// Whether nobody else can listen on the way (RFC 8252 section 8.3 allows `http` there).
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = |address: std::net::IpAddr| address.is_loopback();
-    host == "localhost" || bare.parse().is_ok_and(is_loopback)
 }
 
 #[cfg(test)]

@@ -1,0 +1,9 @@
+//! Which hosts are this machine.
+
+/// Whether this host of a URL is the loopback interface, on which nobody else can listen on the way
+/// (RFC 8252 section 8.3 allows `http` there).
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = |address: std::net::IpAddr| address.is_loopback();
+    host == "localhost" || bare.parse().is_ok_and(is_loopback)
+}

@@ -20,7 +20,7 @@ use tower_auth::{
 pub(crate) const ISSUER: &str = "https://api.example.com/";
 pub(crate) const SECRET: [u8; 32] = [7; 32];
 
-/// How long a test waits for a state that has to be reached.
+/// The longest wait for a state that has to be reached.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A store of accounts, API keys and tokens.
@@ -28,7 +28,7 @@ pub(crate) trait Durable: AccountStore + ApiKeyStore + TokenStore {}
 
 impl<S: AccountStore + ApiKeyStore + TokenStore> Durable for S {}
 
-/// What one server keeps its state in; the second store is the lookup store, if there is one.
+/// The stores of one server; the second is the lookup store, if there is one.
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) durable: Arc<dyn Durable>,
@@ -179,7 +179,7 @@ pub(crate) fn shown(rejection: &Rejection) -> String {
     text
 }
 
-/// How often each fault is repeated.
+/// The number of times that each fault is repeated.
 pub(crate) fn rounds() -> usize {
     let rounds = std::env::var("FAULT_ROUNDS").ok();
     rounds.map_or(1, |rounds| {

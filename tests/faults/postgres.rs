@@ -16,7 +16,7 @@ use tower_auth::{
 
 const CLIENTS: usize = 16;
 
-/// How many connections each of two servers may use at most; ten is the default.
+/// The limit of connections of each of two servers; ten is the default.
 const CONNECTIONS: usize = 10;
 
 async fn server(url: &str) -> Server {
@@ -142,7 +142,7 @@ async fn sessions_survive_postgres_connections_that_are_terminated() {
     load.settle("PostgreSQL, connections terminated").await;
 }
 
-/// What could not be checked is not counted as a failed log-in.
+/// A log-in that could not be checked is not counted as a failed one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_locks_out_no_account() {
     const PASSWORD: &str = "a quiet harbour at dusk";

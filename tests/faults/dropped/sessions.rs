@@ -22,7 +22,7 @@ fn created(created: Result<NewKey, CreateError>) -> Result<NewKey, Failed> {
 pub(super) async fn log_in(pair: &Pair, polls: usize, subject: &str) -> Result<bool, Failed> {
     let begun = pair.dropping.tokens.log_in(Grant::new(subject));
     let begun = dropped_after(polls, begun).await;
-    // A session whose tokens nobody has received disturbs nothing, and ends with the others.
+    // A session whose tokens were not received disturbs nothing, and ends with the others.
     let session = pair.session(subject).await?;
     pair.is_alive(&session).await?;
     pair.clock.pass(SECOND);

@@ -20,11 +20,11 @@ use tower_auth::{
     store::Revocation,
 };
 
-/// How long a client may wait for an answer, 503 included: an operation asks its stores a few times,
+/// The longest wait for an answer, 503 included: an operation asks its stores a few times,
 /// each of which has a deadline of at most three seconds.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// How many ended sessions and keys each client goes on trying.
+/// The number of ended sessions that each client goes on trying.
 const ENDED: usize = 24;
 
 enum Called<T> {

@@ -1,4 +1,4 @@
-//! What a client holds, and what it has given up.
+//! The credentials of a client, and those that it has given up.
 
 use tower_auth::issue::Issued;
 

@@ -1,4 +1,4 @@
-//! Clients that know what they were answered, and hold the servers to it while a fault happens.
+//! Clients that record every answer, and compare the servers with the record while a fault happens.
 //!
 //! Each client acts for subjects of its own, one request after the other, against two servers in
 //! turns. An operation that was answered has to be seen by both servers from then on. One that got
@@ -21,7 +21,7 @@ use std::{
 use tokio::task::JoinHandle;
 use tower_auth::issue::Grant;
 
-/// What was tried, of all clients.
+/// Counts of the attempts of all clients.
 #[derive(Default)]
 struct Counts {
     operations: AtomicU64,
@@ -70,7 +70,7 @@ struct Shared {
     /// After how long clients give up, in milliseconds.
     patience: AtomicU64,
     begun: Instant,
-    /// What happens now, for messages.
+    /// The current phase, for messages.
     phase: Mutex<&'static str>,
 }
 
@@ -129,7 +129,7 @@ impl Load {
         self.shared.patience.store(millis, Relaxed);
     }
 
-    /// Waits until the fault, which has ended, is over for both servers.
+    /// Waits until both servers have recovered from the fault, which has ended.
     pub(crate) async fn recovers(&self) {
         *self.shared.phase.lock().unwrap() = "recovery";
         let ended = Instant::now();
@@ -145,7 +145,7 @@ impl Load {
         self.shared.counts.recovered.fetch_max(millis, Relaxed);
     }
 
-    /// Stops the clients, and holds the servers to everything that these know.
+    /// Stops the clients, and compares the servers with everything that the clients have recorded.
     pub(crate) async fn settle(self, name: &str) {
         *self.shared.phase.lock().unwrap() = "afterwards";
         self.shared.stop.store(true, Relaxed);

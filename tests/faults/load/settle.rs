@@ -1,4 +1,4 @@
-//! What has to hold after the fault.
+//! The checks after the fault.
 
 use super::{
     client::Client,
@@ -147,8 +147,8 @@ impl Client {
         }
     }
 
-    /// What is revoked: the session in the durable store, its latest access token and the key on each
-    /// server.
+    /// Whether the session is ended in the durable store, and whether its latest access token and the
+    /// key are refused by each server.
     async fn seen(&self, session: Option<&Session>, key: Option<&ApiKey>) -> Vec<bool> {
         let mut seen = Vec::new();
         if let Some(session) = session {

@@ -205,7 +205,7 @@ impl Tokens {
         let seconds = clock::seconds(now);
         if family.ended {
             // Whoever ended it may have failed to tell where revocations are looked up.
-            inner.tell_ended(&id).await?;
+            inner.revocations.spread(&[inner.ended(&id)]).await?;
             return Err(RefreshError::Ended.into());
         }
         if seconds >= clock::seconds(family.ends_at) {
@@ -367,9 +367,11 @@ impl Inner {
         let (inner, session) = (Arc::clone(self), session.to_owned());
         to_its_end(async move {
             let issuer = &*inner.access.issuer;
+            let revoked = [inner.ended(&session)];
+            inner.revocations.doubt(&revoked).await;
             let ended = inner.store.end_family(issuer, &session, inner.until());
             ended.await?;
-            inner.tell_ended(&session).await?;
+            inner.revocations.spread(&revoked).await?;
             log::ended(issuer, &session);
             Ok(())
         })
@@ -385,14 +387,13 @@ impl Inner {
         Ok(())
     }
 
-    /// A session that is ended durably, to where that is looked up.
-    async fn tell_ended(&self, session: &str) -> Result<(), Rejection> {
-        let revocation = Revocation::Session {
+    /// The revocation of a session that is ended.
+    fn ended(&self, session: &str) -> Revocation {
+        Revocation::Session {
             issuer: self.access.issuer.to_string(),
             id: session.to_owned(),
             until: self.until(),
-        };
-        self.revocations.spread(&[revocation]).await
+        }
     }
 
     /// A token that is not the current one: its client has lost the answer, or it is stolen.

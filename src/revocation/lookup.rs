@@ -37,9 +37,12 @@ const BATCH: usize = 250;
 ///    jump of the store's clock that removes an entry too early removes the mark, too.
 /// 4. Entries are only ever raised, so that neither a filling nor a late writer takes anything
 ///    back.
+/// 5. A revocation is written twice: in doubt before the durable store has it, and certain after
+///    that. A reader that meets a doubt asks the durable store. A process that ends between the two
+///    leaves a doubt behind, which is never wrong.
 ///
-/// Each process fills the store for itself, when it starts and every twelve hours. A revocation
-/// that a process could not write, or was killed before it wrote, is repaired by the next filling.
+/// Each process fills the store for itself, when it starts, every twelve hours, and at its next
+/// request after a revocation that it could not write.
 pub(super) struct Lookup {
     store: Arc<dyn ShortLived>,
     state: Mutex<State>,
@@ -48,6 +51,8 @@ pub(super) struct Lookup {
 #[derive(Default)]
 struct State {
     filled: Option<Arc<Filled>>,
+    /// The number of writes that have failed. A filling that was under way may lack what they wrote.
+    failures: u64,
     is_filling: bool,
     not_before: Option<Instant>,
     /// Set while reads fail: of all requests, one tries again after this.
@@ -85,7 +90,7 @@ impl Lookup {
                 if is_whole {
                     return Some(read.values.split_off(1));
                 }
-                self.distrust(Some(&filled));
+                self.distrust(&filled);
                 self.log_bypass(None);
             }
             // It may be back in a moment, with all it had.
@@ -120,11 +125,31 @@ impl Lookup {
         revocations: &[Revocation],
         now: SystemTime,
     ) -> Result<(), Rejection> {
+        let raised = self.raise_as(Known::CERTAIN, revocations, now).await;
+        raised.inspect_err(|_| {
+            let mut state = self.state();
+            state.failures = state.failures.wrapping_add(1);
+            state.filled = None;
+        })
+    }
+
+    /// Writes revocations that the durable store is about to have, or perhaps not.
+    ///
+    /// If that fails, the revocation goes on: what follows is certain, or fails as well.
+    pub(super) async fn doubt(&self, revocations: &[Revocation], now: SystemTime) {
+        let _ = self.raise_as(Known::IN_DOUBT, revocations, now).await;
+    }
+
+    async fn raise_as(
+        &self,
+        certainty: u64,
+        revocations: &[Revocation],
+        now: SystemTime,
+    ) -> Result<(), Rejection> {
         for batch in revocations.chunks(BATCH) {
             let entries: Vec<_> = batch.iter().map(|one| Entry::of(one, now)).collect();
-            let raised: Vec<_> = entries.iter().map(Entry::raise).collect();
-            let answer = self.store.raise(&raised).await;
-            answer.inspect_err(|_| self.distrust(None))?;
+            let raised: Vec<_> = entries.iter().map(|one| one.raise(certainty)).collect();
+            self.store.raise(&raised).await?;
         }
         Ok(())
     }
@@ -147,23 +172,32 @@ impl Lookup {
     /// Writes the mark of a filling, which begins with it.
     pub(super) async fn mark(&self) -> Result<Mark, Rejection> {
         let since = Instant::now();
+        let failures = self.state().failures;
         let random = random_hex().map_err(Rejection::unavailable)?;
         let key = format!("revoked/filled/{random}");
         self.store.put(&key, b"", SLACK).await?;
         let history = self.history(&key).await?;
-        Ok(Mark(Filled {
+        let filled = Filled {
             mark: key,
             history,
             since,
-        }))
+        };
+        Ok(Mark { filled, failures })
     }
 
     /// Trusts the store from now on, if it has lost nothing since the mark was written.
-    pub(super) async fn filled(&self, Mark(filled): Mark) -> Result<(), Rejection> {
+    pub(super) async fn filled(&self, mark: Mark) -> Result<(), Rejection> {
+        let Mark { filled, failures } = mark;
         if self.history(&filled.mark).await? != filled.history {
             return Err(lost());
         }
-        self.state().filled = Some(Arc::new(filled));
+        {
+            let mut state = self.state();
+            if state.failures != failures {
+                return Err(lost());
+            }
+            state.filled = Some(Arc::new(filled));
+        }
         self.is_back();
         Ok(())
     }
@@ -185,11 +219,9 @@ impl Lookup {
         }
     }
 
-    /// Forgets a filling, or whichever there is.
-    fn distrust(&self, filled: Option<&Arc<Filled>>) {
+    fn distrust(&self, filled: &Arc<Filled>) {
         let mut state = self.state();
-        let is_it = |known: &mut Arc<Filled>| filled.is_none_or(|old| Arc::ptr_eq(old, known));
-        state.filled.take_if(is_it);
+        state.filled.take_if(|known| Arc::ptr_eq(filled, known));
     }
 
     fn log_bypass(&self, rejection: Option<&Rejection>) {
@@ -224,7 +256,10 @@ fn log_back() {
 }
 
 /// A filling that has begun and not ended.
-pub(super) struct Mark(Filled);
+pub(super) struct Mark {
+    filled: Filled,
+    failures: u64,
+}
 
 /// The one filling of this process; the next may begin when it is dropped.
 pub(super) struct Filling(Arc<Lookup>);
@@ -257,10 +292,29 @@ pub(super) fn session_key(issuer: &str, id: &str) -> String {
     named("revoked/s", issuer, id)
 }
 
-/// The number of a value. A value that cannot be read revokes everything.
-pub(super) fn number(value: &[u8]) -> u64 {
-    let text = std::str::from_utf8(value).ok();
-    text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+/// What the lookup store knows of a key.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    /// Up to when the key is revoked; 0 for tokens and for sessions.
+    pub(super) number: u64,
+    /// Whether the durable store may not have it.
+    pub(super) in_doubt: bool,
+}
+
+impl Known {
+    // The last bit of a value, so that a certain entry is larger than the same one in doubt.
+    const IN_DOUBT: u64 = 0;
+    const CERTAIN: u64 = 1;
+
+    /// A value that cannot be read revokes everything.
+    pub(super) fn read(value: &[u8]) -> Self {
+        let text = std::str::from_utf8(value).ok();
+        let value = text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
+        Self {
+            number: value / 2,
+            in_doubt: value % 2 == Self::IN_DOUBT,
+        }
+    }
 }
 
 /// A revocation as a value of the lookup store.
@@ -301,10 +355,10 @@ impl Entry {
         }
     }
 
-    fn raise(&self) -> Raise<'_> {
+    fn raise(&self, certainty: u64) -> Raise<'_> {
         Raise {
             key: &self.key,
-            number: self.number,
+            number: self.number.saturating_mul(2).saturating_add(certainty),
             lifetime: self.lifetime,
         }
     }

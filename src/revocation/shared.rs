@@ -2,7 +2,7 @@
 
 use super::{
     Cause, Revoked,
-    lookup::{self, Lookup},
+    lookup::{self, Known, Lookup},
 };
 use crate::{
     Clock, Identity, Rejection, SystemClock, Verdict, clock,
@@ -16,7 +16,12 @@ use std::{fmt, sync::Arc, time::SystemTime};
 /// revocations are [looked up elsewhere](Self::looked_up_in), in memory that servers share. Then
 ///
 /// 1. a revocation is written to the durable store first, and revoking fails unless it is in
-///    both: once it has answered, every server refuses what is revoked;
+///    both: once it has answered, every server refuses what is revoked. Before that, the lookup
+///    store gets it as a doubt, about which the durable store is asked. So it is done or not done
+///    on all servers, also if this process ends between the two stores. The exception: a server
+///    that cannot reach the lookup store, and answers 503, while others can. They do not refuse
+///    what the durable store has until that server has reached the lookup store again and got a
+///    request;
 /// 2. the lookup store is trusted only if it is certain to have every revocation. If it cannot be
 ///    reached, or has lost anything (it was emptied, restarted or replaced), the durable store is
 ///    asked instead, and the lookup store is filled from it in the background;
@@ -102,11 +107,11 @@ impl SharedRevocations {
             {
                 return list.end_all(issuer, subject, *cut_off, *until).await;
             }
-            list.durable.revoke(&revocation).await?;
-            let mut all = vec![revocation];
-            if let Some(sessions) = all.first().and_then(sessions) {
-                list.durable.revoke(&sessions).await?;
-                all.push(sessions);
+            let sessions = sessions(&revocation);
+            let all: Vec<_> = std::iter::once(revocation).chain(sessions).collect();
+            list.doubt(&all).await;
+            for revocation in &all {
+                list.durable.revoke(revocation).await?;
             }
             list.spread(&all).await
         })
@@ -121,14 +126,26 @@ impl SharedRevocations {
         cut_off: SystemTime,
         until: SystemTime,
     ) -> Result<(), Rejection> {
-        let begun = self
-            .durable
-            .end_families_of(issuer, subject, cut_off, until)
-            .await?;
         let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
-        let (cut_off, lasts) = (Some(cut_off), lasts.max(until));
-        let all = Revocation::of_subject(issuer, subject, cut_off, Some(begun), lasts);
-        self.spread(&all.collect::<Vec<_>>()).await
+        let lasts = lasts.max(until);
+        let all = |begun| {
+            let all = Revocation::of_subject(issuer, subject, Some(cut_off), Some(begun), lasts);
+            all.collect::<Vec<_>>()
+        };
+        // The durable store may add sessions that began later, by a clock that is ahead.
+        self.doubt(&all(clock::millis(cut_off))).await;
+        let ended = self
+            .durable
+            .end_families_of(issuer, subject, cut_off, until);
+        self.spread(&all(ended.await?)).await
+    }
+
+    /// Writes revocations that the durable store does not have yet to where they are looked up:
+    /// until they are [certain](Self::spread), the durable store is asked about what they name.
+    pub(crate) async fn doubt(&self, revocations: &[Revocation]) {
+        if let Some(lookup) = &self.lookup {
+            lookup.doubt(revocations, self.clock.now()).await;
+        }
     }
 
     /// Writes revocations that the durable store has already to where they are looked up.
@@ -185,14 +202,16 @@ impl SharedRevocations {
         let read: Vec<&str> = keys.iter().flatten().map(String::as_str).collect();
         let values = lookup.read(&read).await;
         self.fill_if_due(&lookup).await;
-        match values {
-            Some(values) => Ok(asked.dates.judge(asked.read(&keys, values))?),
-            // It has every revocation, and is at hand.
-            None => {
-                let revoked = self.durable.revoked(asked.names()).await?;
-                Ok(asked.dates.judge(revoked)?)
+        if let Some(values) = values {
+            let (revoked, in_doubt) = asked.read(&keys, values);
+            let answer = asked.dates.judge(revoked);
+            if answer.is_ok() || !in_doubt {
+                return Ok(answer?);
             }
         }
+        // It has every revocation, and is at hand.
+        let revoked = self.durable.revoked(asked.names()).await?;
+        Ok(asked.dates.judge(revoked)?)
     }
 
     fn dates(&self, identity: &Identity) -> Dates {
@@ -298,20 +317,28 @@ impl Asked {
         ]
     }
 
-    fn read(&self, keys: &[Option<String>; 3], values: Vec<Option<Vec<u8>>>) -> store::Revoked {
+    /// What is revoked, if all doubts are true, and whether there are any.
+    fn read(
+        &self,
+        keys: &[Option<String>; 3],
+        values: Vec<Option<Vec<u8>>>,
+    ) -> (store::Revoked, bool) {
         let mut values = values.into_iter();
-        let [subject, token, session] = keys.each_ref().map(|key| {
+        let known = keys.each_ref().map(|key| {
             key.as_ref()?;
-            values.next().flatten()
+            values.next().flatten().as_deref().map(Known::read)
         });
-        let subject = subject.map(|value| lookup::number(&value));
+        let in_doubt = known.iter().flatten().any(|known| known.in_doubt);
+        let [subject, token, session] = known;
+        let subject = subject.map(|known| known.number);
         let is_session = self.dates.session_begun.is_some();
-        store::Revoked {
+        let revoked = store::Revoked {
             token: token.is_some(),
             session: session.is_some(),
             cut_off: subject.filter(|_| !is_session).map(clock::at),
             begun: subject.filter(|_| is_session),
-        }
+        };
+        (revoked, in_doubt)
     }
 }
 

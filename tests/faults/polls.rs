@@ -20,3 +20,18 @@ pub(crate) async fn dropped_after<T>(polls: usize, future: impl Future<Output = 
     })
     .await
 }
+
+/// Runs a future, and the tasks that it has spawned on this runtime, for so many turns of the
+/// scheduler.
+pub(crate) async fn stopped_after<T>(ticks: usize, future: impl Future<Output = T>) -> Option<T> {
+    let turns = async {
+        for _ in 0..ticks {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = future => Some(answer),
+        () = turns => None,
+    }
+}

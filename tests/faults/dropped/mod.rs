@@ -2,6 +2,7 @@
 //! done or not done, on every server, never half.
 
 mod accounts;
+mod lookups;
 mod pair;
 mod sessions;
 

@@ -3,7 +3,7 @@
 use crate::harness::{Durable, Hand, ISSUER, PATIENCE, Server, Stores, is_unavailable, shown};
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 use tower_auth::{
@@ -24,6 +24,8 @@ pub(super) struct Pair {
     pub(super) attempts: Arc<dyn ShortLived>,
     pub(super) accounts: [Accounts; 2],
     pub(super) clock: Hand,
+    /// While this is set, the dropping server cannot write to the lookup store.
+    pub(super) broken: Arc<AtomicBool>,
     pub(super) failed: Vec<String>,
     pub(super) points: usize,
 }
@@ -31,7 +33,8 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn new(dropping: &Stores, other: &Stores) -> Self {
         let clock = Hand::fixed();
-        let stepped = dropping.stepped();
+        let broken = Arc::new(AtomicBool::new(false));
+        let stepped = dropping.breakable(&broken);
         let pool = HashPool::new().unwrap();
         let accounts = |stores: &Stores| {
             let accounts = Accounts::new(ISSUER, Arc::clone(&stores.durable)).unwrap();
@@ -48,6 +51,7 @@ impl Pair {
             attempts,
             accounts: [accounts(&stepped), accounts(other)],
             clock,
+            broken,
             failed: Vec::new(),
             points: 0,
         }

@@ -28,6 +28,8 @@ const ISSUER: &str = "https://api.example.com/";
 const RIGHT: &str = "a quiet harbour at dusk";
 const OTHER: &str = "seven blue lanterns sway";
 const HOUR: Duration = Duration::from_secs(3600);
+/// The time-out of a store that does not answer.
+const HANGS: Duration = Duration::from_secs(2);
 
 /// Accounts and counters in memory, behind what can break, with every key that is written.
 #[derive(Clone, Default)]
@@ -35,6 +37,7 @@ struct Store {
     memory: MemoryStore,
     accounts_are_down: Arc<AtomicBool>,
     counters_are_down: Arc<AtomicBool>,
+    counters_hang: Arc<AtomicBool>,
     written: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -94,6 +97,12 @@ impl AccountStore for Store {
 impl ShortLived for Store {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         self.writes(key);
+        if self.counters_hang.load(SeqCst) {
+            return Verdict::pending(async {
+                tokio::time::sleep(HANGS).await;
+                Err(Rejection::unavailable("no answer in time"))
+            });
+        }
         self.memory.add(key, value, lifetime)
     }
     fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
@@ -465,4 +474,25 @@ async fn a_counter_that_cannot_be_read_is_an_outage() {
         rejection.source().unwrap().to_string(),
         "invalid counter: not a number in decimal digits"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn logins_do_not_wait_for_the_time_outs_of_other_logins() {
+    let store = Store::default();
+    store.counters_hang.store(true, SeqCst);
+    let accounts = Accounts::new(ISSUER, store.clone()).unwrap();
+    let accounts = accounts.count_attempts_in(store);
+    let start = tokio::time::Instant::now();
+    let mut logins = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let accounts = accounts.clone();
+        logins.spawn(async move { accounts.log_in(&format!("user{number}"), RIGHT).await });
+    }
+    while let Some(answer) = logins.join_next().await {
+        assert_eq!(
+            answer.unwrap().unwrap_err().kind(),
+            RejectionKind::Unavailable
+        );
+    }
+    assert!(start.elapsed() < 2 * HANGS, "{:?}", start.elapsed());
 }

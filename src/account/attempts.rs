@@ -7,10 +7,9 @@ use crate::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 /// Counts wrong passwords.
@@ -32,7 +31,7 @@ pub(super) struct Attempts {
     /// Names what is in flight.
     keyed: Keyed,
     /// Chooses the shared counters. The key lies in the store, for every server that counts there.
-    shared: OnceCell<Keyed>,
+    shared: OnceLock<Keyed>,
     /// The different passwords that are being checked for a name, the oldest first.
     in_flight: Mutex<HashMap<Digest, Vec<InFlight>>>,
 }
@@ -53,7 +52,7 @@ impl Attempts {
             limit,
             window,
             keyed: Keyed::new()?,
-            shared: OnceCell::new(),
+            shared: OnceLock::new(),
             in_flight: Mutex::default(),
         })
     }
@@ -65,7 +64,7 @@ impl Attempts {
             limit: self.limit,
             window: self.window,
             keyed: self.keyed.clone(),
-            shared: OnceCell::new(),
+            shared: OnceLock::new(),
             in_flight: Mutex::default(),
         }
     }
@@ -122,7 +121,15 @@ impl Attempts {
 
     /// The counter that a name shares with others.
     async fn shared(&self, issuer: &str, name: &str) -> Result<String, Rejection> {
-        let keyed = self.shared.get_or_try_init(|| self.shared_key()).await?;
+        let keyed = match self.shared.get() {
+            Some(keyed) => keyed,
+            // Every login reads the key itself: behind those that wait for a store that hangs, a
+            // login would wait for the sum of their time-outs.
+            None => {
+                let key = self.shared_key().await?;
+                self.shared.get_or_init(|| key)
+            }
+        };
         let digest = keyed.digest([issuer.as_bytes(), name.as_bytes()]);
         Ok(format!("login/shared/{:04x}", digest.start() as u16))
     }

@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tower::{Layer, ServiceExt};
 use tower_auth::{
@@ -320,4 +320,52 @@ async fn what_one_of_them_remembers_is_its_own_and_goes_with_its_key() {
     assert_eq!(send(&new.token(A)).await, 200);
     assert_eq!(send(&of_a).await, 401);
     assert_eq!(send(&of_b).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_of_one_issuer_do_nothing_to_the_keys_of_another() {
+    let client = Client::default();
+    let (a, b) = (Signer::new("a"), Signer::new("b"));
+    publish(&client, A, &[&a]);
+    publish(&client, B, &[&b]);
+    // Read by a verifier, and once more by its set of keys if that is looked at.
+    let reads = Arc::new(AtomicUsize::new(0));
+    let (date, epoch) = (SystemTime::now(), tokio::time::Instant::now());
+    let counted = {
+        let reads = Arc::clone(&reads);
+        move || {
+            reads.fetch_add(1, Ordering::Relaxed);
+            date + epoch.elapsed()
+        }
+    };
+    let jwts = [
+        remote(&client, A).clock(counted).build().unwrap(),
+        remote(&client, B).without_cache().build().unwrap(),
+    ];
+    let layer = AuthLayer::new(Bearer::new(Issuers::new(jwts).unwrap()));
+    let service = layer.layer(common::Probe::new());
+    let send = async |token: &str| {
+        let field = format!("Bearer {token}");
+        let request = common::get("/", &[("authorization", &field)]);
+        common::send(&service, request).await.status.as_u16()
+    };
+    let jwks_of_a = format!("{A}/jwks");
+    let hour = Duration::from_secs(3600);
+    // Never fetched, fetched, due, and not used for longer than its lifetime.
+    for (wait, fetches) in [(None, 0), (None, 1), (Some(hour), 1), (Some(hour), 1)] {
+        if let Some(wait) = wait {
+            tokio::time::sleep(wait).await;
+        } else if fetches > 0 {
+            assert_eq!(send(&a.token(A)).await, 200);
+        }
+        let token = b.token(B);
+        assert_eq!(send(&token).await, 200);
+        let before = reads.load(Ordering::Relaxed);
+        for _ in 0..10 {
+            assert_eq!(send(&token).await, 200);
+        }
+        assert_eq!(reads.load(Ordering::Relaxed) - before, 10);
+        assert_eq!(client.count(&jwks_of_a), fetches);
+    }
+    assert_eq!(send(&a.token(A)).await, 200);
 }

@@ -350,6 +350,10 @@ impl Remote for Followed {
         Some(shared.generation.load(Ordering::SeqCst))
     }
 
+    fn is_settled(&self, _: u64) -> bool {
+        true
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         self.keys.shared.note_use();
         let known = self.snapshot.read();

@@ -42,6 +42,11 @@ impl Remote for RemoteSet {
         (now < self.set().good_until()).then(|| self.set().generation())
     }
 
+    #[inline]
+    fn is_settled(&self, now: u64) -> bool {
+        self.keys.is_settled(now)
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         self.set().snapshot()
     }

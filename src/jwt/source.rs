@@ -77,6 +77,9 @@ pub(crate) trait Remote: Send + Sync {
     /// Cheap: every request asks.
     fn current(&self, now: u64) -> Option<u64>;
 
+    /// Whether the current set may be used at this time, and nothing has to be done for it.
+    fn is_settled(&self, now: u64) -> bool;
+
     /// The current set.
     fn snapshot(&self) -> Arc<Snapshot>;
 
@@ -140,6 +143,15 @@ impl Source {
         match self {
             Self::Fixed(snapshot) => Some(snapshot.generation),
             Self::Remote(remote) => remote.current(now),
+        }
+    }
+
+    /// Whether the set may be used at this time, and nothing has to be done for it.
+    #[inline]
+    pub(super) fn is_settled(&self, now: u64) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Remote(remote) => remote.is_settled(now),
         }
     }
 

@@ -137,15 +137,25 @@ impl Verifier {
         }
     }
 
-    /// Whose token this is, if it was verified not long ago.
+    /// Whose token this is, if it was verified not long ago. Tokens may be those of another issuer
+    /// here: they start no fetch, and take no lock of a set that is not fetched.
     pub(super) fn remembered(&self, token: &[u8]) -> Option<Prepared> {
-        self.look(token).ok()
+        let now = clock::now(&*self.clock);
+        if !self.keys.is_settled(now) {
+            return None;
+        }
+        self.look_at(token, now).ok()
     }
 
     #[inline(always)]
     fn look(&self, token: &[u8]) -> Result<Prepared, Missed<'_>> {
+        self.look_at(token, clock::now(&*self.clock))
+    }
+
+    #[inline(always)]
+    fn look_at(&self, token: &[u8], now: u64) -> Result<Prepared, Missed<'_>> {
         let mut missed = Missed {
-            now: clock::now(&*self.clock),
+            now,
             has_keys: false,
             cached: None,
         };

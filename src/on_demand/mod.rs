@@ -138,8 +138,13 @@ impl<D: Document> OnDemand<D> {
     /// Mostly one atomic load, and no write to shared memory.
     #[inline]
     pub(crate) fn may_be_used(self: &Arc<Self>, now: u64) -> bool {
-        let span = Span(self.next_look.load(Ordering::Acquire));
-        span.contains(now) || self.look()
+        self.is_settled(now) || self.look()
+    }
+
+    /// Whether the document may be used now, and nothing has to be done for it: one atomic load.
+    #[inline]
+    pub(crate) fn is_settled(&self, now: u64) -> bool {
+        Span(self.next_look.load(Ordering::Acquire)).contains(now)
     }
 
     #[cold]
@@ -149,6 +154,9 @@ impl<D: Document> OnDemand<D> {
             let now = timed.now.get(&*self.clock);
             let look = timed.state.look(now);
             if look == Look::Use {
+                // The clock that tells the date was set back, or has gone a little further than
+                // the other one.
+                self.note_next_look(&mut timed);
                 return true;
             }
             if !can_fetch() {
@@ -334,5 +342,44 @@ impl Span {
 
     fn contains(self, now: u64) -> bool {
         now.wrapping_sub(self.0 >> Self::BITS) < self.0 & Self::MOST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A document that is there at once.
+    struct Ready;
+
+    impl Document for Ready {
+        type Fetched = ();
+
+        async fn fetch(&self) {}
+
+        fn land(&self, _: Ended<()>) -> (Landed, Box<dyn FnOnce() + '_>) {
+            (Landed::Fetched(HOUR), Box::new(|| {}))
+        }
+    }
+
+    #[tokio::test]
+    async fn after_the_clock_is_set_back_only_the_first_use_takes_the_lock() {
+        let date = Arc::new(AtomicU64::new(1_000_000));
+        let clock = {
+            let date = Arc::clone(&date);
+            move || UNIX_EPOCH + Duration::from_secs(date.load(Ordering::Relaxed))
+        };
+        let document = Arc::new(OnDemand::new(Ready, HOUR, Arc::new(clock)));
+        assert!(!document.is_settled(1_000_000));
+        let fetched = Arc::clone(&document).obtain(Lack::Document).await;
+        fetched.unwrap();
+        for now in [1_000_000, 990_000, 990_001] {
+            date.store(now, Ordering::Relaxed);
+            assert!(document.may_be_used(now));
+            assert!(document.is_settled(now), "{now}");
+        }
     }
 }

@@ -2,24 +2,9 @@
 //!
 //! Target `tower_auth`. Passes are `DEBUG`, refusals `INFO`, "cannot tell" and a missing
 //! `AuthLayer`, which somebody has to repair, `ERROR`. A 503 because clients ask for too much
-//! ([`Busy`]) is `INFO`. Never a secret: the fields are names.
+//! ([`Rejection::busy`]) is `INFO`. Never a secret: the fields are names.
 
 use crate::{Identity, Place, Rejection};
-use std::{error::Error, fmt};
-
-/// The source of a rejection as unavailable that clients cause by asking for too much. Nothing is
-/// broken, and an anonymous client must not be able to raise an alarm.
-#[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "only some features have a limit of this kind")]
-pub(crate) struct Busy(pub(crate) &'static str);
-
-impl fmt::Display for Busy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for Busy {}
 
 /// What was decided about one request, by one layer or extractor.
 #[allow(dead_code, reason = "read only with the feature `tracing`")]
@@ -69,6 +54,7 @@ pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() ->
 #[inline(never)]
 fn tell<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'a>) {
     use crate::RejectionKind::{NoAuthLayer, Unavailable};
+    use std::error::Error as _;
     use tracing::{Level, enabled, event};
 
     macro_rules! at {
@@ -98,11 +84,9 @@ fn tell<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'
             }
         };
     }
-    let source = rejection.and_then(|rejection| rejection.source());
-    let is_busy = source.is_some_and(<dyn Error>::is::<Busy>);
     match rejection.map(Rejection::kind) {
         None => at!(Level::DEBUG),
-        Some(Unavailable) if is_busy => at!(Level::INFO),
+        Some(Unavailable) if rejection.is_some_and(Rejection::is_busy) => at!(Level::INFO),
         Some(Unavailable | NoAuthLayer) => at!(Level::ERROR),
         Some(_) => at!(Level::INFO),
     }

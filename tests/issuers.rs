@@ -323,6 +323,45 @@ async fn what_one_of_them_remembers_is_its_own_and_goes_with_its_key() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn strangers_who_name_keys_or_issuers_raise_no_alarm() {
+    events::record();
+    let client = Client::default();
+    let a = Signer::new("a");
+    publish(&client, A, &[&a]);
+    let tenants = |issuer: &str| remote(&Client::default(), issuer);
+    let issuers = Issuers::new([remote(&client, A).build().unwrap()]).unwrap();
+    let issuers = issuers.with_tenants_where(1, |_| true, tenants);
+    let layer = AuthLayer::new(Bearer::new(issuers)).realm("alarms");
+    let service = layer.layer(common::Probe::new());
+    let send = async |token: &str| {
+        let field = format!("Bearer {token}");
+        let request = common::get("/", &[("authorization", &field)]);
+        common::send(&service, request).await.status.as_u16()
+    };
+    assert_eq!(send(&a.token(A)).await, 200);
+    let forged = {
+        let mut claims = claims(A);
+        claims["iat"] = json!(claims["exp"].as_u64().unwrap() - 30 * 24 * 3600);
+        Signer::new("invented").sign(&claims)
+    };
+    assert_eq!(send(&forged).await, 503);
+    assert_eq!(send(&forged).await, 503);
+    // The first one takes the only place, and has no keys.
+    assert_eq!(send(&a.token("https://1.example")).await, 503);
+    assert_eq!(send(&a.token("https://2.example")).await, 503);
+    let lines = events::LINES.lock().unwrap().clone();
+    let of = |level: &str, text: &str| {
+        let start = format!("{level} tower_auth");
+        let found = |line: &&String| line.starts_with(&start) && line.contains(text);
+        lines.iter().filter(found).count()
+    };
+    let keys = "error=the issuer's keys cannot be fetched now";
+    assert_eq!(of("INFO", keys), 2, "{lines:#?}");
+    let more = "error=more tenants than there is room for";
+    assert_eq!((of("ERROR", more), of("INFO", more)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_of_one_issuer_do_nothing_to_the_keys_of_another() {
     let client = Client::default();
     let (a, b) = (Signer::new("a"), Signer::new("b"));

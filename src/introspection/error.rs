@@ -87,7 +87,10 @@ impl IntrospectionError {
                 Self::RetryAfter(_, wait) => Some(wait),
                 _ => None,
             };
-            let rejection = Rejection::unavailable(self);
+            let rejection = match self {
+                Self::Busy => Rejection::busy(self),
+                _ => Rejection::unavailable(self),
+            };
             return match wait {
                 Some(wait) => rejection.with_retry_after(wait),
                 None => rejection,

@@ -56,11 +56,10 @@ impl Remote for RemoteSet {
             (on_demand::Answer::Wait, _) => Answer::Wait,
             (_, Want::Replaced) => Answer::Unknown,
             (on_demand::Answer::Unavailable(wait), _) => Answer::Unavailable(wait),
-            // The set may be older than the key.
             (on_demand::Answer::Lacking(wait), Want::Key { issued_at })
                 if issued_at.is_some_and(|at| at >= self.set().as_of()) =>
             {
-                Answer::Unavailable(wait)
+                Answer::Limited(wait)
             }
             (on_demand::Answer::Lacking(_), _) => Answer::Unknown,
         }

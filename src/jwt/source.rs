@@ -119,6 +119,9 @@ pub(crate) enum Answer {
     Unknown,
     /// Nobody can tell, for about so long.
     Unavailable(Duration),
+    /// The set may be older than the key, and is fetched once per cooldown, which ends after this
+    /// time.
+    Limited(Duration),
     /// It has to wait for a fetch.
     Wait,
 }

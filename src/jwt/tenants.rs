@@ -166,7 +166,7 @@ fn least(made: &HashMap<Arc<str>, Arc<Tenant>>, now: u64) -> Option<Arc<str>> {
 }
 
 fn no_room() -> Rejection {
-    Rejection::unavailable("more tenants than there is room for, within a short time")
+    Rejection::busy("more tenants than there is room for, within a short time")
         .with_retry_after(KEPT)
 }
 

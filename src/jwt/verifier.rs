@@ -245,6 +245,11 @@ impl Verifier {
                 let rejection = KeysUnavailable.into_rejection();
                 Judged::Done(Err(rejection.with_retry_after(retry_after)))
             }
+            // Anybody can name a key and a date: no alarm.
+            Answer::Limited(retry_after) => {
+                let rejection = Rejection::busy(KeysUnavailable);
+                Judged::Done(Err(rejection.with_retry_after(retry_after)))
+            }
             Answer::Wait => Judged::Fetch(remote.fetch(want)),
         }
     }

@@ -10,7 +10,6 @@ use super::{
 use crate::{
     ConfigError, Rejection, Verdict,
     digest::{Digest, Keyed},
-    event::Busy,
 };
 use std::{
     fmt,
@@ -236,7 +235,7 @@ impl HashPool {
             Err(_) => None,
         };
         match answer {
-            Some(Answer::Late) => Err(Rejection::unavailable(LATE)),
+            Some(Answer::Late) => Err(Rejection::busy(LATE)),
             Some(Answer::Failed) | None => Err(Rejection::unavailable(IMPOSSIBLE)),
             Some(answer) => Ok(answer),
         }
@@ -273,7 +272,7 @@ impl fmt::Debug for HashPool {
 
 const IMPOSSIBLE: &str = "the password could not be checked: out of memory, or a bug";
 
-const LATE: Busy = Busy("the password could not be checked in time");
+const LATE: &str = "the password could not be checked in time";
 
 /// How many attempts wait at most, in each lane.
 const WAITING: usize = 64;

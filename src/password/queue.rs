@@ -3,7 +3,7 @@
 use super::PasswordHash;
 #[cfg(feature = "accounts")]
 use super::{NormalizedPassword, PasswordPolicy, PolicyError};
-use crate::{Rejection, digest::Digest, event::Busy};
+use crate::{Rejection, digest::Digest};
 use std::{
     collections::{HashMap, VecDeque},
     io,
@@ -142,7 +142,7 @@ impl Queue {
         }
         if state.lane(lane).len() >= room {
             state.warn();
-            return Err(Rejection::unavailable(FULL));
+            return Err(Rejection::busy(FULL));
         }
         let (answer, awaited) = watch::channel(None);
         let job = Arc::new(Job {
@@ -348,7 +348,7 @@ impl Job {
 }
 
 /// Why an attempt was not lined up.
-const FULL: Busy = Busy("too many passwords are being checked");
+const FULL: &str = "too many passwords are being checked";
 
 const WARN_EVERY: Duration = Duration::from_secs(60);
 

@@ -137,6 +137,21 @@ impl Rejection {
             .with_source(source)
     }
 
+    /// As [`unavailable`](Self::unavailable), because clients ask for too much. Nothing is broken,
+    /// and an anonymous client must not be able to raise an alarm: such a rejection is logged at
+    /// `INFO`.
+    #[allow(dead_code, reason = "only some features have a limit of this kind")]
+    pub(crate) fn busy(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::unavailable(source).with_cause(&Busy)
+    }
+
+    /// Whether it was made by [`busy`](Self::busy).
+    #[allow(dead_code, reason = "only logs ask")]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.cause
+            .is_some_and(<dyn Error + Send + Sync>::is::<Busy>)
+    }
+
     /// No [`AuthLayer`](crate::AuthLayer) is in front, so nobody knows who is calling: 500.
     pub fn no_auth_layer() -> Self {
         Self::of(RejectionKind::NoAuthLayer).with_source(
@@ -253,6 +268,18 @@ impl Rejection {
         self
     }
 }
+
+/// Marks a rejection by [`Rejection::busy`].
+#[derive(Debug)]
+struct Busy;
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("clients ask for too much")
+    }
+}
+
+impl Error for Busy {}
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

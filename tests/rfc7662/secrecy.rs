@@ -13,6 +13,35 @@ const TOKEN: &str = "S3cretTokenOfASession";
 const SECRET: &str = "S3cretOfThisService";
 
 #[tokio::test]
+async fn clients_who_send_too_many_tokens_raise_no_alarm() {
+    record();
+    let endpoint = Endpoint::answering(Answer::Hang).await;
+    let introspection = endpoint.builder().max_calls(1).patience(Duration::ZERO);
+    let layer = AuthLayer::new(Bearer::new(introspection.build().unwrap()));
+    let service = layer.layer(Probe::new());
+    let first = tokio::spawn({
+        let service = service.clone();
+        async move { send(&service, get("/", &[("authorization", "Bearer first")])).await }
+    });
+    let start = Instant::now();
+    while endpoint.count() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(4), "never asked");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let second = send(&service, get("/", &[("authorization", "Bearer second")])).await;
+    assert_eq!(second.status, 503);
+    first.abort();
+    let lines = LINES.lock().unwrap().clone();
+    let of = |level: &str| {
+        let start = format!("{level} tower_auth");
+        let text = "error=too many tokens are being introspected";
+        let found = |line: &&String| line.starts_with(&start) && line.contains(text);
+        lines.iter().filter(found).count()
+    };
+    assert_eq!((of("ERROR"), of("INFO")), (0, 1), "{lines:#?}");
+}
+
+#[tokio::test]
 async fn the_log_says_which_issuer_and_audience_were_expected_and_found() {
     record();
     let endpoint = Endpoint::start().await;

@@ -55,6 +55,11 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///    is read first. Behind a proxy that moves live connections to another server, it is noticed
 ///    within a second. Set `min-replicas-to-write`, so that a primary that was cut off does not go
 ///    on taking writes.
+/// 5. Only revocations are safe from a restart that loses values. All other values go back to the
+///    snapshot, or to what the replica had: a session of `oauth2` that has ended since is accepted
+///    again from a copy of its cookie, the `state` of a login can be used again, failed logins are
+///    no longer counted, and sessions kept here have a refresh token that the provider may take for
+///    stolen. Set `appendonly yes` and `appendfsync always` to rule that out for a restart.
 #[derive(Clone)]
 pub struct RedisStore {
     server: Arc<Server>,

@@ -272,9 +272,10 @@ impl Drop for Filling {
     }
 }
 
-/// The key of a revoked subject.
+/// The key of a revoked subject. Earlier builds have written `revoked/u` in a form that compares as
+/// larger than any number.
 pub(super) fn subject_key(issuer: &str, subject: &str) -> String {
-    named("revoked/u", issuer, subject)
+    named("revoked/a", issuer, subject)
 }
 
 /// The key of a subject whose sessions are ended.

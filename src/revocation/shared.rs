@@ -203,7 +203,7 @@ impl SharedRevocations {
         let values = lookup.read(&read).await;
         self.fill_if_due(&lookup).await;
         if let Some(values) = values {
-            let (revoked, in_doubt) = asked.read(&keys, values);
+            let (revoked, in_doubt) = Asked::read(&keys, values);
             let answer = asked.dates.judge(revoked);
             if answer.is_ok() || !in_doubt {
                 return Ok(answer?);
@@ -215,13 +215,18 @@ impl SharedRevocations {
     }
 
     fn dates(&self, identity: &Identity) -> Dates {
+        let session_begun = identity.session_id();
+        let session_begun = session_begun.and_then(|_| identity.claim(SESSION_BEGUN));
+        // Sessions of an earlier version do not say when they began.
+        let session_begun = session_begun.filter(|begun: &u64| *begun > 0);
         // Only our own tokens are trusted with this claim: another issuer may put anything there.
-        let is_own = self.sessions_of.is_some()
-            && self.sessions_of.as_deref() == identity.own_issuer()
-            && identity.session_id().is_some();
+        let is_own = session_begun.is_some()
+            && self.sessions_of.is_some()
+            && self.sessions_of.as_deref() == identity.own_issuer();
         Dates {
             issued_at: identity.issued_at().map(clock::seconds),
-            session_begun: is_own.then(|| identity.claim(SESSION_BEGUN)).flatten(),
+            session_begun,
+            is_own,
         }
     }
 }
@@ -251,21 +256,27 @@ fn sessions(revocation: &Revocation) -> Option<Revocation> {
 struct Dates {
     /// In seconds since 1970.
     issued_at: Option<u64>,
-    /// In milliseconds since 1970, if it is a token of a session.
+    /// In milliseconds since 1970, if it is a token of a session that says so.
     session_begun: Option<u64>,
+    /// Whether that alone decides. Otherwise the token has to pass by both times: a list that does
+    /// not belong to the issuer cannot tell who has written the claim.
+    is_own: bool,
 }
 
 impl Dates {
     fn judge(self, revoked: store::Revoked) -> Result<(), Cause> {
-        let is_cut_off = match self.session_begun {
-            Some(begun) => revoked.begun.is_some_and(|last| begun <= last),
-            // `None`, which is less than any time, is revoked by any cut-off.
-            None => {
-                let cut_off = revoked.cut_off.map(clock::seconds);
-                cut_off.is_some_and(|cut_off| self.issued_at <= Some(cut_off))
-            }
+        let cut_off = revoked.cut_off.map(clock::seconds);
+        // A log-out everywhere by an earlier version has a cut-off only.
+        let last = match cut_off.map(|cut_off| cut_off.saturating_mul(1000)) {
+            Some(second) if revoked.begun < Some(second) => Some(second.saturating_add(999)),
+            _ => revoked.begun,
         };
-        match (is_cut_off, revoked.token, revoked.session) {
+        let begun = self.session_begun.zip(last);
+        let is_ended = begun.is_some_and(|(begun, last)| begun <= last);
+        // `None`, which is less than any time, is revoked by any cut-off.
+        let is_cut_off =
+            !self.is_own && cut_off.is_some_and(|cut_off| self.issued_at <= Some(cut_off));
+        match (is_ended || is_cut_off, revoked.token, revoked.session) {
             (true, ..) => Err(Cause::Subject),
             (_, true, _) => Err(Cause::Token),
             (.., true) => Err(Cause::Session),
@@ -303,40 +314,32 @@ impl Asked {
         }
     }
 
-    /// In the order subject, token, session.
-    fn keys(&self) -> [Option<String>; 3] {
+    /// In the order subject, its sessions, token, session.
+    fn keys(&self) -> [Option<String>; 4] {
         let (token, session) = (self.token.as_deref(), self.session.as_deref());
-        let subject = match self.dates.session_begun {
-            Some(_) => lookup::sessions_key(&self.issuer, &self.subject),
-            None => lookup::subject_key(&self.issuer, &self.subject),
-        };
+        let begun = self.dates.session_begun;
         [
-            Some(subject),
+            Some(lookup::subject_key(&self.issuer, &self.subject)),
+            begun.map(|_| lookup::sessions_key(&self.issuer, &self.subject)),
             token.map(|id| lookup::token_key(&self.issuer, id)),
             session.map(|id| lookup::session_key(&self.issuer, id)),
         ]
     }
 
     /// What is revoked, if all doubts are true, and whether there are any.
-    fn read(
-        &self,
-        keys: &[Option<String>; 3],
-        values: Vec<Option<Vec<u8>>>,
-    ) -> (store::Revoked, bool) {
+    fn read(keys: &[Option<String>; 4], values: Vec<Option<Vec<u8>>>) -> (store::Revoked, bool) {
         let mut values = values.into_iter();
         let known = keys.each_ref().map(|key| {
             key.as_ref()?;
             values.next().flatten().as_deref().map(Known::read)
         });
         let in_doubt = known.iter().flatten().any(|known| known.in_doubt);
-        let [subject, token, session] = known;
-        let subject = subject.map(|known| known.number);
-        let is_session = self.dates.session_begun.is_some();
+        let [subject, sessions, token, session] = known;
         let revoked = store::Revoked {
             token: token.is_some(),
             session: session.is_some(),
-            cut_off: subject.filter(|_| !is_session).map(clock::at),
-            begun: subject.filter(|_| is_session),
+            cut_off: subject.map(|known| clock::at(known.number)),
+            begun: sessions.map(|known| known.number),
         };
         (revoked, in_doubt)
     }

@@ -15,8 +15,10 @@ use tower_auth::{
     bearer::Token,
     issue::{Grant, Issued, Signer, SigningKeys, Tokens},
     jwt::Algorithm,
+    revocation::SharedRevocations,
     store::{
-        MemoryStore, Raise, Read, RedisStore, Revocation, ShortLived, SqliteStore, TokenStore,
+        Family, MemoryStore, Raise, Read, RedisStore, Revocation, ShortLived, SqliteStore,
+        TokenStore,
     },
 };
 
@@ -53,6 +55,13 @@ fn server(durable: impl TokenStore, lookup: impl ShortLived, hand: &Hand) -> Tok
         .clock(hand.clone())
         .build()
         .unwrap()
+}
+
+fn server_without_lookup(durable: impl TokenStore, hand: &Hand) -> Tokens {
+    let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
+    let tokens = Tokens::issuer(ISSUER, keys).audience(ISSUER);
+    let tokens = tokens.store(durable, [7; 32]).clock(hand.clone());
+    tokens.build().unwrap()
 }
 
 async fn identity(tokens: &Tokens, issued: &Issued) -> Result<Identity, Rejection> {
@@ -411,4 +420,87 @@ async fn every_revocation_is_written_by_a_filling() {
     let tokens = server(durable, store, &hand);
     tokens.revocations().fill().await.unwrap();
     assert_eq!(redis.command("DBSIZE").trim_end(), ":2101");
+}
+
+/// As in a resource server, which only verifies tokens.
+#[tokio::test]
+async fn a_log_out_everywhere_by_a_clock_that_is_behind_ends_every_session_for_any_list() {
+    let (hand, ahead, durable) = (Hand::new(), Hand::new(), MemoryStore::new());
+    ahead.pass(5);
+    let lookup = MemoryStore::new().with_clock(hand.clone());
+    let one = server(durable.clone(), lookup.clone(), &hand);
+    let two = server(durable.clone(), lookup.clone(), &ahead);
+    let issued = two.log_in(Grant::new("42")).await.unwrap();
+    let plain = SharedRevocations::new(durable).with_clock(hand.clone());
+    let looked_up = plain.clone().looked_up_in(lookup);
+    looked_up.fill().await.unwrap();
+    let pass = async |list: &SharedRevocations| {
+        let now = ahead.clone();
+        let jwt = one.jwt().clock(move || now.now()).build().unwrap();
+        let token = Token::new(issued.access_token().expose());
+        jwt.revoked_by(list.clone()).verify(token).await.is_ok()
+    };
+    assert!(pass(&plain).await && pass(&looked_up).await);
+    one.log_out_everywhere("42").await.unwrap();
+    assert!(!pass(&plain).await && !pass(&looked_up).await);
+}
+
+/// An earlier build has written a cut-off, and does not say when sessions began.
+#[tokio::test]
+async fn a_log_out_everywhere_by_an_earlier_build_ends_sessions() {
+    let (hand, durable) = (Hand::new(), MemoryStore::new());
+    let lookup = MemoryStore::new().with_clock(hand.clone());
+    let tokens = server(durable.clone(), lookup, &hand);
+    let alone = server_without_lookup(durable.clone(), &hand);
+    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let cut_off = Revocation::Subject {
+        issuer: ISSUER.into(),
+        subject: "42".into(),
+        cut_off: hand.now(),
+        until: at(1_900_000_000),
+    };
+    durable.revoke(&cut_off).await.unwrap();
+    tokens.revocations().fill().await.unwrap();
+    assert!(!passes(&tokens, &issued).await && !passes(&alone, &issued).await);
+    hand.pass(1);
+    // A later session, and one that an earlier build has begun.
+    let later = tokens.log_in(Grant::new("42")).await.unwrap();
+    let earlier = tokens.log_in(Grant::new("42")).await.unwrap();
+    let id = identity(&tokens, &earlier).await.unwrap();
+    let id = id.session_id().unwrap();
+    let family = durable.family(id).await.unwrap().unwrap();
+    let family = Family { begun: 0, ..family };
+    durable.begin_family(&family).await.unwrap();
+    let renewed = tokens.refresh(earlier.refresh_token()).await.unwrap();
+    for issued in [&later, &renewed] {
+        assert!(passes(&tokens, issued).await && passes(&alone, issued).await);
+    }
+    tokens.log_out_everywhere("42").await.unwrap();
+    for issued in [&later, &renewed] {
+        assert!(!passes(&tokens, issued).await && !passes(&alone, issued).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_an_earlier_build_keep_nobody_out() {
+    let Some(redis) = Redis::start() else {
+        return;
+    };
+    let (hand, durable) = (Hand::new(), MemoryStore::new());
+    let store = RedisStore::connect(&redis.url).await.unwrap();
+    let tokens = server(durable, store, &hand);
+    tokens.log_out_everywhere("42").await.unwrap();
+    let keys = redis.command("KEYS *revoked/a/*");
+    let (_, digest) = keys.trim_end().rsplit_once('/').unwrap();
+    // Cut-off and end, in seconds.
+    let old = format!("SET tower-auth:revoked/u/{digest} \"1800000000 2115000000\"");
+    assert_eq!(redis.command(&old).trim_end(), "+OK");
+    hand.pass(60);
+    tokens.revocations().fill().await.unwrap();
+    let token = tokens.access_token(Grant::new("42")).unwrap();
+    let verified = tokens
+        .verifier()
+        .unwrap()
+        .verify(Token::new(token.expose()));
+    assert_eq!(verified.await.unwrap().subject(), "42");
 }

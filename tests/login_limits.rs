@@ -16,6 +16,7 @@ use std::{
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::Notify;
 use tower_auth::{
     Identity, Rejection, RejectionKind, Verdict, Verify,
     account::Accounts,
@@ -38,6 +39,10 @@ struct Store {
     accounts_are_down: Arc<AtomicBool>,
     counters_are_down: Arc<AtomicBool>,
     counters_hang: Arc<AtomicBool>,
+    /// Nothing can be counted, as in a database that became read-only.
+    counting_fails: Arc<AtomicBool>,
+    /// Counting begins, and goes on once this is notified.
+    counting_waits: Option<Arc<(AtomicBool, Notify)>>,
     written: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -117,7 +122,15 @@ impl ShortLived for Store {
     }
     fn count(&self, key: &str, window: Duration) -> Verdict<u64> {
         self.writes(key);
-        self.memory.count(key, window)
+        let Some(waits) = self.counting_waits.clone() else {
+            return self.up(&self.counting_fails, || self.memory.count(key, window));
+        };
+        let (memory, key) = (self.memory.clone(), key.to_owned());
+        Verdict::pending(async move {
+            waits.0.store(true, SeqCst);
+            waits.1.notified().await;
+            memory.count(&key, window).await
+        })
     }
     fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
         self.memory.raise(raised)
@@ -495,4 +508,54 @@ async fn logins_do_not_wait_for_the_time_outs_of_other_logins() {
         );
     }
     assert!(start.elapsed() < 2 * HANGS, "{:?}", start.elapsed());
+}
+
+/// Whoever waits for less long than a wrong password takes to be counted learns that it is wrong.
+#[tokio::test]
+async fn a_wrong_password_is_counted_although_its_request_is_dropped_meanwhile() {
+    let (_, store) = with_ada(3).await;
+    let waits = Arc::new((AtomicBool::new(false), Notify::new()));
+    let slow = Store {
+        counting_waits: Some(Arc::clone(&waits)),
+        ..store.clone()
+    };
+    let accounts = Accounts::new(ISSUER, slow.clone()).unwrap();
+    let accounts = accounts.count_attempts_in(slow);
+    let login = tokio::spawn(async move { accounts.log_in("ada", "guess").await });
+    let start = std::time::Instant::now();
+    while !waits.0.load(SeqCst) {
+        assert!(start.elapsed() < Duration::from_secs(30), "never counted");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    login.abort();
+    assert!(login.await.unwrap_err().is_cancelled());
+    waits.1.notify_one();
+    let counters = store.counters();
+    let keys: Vec<_> = counters.iter().map(String::as_str).collect();
+    while store.memory.counted(&keys).await.unwrap() == [None] {
+        assert!(start.elapsed() < Duration::from_secs(30), "not counted");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn guesses_are_limited_while_no_failure_can_be_written() {
+    let (accounts, store) = with_ada(3).await;
+    store.counting_fails.store(true, SeqCst);
+    for name in ["ada", "nobody"] {
+        for _ in 0..3 {
+            let answer = kind(accounts.log_in(name, "guess").await);
+            assert_eq!(answer, RejectionKind::Unavailable);
+        }
+        assert!(is_limited(&accounts, name).await, "{name}");
+    }
+    store.counting_fails.store(false, SeqCst);
+    assert_eq!(
+        kind(accounts.log_in("ada", RIGHT).await),
+        RejectionKind::TooMany
+    );
+    let ada = store.memory.account_named(ISSUER, "ada").await.unwrap();
+    let subject = ada.unwrap().subject;
+    accounts.set_password(&subject, OTHER).await.unwrap();
+    accounts.log_in("ada", OTHER).await.unwrap();
 }

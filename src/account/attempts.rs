@@ -3,7 +3,7 @@
 use crate::{
     ConfigError, Rejection,
     digest::{Digest, Keyed, named},
-    store::{Counted, ShortLived},
+    store::{Counted, MemoryStore, ShortLived, to_its_end},
 };
 use std::{
     collections::HashMap,
@@ -15,7 +15,10 @@ use zeroize::Zeroizing;
 /// Counts wrong passwords.
 ///
 /// 1. A password is counted after its hash was computed and did not match. An attempt that could
-///    not be checked (an outage, a full pool, a request that was dropped) is never counted.
+///    not be checked (an outage, a full pool, a request that was dropped) is never counted. One
+///    that did not match always is: also if its request is dropped from then on, and in the memory
+///    of this process if the store cannot be written. A right password is answered without a
+///    write, so that the absence of an answer says that a password is wrong.
 /// 2. An account has a counter of its own. Names without an account share 2^16 counters, chosen by
 ///    a keyed hash of the name, so that the number of counters is bounded by the number of accounts.
 /// 3. Both kinds of names are limited alike. For a name without an account, the shared counter also
@@ -26,6 +29,8 @@ use zeroize::Zeroizing;
 ///    any number of parallel guesses would pass before the first of them is counted.
 pub(super) struct Attempts {
     store: Arc<dyn ShortLived>,
+    /// Failures that could not be counted in the store.
+    uncounted: MemoryStore,
     limit: u64,
     window: Duration,
     /// Names what is in flight.
@@ -49,6 +54,7 @@ impl Attempts {
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             store,
+            uncounted: MemoryStore::new(),
             limit,
             window,
             keyed: Keyed::new()?,
@@ -61,6 +67,7 @@ impl Attempts {
     pub(super) fn counted_in(&self, store: Arc<dyn ShortLived>) -> Self {
         Self {
             store,
+            uncounted: MemoryStore::new(),
             limit: self.limit,
             window: self.window,
             keyed: self.keyed.clone(),
@@ -115,8 +122,29 @@ impl Attempts {
 
     /// Forgets the failures of an account.
     pub(super) async fn forget(&self, issuer: &str, name: &str) -> Result<(), Rejection> {
-        let taken = self.store.take(&named("login", issuer, name)).await;
-        taken.map(drop)
+        let own = named("login", issuer, name);
+        self.store.take(&own).await?;
+        self.uncounted.take(&own).await.map(drop)
+    }
+
+    /// The failures of these counters, with those that could not be counted in the store.
+    async fn failures<const N: usize>(
+        &self,
+        keys: [&str; N],
+    ) -> Result<[Option<Counted>; N], Rejection> {
+        let stored = self.store.counted(&keys).await?;
+        let uncounted = self.uncounted.counted(&keys).await?;
+        let mut both = stored.into_iter().zip(uncounted);
+        Ok(keys.map(|_| {
+            let (stored, uncounted) = both.next()?;
+            let (Some(stored), Some(uncounted)) = (stored, uncounted) else {
+                return stored.or(uncounted);
+            };
+            Some(Counted {
+                count: stored.count.saturating_add(uncounted.count),
+                ends_in: stored.ends_in.or(uncounted.ends_in),
+            })
+        }))
     }
 
     /// The counter that a name shares with others.
@@ -184,10 +212,9 @@ impl Attempt {
     ) -> Result<Permit, Rejection> {
         let Attempts { limit, window, .. } = *self.attempts;
         let shared = self.attempts.shared(issuer, name).await?;
-        let counted = self.attempts.store.counted(&[&self.own, &shared]).await?;
-        let mut counted = counted.into_iter();
-        let of_name = counted.next().flatten().filter(|_| exists);
-        let of_others = counted.next().flatten();
+        let failures = self.attempts.failures([&self.own, &shared]).await?;
+        let [of_name, of_others] = failures;
+        let of_name = of_name.filter(|_| exists);
         let count = |counted: Option<Counted>| counted.map_or(0, |counted| counted.count);
         let failed = if exists {
             count(of_name).saturating_add(count(of_others).min(limit / 2))
@@ -216,14 +243,25 @@ impl Attempt {
         })
     }
 
-    /// Counts the password as wrong. It is not answered before that.
+    /// Counts the password as wrong. It is not answered before that, and it is counted even if
+    /// the caller goes away.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::RejectionKind::Unavailable) if it cannot be counted.
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if it cannot be counted in the store.
     pub(super) async fn failed(self, permit: Permit) -> Result<(), Rejection> {
         let Permit { counter, window } = permit;
-        self.attempts.store.count(&counter, window).await.map(drop)
+        to_its_end(async move {
+            let Attempts {
+                store, uncounted, ..
+            } = &*self.attempts;
+            let counted = store.count(&counter, window).await;
+            if counted.is_err() {
+                uncounted.count(&counter, window).await?;
+            }
+            counted.map(drop)
+        })
+        .await
     }
 }
 

@@ -162,11 +162,14 @@ impl SigningKeys {
     ///
     /// If a key of this name and algorithm is here already.
     pub fn schedule(&self, next: Signer, from: SystemTime) -> Result<(), ConfigError> {
-        let added = match self.shared.is_used.load(Ordering::Relaxed) {
-            true => clock::seconds(self.clock.now()),
-            false => 0,
-        };
+        let now = clock::seconds(self.clock.now());
         self.shared.change(|ring| {
+            // Under the lock: whoever has signed with a key of the ring so far has noted that
+            // before.
+            let added = match self.shared.is_used.load(Ordering::Relaxed) {
+                true => now,
+                false => 0,
+            };
             let known = |key: &Scheduled| {
                 key.signer.key_id() == next.key_id() && key.signer.algorithm() == next.algorithm()
             };

@@ -144,6 +144,8 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             let kept = kept(&value);
             land(&table, name, number, kept);
             sender.send_replace(Some(value));
+            // The sender keeps the result, which may be removed before its time.
+            drop(sender);
             sleep(kept).await;
             lock(&table).remove(&name, number);
         });
@@ -225,6 +227,30 @@ mod tests {
         assert_eq!(flights.landed(&name(0)), None);
         assert_eq!(flights.landed(&name(1)), Some(1));
         assert_eq!(lock(&flights.0).flights.len(), CAPACITY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_result_that_is_removed_is_dropped() {
+        let flights = Flights::default();
+        let fly = |i| {
+            let work = async move { Arc::new(i) };
+            flights.join(name(i), |_| true, |_| MINUTE, work).unwrap()
+        };
+        let mut flight = fly(0);
+        let result = flight.wait_for(Option::is_some).await.unwrap().clone();
+        drop(flight);
+        let first = Arc::downgrade(&result.unwrap());
+        assert!(first.upgrade().is_some());
+        for i in 1..=CAPACITY {
+            fly(i).wait_for(Option::is_some).await.unwrap();
+        }
+        assert!(first.upgrade().is_none());
+        let mut flight = fly(0);
+        let result = flight.wait_for(Option::is_some).await.unwrap().clone();
+        drop(flight);
+        let first = Arc::downgrade(&result.unwrap());
+        flights.forget(&name(0));
+        assert!(first.upgrade().is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -23,8 +23,8 @@ use std::{
 };
 use tower::{Layer, Service, ServiceBuilder};
 use tower_auth::{
-    AccessRules, Anonymous, AuthLayer, Format, Identity, Place, Policy, Rejection, RejectionKind,
-    RequireLayer, Scheme, Scope, authenticated, role, scope,
+    AccessRules, Anonymous, AuthLayer, Format, Identity, Location, Place, Policy, Rejection,
+    RejectionKind, RequireLayer, Scheme, Scope, authenticated, role, scope,
 };
 
 fn toy() -> Toy {
@@ -45,6 +45,33 @@ where
     let fields = credential.map(sent).unwrap_or_default();
     let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
     send(service, get("/", &fields)).await
+}
+
+// Several schemes
+
+#[tokio::test]
+async fn a_credential_that_other_sites_can_fill_is_checked_beside_an_ambient_one() {
+    let cookie = || Toy::cookie("Session", "sid");
+    let query = || Toy::query("Key", "key");
+    let both = Toy::at("Both", [Location::cookie("sid"), Location::query("key")]);
+    let cross = [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://x.example"),
+    ];
+    for layer in [
+        AuthLayer::new(cookie().or(query())),
+        AuthLayer::new(query().or(cookie())),
+        AuthLayer::new(both),
+    ] {
+        let service = layer.layer(Probe::new());
+        let ask = async |uri: &str, cookie: &str| {
+            let fields = [cross[0], cross[1], ("cookie", cookie)];
+            send(&service, request("POST", uri, &fields)).await.status
+        };
+        assert_eq!(ask("/?key=bob", "sid=ann").await, StatusCode::FORBIDDEN);
+        assert_eq!(ask("/", "sid=ann").await, StatusCode::FORBIDDEN);
+        assert_eq!(ask("/?key=bob", "other=ann").await, StatusCode::OK);
+    }
 }
 
 // Nesting of AuthLayers

@@ -22,7 +22,7 @@ use tower_auth::{
     account::Accounts,
     basic::Credentials,
     password::HashPool,
-    store::{Account, AccountStore, MemoryStore, Raise, Read, ShortLived},
+    store::{Account, AccountStore, Counted, MemoryStore, Raise, Read, ShortLived},
 };
 
 const ISSUER: &str = "https://api.example.com/";
@@ -558,4 +558,68 @@ async fn guesses_are_limited_while_no_failure_can_be_written() {
     let subject = ada.unwrap().subject;
     accounts.set_password(&subject, OTHER).await.unwrap();
     accounts.log_in("ada", OTHER).await.unwrap();
+}
+
+#[tokio::test]
+async fn invented_names_lock_no_account_and_end_no_later_than_its_own_limit() {
+    let (accounts, store) = with_ada(4).await;
+    let pool = HashPool::new().unwrap();
+    // The unknown cost what Ada's hash does.
+    fail(&accounts.pool(pool.clone()), "ada", 1).await;
+    let time = Arc::new(AtomicU64::new(0));
+    let clocked = {
+        let time = Arc::clone(&time);
+        MemoryStore::new().with_clock(move || UNIX_EPOCH + Duration::from_secs(time.load(SeqCst)))
+    };
+    let one = OneBucket(clocked);
+    let accounts = Accounts::new(ISSUER, store).unwrap().pool(pool);
+    let accounts = accounts.count_attempts_in(one).max_attempts(4, HOUR);
+    fail(&accounts, "nobody", 4).await;
+    assert!(is_limited(&accounts, "somebody else").await, "one bucket");
+    // At most half of the limit is used up by others.
+    time.fetch_add(600, SeqCst);
+    fail(&accounts, "ada", 2).await;
+    assert!(is_limited(&accounts, "ada").await);
+    // The limit of an account ends with that of an invented name.
+    time.fetch_add(3000, SeqCst);
+    fail(&accounts, "nobody", 1).await;
+    fail(&accounts, "ada", 3).await;
+    assert!(is_limited(&accounts, "ada").await);
+}
+
+/// A store in which names without an account share one counter.
+struct OneBucket(MemoryStore);
+
+impl OneBucket {
+    fn key(key: &str) -> &str {
+        match key.starts_with("login/shared/") {
+            true => "login/shared/0000",
+            false => key,
+        }
+    }
+}
+
+impl ShortLived for OneBucket {
+    fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
+        self.0.add(key, value, lifetime)
+    }
+    fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
+        self.0.put(key, value, lifetime)
+    }
+    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+        self.0.read(keys)
+    }
+    fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
+        self.0.take(key)
+    }
+    fn count(&self, key: &str, window: Duration) -> Verdict<u64> {
+        self.0.count(Self::key(key), window)
+    }
+    fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()> {
+        self.0.raise(raised)
+    }
+    fn counted(&self, keys: &[&str]) -> Verdict<Vec<Option<Counted>>> {
+        let keys: Vec<_> = keys.iter().map(|key| Self::key(key)).collect();
+        self.0.counted(&keys)
+    }
 }

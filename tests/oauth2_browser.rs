@@ -270,6 +270,19 @@ async fn a_front_end_of_a_trusted_origin_logs_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_is_logged_out_again_is_not_revoked_again() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    assert_eq!(site.sign_in().await.status, 303);
+    for _ in 0..20 {
+        let mut copy = site.clone();
+        assert_eq!(copy.send("POST", "/logout", &[], "").await.status, 303);
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(op.asked("/revoke").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_log_out_waits_for_no_revocation_and_little_for_metadata() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());

@@ -322,6 +322,7 @@ async fn a_refresh_under_way_undoes_neither_a_log_out_nor_another_login() {
                 sleep(Duration::from_millis(5)).await;
             }
             op.script(|script| script.gates.clear());
+            let mut copy = site.clone();
             if other_login {
                 op.script(|script| script.claims = json!({ "sub": "bob" }));
                 assert_eq!(site.sign_in().await.status, 303);
@@ -332,6 +333,7 @@ async fn a_refresh_under_way_undoes_neither_a_log_out_nor_another_login() {
             gate.notify_one();
             // Its fields are the last that the browser receives.
             let late = poll.await.unwrap();
+            assert_eq!(copy.get("/").await.status, 401, "{with_store}");
             take_cookies(&mut site.cookies, &late.headers);
             let answer = site.get("/").await;
             match other_login {

@@ -29,7 +29,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Handle, time::timeout};
 use zeroize::Zeroizing;
 
-/// How long a log-out waits for the provider's metadata.
+/// The time for which a log-out waits for the provider's metadata.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn logout(
@@ -60,8 +60,9 @@ pub(super) async fn logout(
         },
         None => None,
     };
+    let mut is_first = false;
     if let Some(session) = &session {
-        inner.end_in_browser(&session.id).await?;
+        is_first = inner.end_in_browser(&session.id).await?;
         inner.forget(session);
     }
     // Not before: whoever tries again needs the cookie for it.
@@ -73,7 +74,9 @@ pub(super) async fn logout(
         let hint = session.tokens.id_token();
         hint.map(|hint| Zeroizing::new(hint.to_owned()))
     });
+    // Once: the task outlives the request, so that a client could start any number of them.
     if let Some(session) = session
+        && is_first
         && Handle::try_current().is_ok()
     {
         let inner = Arc::clone(inner);

@@ -35,19 +35,19 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How long a result is kept.
+/// The time for which a result is kept.
 pub(super) const KEPT: Duration = Duration::from_secs(60);
 
-/// How long a failure is kept.
+/// The time for which a failure is kept.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long the same 4xx may come before the session ends.
+/// The time for which the same 4xx may come before the session ends.
 const FAILING: Duration = Duration::from_secs(300);
 
-/// How long verifying a new ID token may take.
+/// The time limit for verifying a new ID token.
 const VERIFYING: Duration = Duration::from_secs(3);
 
-/// How many results a request follows.
+/// The most results that a request follows.
 const MAX_HOPS: usize = 8;
 
 /// A session after a refresh.
@@ -75,6 +75,9 @@ impl Inner {
     /// The session with an access token that does not end soon, if it can be had.
     pub(super) async fn fresh(self: &Arc<Self>, session: Session) -> Result<Fresh, Rejection> {
         let is_due = |session: &Session| session.is_due(self.now(), self.refresh_before);
+        if is_due(&session) && self.ended.get(session.id.as_bytes()).is_some() {
+            return Err(LoginError::Ended.into());
+        }
         let mut latest = Fresh {
             session,
             sealed: None,
@@ -87,9 +90,6 @@ impl Inner {
                 Some(Ok(fresh)) => latest = (*fresh).clone(),
                 _ => break,
             }
-        }
-        if self.ended.get(latest.session.id.as_bytes()).is_some() {
-            return Err(LoginError::Ended.into());
         }
         match self.refreshed(&latest.session).await {
             Ok(fresh) => Ok((*fresh).clone()),

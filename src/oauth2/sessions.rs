@@ -169,11 +169,11 @@ impl Inner {
     }
 
     /// Ends a session because its browser has logged out, or has signed in again. A refresh of it
-    /// that is under way in this process then sets no cookies.
-    pub(super) async fn end_in_browser(&self, id: &str) -> Result<(), Rejection> {
+    /// that is under way in this process then sets no cookies. Returns whether it had not ended
+    /// here before: without a store, a copy of its cookie still opens.
+    pub(super) async fn end_in_browser(&self, id: &str) -> Result<bool, Rejection> {
         self.end(Mark::Session(id)).await?;
-        self.ended.insert(id.as_bytes(), ());
-        Ok(())
+        Ok(self.ended.insert(id.as_bytes(), ()).is_none())
     }
 
     /// Keeps a session in the store, if that is where sessions are.

@@ -351,7 +351,7 @@ impl Cookies {
         self.line(cookie, value, self.kept_for(life), true)
     }
 
-    /// How long a browser keeps a cookie of something that lives so long.
+    /// The `Max-Age` of a cookie whose token has this lifetime; `None` until the browser is closed.
     fn kept_for(&self, life: Duration) -> Option<Duration> {
         match self.0.lifetime {
             Lifetime::Token => Some(life),

@@ -26,10 +26,10 @@ pub(super) type Reload = dyn Fn(Grant) -> Verdict<Option<Grant>> + Send + Sync;
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
 
-/// How long after they were authenticated a subject's login is fresh, in seconds.
+/// The time after the authentication for which a login is fresh, in seconds.
 const FRESH_WITHIN: u64 = 60;
 
-/// How far the clocks of servers may differ, in milliseconds.
+/// The largest expected difference between the clocks of servers, in milliseconds.
 const CLOCKS_DIFFER: u64 = 180_000;
 
 /// The action for a spent refresh token after the retry window, if its successor is unspent.

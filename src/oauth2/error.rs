@@ -176,7 +176,7 @@ impl Error for LoginError {
     }
 }
 
-/// What the token endpoint is asked for.
+/// The grant that the token endpoint is asked by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Tokens for an authorization code (RFC 6749 section 4.1.3).

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// How many flights may be under way, and how many results are kept.
+/// The most flights under way, and the most results that are kept.
 const CAPACITY: usize = 10_000;
 
 /// Flights under way, and the results of the last ones.

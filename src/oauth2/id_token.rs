@@ -41,7 +41,7 @@ pub(super) struct Expected<'a> {
     pub(super) now: u64,
 }
 
-/// What `nonce` has to be.
+/// The `nonce` that is expected.
 pub(super) enum Nonce<'a> {
     /// It is there, and is this one.
     Is(&'a str),

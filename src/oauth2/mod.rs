@@ -264,7 +264,7 @@ struct Inner {
     /// The redirect URI's.
     origin: String,
     paths: Paths,
-    /// What browsers see before these paths, since a proxy or a router removes it.
+    /// The prefix of these paths that browsers see, and a proxy or a router removes.
     prefix: String,
     returns: Returns,
     after_login: String,

@@ -15,7 +15,7 @@ pub(super) const LIFETIME: u64 = 600;
 /// How many logins one browser may have under way.
 const MAX: usize = 5;
 
-/// How long their cookies may be together, in bytes. Many servers read 8 KiB of one field.
+/// The longest that their cookies may be together, in bytes. Many servers read 8 KiB of one field.
 const MAX_BYTES: usize = 6000;
 
 /// One login under way.

@@ -37,7 +37,7 @@ use zeroize::Zeroizing;
 /// After how long metadata is read again.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// How the error begins that drops known endpoints.
+/// The beginning of the error that drops known endpoints.
 const OTHER_ISSUER: &str = "it names another issuer";
 
 /// Where the provider is asked what.

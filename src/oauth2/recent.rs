@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// How many entries are kept.
+/// The most entries that are kept.
 const CAPACITY: usize = 10_000;
 
 /// Values by the digest of a name.

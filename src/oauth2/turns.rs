@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long one server waits for another, and how long that one has.
 const TURN: Duration = Duration::from_secs(15);
 
-/// How long a flight writes a session to the store, and how long one attempt takes.
+/// The time limit for writing a session to the store in a flight, and for one attempt.
 const WRITING: Duration = Duration::from_secs(3);
 
 /// The pause between two attempts to write it.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// How long a filling is trusted, and how long each entry outlasts what it revokes.
+/// The time for which a filling is trusted, and by which each entry outlasts what it revokes.
 const SLACK: Duration = Duration::from_secs(24 * 3600);
 
 /// The age of a filling at which the next one begins. Between this and [`SLACK`] the durable store
@@ -20,7 +20,7 @@ const FILLED_AGAIN_AFTER: Duration = Duration::from_secs(12 * 3600);
 /// The pause after a filling, before another one may begin, and after a read that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How many entries are raised at once.
+/// The most entries that are raised at once.
 const BATCH: usize = 250;
 
 /// The lookup store of one process.
@@ -293,7 +293,7 @@ pub(super) fn session_key(issuer: &str, id: &str) -> String {
     named("revoked/s", issuer, id)
 }
 
-/// What the lookup store knows of a key.
+/// The entry of a key in the lookup store.
 #[derive(Clone, Copy)]
 pub(super) struct Known {
     /// Up to when the key is revoked; 0 for tokens and for sessions.

@@ -36,7 +36,7 @@ pub(in crate::store) struct Pool<C: Connection> {
     limits: Limits,
 }
 
-/// How long one use of a connection may take.
+/// The time limits for one use of a connection.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Limits {
     /// The longest time until the answer, and until a connection is made.

@@ -94,7 +94,8 @@
 //! provider can [log users out](LoginBuilder::backchannel_logout_path).
 //! [`sessions_in_store`](LoginBuilder::sessions_in_store) is the safest: a refresh then sets no
 //! cookies, so that no late response can. Marks of ended sessions are as durable as the store: one that forgets early lets sessions in cookies live on, and ends
-//! those that it holds itself.
+//! those that it holds itself. One that is restored from a snapshot, as Redis may be by a restart,
+//! accepts copies of cookies again whose sessions have ended since.
 //!
 //! # Refusals
 //!

@@ -121,7 +121,9 @@ impl Tokens {
 
     /// Begins a session for a subject who has just shown who they are. The access token is
     /// *fresh*, see [`fresh`](crate::fresh), if the subject was authenticated within the last
-    /// minute.
+    /// minute. A grant that does not say when is of a subject who is authenticated now. The identity
+    /// of an API key does not say so, nor does that of a provider that leaves `auth_time` out, as
+    /// many do unless `max_age` is asked for: set it by [`Grant::with_authenticated_at`].
     ///
     /// Pass the identity that `Accounts::log_in` has given, also if another step of the sign-in
     /// comes between: then a log-out everywhere that happened meanwhile, as after a change of the

@@ -633,3 +633,25 @@ impl ShortLived for OneBucket {
         self.0.counted(&keys)
     }
 }
+
+#[tokio::test]
+async fn an_account_that_is_disabled_while_its_password_is_checked_cannot_log_in() {
+    let (accounts, store) = with_ada(100).await;
+    let pool = HashPool::new().unwrap().with_threads(1);
+    let accounts = accounts.pool(pool.clone());
+    for _ in 0..20 {
+        let mut busy = pool.verify("u", "p", Some(&passwords::costly()));
+        assert!(poll(&mut busy).is_pending());
+        let mut login = Box::pin(accounts.log_in("ada", RIGHT));
+        assert!(poll(&mut login).is_pending(), "waits for its turn");
+        let enable = |enabled| store.set_enabled(ISSUER, "subject of ada", enabled);
+        assert!(enable(false).await.unwrap());
+        let _ = busy.await;
+        match kind(login.await) {
+            // On a loaded machine a turn may come too late.
+            RejectionKind::Unavailable => assert!(enable(true).await.unwrap()),
+            kind => return assert_eq!(kind, RejectionKind::Invalid),
+        }
+    }
+    panic!("its turn never came");
+}

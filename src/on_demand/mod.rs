@@ -382,4 +382,19 @@ mod tests {
             assert!(document.is_settled(now), "{now}");
         }
     }
+
+    #[test]
+    fn the_outcome_of_a_fetch_that_was_replaced_does_not_count() {
+        let document = OnDemand::new(Ready, HOUR, Arc::new(crate::SystemClock));
+        let begin = |now| match document.timed().state.begin(Lack::Document, now) {
+            Begun::Start(flight) => flight,
+            begun => panic!("{begun:?}"),
+        };
+        let lost = begin(Duration::ZERO);
+        let next = begin(LOST);
+        document.land(lost, Ended::Fetched(()));
+        assert!(!document.timed().state.is_known());
+        document.land(next, Ended::Fetched(()));
+        assert!(document.timed().state.is_known());
+    }
 }

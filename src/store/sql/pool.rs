@@ -17,7 +17,8 @@ const ASKED_AFTER: Duration = Duration::from_secs(1);
 /// How long that may take.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 
-/// A connection is not used for longer than this, so that a server that was replaced is found.
+/// A connection is closed after this time, so that a server that was replaced is found, and none
+/// stays open because load had a peak once.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// Connections to one database, of which so many are used at once.
@@ -47,8 +48,14 @@ pub(in crate::store) struct Limits {
 
 struct Open<C> {
     connection: C,
-    since: Instant,
+    until: Instant,
     used: Instant,
+}
+
+impl<C> Open<C> {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
 }
 
 impl<C: Connection + Send + 'static> Pool<C> {
@@ -96,7 +103,7 @@ impl<C: Connection + Send + 'static> Pool<C> {
             Ok(answer) => {
                 let answer = answer?;
                 open.used = Instant::now();
-                self.idle().push(open);
+                self.give_back(open);
                 Ok(answer)
             }
             Err(_) => {
@@ -110,19 +117,30 @@ impl<C: Connection + Send + 'static> Pool<C> {
     /// A connection that was used before and is alive, or another.
     async fn open(&self) -> sqlx::Result<Open<C>> {
         while let Some(mut open) = self.pop() {
-            if open.since.elapsed() > LIFETIME {
+            if open.is_over() {
                 continue;
             }
             if open.used.elapsed() < ASKED_AFTER || lives(&mut open.connection).await {
                 return Ok(open);
             }
         }
-        let since = Instant::now();
+        let now = Instant::now();
         Ok(Open {
             connection: self.options.connect().await?,
-            since,
-            used: since,
+            until: now.checked_add(LIFETIME).unwrap_or(now),
+            used: now,
         })
+    }
+
+    /// Keeps a connection for the next use. The last one is used first, so the others are closed
+    /// here once they are over.
+    fn give_back(&self, open: Open<C>) {
+        let over: Vec<_> = {
+            let mut idle = self.idle();
+            idle.push(open);
+            idle.extract_if(.., |open| open.is_over()).collect()
+        };
+        drop(over); // Without the lock.
     }
 
     fn pop(&self) -> Option<Open<C>> {
@@ -137,4 +155,45 @@ impl<C: Connection + Send + 'static> Pool<C> {
 async fn lives<C: Connection>(connection: &mut C) -> bool {
     let ping = timeout(ANSWERED_WITHIN, connection.ping());
     matches!(ping.await, Ok(Ok(())))
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use sqlx::{SqliteConnection, sqlite::SqliteConnectOptions};
+    use tokio::sync::Barrier;
+
+    #[tokio::test]
+    async fn idle_connections_are_closed_while_another_one_is_used_again() {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let limits = Limits {
+            answer: Duration::from_secs(30),
+            afterwards: Duration::ZERO,
+        };
+        let pool = Arc::new(Pool::<SqliteConnection>::new(options, 3, limits));
+        let together = Arc::new(Barrier::new(3));
+        let uses: Vec<_> = (0..3)
+            .map(|_| {
+                let (pool, together) = (Arc::clone(&pool), Arc::clone(&together));
+                tokio::spawn(async move {
+                    pool.run(|_| {
+                        Box::pin(async move {
+                            together.wait().await;
+                            Ok(())
+                        })
+                    })
+                    .await
+                })
+            })
+            .collect();
+        for one in uses {
+            one.await.unwrap().unwrap();
+        }
+        assert_eq!(pool.idle().len(), 3);
+        for open in pool.idle().iter_mut().take(2) {
+            open.until = Instant::now();
+        }
+        pool.run(|_| Box::pin(async { Ok(()) })).await.unwrap();
+        assert_eq!(pool.idle().len(), 1);
+    }
 }

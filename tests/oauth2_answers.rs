@@ -279,6 +279,35 @@ async fn nobody_is_sent_elsewhere() {
 }
 
 #[tokio::test]
+async fn logins_that_another_site_begins_do_not_push_a_large_session_past_what_servers_read() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    op.script(|script| script.tokens = json!({ "access_token": "t".repeat(9600) }));
+    assert_eq!(site.sign_in().await.status, 303);
+    let length = |site: &Site| {
+        let pairs = site.cookies.iter();
+        pairs
+            .map(|(name, value)| name.len() + value.len() + 3)
+            .sum::<usize>()
+    };
+    assert!(length(&site) > 13_000);
+    let foreign = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+    ];
+    let address = format!("/login?return_to=/{}", "a".repeat(500));
+    for _ in 0..4 {
+        let answer = site.send("GET", &address, &foreign, "").await;
+        assert_eq!(answer.status, 303);
+        assert!(length(&site) < 15_000, "{}", length(&site));
+    }
+    assert_eq!(site.get("/").await.status, 200);
+    // The last login is remembered.
+    let logins = site.cookies.keys().filter(|name| name.contains("-login-"));
+    assert_eq!(logins.count(), 1);
+}
+
+#[tokio::test]
 async fn several_tabs_sign_in_at_once_and_too_many_give_up_the_oldest() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());

@@ -43,7 +43,8 @@
 //!    `state`, PKCE by S256 (RFC 7636) and `nonce`, always all of them, and the redirect URI as it
 //!    is configured. What it needs to remember is in a cookie of its own, for ten minutes, so that
 //!    any server of a fleet takes the callback, and several tabs can sign in at once: five at most,
-//!    whose cookies have 6,000 bytes together, then the oldest is given up. A `return_to` of more
+//!    whose cookies have 6,000 bytes together, or less beside a session of more than 8 KB; then the
+//!    oldest is given up. A `return_to` of more
 //!    than 2,048 bytes is not remembered, nor one of more than 512 where another site sends the
 //!    browser here (`Sec-Fetch-Site`): the user lands [where logins end](LoginBuilder::after_login).
 //! 3. `/callback` takes the answer: `state` by that cookie, `iss` (RFC 9207), then the code is

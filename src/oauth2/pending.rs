@@ -5,7 +5,7 @@ use super::{AuthRequest, Inner, LoginError, cookies, fields, seal, tokens::Hidde
 use crate::{Rejection, clock};
 use base64_simd::URL_SAFE_NO_PAD;
 use constant_time_eq::constant_time_eq;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header::COOKIE};
 use sha2::{Digest, Sha256};
 use std::cmp::Reverse;
 
@@ -17,6 +17,10 @@ const MAX: usize = 5;
 
 /// The longest that their cookies may be together, in bytes. Many servers read 8 KiB of one field.
 const MAX_BYTES: usize = 6000;
+
+/// How long the cookies of a request may be together for more than one login to be remembered.
+/// hyper reads 16 KiB of header fields over HTTP/2, and answers 431 beyond that, also to a log-out.
+const MAX_FIELD: usize = 14_500;
 
 /// One login under way.
 pub(super) struct Pending {
@@ -151,12 +155,16 @@ fn old(inner: &Inner, headers: &HeaderMap, now: u64, length: usize) -> Vec<Heade
         })
         .collect();
     known.sort_unstable();
+    let all = headers.get_all(COOKIE).iter().map(HeaderValue::len);
+    let logins = known.iter().map(|(_, _, length)| *length);
+    let others = all.sum::<usize>().saturating_sub(logins.sum());
+    let most = MAX_BYTES.min(MAX_FIELD.saturating_sub(others));
     let (mut count, mut bytes) = (1usize, length);
     // What does not open was made in 1970.
     let over = known.iter().filter(|(made, _, length)| {
         count = count.saturating_add(1);
         bytes = bytes.saturating_add(*length);
-        made.0 == 0 || count > MAX || bytes > MAX_BYTES
+        made.0 == 0 || count > MAX || bytes > most
     });
     over.take(32)
         .filter_map(|(_, name, _)| cookies::clear(name))

@@ -46,6 +46,9 @@ impl ResourceMetadataBuilder {
     /// that are to be public. Call it again for more.
     ///
     /// What one request takes stands in its challenge.
+    ///
+    /// `offline_access` does not belong here: clients ask the authorization server for refresh
+    /// tokens, and MCP servers should not list it. It is not refused, since RFC 9728 allows it.
     pub fn scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,

@@ -113,7 +113,7 @@ impl Tenants {
         });
         made.insert(issuer.into(), Arc::clone(&tenant));
         drop(made);
-        drop(given_up); // It ends its tasks: not under the lock.
+        drop(given_up); // With its keys and cache: not under the lock.
         Ok(tenant)
     }
 

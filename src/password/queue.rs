@@ -141,7 +141,11 @@ impl Queue {
             state.forget_abandoned();
         }
         if state.lane(lane).len() >= room {
-            state.warn();
+            let warns = state.warns_now();
+            drop(state); // A subscriber may be slow.
+            if warns {
+                warn();
+            }
             return Err(Rejection::busy(FULL));
         }
         let (answer, awaited) = watch::channel(None);
@@ -300,17 +304,14 @@ impl State {
     }
 
     /// Clients decide how often a lane is full: one warning a minute is enough.
-    fn warn(&mut self) {
+    fn warns_now(&mut self) -> bool {
         let now = Instant::now();
         let is_new = |warned| now.saturating_duration_since(warned) >= WARN_EVERY;
-        if self.warned.is_none_or(is_new) {
+        let warns = self.warned.is_none_or(is_new);
+        if warns {
             self.warned = Some(now);
-            #[cfg(feature = "tracing")]
-            tracing::warn!(
-                target: "tower_auth",
-                "too many passwords are being checked: further ones are rejected with 503"
-            );
         }
+        warns
     }
 
     /// Once out of `jobs` nobody joins any more, so the answer reaches all who ever did.
@@ -351,6 +352,14 @@ impl Job {
 const FULL: &str = "too many passwords are being checked";
 
 const WARN_EVERY: Duration = Duration::from_secs(60);
+
+fn warn() {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        target: "tower_auth",
+        "too many passwords are being checked: further ones are rejected with 503"
+    );
+}
 
 #[cfg(test)]
 impl Queue {

@@ -1,8 +1,8 @@
 //! One structured event per decision, from one site.
 //!
 //! Target `tower_auth`. Passes are `DEBUG`, refusals `INFO`, "cannot tell" and a missing
-//! `AuthLayer`, which somebody has to repair, `ERROR`. A 503 because clients ask for too much
-//! ([`Rejection::busy`]) is `INFO`. Never a secret: the fields are names.
+//! `AuthLayer`, which an operator has to repair, `ERROR`. If a 503 is sent because clients request
+//! too much ([`Rejection::busy`]), it is `INFO`. Never a secret: the fields are names.
 
 use crate::{Identity, Place, Rejection};
 

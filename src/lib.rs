@@ -121,13 +121,14 @@
 //! # Events
 //!
 //! Every decision is one event: passes are `DEBUG`, refusals `INFO`, and what somebody has to
-//! repair (a store that cannot be reached, a missing `AuthLayer`) `ERROR`. A 503 because clients ask for more
-//! password hashes than can be computed is `INFO`, and a `WARN` once a minute. Fields: `outcome`
+//! repair (a store that cannot be reached, a missing `AuthLayer`) `ERROR`. If a 503 is sent
+//! because clients request more password hashes than can be computed, it is `INFO`, and a `WARN`
+//! once a minute. Fields: `outcome`
 //! (`allowed`, `anonymous`, `rejected`), `scheme`, `place`, `kind`, `detail`, `issuer`,
 //! `subject`, `policy`, `error`; never a secret. Sessions tell of themselves, too (`issuer`,
 //! `subject`, `session`): that they began or ended is `INFO`, and a refresh token that is used
-//! again `WARN`. A failed login of an account is `INFO` with its `issuer` and `subject`; the name
-//! that was typed is not logged, since people type passwords there.
+//! again `WARN`. A failed login of an account is `INFO` with its `issuer` and `subject`. The name
+//! that was typed is not logged, because people type passwords there.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

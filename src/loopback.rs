@@ -1,7 +1,7 @@
-//! Which hosts are this machine.
+//! The hosts that are this machine.
 
-/// Whether this host of a URL is the loopback interface, on which nobody else can listen on the way
-/// (RFC 8252 section 8.3 allows `http` there).
+/// Returns whether this host of a URL is the loopback interface. No other party can listen on the
+/// way to it (RFC 8252 section 8.3 allows `http` there).
 pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let is_loopback = |address: std::net::IpAddr| address.is_loopback();

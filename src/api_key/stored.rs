@@ -55,9 +55,9 @@ const NOTED_EVERY: u64 = 60;
 /// minute.
 ///
 /// The records of keys that expired or were revoked are kept, so that [`list`](Self::list) shows
-/// them, and nothing deletes them. The number of keys per owner is not limited either, and `list`
-/// reads all of an owner's: an endpoint that creates keys should refuse further ones beyond the
-/// number that an owner needs.
+/// them. Nothing deletes them. The number of keys per owner is not limited either, and `list` reads
+/// all keys of an owner. An endpoint that creates keys should reject requests for more keys than an
+/// owner needs.
 ///
 /// [`cache_time_to_live`]: Self::cache_time_to_live
 #[derive(Clone)]

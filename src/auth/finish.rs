@@ -127,9 +127,10 @@ fn keep_more_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
     }
 }
 
-/// A shared cache stores a response to `Authorization` only if that says `public`, `s-maxage` or
-/// `must-revalidate` (RFC 9111 section 3.5). Then the response has to vary by the field.
-/// `must-revalidate` alone is meant to be strict, so it does not open the response to others.
+/// Keeps a response to `Authorization` apart in shared caches. A shared cache stores a response to
+/// `Authorization` only if the response has `public`, `s-maxage` or `must-revalidate` (RFC 9111
+/// section 3.5). Such a response has to vary by the field. `must-revalidate` alone is meant to be
+/// strict, so it does not open the response to other callers.
 #[inline]
 fn keep_apart_by_authorization(headers: &mut HeaderMap) {
     if headers.contains_key(CACHE_CONTROL) {
@@ -165,8 +166,9 @@ impl Directives {
         self.0.iter().any(|directive| is_named(directive, name))
     }
 
-    /// `private="field"` leaves the rest of the response to shared caches, and those that know
-    /// the status code ignore a `no-store` beside `must-understand` (section 5.2.2.3).
+    /// Returns whether shared caches are kept out of the whole response. `private="field"` leaves
+    /// the rest of the response to shared caches. Shared caches that know the status code ignore a
+    /// `no-store` beside `must-understand` (section 5.2.2.3).
     fn keep_out_shared_caches(&self) -> bool {
         let mut all = self.0.iter();
         all.any(|d| d.eq_ignore_ascii_case("private"))

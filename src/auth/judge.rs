@@ -138,7 +138,7 @@ impl AuthJudge {
         }
     }
 
-    /// The end of step 8, for a loader that answers at once and for one that has to be awaited.
+    /// Completes step 8, both for a loader that returns at once and for a loader that is awaited.
     fn loaded(
         &mut self,
         config: &Config,
@@ -163,7 +163,7 @@ impl AuthJudge {
         head: &mut Parts,
         identity: Identity,
     ) -> Result<(), Rejection> {
-        // Policies see the head as inner services do: with the identity, without credentials.
+        // Policies receive the same head as inner services: with the identity, without credentials.
         config.strip.apply(head);
         let Some(rule) = self.rule.take() else {
             head.extensions.insert(identity);
@@ -286,7 +286,7 @@ impl Judge for AuthJudge {
             .take()
             .and_then(|hooks| hooked(*hooks, head));
         // Shared caches restrict themselves only for requests with `Authorization` (RFC 9111
-        // section 3.5), so not for other credentials and not for anonymous callers.
+        // section 3.5). They do not for other credentials and for anonymous callers.
         let elsewhere = |place| place != Place::Authorization;
         let private =
             config.optional || config.rules.is_some() || self.trial.place.is_some_and(elsewhere);

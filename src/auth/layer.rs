@@ -50,9 +50,9 @@ use tower_service::Service;
 /// that credentials are read from: a shared cache must not give it to somebody else.
 ///
 /// Shared caches do not store other responses to `Authorization`, unless `Cache-Control` has
-/// `public`, `s-maxage` or `must-revalidate` (RFC 9111 section 3.5). Such a response gets
-/// `Vary: Authorization`; with `must-revalidate` alone it gets `private`, too. A shared cache
-/// that ignores section 3.5 needs `private` or `no-store` from the handler.
+/// `public`, `s-maxage` or `must-revalidate` (RFC 9111 section 3.5). Such a response gets `Vary:
+/// Authorization`. If it has `must-revalidate` alone, it also gets `private`. If a shared cache
+/// ignores section 3.5, the handler has to set `private` or `no-store`.
 ///
 /// # In axum
 ///
@@ -62,26 +62,26 @@ use tower_service::Service;
 ///
 /// # With other layers
 ///
-/// Layers of tower, tower-http and tonic work on both sides. A rejected request, and one whose
-/// verdict is pending, holds no permit of the inner service.
+/// Layers of tower, tower-http and tonic work on both sides. A rejected request holds no permit of
+/// the inner service, and neither does a request whose verdict is pending.
 ///
 /// | layer | where |
 /// |---|---|
 /// | CORS | outside: preflights have no credentials |
 /// | time-outs | outside: they cover verification as well |
 /// | `CatchPanicLayer`, compression | either side |
-/// | traces that log header fields | inside; outside they need `SetSensitiveRequestHeadersLayer` around them, because this layer marks credentials as sensitive for inner services only |
-/// | layers that change the path or method | outside: rules go by what this layer sees |
-/// | retries | inside; outside, each attempt is verified anew |
-/// | concurrency limits | inside they limit the service, outside verification as well |
-/// | `tonic_web::GrpcWebLayer` | outside, with [`grpc`](Self::grpc): rejections are gRPC then |
+/// | traces that log header fields | inside. Outside, they need `SetSensitiveRequestHeadersLayer` around them, because this layer marks credentials as sensitive for inner services only |
+/// | layers that change the path or method | outside: rules apply to the path and method that this layer receives |
+/// | retries | inside. Outside, each attempt is verified anew |
+/// | concurrency limits | inside, they limit the service; outside, they limit verification as well |
+/// | `tonic_web::GrpcWebLayer` | outside, with [`grpc`](Self::grpc), so that rejections are gRPC responses |
 ///
 /// # As an option
 ///
 /// `tower::util::option_layer` takes only layers that do not change the type of the response, and
-/// this one changes the type of its body. In axum, change the router instead:
-/// `if enabled { app.layer(auth) } else { app }`. Anywhere else, map the body back to the inner
-/// service's type, outside of the layer:
+/// this layer changes the type of its body. In axum, change the router instead:
+/// `if enabled { app.layer(auth) } else { app }`. Anywhere else, map the body back to the type of
+/// the inner service, outside of the layer:
 ///
 /// ```
 /// # #[cfg(all(feature = "axum", feature = "bearer"))] {
@@ -105,15 +105,15 @@ use tower_service::Service;
 /// # }
 /// ```
 ///
-/// Without the layer, extractors and `RequireLayer` answer with 500: routes that need an identity
-/// stay closed.
+/// Without the layer, extractors and `RequireLayer` respond with 500, so routes that need an
+/// identity stay closed.
 ///
 /// # Cross-site requests
 ///
 /// Browsers send cookies, client certificates and Basic credentials by themselves, also with a
-/// request that another site made them send. Beside a cookie or certificate, that also holds for
-/// a credential in the query or a subprotocol: another site can fill these to replace the user by
-/// its own. Such a request passes if
+/// request that another site made them send. If the request also has a cookie or certificate, the
+/// same applies to a credential in the query or a subprotocol: another site can fill these to
+/// replace the user with its own. Such a request passes if
 ///
 /// 1. it is a `GET` or `HEAD` that opens no WebSocket: one that changes something all the same is
 ///    not protected;
@@ -221,8 +221,8 @@ impl AuthLayer {
     /// [`Rejection::unavailable`]. Skipped for visitors. Rules are applied afterwards. A
     /// layer further inside that decides anew removes the user with the identity.
     ///
-    /// The loaded user does not change the identity: policies still see the roles and scopes of
-    /// the credentials. For roles from a database, let the verifier read them:
+    /// The loaded user does not change the identity: policies still receive the roles and scopes of
+    /// the credentials. If roles come from a database, read them in the verifier:
     ///
     /// ```
     /// # #[cfg(feature = "bearer")] {
@@ -254,8 +254,8 @@ impl AuthLayer {
     ///
     /// # Panics
     ///
-    /// If the user is an [`Identity`] or an [`Anonymous`](crate::Anonymous): it would take the
-    /// place of the caller that the layer has established.
+    /// If the user is an [`Identity`] or an [`Anonymous`](crate::Anonymous): such a value would
+    /// replace the caller that the layer has established.
     #[track_caller]
     pub fn load<F, R, U, M>(self, f: F) -> Self
     where
@@ -362,7 +362,8 @@ impl AuthLayer {
     /// Only for applications that answer them inside of this layer; better put the CORS layer
     /// outside, where preflights never get here. Anybody can send one: a handler for every method
     /// is then open to `OPTIONS`. A layer inside must not override methods by a header field
-    /// (`X-HTTP-Method-Override`): any request could then be sent as a preflight, without rules.
+    /// (`X-HTTP-Method-Override`). Otherwise any request could be sent as a preflight, without
+    /// rules.
     pub fn allow_preflight(self) -> Self {
         self.with(|config| config.preflight = true)
     }

@@ -73,8 +73,9 @@ impl<V: Verify<Token>> Bearer<V> {
 
     /// Sets the size above which a token is refused unread, in bytes; 16 KiB by default.
     ///
-    /// Such a token is 400. A verifier may have a limit of its own, as `JwtBuilder::max_token_bytes`
-    /// and `IntrospectionBuilder::max_token_bytes` are: set both for longer tokens.
+    /// A longer token is rejected with 400. A verifier may have a limit of its own, such as
+    /// `JwtBuilder::max_token_bytes` and `IntrospectionBuilder::max_token_bytes`. To accept longer
+    /// tokens, set both.
     #[must_use]
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.carried.max_bytes = bytes;

@@ -1,15 +1,16 @@
 //! Claims, wherever they come from: in a token, or in an answer about one.
 //!
-//! One rule for every reader:
+//! Every reader follows the same rules:
 //!
-//! 1. `null` is absence: accepted where a claim is optional, refused where it is required.
-//! 2. Where absence weakens a token, `null` is of the wrong type: `cnf`, the `active` of an
-//!    introspection endpoint, and every parameter of a JOSE header.
-//! 3. A claim that a check depends on has its type, or the token is refused. These are the issuer,
-//!    the audience, the dates, the subject, roles and scopes, and what a revocation is asked by
-//!    (`jti`, `sid`).
-//! 4. The type of any other claim is the application's matter.
-//! 5. A number is a subject only where the application names the claim.
+//! 1. A claim that is `null` is absent. It is accepted if the claim is optional, and rejected if
+//!    the claim is required.
+//! 2. If the absence of a claim weakens a token, `null` has the wrong type. This applies to `cnf`,
+//!    to the `active` of an introspection endpoint, and to every parameter of a JOSE header.
+//! 3. If a check depends on a claim, the claim must have its type. Otherwise the token is rejected.
+//!    Such claims are the issuer, the audience, the dates, the subject, roles and scopes, and the
+//!    names that revocations are looked up by (`jti`, `sid`).
+//! 4. The application decides about the type of any other claim.
+//! 5. A number is a subject only if the application names the claim.
 
 pub(crate) mod date;
 mod read;

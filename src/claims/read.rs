@@ -27,10 +27,11 @@ fn log_wrong_type(claim: &str) {
     let _ = claim;
 }
 
-/// Takes a claim that is `null` as absent: serializers write `null` for unknown values.
+/// Treats a claim that is `null` as absent, because serializers write `null` for unknown values.
 ///
-/// Three readers do not ask this: `cnf`, the `active` of RFC 7662 and the parameters of a JOSE
-/// header weaken a token by their absence, so that `null` is of the wrong type there.
+/// Three readers do not call this function: those of `cnf`, of the `active` of RFC 7662 and of the
+/// parameters of a JOSE header. The absence of these weakens a token, so `null` has the wrong type
+/// there.
 #[inline(always)]
 pub(crate) fn present(claim: Option<Value<'_>>) -> Option<Value<'_>> {
     claim.filter(|claim| !claim.is_null())
@@ -42,8 +43,8 @@ const CONFIRMATIONS: [&str; 7] = ["jwk", "jwe", "kid", "jku", "x5t#S256", "osc",
 
 /// Checks that `cnf` binds a token to a key by a known method.
 ///
-/// A bearer token has no `cnf` at all. This only tells a token that is bound from a `cnf` that
-/// says nothing.
+/// A bearer token has no `cnf` at all. This check only distinguishes a bound token from a token
+/// whose `cnf` has no meaning.
 pub(crate) fn is_confirmation(cnf: Value<'_>) -> Result<(), WrongType> {
     let mut members = cnf.members().ok_or(WrongType)?;
     let is_known =
@@ -64,7 +65,8 @@ pub(crate) fn subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongTyp
     Ok(is_name(&subject)?.then_some(subject))
 }
 
-/// The same of a claim that the application chose by its name: also a whole number.
+/// Reads the subject from a claim that the application chose by its name: a string or a whole
+/// number.
 ///
 /// A number must consist of digits only, so that each number has one spelling.
 pub(crate) fn chosen_subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
@@ -126,7 +128,7 @@ pub(crate) fn roles(claims: &Object, roles: Value<'_>) -> Result<Names, WrongTyp
     }
 }
 
-/// Returns a text from outside as logs may show it: escaped, and 128 bytes at most.
+/// Returns a text from outside in the form for logs: escaped, and at most 128 bytes long.
 #[cfg_attr(
     not(feature = "tracing"),
     allow(dead_code, reason = "only logs show it")

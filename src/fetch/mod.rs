@@ -13,7 +13,7 @@
 //!
 //! A client must not follow redirects to other hosts. [`HttpClient`] follows none at all, and
 //! sends no cookies. Fetching needs a Tokio runtime with its timer enabled. Tokio reports a missing
-//! timer by a panic: the answer is then 503, but with `panic = "abort"` the process ends.
+//! timer by a panic, and the response is then 503. With `panic = "abort"` the process ends.
 
 mod client;
 mod error;
@@ -40,12 +40,12 @@ pub const MAX_BODY: usize = 1024 * 1024;
 
 /// Returns a timer of the current runtime; `None` without a runtime, or without its timer.
 ///
-/// A request that waits for a task of another runtime needs a timer of its own. If nothing drives
-/// the other runtime any more, the timers of the task never end.
+/// A request that waits for a task of another runtime needs a timer of its own. If the other
+/// runtime is no longer driven, the timers of the task never end.
 #[cfg(any(feature = "introspection", feature = "jwks"))]
 #[allow(dead_code, reason = "only some features wait")]
 pub(crate) fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
     tokio::runtime::Handle::try_current().ok()?;
-    // Tokio reports a missing timer by a panic only.
+    // Tokio reports a missing timer only by a panic.
     catch_unwind(AssertUnwindSafe(|| tokio::time::sleep(limit))).ok()
 }

@@ -52,8 +52,8 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// An empty body. Layers outside that answer by themselves need one, such as `CorsLayer` and
-/// `TimeoutLayer` of tower-http.
+/// Creates an empty body. Outer layers that create responses themselves need one, such as
+/// `CorsLayer` and `TimeoutLayer` of tower-http.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self {

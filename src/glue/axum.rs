@@ -106,9 +106,11 @@ where
     claims.ok_or_else(|| Rejection::invalid().with_scheme(identity.scheme()))
 }
 
-/// The provider's token of the caller: 401 for an anonymous caller and where the token has ended,
-/// so that a browser signs in again; 403 for credentials that are no session of a login; 500 where
-/// there is no `AuthLayer`.
+/// Extracts the provider's token of the caller.
+///
+/// The rejection is 401 for an anonymous caller, and if the token has expired, so that a browser
+/// signs in again. It is 403 for credentials other than a session of a login, and 500 without an
+/// `AuthLayer`.
 #[cfg(feature = "oauth2")]
 impl<S: Send + Sync> FromRequestParts<S> for crate::oauth2::ProviderToken {
     type Rejection = Rejection;
@@ -129,8 +131,8 @@ impl<S: Send + Sync> FromRequestParts<S> for crate::oauth2::ProviderToken {
     }
 }
 
-/// The provider's token of the caller, `None` where there is none, or 500 where there is no
-/// `AuthLayer`.
+/// Extracts the provider's token of the caller, or `None` if the caller has none. Without an
+/// `AuthLayer`, the rejection is 500.
 #[cfg(feature = "oauth2")]
 impl<S: Send + Sync> OptionalFromRequestParts<S> for crate::oauth2::ProviderToken {
     type Rejection = Rejection;
@@ -232,9 +234,9 @@ fn tokens(issued: &impl serde::Serialize) -> Response {
 
 /// `application/problem+json`, which the `AuthLayer` outside completes by its challenges.
 ///
-/// A 401 needs such a layer: without an [`AuthLayer`](crate::AuthLayer) or, for endpoints that take
-/// credentials in their bodies, an `issue::EndpointLayer` outside, the response has no
-/// `WWW-Authenticate`, which RFC 9110 section 15.5.2 requires.
+/// A 401 needs such a layer: an [`AuthLayer`](crate::AuthLayer) or, for endpoints that take
+/// credentials in their bodies, an `issue::EndpointLayer`. Without one outside, the response lacks
+/// the `WWW-Authenticate` field that RFC 9110 section 15.5.2 requires.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         refusal(self, HeaderMap::new(), Extensions::new()).map(|body| Body::from(body.into_bytes()))

@@ -7,8 +7,8 @@ use super::names::Names;
 use crate::json::{Object, Span};
 use std::{any::Any, borrow::Cow, sync::Arc};
 
-/// How many times the length of its claims the type of an application is taken to need: a number
-/// and a comma are two bytes, and 32 as a `serde_json::Value`.
+/// The factor by which typed claims of an application are assumed to exceed the length of the
+/// claims. For example, a number and a comma are two bytes, and 32 bytes as a `serde_json::Value`.
 const TYPED: usize = 16;
 
 /// What a verifier said; shared by all requests with the same token or key.
@@ -20,7 +20,7 @@ pub(crate) struct Facts {
     pub(crate) roles: Names,
     pub(crate) scopes: Names,
     pub(crate) expires_at: Option<u64>,
-    /// In milliseconds since 1970; the other times are in seconds.
+    /// The time of the authentication, in milliseconds since 1970. The other times are in seconds.
     pub(crate) authenticated_at: Option<u64>,
     pub(crate) issued_at: Option<u64>,
     pub(crate) token_id: Option<Text>,
@@ -38,7 +38,8 @@ impl Facts {
         }
     }
 
-    /// The memory that these facts take beside their own, in bytes; of typed claims a guess.
+    /// Returns the memory that these facts use in addition to their own size, in bytes. The part
+    /// for typed claims is an estimate.
     pub(super) fn bytes(&self) -> usize {
         let copied = |text: &Text| match text {
             Text::Own(text) => text.len(),

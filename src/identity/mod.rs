@@ -91,8 +91,8 @@ impl Prepared {
         self.0.claims.as_ref().map_or(&[], Object::behind)
     }
 
-    /// The memory of claims, of the token behind them, of what was copied out of them and of typed
-    /// claims, in bytes: about.
+    /// Returns the approximate memory of the claims, of the token behind them, of the data that was
+    /// copied out of them and of typed claims, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.0.bytes()
     }
@@ -131,8 +131,8 @@ pub struct Anonymous(pub(crate) ());
 impl Identity {
     /// An identity with this subject, unique within its issuer or realm.
     ///
-    /// The subject is taken as it is. Reject credentials that have none: an identity with an empty
-    /// subject satisfies [`authenticated`](crate::authenticated) like any other.
+    /// The subject is not checked. Reject credentials without a subject: an identity with an empty
+    /// subject satisfies [`authenticated`](crate::authenticated) like any other identity.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
         Self::of(Shared::new(Facts {
             subject: Text::Own(subject.into()),
@@ -202,7 +202,7 @@ impl Identity {
         self
     }
 
-    /// Sets when the user was last authenticated (`auth_time`), to the millisecond.
+    /// Sets the time at which the user was last authenticated (`auth_time`), to the millisecond.
     #[must_use]
     pub fn with_authenticated_at(mut self, authenticated_at: SystemTime) -> Self {
         self.facts_mut().authenticated_at = Some(clock::millis(authenticated_at));

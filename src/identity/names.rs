@@ -73,7 +73,7 @@ impl Names {
         *self = Self::Own(own);
     }
 
-    /// The memory beside the claims, in bytes.
+    /// Returns the memory that is used in addition to the claims, in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Own(own) => own.capacity(),

@@ -68,7 +68,7 @@ impl<'a> Members<'a> {
             };
             *member = Some(value);
         }
-        // All but `active` and `cnf`, which `null` must not take away.
+        // All members except `active` and `cnf`, which `null` must not remove.
         for member in [
             &mut members.iss,
             &mut members.sub,
@@ -124,7 +124,7 @@ impl Rules {
         if let Some(auth_time) = date("auth_time", members.auth_time, Round::Down)? {
             identity = identity.with_authenticated_at(clock::at(auth_time));
         }
-        // An empty string names nothing that could be revoked.
+        // An empty string does not name a token that could be revoked.
         if let Some(jti) = name("jti", members.jti)? {
             identity = identity.with_token_id(jti);
         }
@@ -216,7 +216,7 @@ fn check_name(
     is_known.then_some(()).ok_or(IntrospectionError::TokenType)
 }
 
-/// A string, unless it is empty.
+/// Returns the string, unless it is empty.
 fn name<'a>(
     member: &str,
     value: Option<Value<'a>>,

@@ -3,10 +3,10 @@
 use crate::digest::{Digest, DigestMap};
 use std::{collections::VecDeque, time::SystemTime};
 
-/// The memory of an entry beside that of its value, in bytes: about.
+/// The approximate memory of an entry in addition to that of its value, in bytes.
 const OVERHEAD: usize = 512;
 
-/// When full, by number or by bytes, the oldest entry makes room.
+/// A map that drops its oldest entries if their number or their bytes exceed the bound.
 pub(super) struct Bounded<T> {
     entries: DigestMap<Entry<T>>,
     /// All of the above, the oldest first, and some that have been replaced since.
@@ -44,7 +44,7 @@ impl<T> Bounded<T> {
         (entry.since <= now && now < entry.until).then_some(&entry.value)
     }
 
-    /// Keeps a value of so many bytes, if there is room for it at all.
+    /// Inserts a value of this size in bytes, if the map is large enough for it.
     pub(super) fn insert(
         &mut self,
         digest: Digest,
@@ -77,7 +77,7 @@ impl<T> Bounded<T> {
         self.forget(replaced);
     }
 
-    /// `false` if there is none.
+    /// Drops the oldest entry. Returns `false` if there is none.
     fn drop_oldest(&mut self) -> bool {
         let Some((digest, number)) = self.order.pop_front() else {
             return false;
@@ -147,7 +147,8 @@ mod tests {
     fn entries_never_take_more_bytes_than_they_may() {
         let mut map = Bounded::new(100, 10 * OVERHEAD);
         for step in 0..1000_usize {
-            // Some are replaced, some are too large, some are as large as all others together.
+            // Some entries are replaced, some are too large, some are as large as all others
+            // together.
             let bytes = (step * 7919) % (11 * OVERHEAD);
             map.insert(name((step % 13) as u8), step, bytes, at(0), at(9));
             let sum: usize = map.entries.values().map(|entry| entry.bytes).sum();

@@ -22,8 +22,8 @@ use tokio::sync::Semaphore;
 /// Beyond this a leeway is a mistake.
 const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
-/// The longest that an answer is kept: a token that is revoked at the server is accepted for so
-/// long.
+/// The longest time for which an answer is cached. A token that is revoked at the server is
+/// accepted for up to this time.
 const MAX_AGE: Duration = Duration::from_secs(3600);
 
 /// So many calls may wait for each that is made.
@@ -128,10 +128,11 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// The member that is the subject, a non-empty string or a whole number. Default: `sub`, as a
-    /// string only; `subject_at("sub")` also takes a number.
+    /// Sets the member that is the subject, a non-empty string or a whole number. Default: `sub`,
+    /// as a string only. `subject_at("sub")` also takes a number.
     ///
-    /// The number 42 and the string `"42"` are one subject. It has to be one that the issuer never gives to another. Servers leave out `sub` for
+    /// The number 42 and the string `"42"` are the same subject. The issuer must never give a
+    /// subject to another user. Servers leave out `sub` for
     /// tokens that belong to no user; then `client_id` may do.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
         self.rules.subject = Some(path.into());
@@ -161,8 +162,8 @@ impl IntrospectionBuilder {
 
     /// The longest token that the endpoint is asked about, in bytes. Default: 16 KiB.
     ///
-    /// [`Bearer::max_token_bytes`](crate::bearer::Bearer::max_token_bytes) is as long by default and
-    /// comes first: set both for longer tokens.
+    /// [`Bearer::max_token_bytes`](crate::bearer::Bearer::max_token_bytes) has the same default and
+    /// is checked first. To accept longer tokens, set both.
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.shape.max_bytes = bytes;
         self
@@ -182,8 +183,8 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// How long a good answer is used, though never beyond its `exp`. Default: 60 seconds; at most
-    /// an hour.
+    /// Sets the time for which an answer that accepts the token is cached, though never beyond its
+    /// `exp`. Default: 60 seconds; at most an hour.
     ///
     /// A token that is revoked at the server is accepted for so long. 0: every request asks,
     /// unless it can wait for a call that is under way.
@@ -205,9 +206,9 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// Sets how much memory kept answers may take, in bytes, about: so much for active tokens, and
-    /// so much for refused ones. Default: 64 MiB each; 0 keeps none. An answer takes its length and
-    /// some 700 bytes.
+    /// Sets the approximate memory for cached answers, in bytes. The limit applies to active tokens
+    /// and to rejected tokens separately. Default: 64 MiB each. With 0, no answers are cached. An
+    /// answer takes its length and some 700 bytes.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.limits.bytes = bytes;
         self
@@ -261,7 +262,8 @@ impl IntrospectionBuilder {
     /// If the URL is none, or not `https`; if there are no credentials; if there is neither an
     /// issuer nor [`dangerous_any_issuer`](Self::dangerous_any_issuer), or both, and likewise
     /// for the audience; if an issuer, audience, prefix or claim path is empty; if the leeway is
-    /// over an hour, or an answer is to be kept for longer; if the time-out is 0 or over five seconds; if no calls may be made; if there
+    /// over an hour, or an answer is to be cached for longer; if the time-out is 0 or over five
+    /// seconds; if the number of calls is 0; if there
     /// is no client; or if the operating system has no randomness to give.
     pub fn build(mut self) -> Result<Introspection, ConfigError> {
         self.check()?;

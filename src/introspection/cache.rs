@@ -29,7 +29,7 @@ pub(super) struct Limits {
     pub(super) refused_age: Duration,
     /// How many are, of either.
     pub(super) capacity: usize,
-    /// How many bytes they may take, of either.
+    /// The bytes that the entries of either kind may take.
     pub(super) bytes: usize,
 }
 
@@ -63,7 +63,7 @@ impl Cache {
 
     /// Keeps an answer to what was asked at that time, unless it is none.
     pub(super) fn keep(&self, digest: Digest, answer: &Answer, asked: SystemTime) {
-        // The builder bounds the age; beyond the end of time nothing is kept at all.
+        // The builder bounds the age. If the time overflows, the answer is not cached.
         let until = |age| asked.checked_add(age).unwrap_or(asked);
         match answer {
             Ok(prepared) => {

@@ -1,4 +1,4 @@
-//! One call of the endpoint, and what its answer means.
+//! One call of the endpoint, and the meaning of its answer.
 
 use super::{
     IntrospectionError,
@@ -18,14 +18,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// The longest time that the endpoint can send clients away for.
+/// The upper bound for a `Retry-After` of the endpoint.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// The endpoint, and how it may be called.
 ///
-/// Calls are not stopped after failures. A client chooses the tokens that the endpoint is asked
-/// about. If an endpoint fails on odd tokens, a client could stop the calls for all others by
-/// sending a few. `turns`, `patience` and `time_out` bound the cost of a dead endpoint.
+/// Calls are not stopped after failures, because a client chooses the tokens that the endpoint is
+/// asked about. If an endpoint fails on odd tokens, a client could stop the calls for all others by
+/// sending a few. `turns`, `patience` and `time_out` bound the cost of an endpoint that is down.
 pub(super) struct Endpoint {
     pub(super) url: Uri,
     pub(super) credentials: Credentials,
@@ -91,8 +91,8 @@ fn failed(error: FetchError) -> IntrospectionError {
     }
 }
 
-/// When an endpoint that is too busy wants to be asked again. Dates are not read: servers that
-/// limit calls send seconds.
+/// Returns the time after which a busy endpoint may be asked again. Dates are not read, because
+/// servers that limit calls send seconds.
 fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
     let is_busy = [
         StatusCode::TOO_MANY_REQUESTS,

@@ -30,8 +30,8 @@ pub enum IntrospectionError {
     TokenType,
     /// The token is bound to a key (`cnf`), so that bearing it is not enough.
     Bound,
-    /// A member of the answer is of the wrong type: the server's mistake, and nothing about the
-    /// token.
+    /// A member of the answer has the wrong type. This is a mistake of the server, and does not say
+    /// anything about the token.
     ClaimType,
     /// The endpoint does not accept this service's own credentials: 401 or 403.
     Credentials(StatusCode),
@@ -43,14 +43,14 @@ pub enum IntrospectionError {
     Fetch(Arc<FetchError>),
     /// No answer came in the configured time.
     TimedOut,
-    /// The endpoint answered with 429 or 503, and says after how long it may be asked again
+    /// The endpoint answered with 429 or 503 and a time after which it may be asked again
     /// (`Retry-After`, RFC 9110 section 10.2.3).
     RetryAfter(StatusCode, Duration),
     /// Too many calls are going on.
     Busy,
     /// The call ended without an answer: the runtime shut down, or the client panicked.
     Lost,
-    /// No Tokio runtime is running here, or one without its timer.
+    /// No Tokio runtime is running here, or its timer is not enabled.
     NoRuntime,
 }
 

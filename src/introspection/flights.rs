@@ -97,11 +97,11 @@ impl Drop for Flight {
 }
 
 impl Waiting {
-    /// The answer, if it comes before the timer ends.
+    /// Waits for the answer. Returns it if it comes before the timer ends.
     ///
-    /// A call has a time-out of its own, by the timer of the runtime that it began on. If nothing
-    /// drives that runtime any more, the call neither ends nor is it lost. The next request then
-    /// begins another one.
+    /// A call has a time-out of its own, by the timer of the runtime that it began on. If that
+    /// runtime is no longer driven, the call does not end, and is not lost either. The next request
+    /// then begins another call.
     pub(super) async fn answer(mut self, timer: Sleep) -> Answer {
         let mut timer = pin!(timer);
         let landed = {
@@ -120,7 +120,7 @@ impl Waiting {
     }
 }
 
-/// Takes out this call, unless another one with the same digest has taken its place.
+/// Removes this call, unless another call with the same digest has replaced it.
 fn remove(under_way: &UnderWay, digest: &Digest, call: &watch::Receiver<Option<Answer>>) {
     let mut under_way = lock(under_way);
     let current = under_way.get(digest);
@@ -188,7 +188,7 @@ mod tests {
         let answer = waiting.answer(sleep(LONG)).await;
         assert!(matches!(answer, Err(IntrospectionError::TimedOut)));
         let (next, waiting) = first(&flights, 1);
-        // The end of the stuck call takes nothing away from its successor.
+        // The end of the stuck call does not remove its successor.
         drop(stuck);
         let other = shared(&flights, 1);
         next.land(Ok(Identity::new("42").into()));

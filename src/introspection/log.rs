@@ -18,7 +18,7 @@ pub(super) fn own_credentials_refused(host: &str, status: StatusCode) {
     let _ = (host, status);
 }
 
-/// The answer is about a token of another issuer.
+/// Logs that the answer is about a token of another issuer.
 pub(super) fn issuer(expected: &str, found: Option<&str>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
@@ -31,7 +31,7 @@ pub(super) fn issuer(expected: &str, found: Option<&str>) {
     let _ = (expected, found);
 }
 
-/// The answer is about a token for another audience; `found` is JSON.
+/// Logs that the answer is about a token for another audience. `found` is JSON.
 pub(super) fn audience(expected: &[Box<str>], found: Option<&str>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
@@ -44,15 +44,15 @@ pub(super) fn audience(expected: &[Box<str>], found: Option<&str>) {
     let _ = (expected, found);
 }
 
-/// Lets a message through once a minute: strangers can cause as many as they like.
+/// A limit of one message per minute, because strangers can cause any number of messages.
 #[derive(Debug, Default)]
 pub(super) struct Seldom(AtomicU64);
 
 impl Seldom {
-    /// `now` in seconds since 1970.
+    /// Returns whether a message may be logged. `now` is in seconds since 1970.
     pub(super) fn is_due(&self, now: u64) -> bool {
         let last = self.0.load(Ordering::Relaxed);
-        // A clock that is set back does not silence it.
+        // A clock that is set back does not silence the messages.
         let is_due = last.abs_diff(now) >= 60;
         is_due
             && self

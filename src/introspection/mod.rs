@@ -10,25 +10,26 @@
 //!    for ten seconds in a place of their own, so that no flood of bad tokens crowds out good ones.
 //! 3. Requests with the same token wait for one call together. Whoever gives up waiting neither
 //!    ends the call nor keeps it.
-//! 4. So many calls are made at once, and no more; the next ones wait for their turn, but not
-//!    for long: 503. Waiting for an answer, also for that of another request's call, ends with the
-//!    [time-out](IntrospectionBuilder::time_out).
+//! 4. The number of calls at a time is limited. Further calls wait for their turn, but only for a
+//!    short time, and then the response is 503. Waiting for an answer ends with the
+//!    [time-out](IntrospectionBuilder::time_out), also if the call is that of another request.
 //! 5. The token is sent by POST, with this service's own credentials (section 2.1).
-//! 6. The answer is a JSON object with `active` as a boolean (section 2.2), or it is none: 503. So
-//!    are any other status than 200, and none in time. A `Retry-After` of a 429 or 503 is passed
-//!    on. 401 and 403 mean that *this* service's credentials are wrong, which is logged as an
-//!    error, once a minute; the client's token is not to blame.
-//! 7. Every member that is read has its type, or the answer is none, too: 503, and the token is
-//!    asked about again. A member that is `null` is absent, other than `active` and `cnf`.
+//! 6. The answer must be a JSON object with `active` as a boolean (section 2.2). Otherwise the
+//!    response is 503. It is also 503 if the status is not 200, or if no answer comes in time. A
+//!    `Retry-After` of a 429 or 503 is passed on. 401 and 403 mean that *this* service's
+//!    credentials are wrong, and not the client's token. This is logged as an error, once a minute.
+//! 7. Every member that is read must have its type. Otherwise the response is 503, too, and the
+//!    token is asked about again. A member that is `null` is absent, except `active` and `cnf`.
 //! 8. An inactive token is 401. So is an active one that is not for this service: a wrong or
 //!    missing `iss` or `aud`, an `exp` that has passed, an `nbf` to come, another `token_type`, no
 //!    subject, or one that is bound to a key (`cnf`), so that bearing it proves nothing.
 //!
-//! An endpoint that fails is asked again for the next token. There is no circuit breaker: an
-//! endpoint may fail because of a token that a client made up, and then a few of those would close
-//! it for everybody. If the endpoint is dead, 32 requests at a time wait for five seconds, and all
-//! others without a kept answer for one second ([`max_calls`](IntrospectionBuilder::max_calls),
-//! [`time_out`](IntrospectionBuilder::time_out), [`patience`](IntrospectionBuilder::patience)).
+//! If the endpoint fails, it is asked again for the next token. There is no circuit breaker: an
+//! endpoint may fail because of a token that a client made up, and then a few of those would block
+//! it for all callers. If the endpoint is down, 32 requests at a time wait for five seconds, and
+//! all others without a cached answer for one second
+//! ([`max_calls`](IntrospectionBuilder::max_calls), [`time_out`](IntrospectionBuilder::time_out),
+//! [`patience`](IntrospectionBuilder::patience)).
 //!
 //! A token that was revoked is accepted for as long as its answer is kept; how long that may be is
 //! for [`max_age`](IntrospectionBuilder::max_age) to say, down to not at all. What ends tokens at

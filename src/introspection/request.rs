@@ -42,14 +42,14 @@ impl Credentials {
     }
 }
 
-/// The request about one token. Its body, which holds the token and may hold the secret, is wiped
-/// when the client drops it. Copies that the client makes are not wiped.
+/// Returns the request about one token. Its body holds the token and may hold the secret. The body
+/// is wiped when the client drops it, but copies that the client makes are not wiped.
 pub(super) fn about(token: &str, endpoint: &Uri, credentials: &Credentials) -> Request<Bytes> {
     let more = match credentials {
         Credentials::Basic(_) => 0,
         Credentials::Post(form) => form.len(),
     };
-    // A body that grows would leave a copy behind; a byte takes three at most.
+    // A body that grows would leave a copy behind. A byte takes at most three bytes in the form.
     let room = token.len().saturating_mul(3).saturating_add(more);
     let mut body = Zeroizing::new(String::with_capacity(room.saturating_add(64)));
     body.push_str("token=");

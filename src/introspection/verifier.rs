@@ -11,7 +11,7 @@ use crate::{Clock, Identity, Verdict, Verify, bearer::Token, digest::Digest, fet
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
-/// How much longer a request waits than a call may take.
+/// The time that a request waits beyond the time-out of a call.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Verifies opaque tokens by asking the authorization server (RFC 7662). Cloning is cheap, and
@@ -64,7 +64,7 @@ impl Verify<Token> for Introspection {
 
 /// The answer of a call that is under way, or of one that begins here.
 async fn answer(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
-    // Each request has a timer of its own: the call may be on another runtime.
+    // Each request has a timer of its own, because the call may be on another runtime.
     let limit = inner.endpoint.time_out.saturating_add(GRACE);
     let timer = fetch::timer(limit).ok_or(IntrospectionError::NoRuntime)?;
     let (flight, waiting) = match inner.flights.board(digest) {

@@ -49,7 +49,7 @@ pub(crate) enum JsonError {
     Duplicate,
     /// Deeper than [`MAX_DEPTH`].
     Depth,
-    /// More members than the caller reads.
+    /// The document has more members than the caller reads.
     Members,
 }
 
@@ -164,8 +164,8 @@ impl<'a> Members<'a> {
         Self::read_at_most(u32::MAX, text, found)
     }
 
-    /// Reads an object that has no more than so many members, those of the objects within it
-    /// counted too.
+    /// Reads an object that has at most this number of members. The members of the objects within
+    /// it are included in the number.
     pub(crate) fn read_at_most(
         most: u32,
         text: &'a [u8],

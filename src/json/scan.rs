@@ -15,7 +15,7 @@ pub(super) fn object(text: Text<'_>, found: &mut Spans) -> Result<(), JsonError>
     object_of_at_most(u32::MAX, text, found)
 }
 
-/// The same, with a limit of members in all objects together.
+/// Reads an object, with a limit of the number of members in all objects together.
 pub(super) fn object_of_at_most(
     members: u32,
     text: Text<'_>,
@@ -49,7 +49,7 @@ pub(super) struct Scanner<'a> {
     text: Text<'a>,
     /// What is yet to be scanned: the end of the text.
     rest: &'a [u8],
-    /// How many more members there may be.
+    /// The number of members that may still follow.
     members: u32,
 }
 

@@ -21,8 +21,8 @@ impl<'a> Value<'a> {
         Ok(Self::of_object(text))
     }
 
-    /// The same of a document that a server publishes, which may begin with a byte order mark
-    /// (RFC 8259 section 8.1).
+    /// Reads a document that a server publishes. Unlike other texts, it may begin with a byte order
+    /// mark (RFC 8259 section 8.1).
     pub(crate) fn document(text: &'a str) -> Result<Self, JsonError> {
         Self::object(text.strip_prefix('\u{feff}').unwrap_or(text))
     }

@@ -47,7 +47,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The set is sent again next time, also if it is the same.
+    /// Makes the next answer contain the set, even if the set has not changed.
     pub(super) fn forget_version(&mut self) {
         self.etag = None;
     }

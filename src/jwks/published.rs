@@ -1,4 +1,4 @@
-//! [`Published`]: the set of one issuer, as it is fetched and kept.
+//! [`Published`]: the key set of one issuer, as it is fetched and stored.
 
 use super::{
     failure::Failure,
@@ -19,27 +19,27 @@ use std::{
     time::Duration,
 };
 
-/// For how long sets are used.
+/// The times that limit the use of sets.
 #[derive(Clone, Debug)]
 pub(super) struct Timing {
-    /// Between the starts of two fetches that tokens ask for.
+    /// The time between the starts of two fetches that tokens cause.
     pub(super) cooldown: Duration,
-    /// Of a set whose issuer does not say.
+    /// The lifetime of a set for which the issuer does not state one.
     pub(super) lifetime: Duration,
-    /// Within these is the lifetime that an issuer says.
+    /// The bounds of a lifetime that an issuer states.
     pub(super) bounds: (Duration, Duration),
-    /// For how long after its last fetch a set may be used.
+    /// The time after its last fetch for which a set may be used.
     pub(super) stale_limit: Duration,
 }
 
 impl Timing {
-    /// The lifetime of a set whose issuer says this.
+    /// Returns the lifetime of a set, given the lifetime that the issuer states.
     fn lifetime(&self, said: Option<Duration>) -> Duration {
         let (least, most) = self.bounds;
         said.map_or(self.lifetime, |said| said.clamp(least, most))
     }
 
-    /// For how long a set of this lifetime may be used without another fetch.
+    /// Returns the time for which a set of this lifetime may be used without another fetch.
     fn good_for(&self, lifetime: Duration) -> Duration {
         lifetime.max(self.stale_limit)
     }
@@ -52,13 +52,13 @@ pub(super) struct Published {
     clock: Arc<dyn Clock>,
     known: Mutex<Known>,
     shelf: Shelf<Snapshot>,
-    /// In seconds since 1970; 0 before the first.
+    /// The time of the last fetch, in seconds since 1970; 0 before the first.
     fetched_at: AtomicU64,
-    /// When the fetch of the current set was started: younger keys may be missing in it.
+    /// The start of the fetch of the current set. The set may lack younger keys.
     as_of: AtomicU64,
 }
 
-/// What a fetch has brought.
+/// The result of a fetch.
 pub(super) struct Outcome {
     result: Result<Fetched, Trouble>,
     known: Known,
@@ -78,12 +78,12 @@ impl Published {
         }
     }
 
-    /// Publishes a set, if it is another one; `None` is the current one. Returns the set that is
-    /// new.
+    /// Publishes a set, if it differs from the current one; `None` stands for the current set.
+    /// Returns the set if it is new.
     fn publish(&self, keys: Option<KeySet>, lifetime: Duration) -> Option<Arc<Snapshot>> {
         let now = self.now();
         let is_first = self.fetched_at.swap(now, Ordering::Relaxed) == 0;
-        // One fetch at a time publishes, so that nobody changes the set in between.
+        // Only one fetch at a time publishes, so the set does not change in between.
         let current = self.snapshot();
         let mut changed = None;
         if let Some(keys) = keys
@@ -93,7 +93,7 @@ impl Published {
             self.shelf.put(Snapshot::new(keys, generation), generation);
             changed = Some(self.shelf.current());
         }
-        // Last: see `source`.
+        // This must be the last write: see `source`.
         let good_for = self.timing.good_for(lifetime).as_secs();
         self.shelf.extend(now.saturating_add(good_for));
         changed
@@ -122,7 +122,7 @@ impl Published {
         self.shelf.current()
     }
 
-    /// How old the set is.
+    /// Returns the age of the set.
     pub(super) fn age(&self) -> Option<Duration> {
         match self.fetched_at.load(Ordering::Relaxed) {
             0 => None,
@@ -130,7 +130,7 @@ impl Published {
         }
     }
 
-    /// When the fetch of the current set was started, in seconds since 1970.
+    /// Returns the start of the fetch of the current set, in seconds since 1970.
     pub(super) fn as_of(&self) -> u64 {
         self.as_of.load(Ordering::Relaxed)
     }
@@ -139,7 +139,7 @@ impl Published {
         self.now() < self.good_until()
     }
 
-    /// What the log calls the issuer.
+    /// Returns the name of the issuer for logs.
     pub(super) fn name(&self) -> String {
         match &self.target.at {
             At::Metadata { issuer, .. } => issuer.to_string(),
@@ -190,7 +190,8 @@ impl Document for Published {
                 return self.failed(trouble);
             }
         };
-        // An issuer that withdraws its keys says something. One that never had any is starting.
+        // An empty set of an issuer that had keys is a withdrawal. An issuer that never had any is
+        // starting.
         let is_empty = |keys: &KeySet| keys.keys().next().is_none();
         if self.age().is_none()
             && let Some(keys) = fetched.keys.as_ref().filter(|keys| is_empty(keys))

@@ -1,4 +1,4 @@
-//! [`RemoteSet`]: the published keys as a verifier sees them.
+//! [`RemoteSet`]: the published keys, in the form that a verifier uses.
 
 use super::{failure::Failure, published::Published};
 use crate::{
@@ -12,7 +12,8 @@ use crate::{
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// Owned by one verifier. A fetch that is under way when it is dropped ends by itself.
+/// The key set of one verifier. If the verifier is dropped during a fetch, the fetch ends by
+/// itself.
 pub(super) struct RemoteSet {
     pub(super) issuer: Option<Arc<str>>,
     pub(super) keys: Arc<OnDemand<Published>>,
@@ -38,7 +39,7 @@ impl Remote for RemoteSet {
         if !self.keys.may_be_used(now) {
             return None;
         }
-        // In this order: a limit that was moved says that the generation was, too.
+        // The order matters: if the limit was moved, the generation was moved, too.
         (now < self.set().good_until()).then(|| self.set().generation())
     }
 
@@ -95,7 +96,7 @@ impl Remote for RemoteSet {
     fn health(&self) -> Health {
         let snapshot = self.set().snapshot();
         let (keys, last_error) = (snapshot.keys.keys().count(), self.keys.last_error());
-        // An old set of a verifier that was not used is fetched again with its next token.
+        // If a verifier was not used, its old set is fetched again with the next token.
         let is_usable = self.set().is_good() || last_error.is_none();
         Health {
             issuer: self.issuer.clone(),

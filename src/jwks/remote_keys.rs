@@ -84,33 +84,33 @@ impl RemoteKeys {
         self
     }
 
-    /// The lifetime of a set whose issuer does not say one: after four fifths of it, or a random
-    /// bit later, the next use has the set fetched again. Default: an hour.
+    /// Sets the lifetime of a set for which the issuer does not state one. The next use after four
+    /// fifths of it, plus a random time, starts another fetch. Default: an hour.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.timing.lifetime = lifetime;
         self
     }
 
-    /// The shortest and the longest lifetime that is accepted from an issuer (`Cache-Control:
-    /// max-age`). Default: a minute and a day. The longest one bounds for how long a withdrawn
-    /// key may go unnoticed.
+    /// Sets the shortest and the longest lifetime that is accepted from an issuer (`Cache-Control:
+    /// max-age`). Default: a minute and a day. The longest one bounds the time for which a
+    /// withdrawn key may go unnoticed.
     pub fn lifetime_between(mut self, least: Duration, most: Duration) -> Self {
         self.timing.bounds = (least, most);
         self
     }
 
-    /// The time between two fetches that tokens with an unknown key or a bad signature start.
-    /// Default: 30 seconds; at least one.
+    /// Sets the time between two fetches that are started by tokens with an unknown key or an
+    /// invalid signature. Default: 30 seconds; at least one.
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.timing.cooldown = cooldown;
         self
     }
 
-    /// For how long after its last successful fetch a set is used while fetches fail; never
+    /// Sets the time for which a set is used after its last success while fetches fail; never
     /// shorter than its lifetime. Default: 24 hours. Whole seconds count.
     ///
-    /// A set that is older than this verifies nothing: tokens wait for a fetch, and are 503 if it
-    /// fails. Without failures a set is used for at most twice its lifetime.
+    /// A set that is older does not verify any token: tokens wait for a fetch, and are 503 if the
+    /// fetch fails. Without failures a set is used for at most twice its lifetime.
     pub fn stale_limit(mut self, limit: Duration) -> Self {
         self.timing.stale_limit = limit;
         self
@@ -226,7 +226,7 @@ impl From<RemoteKeys> for Keys {
     }
 }
 
-/// What is behind a `user:password@`. Errors of start-up are logged.
+/// Returns the part of a URL behind a `user:password@`, because start-up errors are logged.
 fn without_credentials(url: &str) -> &str {
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)
 }

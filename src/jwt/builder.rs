@@ -24,7 +24,7 @@ pub struct JwtBuilder {
     any_audience: bool,
     keys: Option<Keys>,
     backend: Option<Backend>,
-    /// `None`: `sub`.
+    /// The path of the subject's claim. `None` stands for `sub`.
     subject: Option<ClaimPath>,
     roles: Option<ClaimPath>,
     scopes: ClaimPath,
@@ -89,8 +89,8 @@ impl JwtBuilder {
     }
 
     /// Who does the cryptography, and nobody else. Default: `None`, which is whoever is fastest, as
-    /// [`Backend`] says. If a certified module has to do all of it, choose
-    /// [`Backend::AwsLcRs`]: by default HS256 may be RustCrypto's.
+    /// [`Backend`] says. If a certified module must do all cryptography, choose
+    /// [`Backend::AwsLcRs`]: by default RustCrypto may do HS256.
     pub fn backend(mut self, backend: impl Into<Option<Backend>>) -> Self {
         self.backend = backend.into();
         self
@@ -99,18 +99,20 @@ impl JwtBuilder {
     /// Accepts access tokens by RFC 9068 only: `typ` is `at+jwt` or `application/at+jwt`, and
     /// `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are there.
     ///
-    /// Without it `typ` may also be `JWT` or missing. Then an ID token of the issuer passes, too, if
-    /// its audience, which is a client's id, is one of this service. Claims cannot tell the two
-    /// apart in general: several providers put `nonce` and `at_hash` into access tokens, too.
+    /// Without this profile, `typ` may also be `JWT` or missing. Then an ID token of the issuer is
+    /// accepted, too, if its audience, which is a client's id, is an audience of this service. In
+    /// general, claims do not distinguish the two: several providers put `nonce` and `at_hash` into
+    /// access tokens, too.
     pub fn access_token_profile(mut self) -> Self {
         self.access_token_profile = true;
         self
     }
 
-    /// The claim that is the subject, a non-empty string or a whole number. Default: `sub`, as a
-    /// string only; `subject_at("sub")` also takes a number.
+    /// Sets the claim that is the subject, a non-empty string or a whole number. Default: `sub`, as
+    /// a string only. `subject_at("sub")` also takes a number.
     ///
-    /// The number 42 and the string `"42"` are one subject. It has to be one that the issuer never gives to another, unlike an e-mail address.
+    /// The number 42 and the string `"42"` are the same subject. The issuer must never give a
+    /// subject to another user, so an e-mail address is not suitable.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
         self.subject = Some(path.into());
         self
@@ -119,7 +121,8 @@ impl JwtBuilder {
     /// The claim that holds the roles: an array of strings, or one string that is one role.
     /// Default: none, so that nobody has any.
     ///
-    /// A token without the claim, or with `null`, has no roles; one in which it is anything else is refused.
+    /// If the claim is missing or `null`, the token has no roles. If the claim has any other type,
+    /// the token is rejected.
     pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
         self.roles = Some(path.into());
         self
@@ -128,7 +131,8 @@ impl JwtBuilder {
     /// The claim that holds the scopes: a string, separated by spaces, or an array of strings.
     /// Default: `scope`.
     ///
-    /// A token without the claim, or with `null`, has no scopes; one in which it is anything else is refused.
+    /// If the claim is missing or `null`, the token has no scopes. If the claim has any other type,
+    /// the token is rejected.
     pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
         self.scopes = path.into();
         self
@@ -149,14 +153,14 @@ impl JwtBuilder {
 
     /// The longest token that is looked at, in bytes. Default: 16 KiB.
     ///
-    /// [`Bearer::max_token_bytes`](crate::bearer::Bearer::max_token_bytes) is as long by default and
-    /// comes first: set both for longer tokens.
+    /// [`Bearer::max_token_bytes`](crate::bearer::Bearer::max_token_bytes) has the same default and
+    /// is checked first. To accept longer tokens, set both.
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.max_token_bytes = bytes;
         self
     }
 
-    /// Verifies every token anew, and remembers none, whatever else is said about the cache.
+    /// Verifies every token anew and caches none, whatever the other cache settings are.
     pub fn without_cache(mut self) -> Self {
         self.remembers = false;
         self
@@ -174,9 +178,10 @@ impl JwtBuilder {
     /// How much memory remembered tokens may take together, in bytes, about. Default: 64 MiB;
     /// 0 for none. One takes its own length, its claims, and some 700 bytes.
     ///
-    /// What [`typed_claims`](Self::typed_claims) makes of a token cannot be measured: sixteen times
-    /// the length of its claims is taken for it, as much as a `serde_json::Value` of many small
-    /// values has. A type that takes more exceeds the limit by as much.
+    /// The memory of a value of [`typed_claims`](Self::typed_claims) cannot be measured. It is
+    /// assumed to be sixteen times the length of the token's claims, which is what a
+    /// `serde_json::Value` of many small values takes. If a type takes more, the limit is exceeded
+    /// by the difference.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache.bytes = bytes;
         self

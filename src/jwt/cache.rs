@@ -170,7 +170,7 @@ impl Cache {
         let entry = Entry {
             identity,
             generation,
-            // From the time of the insertion on: a clock that is set back keeps nothing longer.
+            // The window begins at the insertion, so a clock that is set back does not extend it.
             window: Window {
                 from: window.from.max(now),
                 until: window.until.min(now.saturating_add(self.time_to_live)),

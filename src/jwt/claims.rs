@@ -26,7 +26,7 @@ pub(super) struct Rules {
     /// Claims of tokens that named one of them.
     pub(super) good_audiences: Known<()>,
     pub(super) subject: Located,
-    /// Whether the application chose the claim: then it may be a number.
+    /// Whether the application chose the claim of the subject. Such a claim may be a number.
     pub(super) subject_is_chosen: bool,
     pub(super) roles: Option<Located>,
     pub(super) scopes: Located,
@@ -90,7 +90,7 @@ pub(super) struct Located {
     number: Number,
     /// What is within that claim.
     inner: Vec<Box<str>>,
-    /// All names, for logs.
+    /// The names of the path, for logs.
     path: String,
 }
 
@@ -102,7 +102,7 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// A claim, `null` included.
+    /// Returns the claim's value, including `null`.
     #[inline(always)]
     fn raw(&self, claim: Claim) -> Option<Value<'a>> {
         self.payload.found(self.found, Number::new(claim as u8))
@@ -131,7 +131,8 @@ impl<'a> Claims<'a> {
         Ok(text.map(|text| Text::of(self.payload, text)))
     }
 
-    /// The same, unless it is empty: an empty string names nothing that could be revoked.
+    /// Returns the string, unless it is empty: an empty string does not name anything that could be
+    /// revoked.
     #[inline(always)]
     fn name(&self, claim: Claim) -> Result<Option<Text>, WrongType> {
         let name: Option<Text> = self.text(claim)?;
@@ -270,15 +271,15 @@ impl Rules {
             found,
         };
         // Whoever bears the token has yet to prove that a key is theirs (RFC 7800 section 3;
-        // RFC 8705 section 3 and RFC 9449 section 6 for access tokens). A `cnf` that says nothing,
-        // `null` included, may be a binding that was lost on the way.
+        // RFC 8705 section 3 and RFC 9449 section 6 for access tokens). A `cnf` without a known
+        // method, `null` included, may be a binding that was lost on the way.
         if let Some(cnf) = claims.raw(Claim::Cnf) {
             claims::named("cnf", claims::is_confirmation(cnf))?;
             return Err(TokenError::Bound);
         }
         // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect Back-Channel
-        // Logout section 2.4) of the same issuer (RFC 8725 section 2.8). Both have an object there;
-        // anything else is a claim of the application's own.
+        // Logout section 2.4) of the same issuer (RFC 8725 section 2.8). Both have an object there.
+        // A value of any other type is a claim of the application's own.
         let events = claims.get(Claim::Events);
         if events.is_some_and(|events| events.members().is_some()) {
             return Err(TokenError::Event);
@@ -302,10 +303,10 @@ impl Rules {
             None => Names::default(),
         };
         let scopes = claims::named(&self.scopes.path, claims.scopes(&self.scopes))?;
-        // `fresh` and `authenticated_within` depend on it.
+        // `fresh` and `authenticated_within` depend on this claim.
         let authenticated_at = claims.date(Claim::AuthTime, Round::Down)?;
         let authenticated_at = authenticated_at.map(|at| at.saturating_mul(1000));
-        // A token or session whose name cannot be read could not be revoked, either.
+        // If the name of a token or session cannot be read, it could not be revoked, either.
         let token_id = claims.name(Claim::Jti)?; // RFC 7519 section 4.1.7
         let session_id = claims.name(Claim::Sid)?;
         self.reader.learn(&payload, found);
@@ -399,14 +400,14 @@ impl Rules {
 
 /// What RFC 9068 section 2.2 requires of an access token, by the types of RFC 7519 and RFC 8693.
 ///
-/// The types of all but `client_id`, `sub` and `jti` have been checked already.
+/// The types of all these claims except `client_id`, `sub` and `jti` have been checked already.
 fn check_profile(claims: Claims<'_>) -> Result<(), TokenError> {
     use Claim::{Aud, ClientId, Exp, Iat, Iss, Jti, Sub};
     let required = [Iss, Exp, Aud, Iat];
     if required.iter().any(|&claim| claims.get(claim).is_none()) {
         return Err(TokenError::MissingClaim);
     }
-    // An empty string names nothing: a revocation of the `jti` "" would end every such token.
+    // An empty string is not a name: a revocation of the `jti` "" would end every such token.
     for claim in [ClientId, Sub, Jti] {
         let name = claims.get(claim).ok_or(TokenError::MissingClaim)?;
         let name = claims::named(claim.name(), text(name))?;

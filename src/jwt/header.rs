@@ -48,7 +48,8 @@ impl<'a> Header<'a> {
                 b"crit" => return Err(TokenError::Extension),
                 // An unencoded payload is no JWT (RFC 7797 section 7).
                 b"b64" if !value.is_true() => return Err(TokenError::Extension),
-                // Not absence: a header is the token's own, and made by software that knows it.
+                // Here `null` is not absence: the header belongs to the token, and software that
+                // knows the parameters made it.
                 _ if value.is_null() => return Err(TokenError::Header),
                 _ => {}
             }

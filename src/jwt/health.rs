@@ -9,21 +9,23 @@ use std::{sync::Arc, time::Duration};
 pub struct Health {
     /// Whose keys they are.
     pub issuer: Option<Arc<str>>,
-    /// Whether tokens can be verified: a set with keys is known, and is inside its stale limit or
-    /// was fetched without a failure since. The latter is a set that has not been used for long.
-    /// It is fetched again with the next token.
+    /// Whether tokens can be verified. A set with keys must be known, and one of two conditions
+    /// must hold. Either the set is inside its stale limit, or no fetch has failed since it was
+    /// fetched. In the second case the set has not been used for long, and is fetched again with
+    /// the next token.
     pub is_ready: bool,
     /// How many keys are known.
     pub keys: usize,
     /// How many more the issuer publishes that cannot be used.
     pub left_out: usize,
     /// How old the set is: the time since it was last fetched. `None` for fixed keys, and before
-    /// the first success. A set that nobody uses grows old without an error.
+    /// the first success. The age of an unused set grows without an error.
     pub age: Option<Duration>,
-    /// Why the last fetch failed, in a fixed text; `None` if it did not. Alarms go by this.
+    /// The reason for which the last fetch failed, in a fixed text; `None` if it did not fail. Base
+    /// alarms on this field.
     pub last_error: Option<&'static str>,
-    /// The time after which the next use has the set fetched again. `None` for fixed keys, before
-    /// the first fetch, and while one is under way.
+    /// The time after which the next use starts another fetch. `None` for fixed keys, before the
+    /// first fetch, and during a fetch.
     pub next_refresh: Option<Duration>,
 }
 

@@ -25,8 +25,8 @@ const FEW: usize = 4;
 ///    checks `iss` like every other claim. A key of one issuer is no good for another's tokens.
 /// 3. A token of an issuer that is none of these is refused (401). Nothing is fetched for it.
 /// 4. An issuer that cannot be reached harms its own tokens only (503).
-/// 5. What is read before the signature is bounded: a token whose payload has more than 512 members,
-///    in all its objects together, is rejected (401).
+/// 5. The part that is read before the signature is verified is bounded: a token whose payload has
+///    more than 512 members, in all its objects together, is rejected (401).
 ///
 /// ```
 /// use tower_auth::jwt::{Algorithm, Issuers, Jwt, Key};
@@ -83,9 +83,9 @@ impl Issuers {
     /// Further issuers on a list, such as the tenants of a provider: each has its verifier made
     /// by `configure` when its first token comes.
     ///
-    /// If they fetch their keys, let them share a client: making one takes a while. The crate does
-    /// not share one by itself, since the connections of a client end with the runtime that made
-    /// them.
+    /// If these verifiers fetch their keys, let them share a client, because creating a client
+    /// takes a while. The crate does not share one by itself, because the connections of a client
+    /// end with the runtime that made them.
     ///
     /// A token longer than 16 KiB, or than what one of the fixed verifiers takes, is refused before
     /// it is asked whose it is.
@@ -113,18 +113,19 @@ impl Issuers {
     }
 
     /// Further issuers that a rule allows, of which `limit` have a verifier at a time. Beyond
-    /// that one is given up for the next: first one that has not verified any token, then the one
-    /// whose last verified token is longest ago. A verifier keeps its place for its first 30
-    /// seconds, and for five minutes after each token that it has verified. If all of them do, the
-    /// next issuer's tokens are 503. Leave room for all that are in use at once.
+    /// that number, the next issuer replaces an earlier one. A verifier that has not verified any
+    /// token is replaced first, then the verifier whose last verified token is longest ago. A
+    /// verifier keeps its place for its first 30 seconds, and for five minutes after each token
+    /// that it has verified. If all verifiers keep their places, the next issuer's tokens are 503.
+    /// Set a limit with room for all issuers that are in use at once.
     ///
-    /// Anybody can name an issuer in a token that is not signed. Such a token never takes the
-    /// place of a verifier in use. It can take a free place for 30 seconds, or that of an issuer
-    /// without a token for five minutes. Where that matters, list the issuers by
+    /// Anybody can name an issuer in a token that is not signed. Such a token never takes the place
+    /// of a verifier in use. But it can take a free place for 30 seconds, or the place of an issuer
+    /// without a token for five minutes. If that matters, list the issuers by
     /// [`with_tenants`](Self::with_tenants): then each has a place of its own.
     ///
-    /// `configure` is called once for an issuer, however many of its tokens come at once. If it
-    /// fails, the issuer's tokens are 503, and it is called again after 30 seconds.
+    /// `configure` is called once for an issuer, however many of its tokens come at once. If the
+    /// call fails, the issuer's tokens are 503, and `configure` is called again after 30 seconds.
     ///
     /// `allowed` is asked about whatever a token claims to be from, before anything about it has
     /// been verified. An issuer that it lets pass is asked for its keys, and its tokens are good:
@@ -171,15 +172,15 @@ impl Issuers {
     }
 }
 
-/// The verifier that a token has.
+/// The verifier that was chosen for a token.
 struct Chosen {
     jwt: Jwt,
-    /// Which tenant's, if it is one.
+    /// The tenant of the verifier, if it belongs to one.
     tenant: Option<(Arc<Tenants>, Arc<Tenant>)>,
 }
 
 impl Chosen {
-    /// Notes that the token is verified. Only this keeps a tenant's place.
+    /// Records that the token is verified. Only this call keeps a tenant's place.
     fn verified(&self) {
         if let Some((tenants, tenant)) = &self.tenant {
             tenants.verified(tenant);

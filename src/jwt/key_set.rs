@@ -10,8 +10,8 @@ use std::{fs, path::Path};
 ///
 /// 1. A token with a `kid` takes the key of that name and of its `alg`. If no key has that name,
 ///    it takes the one key of its `alg` that has no name.
-/// 2. A token without a `kid` takes the one key of its `alg`. If there are several, it takes the
-///    one that has no name; if all have names, it is refused.
+/// 2. A token without a `kid` takes the one key of its `alg`. If there are several keys, it takes
+///    the one that has no name. If all of them have names, the token is rejected.
 #[derive(Clone, Debug)]
 pub struct KeySet {
     pub(super) keys: Vec<Key>,

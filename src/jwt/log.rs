@@ -31,7 +31,7 @@ pub(super) fn issuer(expected: &str, found: &str) {
     let _ = (expected, found);
 }
 
-/// Logs a token whose key cannot be chosen. Nobody has verified the token.
+/// Logs a token whose key cannot be chosen. The token has not been verified.
 #[cold]
 pub(super) fn unknown_key(algorithm: Algorithm, found: Option<&str>, known: &[Key]) {
     #[cfg(feature = "tracing")]

@@ -15,14 +15,14 @@
 //!    configured one, and `exp` has not passed), the issuer is asked for its keys first.
 //! 4. The signature is verified. Only then is the payload read, but for that question.
 //! 5. The payload is a JSON object in which no name occurs twice, as in the header.
-//! 6. It is no other kind of token: neither bound to a key (`cnf`) nor an event (`events`, if that
-//!    is an object).
+//! 6. It is not another kind of token. It must not be bound to a key (`cnf`). It must not be an
+//!    event (`events`, if that is an object).
 //! 7. `iss` is the configured issuer, and `aud` is or holds a configured audience.
 //! 8. `exp` is there and has not passed; `nbf` and `iat` have, where present; all within
 //!    [`JwtBuilder::leeway`].
 //! 9. The subject is a non-empty string, and every other claim that is read has its type. A claim
-//!    that is `null` is absent, other than `cnf`; `null` in the header is refused. The types of
-//!    claims that are not read do not matter.
+//!    that is `null` is absent, except `cnf`; `null` in the header is rejected. The types of claims
+//!    that are not read do not matter.
 //! 10. With [`JwtBuilder::access_token_profile`], everything that RFC 9068 requires is there.
 //!
 //! A token that has passed is remembered with its identity, for five minutes at most

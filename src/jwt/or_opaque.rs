@@ -18,8 +18,8 @@ use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 /// What one refuses is never offered to the other: a forged JWT costs no call of the
 /// introspection endpoint, and nobody can choose the more lenient of the two.
 ///
-/// An OpenAPI document says nothing about the format of such a token (`bearerFormat`): it may be
-/// either kind.
+/// An OpenAPI document does not state the format of such a token (`bearerFormat`), because the
+/// token may be of either kind.
 #[derive(Clone, Debug)]
 pub struct OrOpaque<J, O> {
     jwt: J,

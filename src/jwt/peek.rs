@@ -12,11 +12,12 @@ use crate::{
     json::{Members, Spans, Value},
 };
 
-/// The most members, of all objects together, that are read of a payload that nobody has verified:
-/// anybody may send one, and each costs time. Verified payloads have no such limit.
+/// The largest number of members, of all objects together, that are read of an unverified payload.
+/// Anybody may send such a payload, and each member costs time. Verified payloads have no such
+/// limit.
 const MOST_MEMBERS: u32 = 512;
 
-/// The claims that are read before the signature is.
+/// The claims that are read before the signature is verified.
 #[derive(Default)]
 struct Claimed<'a> {
     iss: Option<Value<'a>>,
@@ -30,7 +31,7 @@ impl<'a> Claimed<'a> {
         let mut claimed = Self::default();
         for (name, value) in members.map_err(|_| TokenError::Payload)?.iter() {
             match &*name {
-                // As in a claim that is verified.
+                // As in a verified claim, `null` is absence.
                 _ if value.is_null() => {}
                 b"iss" => claimed.iss = Some(value),
                 b"exp" => claimed.exp = Some(value),
@@ -60,8 +61,9 @@ pub(super) struct Plausible<'a> {
 }
 
 impl Plausible<'_> {
-    /// The `iat` of a token that may be valid, as far as it can be told without its key: of the
-    /// right form and issuer, signed with a key pair, not expired, and not from the future.
+    /// Returns the `iat` of a token that may be valid, as far as that can be decided without its
+    /// key. Such a token has the right form and issuer, is signed with a key pair, has not expired,
+    /// and is not from the future.
     pub(super) fn issued_at(
         &self,
         token: &[u8],
@@ -71,7 +73,7 @@ impl Plausible<'_> {
         let (text, mut found) = (token.header()?, Spans::new());
         let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
         let header = Header::read(header, self.types)?;
-        // Remote sets never hold secrets.
+        // Remote sets never contain secrets.
         if header.algorithm.is_symmetric() {
             return Err(TokenError::UnknownKey);
         }

@@ -2,8 +2,8 @@
 //!
 //! Who verifies reads in this order, so that no race lets a withdrawn key live on:
 //!
-//! 1. [`Source::current`]: the generation, if the set may be used. This starts a fetch that is
-//!    due.
+//! 1. [`Source::current`]: the generation, if the set may be used. If a fetch is due, this call
+//!    starts it.
 //! 2. [`Source::snapshot`]: the set with its own generation. What was verified with it is tagged
 //!    with that one, and counts for as long as it is the current one.
 //! 3. The token is verified with the snapshot. No lock is held.
@@ -73,11 +73,11 @@ pub(crate) enum Source {
 /// Whoever publishes a set stores the snapshot first, then the generation, then the end of the
 /// stale limit; whoever reads goes the other way round.
 pub(crate) trait Remote: Send + Sync {
-    /// The generation of the current set, if it may be used at this time, in seconds since 1970.
-    /// Cheap: every request asks.
+    /// Returns the generation of the current set, if the set may be used at `now`, which is in
+    /// seconds since 1970. Every request calls this method, so the method must be cheap.
     fn current(&self, now: u64) -> Option<u64>;
 
-    /// Whether the current set may be used at this time, and nothing has to be done for it.
+    /// Returns whether the current set may be used at this time, and no fetch has to be started.
     fn is_settled(&self, now: u64) -> bool;
 
     /// The current set.
@@ -96,19 +96,18 @@ pub(crate) trait Remote: Send + Sync {
     fn health(&self) -> Health;
 }
 
-/// An error says that the fetch has not ended in time.
+/// The end of a fetch. An error means that the fetch has not ended in time.
 pub(crate) type Waiting = Pin<Box<dyn Future<Output = Result<(), KeysUnavailable>> + Send>>;
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<(), ConfigError>> + Send>>;
 
 /// What a token lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
-    /// Any set: there is none yet, or it may not be used any more.
+    /// Any set. There is none yet, or the current one may not be used any more.
     Set,
-    /// A key that the set does not hold. When the token says that it was issued, which nobody has
-    /// verified.
+    /// A key that the set does not contain. `issued_at` is the unverified `iat` of the token.
     Key { issued_at: Option<u64> },
-    /// Another key in the place of the one that does not fit.
+    /// Another key in place of the one that does not fit.
     Replaced,
 }
 
@@ -119,8 +118,8 @@ pub(crate) enum Answer {
     Unknown,
     /// Nobody can tell, for about so long.
     Unavailable(Duration),
-    /// The set may be older than the key, and is fetched once per cooldown, which ends after this
-    /// time.
+    /// The set may be older than the key. It is fetched once per cooldown, and the cooldown ends
+    /// after this time.
     Limited(Duration),
     /// It has to wait for a fetch.
     Wait,
@@ -149,7 +148,7 @@ impl Source {
         }
     }
 
-    /// Whether the set may be used at this time, and nothing has to be done for it.
+    /// Returns whether the set may be used at this time, and no fetch has to be started.
     #[inline]
     pub(super) fn is_settled(&self, now: u64) -> bool {
         match self {

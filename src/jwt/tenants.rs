@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a new verifier keeps its place: anybody can name an issuer, and each new verifier
-/// fetches keys. As long as the cooldown of a key set. A configuration that fails is tried again
-/// after the same time.
+/// The time for which a new verifier keeps its place. Anybody can name an issuer, and each new
+/// verifier fetches keys. The time is as long as the cooldown of a key set. A configuration that
+/// fails is tried again after the same time.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// How long a verifier is in use after a token that it verified: no other issuer gets its place.
+/// The time after a verified token for which a verifier is in use and keeps its place.
 const IN_USE: Duration = Duration::from_secs(300);
 
 type Allowed = Box<dyn Fn(&str) -> bool + Send + Sync>;
@@ -33,11 +33,12 @@ pub(super) struct Tenants {
 
 /// A place for the verifier of one issuer.
 pub(super) struct Tenant {
-    /// Empty until the first token has it made; the others wait.
+    /// The verifier. The cell is empty until the first token creates the verifier; other tokens
+    /// wait.
     jwt: OnceLock<Result<Jwt, Arc<ConfigError>>>,
-    /// In seconds since `start`.
+    /// The time of creation, in seconds since `start`.
     made: u64,
-    /// When it last verified a token, in seconds since `start`, and one more; 0: never.
+    /// The time of the last verified token, in seconds since `start`, plus one; 0 stands for never.
     verified: AtomicU64,
 }
 
@@ -52,7 +53,7 @@ impl Tenants {
         }
     }
 
-    /// The place of this issuer; `None` if it is not allowed.
+    /// Returns the place of this issuer, or `None` if the issuer is not allowed.
     pub(super) fn of(&self, issuer: &str) -> Option<Result<Arc<Tenant>, Rejection>> {
         let now = self.seconds(Instant::now());
         if let Some(tenant) = self.find(issuer, now) {
@@ -64,21 +65,21 @@ impl Tenants {
         Some(self.make(issuer, now))
     }
 
-    /// The verifier of a tenant. One thread makes it; the others wait, as they would if they made
-    /// it themselves.
+    /// Returns the verifier of a tenant. One thread creates the verifier. The others wait, which
+    /// takes them as long as creating it themselves.
     pub(super) fn jwt(&self, issuer: &str, tenant: &Tenant) -> Result<Jwt, Rejection> {
         let made = tenant
             .jwt
             .get_or_init(|| self.configured(issuer).map_err(Arc::new));
-        // A mistake in the configuration is not the client's.
+        // A mistake in the configuration is not a mistake of the client.
         made.clone()
             .map_err(|error| Rejection::unavailable(error).with_retry_after(KEPT))
     }
 
-    /// Notes that a tenant's verifier has verified a token.
+    /// Records that a tenant's verifier has verified a token.
     pub(super) fn verified(&self, tenant: &Tenant) {
         let now = self.seconds(Instant::now()).saturating_add(1);
-        // Written only where it changes: the line is every reader's.
+        // Written only if the value changes, because all readers share the cache line.
         if tenant.verified.load(Ordering::Relaxed) != now {
             tenant.verified.store(now, Ordering::Relaxed);
         }
@@ -113,7 +114,7 @@ impl Tenants {
         });
         made.insert(issuer.into(), Arc::clone(&tenant));
         drop(made);
-        drop(given_up); // With its keys and cache: not under the lock.
+        drop(given_up); // Dropped outside of the lock, with its keys and cache.
         Ok(tenant)
     }
 
@@ -143,22 +144,24 @@ impl Tenant {
         matches!(self.jwt.get(), Some(Err(_))) && now >= self.made.saturating_add(KEPT.as_secs())
     }
 
-    /// Whether another one may have its place.
+    /// Returns whether another issuer may take this place.
     fn is_dispensable(&self, now: u64) -> bool {
         let verified = self.verified.load(Ordering::Relaxed);
         let is_in_use = verified > 0 && now < verified.saturating_add(IN_USE.as_secs());
         now >= self.made.saturating_add(KEPT.as_secs()) && !is_in_use
     }
 
-    /// Verifiers that never verified a token are worth less than all others, and of these the ones
-    /// without keys; then time decides.
+    /// Returns the rank of the place; the lowest is given up first. Verifiers that never verified a
+    /// token rank below all others, and among these the ones without keys rank lowest. Then the
+    /// time decides.
     fn worth(&self) -> (u64, bool, u64) {
         let is_ready = self.ready().is_some_and(|jwt| jwt.health().is_ready);
         (self.verified.load(Ordering::Relaxed), is_ready, self.made)
     }
 }
 
-/// The issuer whose place is given to the next one; `None` if every other one needs its own.
+/// Returns the issuer whose place is given to the next one, or `None` if every issuer keeps its
+/// own.
 fn least(made: &HashMap<Arc<str>, Arc<Tenant>>, now: u64) -> Option<Arc<str>> {
     let dispensable = made.iter().filter(|(_, tenant)| tenant.is_dispensable(now));
     let least = dispensable.min_by_key(|(_, tenant)| tenant.worth());
@@ -184,7 +187,7 @@ mod tests {
     }
 
     impl Tenants {
-        /// A token of this issuer at this second, signed or not.
+        /// Processes a token of this issuer at this second, signed or not.
         fn token(&self, issuer: &str, now: u64, is_signed: bool) -> Result<(), Rejection> {
             let tenant = match self.find(issuer, now) {
                 Some(tenant) => tenant,
@@ -226,7 +229,7 @@ mod tests {
                 assert!(tenants.token("busy", second, true).is_ok(), "{second}");
                 assert!(tenants.token("rare", second, true).is_ok(), "{second}");
             }
-            // A stranger a second.
+            // One unknown issuer per second.
             let _ = tenants.token(&format!("forged{second}"), second, false);
             assert!(tenants.holds("busy") && tenants.holds("rare"), "{second}");
         }
@@ -247,7 +250,7 @@ mod tests {
         assert!(!tenants.holds("stranger"));
         tenants.token("last", 1000, true).unwrap();
         assert!(!tenants.holds("newer") && tenants.holds("old"));
-        // All of them are in use from here on, or new.
+        // From here on, all verifiers are in use or new.
         tenants.token("old", 1000, true).unwrap();
         assert_eq!(tenants.token("more", 1200, true).unwrap_err().status(), 503);
         assert!(tenants.token("more", 1301, true).is_ok());

@@ -62,7 +62,7 @@ impl Jwt {
     }
 }
 
-/// Why a token cannot be verified with the keys at hand.
+/// The reason for which a token cannot be verified with the current keys.
 #[derive(Clone, Copy)]
 pub(super) enum Lack {
     Set,
@@ -71,10 +71,10 @@ pub(super) enum Lack {
 }
 
 impl Lack {
-    /// What is lacking if it may be that a fetch helps.
+    /// Returns what is lacking, if a fetch may help.
     pub(super) fn of(error: TokenError) -> Option<Self> {
         match error {
-            // Keys may be replaced under their name, or have none.
+            // A key may be replaced under the same name, or have no name.
             TokenError::UnknownKey | TokenError::Signature | TokenError::KeyAlgorithm => {
                 Some(Self::Key(error))
             }
@@ -101,8 +101,8 @@ impl Verify<bearer::Token> for Jwt {
             Ok(identity) => Some(Ok(identity)),
             Err(missed) => match self.0.judge_anew(token, missed) {
                 Judged::Done(result) => Some(result),
-                // `verify` reads the token again, which this method cannot wait for. It is bounded,
-                // since few members of an unverified token are read.
+                // `verify` reads the token again, which this method cannot wait for. The cost is
+                // bounded, because few members of an unverified token are read.
                 Judged::Fetch(_) => None,
             },
         }
@@ -137,8 +137,9 @@ impl Verifier {
         }
     }
 
-    /// Whose token this is, if it was verified not long ago. Tokens may be those of another issuer
-    /// here: they start no fetch, and take no lock of a set that is not fetched.
+    /// Returns the identity of a token that was verified recently. The token may belong to another
+    /// issuer here. Then it does not start a fetch, and does not take a lock of a set that is not
+    /// fetched.
     pub(super) fn remembered(&self, token: &[u8]) -> Option<Prepared> {
         let now = clock::now(&*self.clock);
         if !self.keys.is_settled(now) {
@@ -208,8 +209,8 @@ impl Verifier {
         Err(KeysUnavailable.into_rejection())
     }
 
-    /// What becomes of a token whose key is not at hand, or does not fit. Only one that may be
-    /// valid is worth a fetch.
+    /// Decides about a token whose key is missing or does not fit. A fetch is started only if the
+    /// token may be valid.
     #[cold]
     pub(super) fn without_key(&self, token: &[u8], lack: Lack, now: u64) -> Judged {
         let refuse = |error: TokenError| Judged::Done(Err(error.into_rejection()));
@@ -220,7 +221,7 @@ impl Verifier {
         let Source::Remote(remote) = &self.keys else {
             return refuse(error);
         };
-        // Most bad signatures end here, before anything else of them is read.
+        // Most invalid signatures end here, before any other part of the token is read.
         if is_known && remote.ask(Want::Replaced) != Answer::Wait {
             return refuse(error);
         }
@@ -245,7 +246,7 @@ impl Verifier {
                 let rejection = KeysUnavailable.into_rejection();
                 Judged::Done(Err(rejection.with_retry_after(retry_after)))
             }
-            // Anybody can name a key and a date: no alarm.
+            // Anybody can name a key and a date, so this is not an alarm.
             Answer::Limited(retry_after) => {
                 let rejection = Rejection::busy(KeysUnavailable);
                 Judged::Done(Err(rejection.with_retry_after(retry_after)))

@@ -272,7 +272,7 @@ fn redirect(text: &str) -> Result<Url, ConfigError> {
     if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
         return refuse("has a fragment or a user");
     }
-    // The provider adds these, and a parameter that is there twice is refused.
+    // The provider adds these parameters, and a parameter that occurs twice is rejected.
     let is_own = |name: &str| matches!(name, "code" | "error" | "iss" | "state");
     if url.query_pairs().any(|(name, _)| is_own(&name)) {
         return refuse("has a parameter of the answer in its query");

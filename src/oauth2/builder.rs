@@ -124,13 +124,14 @@ impl LoginBuilder {
         self
     }
 
-    /// The application's secret, the same on every server. Call it again with others: the first
-    /// encrypts, all decrypt.
+    /// Sets the application's secret, the same on every server. If this method is called again with
+    /// other secrets, the first secret encrypts, and all of them decrypt.
     ///
-    /// To change it without logging users out, first give the new one as the second to every
-    /// server, then as the first with the old one as the second, and drop the old one when the
-    /// sessions that it has encrypted are over. A server that lacks a secret cannot read what it
-    /// has encrypted: its users are refused there, and keep their cookies.
+    /// To change the secret without logging users out, first give the new secret as the second to
+    /// every server. Then give the new secret as the first and the old one as the second. Drop the
+    /// old secret when the sessions that it has encrypted have expired. A server that lacks a
+    /// secret cannot read the cookies that were encrypted by it. Users with such cookies are
+    /// rejected there, and keep the cookies.
     pub fn secret(mut self, secret: Secret) -> Self {
         self.secrets.push(secret);
         self
@@ -199,9 +200,10 @@ impl LoginBuilder {
         self
     }
 
-    /// Where the browser is sent to. With this and [`token_endpoint`](Self::token_endpoint) no
-    /// endpoint is discovered; keys are, unless they are given by [`keys`](Self::keys). With one
-    /// of the two, or any other endpoint, it is laid over those that are discovered.
+    /// Sets the endpoint that the browser is sent to. If this and
+    /// [`token_endpoint`](Self::token_endpoint) are set, no endpoint is discovered. Keys are still
+    /// discovered, unless they are given by [`keys`](Self::keys). If only one of the two is set, or
+    /// any other endpoint, it replaces the discovered one.
     pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.authorization = Some(url.into());
         self
@@ -213,7 +215,8 @@ impl LoginBuilder {
         self
     }
 
-    /// Where it is asked who a token is of. It is asked only [without OpenID](Self::without_openid).
+    /// Sets the endpoint that returns the user of a token. It is called only [without
+    /// OpenID](Self::without_openid).
     pub fn user_info_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.user_info = Some(url.into());
         self
@@ -231,8 +234,8 @@ impl LoginBuilder {
         self
     }
 
-    /// Refuses an answer of the provider that does not name it (`iss`, RFC 9207). Default: only if
-    /// the metadata says that every answer does.
+    /// Rejects an authorization response that does not name the provider (`iss`, RFC 9207).
+    /// Default: only if the metadata says that every response does.
     pub fn require_issuer_parameter(mut self) -> Self {
         self.hand.names_itself = true;
         self
@@ -277,18 +280,18 @@ impl LoginBuilder {
         self
     }
 
-    /// The path of the callback as this layer sees it, where a proxy or a router removes a prefix
-    /// of the path. Default: that of the redirect URI.
+    /// Sets the path of the callback as this layer receives it, if a proxy or a router removes a
+    /// prefix of the path. Default: the path of the redirect URI.
     ///
-    /// The rest of the redirect URI's path is the prefix that browsers see. With the redirect URI
-    /// `https://example.com/shop/callback` and `/callback` here, browsers are sent to
-    /// `/shop/login`, and come back to paths below `/shop`.
+    /// The rest of the redirect URI's path is the prefix in the paths of browsers. For example, if
+    /// the redirect URI is `https://example.com/shop/callback` and this path is `/callback`,
+    /// browsers are sent to `/shop/login`, and return to paths below `/shop`.
     pub fn callback_path(mut self, path: impl Into<String>) -> Self {
         self.callback_path = Some(path.into());
         self
     }
 
-    /// The path of the log-out. Default: `/logout`. It cannot be set together with
+    /// Sets the path of the log-out. Default: `/logout`. It cannot be set together with
     /// [`on_login`](Self::on_login).
     pub fn logout_path(mut self, path: impl Into<String>) -> Self {
         self.logout_path = Some(path.into());
@@ -302,13 +305,13 @@ impl LoginBuilder {
         self
     }
 
-    /// Where a login without `return_to` ends, as browsers see it. Default: `/`.
+    /// Sets the path where a login without `return_to` ends, as in the browser. Default: `/`.
     pub fn after_login(mut self, path: impl Into<String>) -> Self {
         self.after_login = Some(path.into());
         self
     }
 
-    /// Where a log-out ends that the provider takes no part in, as browsers see it. Default: `/`.
+    /// Sets the path where a log-out without the provider ends, as in the browser. Default: `/`.
     pub fn after_logout(mut self, path: impl Into<String>) -> Self {
         self.after_logout = Some(path.into());
         self
@@ -327,11 +330,12 @@ impl LoginBuilder {
         self
     }
 
-    /// Lets pages of this origin, such as a front end at `https://app.example.com`, log out by a
-    /// `POST`. Default: only this application's own origin, which the redirect URI names.
+    /// Allows pages of this origin, such as a front end at `https://app.example.com`, to log out by
+    /// a `POST`. Default: only this application's own origin, which the redirect URI names.
     ///
-    /// It takes the same of [`AuthLayer::trust_origin`](crate::AuthLayer::trust_origin) for all
-    /// other requests, and a cookie that the browser sends from there.
+    /// For all other requests from that origin, also call
+    /// [`AuthLayer::trust_origin`](crate::AuthLayer::trust_origin). The browser has to send the
+    /// cookie from there.
     pub fn trust_origin(mut self, origin: impl Into<String>) -> Self {
         self.trusted.push(origin.into());
         self
@@ -350,8 +354,8 @@ impl LoginBuilder {
         self
     }
 
-    /// How long before its end an access token is refreshed, but no earlier than after three
-    /// quarters of its lifetime. Default: 60 seconds.
+    /// Sets the time before its end at which an access token is refreshed. It is not refreshed
+    /// before three quarters of its lifetime. Default: 60 seconds.
     pub fn refresh_before(mut self, time: Duration) -> Self {
         self.refresh_before = time;
         self
@@ -396,15 +400,15 @@ impl LoginBuilder {
         self
     }
 
-    /// Has the application make a session of its own from a login, instead of one of this module.
-    /// The closure returns fields for the response, such as cookies.
+    /// Makes the application create a session of its own from a login, instead of one of this
+    /// module. The closure returns fields for the response, such as cookies.
     ///
-    /// Then there is no session of this module: [`Login::session`](super::Login::session) panics,
-    /// and the layer passes `/logout` on to the application, which has to serve it and to end its
+    /// There is then no session of this module: [`Login::session`](super::Login::session) panics.
+    /// The layer passes `/logout` on to the application, which has to serve it and to end its
     /// session. To log out at the provider, too, keep [`Tokens::id_token`](super::Tokens::id_token)
-    /// in that session, and send the browser to the provider's `end_session_endpoint` with it as
-    /// `id_token_hint` (OpenID Connect RP-Initiated Logout section 2). Log-out by the provider
-    /// ([`backchannel_logout_path`](Self::backchannel_logout_path)) is not possible.
+    /// in that session. Then send the browser to the provider's `end_session_endpoint`, with the ID
+    /// token as `id_token_hint` (OpenID Connect RP-Initiated Logout section 2). Log-out by the
+    /// provider ([`backchannel_logout_path`](Self::backchannel_logout_path)) is not possible.
     pub fn on_login<F, R, M>(mut self, f: F) -> Self
     where
         F: Fn(LoggedIn) -> R + Send + Sync + 'static,

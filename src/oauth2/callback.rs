@@ -6,12 +6,12 @@
 //!    its sealed cookie says so. Nobody can make a browser finish somebody else's login.
 //! 3. With a store, the state has not come back before. Without one the provider alone sees to it
 //!    that a code is used once (RFC 6749 section 4.1.2), and a browser may try codes with one state
-//!    for ten minutes. If the provider cannot be asked, a state may come back once more. If it has
-//!    come back to a browser with a session (by its back button, or from a login that was given
-//!    up), the browser is sent where logins end.
+//!    for ten minutes. If the provider cannot be reached, a state may come back once more. A state
+//!    may come back to a browser with a session, by its back button or from a login that was given
+//!    up. The browser is then sent to the page where logins end.
 //! 4. `iss` is the issuer, and is there if the provider says that it always is (RFC 9207).
-//! 5. An `error` ends the login. Its text is never passed on. If the login was not to ask the user
-//!    (`prompt=none`) and the provider would have to, the browser goes on without a session.
+//! 5. An `error` ends the login. Its text is never passed on. A login with `prompt=none` must not
+//!    ask the user. If the provider would have to, the browser continues without a session.
 //! 6. The code is exchanged, with PKCE's verifier (RFC 7636 section 4.5).
 //! 7. The [ID token](super::id_token) is verified, or the user-info endpoint is asked.
 //! 8. There is a new session, whatever the browser had before.
@@ -46,7 +46,7 @@ pub(super) async fn callback(
 ) -> Result<Response<Bytes>, Refused> {
     let query = Form::read(answer)?;
     let Some(state) = query.one("state")? else {
-        // Some providers leave it out when the user says no. It changes nothing.
+        // Some providers leave out `state` when the user declines. Nothing is changed then.
         return Err(match query.one("error")? {
             Some(error @ "access_denied") => LoginError::of_authorization(error).into(),
             _ => LoginError::State.into(),
@@ -70,7 +70,7 @@ pub(super) async fn callback(
         Err(error) => error,
     };
     if error.kind() == RejectionKind::Unavailable && give_back(inner, &spent).await {
-        // Reloading the page tries again.
+        // Reloading the page makes another attempt.
         return Err(Refused {
             rejection: error,
             return_to: Some(pending.return_to),
@@ -88,7 +88,7 @@ pub(super) async fn callback(
     })
 }
 
-/// A login that has failed, and where its user wanted to go.
+/// A login that has failed, and the address that its user wanted to reach.
 pub(super) struct Refused {
     pub(super) rejection: Rejection,
     pub(super) return_to: Option<String>,
@@ -103,10 +103,10 @@ impl<E: Into<Rejection>> From<E> for Refused {
     }
 }
 
-/// For how long a state is spent: as long as its cookie might come back.
+/// The time for which a state stays spent: as long as its cookie might come back.
 const SPENT: Duration = Duration::from_secs(pending::LIFETIME + 120);
 
-/// Whether a state has not come back before.
+/// Marks a state as spent. Returns whether it has not come back before.
 async fn spend(inner: &Inner, state: &str) -> Result<bool, Rejection> {
     match &inner.store {
         Some(store) => store.add(state, b"1", SPENT).await,
@@ -114,7 +114,7 @@ async fn spend(inner: &Inner, state: &str) -> Result<bool, Rejection> {
     }
 }
 
-/// Lets a state come back once more; says whether it may.
+/// Allows a state to come back once more. Returns whether that succeeded.
 async fn give_back(inner: &Inner, state: &str) -> bool {
     match &inner.store {
         Some(store) => store.take(state).await.is_ok(),
@@ -122,7 +122,8 @@ async fn give_back(inner: &Inner, state: &str) -> bool {
     }
 }
 
-/// A browser with a session is sent where logins end. That changes nothing, whoever made it come.
+/// Sends a browser with a session to the page where logins end. That does not change anything,
+/// whichever site caused the request.
 async fn lead_on(
     inner: &Inner,
     head: &Parts,

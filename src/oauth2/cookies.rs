@@ -67,7 +67,7 @@ pub(super) fn count(headers: &HeaderMap, name: &str) -> usize {
     last.map_or(0, |last| last.saturating_add(1))
 }
 
-/// Whether a value is not too long to be set.
+/// Returns whether a value is short enough to be set.
 pub(super) fn fits(value: &str) -> bool {
     (1..=CHUNK.saturating_mul(MAX_CHUNKS)).contains(&value.len())
 }

@@ -5,9 +5,9 @@ use std::{error::Error, fmt, sync::Arc};
 
 /// Why a login, refresh or log-out failed: the source of the [`Rejection`], for logs and metrics.
 ///
-/// All texts are this crate's own, but for an error code of the provider's, which is kept if it
-/// matches `[a-z_]{1,40}`, and an issuer that the metadata names, at most 128 characters of it and
-/// escaped.
+/// All texts are this crate's own, with two exceptions. An error code of the provider is kept if it
+/// matches `[a-z_]{1,40}`. An issuer that the metadata names is kept with at most 128 characters,
+/// and escaped.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LoginError {
@@ -21,12 +21,12 @@ pub enum LoginError {
     Replayed,
     /// The answer is of another issuer than the one that was asked (RFC 9207).
     Issuer,
-    /// The provider, or the user there, refused: its error code.
+    /// The provider or its user denied the login. The field is the error code.
     Refused(Arc<str>),
-    /// The token endpoint refused the code or the refresh token: its error code.
+    /// The token endpoint rejected the code or the refresh token. The field is the error code.
     Code(Arc<str>),
-    /// The provider does not take this application's request: its error code. Somebody has to
-    /// repair the configuration.
+    /// The provider does not accept this application's request. The field is the error code. An
+    /// operator has to repair the configuration.
     Client(Arc<str>),
     /// The provider's ID token is missing or is not good.
     IdToken(&'static str),
@@ -49,7 +49,7 @@ impl LoginError {
         Self::Provider(Arc::from(source.into()))
     }
 
-    /// An error of the authorization endpoint.
+    /// Converts an error code of the authorization endpoint.
     pub(super) fn of_authorization(code: &str) -> Self {
         let shown = shown(code);
         match is_configuration(code) || AUTHORIZATION.contains(&code) {
@@ -58,10 +58,10 @@ impl LoginError {
         }
     }
 
-    /// An error of the token endpoint.
+    /// Converts an error code of the token endpoint.
     pub(super) fn of_token(code: &str, phase: Phase) -> Self {
         let shown = shown(code);
-        // A refresh token of another form than expected is an invalid request for some providers.
+        // Some providers answer `invalid_request` to a refresh token of an unexpected form.
         let is_configuration =
             is_configuration(code) || (code == "invalid_request" && phase == Phase::Code);
         match code {
@@ -73,7 +73,7 @@ impl LoginError {
         }
     }
 
-    /// Whether the user could sign in by being asked, after a sign-in that was not to ask.
+    /// Returns whether the user could sign in if asked, after a sign-in that must not ask.
     pub(super) fn takes_a_user(&self) -> bool {
         let Self::Refused(code) = self else {
             return false;
@@ -176,17 +176,17 @@ impl Error for LoginError {
     }
 }
 
-/// The grant that the token endpoint is asked by.
+/// The grant of a request to the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Tokens for an authorization code (RFC 6749 section 4.1.3).
+    /// An authorization code (RFC 6749 section 4.1.3).
     Code,
-    /// Tokens for a refresh token (RFC 6749 section 6).
+    /// A refresh token (RFC 6749 section 6).
     Refresh,
 }
 
-/// Errors that neither the user nor another grant can mend, at any endpoint (RFC 6749 section 5.2,
-/// RFC 8707 section 2).
+/// Returns whether an error cannot be fixed by the user or by another grant, at any endpoint (RFC
+/// 6749 section 5.2, RFC 8707 section 2).
 fn is_configuration(code: &str) -> bool {
     matches!(
         code,
@@ -198,8 +198,8 @@ fn is_configuration(code: &str) -> bool {
     )
 }
 
-/// More of these at the authorization endpoint (RFC 6749 section 4.1.2.1, OpenID Connect Core
-/// section 3.1.2.6).
+/// Further errors of this kind at the authorization endpoint (RFC 6749 section 4.1.2.1, OpenID
+/// Connect Core section 3.1.2.6).
 const AUTHORIZATION: [&str; 5] = [
     "invalid_request",
     "registration_not_supported",
@@ -211,7 +211,7 @@ const AUTHORIZATION: [&str; 5] = [
 /// The longest code that is logged, in bytes.
 const MAX_CODE: usize = 40;
 
-/// A code as it may be logged. One that does not look like a code is not shown.
+/// Returns a code in the form for logs. A text that does not look like a code is not shown.
 fn shown(code: &str) -> Arc<str> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     match (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(is_plain) {
@@ -220,7 +220,7 @@ fn shown(code: &str) -> Arc<str> {
     }
 }
 
-/// A stranger's text as it may be logged: its first 128 characters, escaped.
+/// Returns an untrusted text in the form for logs: its first 128 characters, escaped.
 pub(super) fn escaped(text: &str) -> String {
     text.chars()
         .take(128)

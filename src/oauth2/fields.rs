@@ -10,7 +10,7 @@ pub(super) fn write(fields: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     // Enough at once: memory that grows leaves copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(length));
     for field in fields {
-        // A field of 4 GiB, which no caller has, would not be read again.
+        // A field of 4 GiB would not be read again, but no caller has one.
         let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
         text.extend_from_slice(&length.to_be_bytes());
         text.extend_from_slice(field);

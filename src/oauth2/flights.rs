@@ -1,10 +1,12 @@
-//! [`Flights`]: work that is done once, however many requests need its result at a time.
+//! [`Flights`]: work that is done once for all requests that need its result at the same time.
 //!
-//! 1. Each piece of work has a name. Requests that need the same wait for one flight together. It
-//!    is a task of its own: a request that is dropped neither ends it nor loses its result.
-//! 2. The result is kept for a while, for requests that come late. Its task removes it.
-//! 3. Flights under way are bounded, and beyond the bound the next is refused. Results are bounded
-//!    apart from them, and the oldest is removed first.
+//! 1. Each piece of work has a name. Requests that need the same work wait for one flight together.
+//!    The flight is a task of its own: a request that is dropped does not end the flight, and its
+//!    result is not lost.
+//! 2. The result is kept for a while, for requests that come late. The task of the flight removes
+//!    it.
+//! 3. The number of flights under way is bounded. Beyond the bound, further flights are rejected.
+//!    Results have a separate bound, and the oldest result is removed first.
 
 use crate::digest::{Digest, DigestMap};
 use std::{
@@ -18,16 +20,16 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// The most flights under way, and the most results that are kept.
+/// The largest number of flights under way, and of results that are kept.
 const CAPACITY: usize = 10_000;
 
-/// Flights under way, and the results of the last ones.
+/// The flights under way, and the results of the last ones.
 pub(super) struct Flights<T>(Arc<Mutex<Table<T>>>);
 
 struct Table<T> {
     flights: DigestMap<Flight<T>>,
     under_way: usize,
-    /// Those with a result, oldest first. The number tells flights of one name apart.
+    /// The flights with a result, oldest first. The number distinguishes flights of one name.
     landed: VecDeque<(Digest, u64)>,
     next: u64,
 }
@@ -35,11 +37,11 @@ struct Table<T> {
 struct Flight<T> {
     number: u64,
     result: watch::Receiver<Option<T>>,
-    /// Until when its result is kept; `None` while it is under way.
+    /// The time until which the result is kept; `None` while the flight is under way.
     until: Option<Instant>,
 }
 
-/// There are too many flights under way.
+/// The error if there are too many flights under way.
 #[derive(Debug)]
 pub(super) struct Full;
 
@@ -62,14 +64,14 @@ impl<T> Flight<T> {
     fn is_over(&self) -> bool {
         match self.until {
             Some(until) => Instant::now() >= until,
-            // Its task has ended without a result, with its runtime.
+            // The task has ended without a result, together with its runtime.
             None => self.result.has_changed().is_err(),
         }
     }
 }
 
 impl<T> Table<T> {
-    /// Removes this flight, unless another of its name has taken its place.
+    /// Removes this flight, unless another flight has taken its name.
     fn remove(&mut self, name: &Digest, number: u64) {
         if self
             .flights
@@ -90,7 +92,7 @@ impl<T> Table<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Flights<T> {
-    /// The result that is kept under this name.
+    /// Returns the result that is kept under this name.
     pub(super) fn landed(&self, name: &Digest) -> Option<T> {
         let table = lock(&self.0);
         let flight = table.flights.get(name).filter(|flight| !flight.is_over())?;
@@ -108,8 +110,8 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         }
     }
 
-    /// The flight of this name. It is a new one where there is none, or where the result of the
-    /// last one is over or does not serve. Needs a Tokio runtime.
+    /// Returns the flight of this name. A new flight is started if there is none, or if the last
+    /// result has expired or does not serve. Needs a Tokio runtime.
     pub(super) fn join(
         &self,
         name: Digest,
@@ -144,7 +146,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             let kept = kept(&value);
             land(&table, name, number, kept);
             sender.send_replace(Some(value));
-            // The sender keeps the result, which may be removed before its time.
+            // The sender holds the result, which may be removed before its time.
             drop(sender);
             sleep(kept).await;
             lock(&table).remove(&name, number);
@@ -168,7 +170,7 @@ fn land<T>(table: &Mutex<Table<T>>, name: Digest, number: u64, kept: Duration) {
     }
 }
 
-/// Counts as a flight under way, also where its task ends without a result.
+/// A guard of a flight under way, which also works if the task ends without a result.
 struct UnderWay<T>(Arc<Mutex<Table<T>>>);
 
 impl<T> Drop for UnderWay<T> {

@@ -7,11 +7,11 @@
 //! 3. Of several audiences the token names this client as `azp`; an `azp` is this client.
 //! 4. `nonce` is the one of this login.
 //! 5. `at_hash`, where present, is that of the access token (section 3.1.3.6).
-//! 6. `auth_time` is not in the future, and is there and recent enough where `max_age` was asked
-//!    for.
+//! 6. `auth_time` is not in the future. If `max_age` was requested, `auth_time` must be present and
+//!    recent enough.
 //!
 //! After a refresh (section 12.2) the subject is the same as before, and so is `sid`, if it is
-//! there, and `nonce`. Logout tokens go by Back-Channel Logout section 2.6.
+//! there, and `nonce`. Logout tokens are verified by Back-Channel Logout section 2.6.
 
 use super::LoginError;
 use crate::{
@@ -43,10 +43,10 @@ pub(super) struct Expected<'a> {
 
 /// The `nonce` that is expected.
 pub(super) enum Nonce<'a> {
-    /// It is there, and is this one.
+    /// The claim must be present and have this value.
     Is(&'a str),
-    /// Of a refresh (OpenID Connect Core section 12.2): if it is there, it is that of the token
-    /// before, if that had one.
+    /// The rule for a refresh (OpenID Connect Core section 12.2). If the claim is present, it must
+    /// be that of the previous token, if the previous token had one.
     AsBefore(Option<&'a str>),
 }
 
@@ -155,7 +155,7 @@ pub(super) struct LogoutToken {
     pub(super) id: String,
     pub(super) subject: Option<String>,
     pub(super) session: Option<String>,
-    /// When it was issued, by the provider's clock.
+    /// The time of issue, by the provider's clock.
     pub(super) issued: u64,
 }
 
@@ -220,7 +220,7 @@ fn check_logout(
     if is_logout.is_none_or(|event| event.members().is_none()) {
         return Err("events does not say that it is one");
     }
-    // `null` included: the claim is forbidden (section 2.4).
+    // The claim is forbidden (section 2.4), also if it is `null`.
     if claims.named("nonce").is_some() {
         return Err("it has a nonce");
     }
@@ -341,7 +341,7 @@ mod tests {
             ("iat", false),
             ("jti", false),
             ("events", false),
-            // Forbidden, whatever it is.
+            // The claim is forbidden, whatever its value is.
             ("nonce", false),
         ] {
             let mut claims = logout.clone();
@@ -351,7 +351,7 @@ mod tests {
         }
     }
 
-    /// OpenID Connect Core section 12.2.
+    /// Tests the rule of OpenID Connect Core section 12.2.
     #[test]
     fn a_nonce_of_a_refresh_is_absent_or_the_same() {
         let judge = |before, nonce| {

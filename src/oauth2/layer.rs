@@ -41,11 +41,12 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 ///
 /// It belongs outside of the [`AuthLayer`](crate::AuthLayer): where that refuses a browser that
 /// navigates (`GET`, `Accept: text/html`, and `Sec-Fetch-Mode: navigate` or no Fetch Metadata at
-/// all) with 401, the browser is sent to the login, and comes back afterwards. If a session cannot
-/// be refreshed now (503), the browser gets a page with a link to the login. A call of an API
-/// keeps its 401 or 503.
+/// all) with 401, the browser is sent to the login, and returns afterwards. If a session cannot be
+/// refreshed at the moment (503), the browser gets a page with a link to the login. The call of an
+/// API keeps its 401 or 503.
 ///
-/// With [`on_login`](super::LoginBuilder::on_login) `/logout` is passed on, too: only the
+/// With [`on_login`](super::LoginBuilder::on_login) `/logout` is passed on, too, because only the
+/// application can end its own sessions.
 /// application can end its own sessions.
 #[derive(Clone)]
 pub struct LoginLayer(pub(super) Arc<Inner>);
@@ -83,7 +84,7 @@ impl Inner {
         match path {
             _ if path == paths.login => Some(Route::Login),
             _ if path == paths.callback => Some(Route::Callback),
-            // A session of the application's own is not ended here.
+            // The application ends its own sessions.
             _ if path == paths.logout && self.on_login.is_none() => Some(Route::Logout),
             _ if Some(path) == paths.by_provider.as_deref() => Some(Route::ByProvider),
             _ => None,
@@ -248,7 +249,7 @@ impl Visit {
         }
     }
 
-    /// Gives the body of another response for a refused browser.
+    /// Returns the body of the new response for a rejected browser.
     fn help(self, response: &mut http::response::Parts) -> Option<Bytes> {
         let rejection = response.extensions.get::<Rejection>()?.clone();
         if rejection.status() != response.status {
@@ -268,7 +269,7 @@ impl Visit {
         }
     }
 
-    /// Sends a refused browser to the login.
+    /// Sends a rejected browser to the login.
     fn sign_in(
         &self,
         rejection: &Rejection,
@@ -278,7 +279,8 @@ impl Visit {
         if rejection.kind() == RejectionKind::InsufficientAuthentication {
             location.push(if self.target.is_some() { '&' } else { '?' });
             location.push_str("prompt=login");
-            // Then the provider says when the user was authenticated, which the callback verifies.
+            // The provider then states when the user was authenticated, and the callback verifies
+            // it.
             if let Some(age) = rejection.max_age() {
                 location.push_str(&format!("&max_age={}", age.as_secs().min(u32::MAX.into())));
             }

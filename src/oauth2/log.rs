@@ -19,7 +19,7 @@ pub(super) fn not_revoked(issuer: &str, error: &LoginError) {
     event!(warn, issuer, %error, "a token could not be revoked at log-out");
 }
 
-/// The result of a refresh is not known to other servers.
+/// Logs that other servers do not receive the result of a refresh.
 pub(super) fn not_shared(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
@@ -29,7 +29,7 @@ pub(super) fn not_shared(issuer: &str, rejection: &Rejection) {
     );
 }
 
-/// The result of a refresh could not be kept where the session is.
+/// Logs that the result of a refresh could not be stored with the session.
 pub(super) fn not_kept(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
@@ -39,7 +39,7 @@ pub(super) fn not_kept(issuer: &str, rejection: &Rejection) {
     );
 }
 
-/// The end of a session is not known to other servers.
+/// Logs that other servers do not receive the end of a session.
 pub(super) fn not_ended(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
@@ -49,7 +49,7 @@ pub(super) fn not_ended(issuer: &str, rejection: &Rejection) {
     );
 }
 
-/// A session keeps the claims of the ID token before.
+/// Logs that a session keeps the claims of the previous ID token.
 pub(super) fn not_verified(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
@@ -59,22 +59,22 @@ pub(super) fn not_verified(issuer: &str, rejection: &Rejection) {
     );
 }
 
-/// A session cannot be refreshed now.
+/// Logs that a session cannot be refreshed at the moment.
 pub(super) fn not_refreshed(issuer: &str, error: &LoginError) {
     event!(warn, issuer, %error, "a session could not be refreshed");
 }
 
-/// A session ends, since its refresh token is refused.
+/// Logs that a session ends because its refresh token was rejected.
 pub(super) fn refresh_refused(issuer: &str, code: &str) {
     event!(info, issuer, code, "a refresh token was refused");
 }
 
-/// The provider does not take what this application is configured to ask for.
+/// Logs that the provider does not accept the configured request of this application.
 pub(super) fn misconfigured(issuer: &str, error: &LoginError) {
     event!(warn, issuer, %error, "the provider refuses this application's request");
 }
 
-/// The metadata could not be read again; the endpoints that are known are used.
+/// Logs that the metadata could not be read again. The known endpoints are used.
 pub(super) fn not_read_again(issuer: &str, error: &LoginError) {
     event!(warn, issuer, %error, "the provider's metadata could not be read again");
 }

@@ -1,16 +1,16 @@
 //! `/login`: the browser is sent to the provider.
 //!
-//! Any site can send a browser here, and have it keep a cookie each time. The address that another
-//! site asks for is remembered only if it is short, so that it does not push out other logins under
-//! way, whose cookies are bounded together: the browser's requests would get too long for servers
-//! to read. What another site may ask of the provider can only be stricter than without it.
+//! Any site can send a browser here, and make it keep a cookie each time. If another site requests
+//! an address, the address is kept only if it is short. Otherwise it could displace the cookies of
+//! other logins under way, whose total size is bounded because the browser's requests would get too
+//! long for servers to read. Another site can only make the request to the provider stricter.
 
 use super::{Inner, LoginError, form::Form, page, pending::Pending};
 use crate::Rejection;
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
 
-/// The longest address that is remembered, in bytes: browsers drop a cookie of more than 4,096.
+/// The longest address that is kept, in bytes. Browsers drop a cookie of more than 4,096 bytes.
 const MAX: usize = 2048;
 
 /// The longest address that another site may have remembered, in bytes.

@@ -1,17 +1,17 @@
 //! `/logout`, and log-out by the provider.
 //!
 //! 1. A log-out is a `POST` that passes the cross-site check, or a `GET` by which the browser
-//!    navigates from a page of this very origin (Fetch Metadata). An image, a prefetch or another
-//!    site cannot log anybody out. If the user has come by the address bar, a bookmark or another
+//!    navigates from a page of the same origin (Fetch Metadata). An image, a prefetch or another
+//!    site cannot log a user out. If the user has come by the address bar, a bookmark or another
 //!    program, the response is a page with a button.
 //! 2. With a store the session is over on every server, also for whoever has a copy of its cookie.
 //!    Then its cookies are taken back; where the store cannot be reached the browser keeps them,
 //!    for another try.
 //! 3. The refresh token is revoked at the provider (RFC 7009), or the access token where there is
-//!    none, in the background, as far as the provider can be reached.
+//!    none. This is done in the background, as far as the provider can be reached.
 //! 4. The browser goes on to the provider's own log-out, where there is one (OpenID Connect
-//!    RP-Initiated Logout section 2), also if the session here is over already. Otherwise, or if
-//!    the provider's metadata cannot be had soon, it goes back to the application.
+//!    RP-Initiated Logout section 2), also if the session here has ended already. If there is no
+//!    such log-out, or the provider's metadata cannot be read soon, it returns to the application.
 //! 5. A logout token that the provider posts (Back-Channel Logout section 2.5) ends the sessions
 //!    that it names. It takes a store.
 
@@ -29,7 +29,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Handle, time::timeout};
 use zeroize::Zeroizing;
 
-/// The time for which a log-out waits for the provider's metadata.
+/// The longest time for which a log-out waits for the provider's metadata.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn logout(
@@ -74,7 +74,8 @@ pub(super) async fn logout(
         let hint = session.tokens.id_token();
         hint.map(|hint| Zeroizing::new(hint.to_owned()))
     });
-    // Once: the task outlives the request, so that a client could start any number of them.
+    // Started once, because the task outlives the request. Otherwise a client could start any
+    // number of tasks.
     if let Some(session) = session
         && is_first
         && Handle::try_current().is_ok()
@@ -82,7 +83,7 @@ pub(super) async fn logout(
         let inner = Arc::clone(inner);
         tokio::spawn(async move { revoke(&inner, &session).await });
     }
-    // Outside of a runtime nothing can be asked.
+    // Outside of a runtime no request can be sent.
     if Handle::try_current().is_err() {
         return page::see_other(&inner.after_logout);
     }

@@ -42,40 +42,43 @@
 //! 2. `/login` sends the browser to the provider: authorization code (RFC 6749 section 4.1) with
 //!    `state`, PKCE by S256 (RFC 7636) and `nonce`, always all of them, and the redirect URI as it
 //!    is configured. What it needs to remember is in a cookie of its own, for ten minutes, so that
-//!    any server of a fleet takes the callback, and several tabs can sign in at once: five at most,
-//!    whose cookies have 6,000 bytes together, or less beside a session of more than 8 KB; then the
-//!    oldest is given up. A `return_to` of more
-//!    than 2,048 bytes is not remembered, nor one of more than 512 where another site sends the
-//!    browser here (`Sec-Fetch-Site`): the user lands [where logins end](LoginBuilder::after_login).
+//!    any server of a fleet takes the callback, and several tabs can sign in at once. There are at
+//!    most five such cookies, with 6,000 bytes together, or less beside a session of more than 8
+//!    KB. Beyond that, the oldest login is given up. A `return_to` of more than 2,048 bytes is not
+//!    kept. If another site sends the browser here (`Sec-Fetch-Site`), the limit is 512 bytes. The
+//!    user then lands [where logins end](LoginBuilder::after_login).
 //! 3. `/callback` takes the answer: `state` by that cookie, `iss` (RFC 9207), then the code is
-//!    exchanged with the verifier of PKCE and the client's own credentials. An answer that comes
-//!    again to a browser with a session leads on.
+//!    exchanged with the verifier of PKCE and the client's own credentials. A response that comes
+//!    again to a browser with a session leads to the page where logins end.
 //! 4. The ID token is verified by this crate's own verifier: signature, `iss`, `aud`, `azp`,
 //!    `nonce`, `exp`, `iat`, `at_hash`, and `auth_time` where an age was asked for (OpenID Connect
 //!    Core section 3.1.3.7). Without OpenID the user-info endpoint says who it is.
 //! 5. There is a new session, whatever the browser had before, and the browser is sent on.
-//! 6. Sessions are cookies that hold the tokens, encrypted (in up to four, 14 KB; many proxies take
-//!    8 KB of one field), or are [in a store](LoginBuilder::sessions_in_store). Tokens are refreshed
-//!    before they end, once, however many requests of a page come at a time. A refresh asks for the
-//!    resources of the login again.
-//! 7. `/logout` ends the session, revokes the refresh token (RFC 7009) in the background and goes
-//!    on to the provider's own log-out. It takes a `POST`, or a `GET` by which a browser navigates
-//!    from a page of this very origin. A Content Security Policy of the application with
-//!    `form-action 'self'` stops the way to the provider in some browsers: allow the provider's
-//!    origin there.
+//! 6. Sessions are encrypted cookies that hold the tokens, or they are [in a
+//!    store](LoginBuilder::sessions_in_store). A session takes up to four cookies with 14 KB
+//!    together; many proxies accept only 8 KB in one field. Tokens are refreshed before they end,
+//!    once, however many requests of a page come at a time. A refresh requests the resources of the
+//!    login again.
+//! 7. `/logout` ends the session, revokes the refresh token (RFC 7009) in the background and
+//!    continues to the provider's own log-out. It takes a `POST`, or a `GET` by which a browser
+//!    navigates from a page of the same origin. In some browsers, a Content Security Policy of the
+//!    application with `form-action 'self'` blocks the redirect to the provider. Allow the
+//!    provider's origin there.
 //!
-//! Behind a proxy or a router that removes a prefix of the path, the redirect URI has the prefix,
-//! and [`callback_path`](LoginBuilder::callback_path) has not.
+//! Behind a proxy or a router that removes a prefix of the path, the redirect URI includes the
+//! prefix, and [`callback_path`](LoginBuilder::callback_path) does not.
 //!
 //! # Cookies
 //!
 //! All are `__Host-`, `Secure`, `HttpOnly` and `SameSite=Lax`, encrypted by XChaCha20-Poly1305
 //! under keys derived (HKDF-SHA-256) from the [`Secret`], bound to what they are for, their name
-//! and their time, and end by what is written inside of them. Some browsers take `Secure` cookies from
-//! `http://localhost`, too; in one that does not, a login ends with 400 at the callback. A cookie
-//! that does not open may be another application's on the same host: it is refused, and not
-//! cleared. Two logins for one host need [names](LoginBuilder::cookie_name) and paths of their own.
-//! One cookie holds nothing: that a login has ended within the last ten seconds,
+//! and their time. They expire at the time that is written inside of them. Some browsers also
+//! accept
+//! `Secure` cookies from `http://localhost`. In a browser that does not, a login ends with 400 at
+//! the callback. A cookie that cannot be decrypted may belong to another application on the same
+//! host, so it is rejected, and not cleared. Two logins for one host need
+//! [names](LoginBuilder::cookie_name) and paths of their own. One cookie has no content. It marks
+//! that a login has ended within the last ten seconds,
 //! so that a user whom the application refuses is not sent round in circles.
 //!
 //! # What a store adds
@@ -86,43 +89,45 @@
 //!   cookie, gets as far as the token endpoint, and is refused there;
 //! * a browser may try codes with one state for ten minutes, each at the token endpoint;
 //! * a copy of a session's cookie lives on after log-out, until the session's end;
-//! * a response that another server sends late, after a refresh, can set the cookies of a session
-//!   that has been logged out or replaced meanwhile;
+//! * after a refresh, a late response of another server can set the cookies of a session that has
+//!   been logged out or replaced meanwhile;
 //! * two servers may refresh at the same time, which a provider that rotates refresh tokens may
 //!   take for a theft.
 //!
 //! With one a `state` comes back once, log-out is for every copy, one server refreshes, and the
 //! provider can [log users out](LoginBuilder::backchannel_logout_path).
 //! [`sessions_in_store`](LoginBuilder::sessions_in_store) is the safest: a refresh then sets no
-//! cookies, so that no late response can. Marks of ended sessions are as durable as the store: one that forgets early lets sessions in cookies live on, and ends
-//! those that it holds itself. One that is restored from a snapshot, as Redis may be by a restart,
-//! accepts copies of cookies again whose sessions have ended since.
+//! cookies, so a late response cannot set them either. Marks of ended sessions are as durable as
+//! the store. If a store loses data early, ended sessions in cookies are accepted again, and
+//! sessions in the store end. If a store is restored from a snapshot, as Redis may be by a restart,
+//! it accepts copies of cookies again whose sessions have ended since the snapshot.
 //!
 //! # Refusals
 //!
-//! The provider's own words reach no users. Logs have an error code if it matches `[a-z_]{1,40}`.
+//! The provider's own texts are not shown to users. Logs have an error code if it matches
+//! `[a-z_]{1,40}`.
 //!
 //! | | |
 //! |---|---|
 //! | a strange, old, replayed or mixed-up callback | 400 |
-//! | a code that the token endpoint refuses, by any code; a wrong ID token; `login_required` and the like | 401 |
-//! | a refresh token that the token endpoint refuses, by any code; then the session ends | 401 |
+//! | a code that the token endpoint rejects, by any error code; a wrong ID token; `login_required` and the like | 401 |
+//! | a refresh token that the token endpoint rejects, by any error code; the session then ends | 401 |
 //! | `access_denied` | 403 |
-//! | the provider cannot be reached, or refuses this application's configuration (`invalid_client`, `invalid_scope` and the like) | 503 |
-//! | a refresh that fails in that way, once the access token has ended; the session stays | 503 |
+//! | the provider cannot be reached, or rejects this application's configuration (`invalid_client`, `invalid_scope` and the like) | 503 |
+//! | a refresh that fails in one of these ways, after the access token has expired; the session is kept | 503 |
 //!
-//! If the answer to the refreshes of a session is the same 4xx for five minutes, the session ends.
+//! If the refreshes of a session are answered with the same 4xx for five minutes, the session ends.
 //!
 //! A browser gets a small page, everybody else `application/problem+json`. The source of the
 //! [`Rejection`](crate::Rejection) is a [`LoginError`].
 //!
 //! # What is not here
 //!
-//! Encrypted ID tokens. Those that are signed with the client's secret (HS256) take it as a key of
-//! at least 32 bytes by [`keys`](LoginBuilder::keys). The user-info endpoint is asked only
-//! [without OpenID](LoginBuilder::without_openid). The metadata of the provider is not asked
-//! whether it supports PKCE: a provider that ignores it leaves public clients without OpenID
-//! without a defence against stolen codes (RFC 9700 section 2.1.1).
+//! Encrypted ID tokens are not supported. ID tokens that are signed with the client's secret
+//! (HS256) need the secret as a key of at least 32 bytes by [`keys`](LoginBuilder::keys). The
+//! user-info endpoint is called only [without OpenID](LoginBuilder::without_openid). The provider's
+//! metadata is not checked for PKCE support. If a provider ignores PKCE, public clients without
+//! OpenID have no defence against stolen codes (RFC 9700 section 2.1.1).
 
 mod build;
 mod builder;
@@ -200,8 +205,8 @@ impl Login {
     ///
     /// # Panics
     ///
-    /// If the application makes sessions of its own by [`LoginBuilder::on_login`]: the scheme
-    /// would let nobody pass.
+    /// If the application creates sessions of its own by [`LoginBuilder::on_login`]. The scheme
+    /// would not accept any request.
     #[must_use]
     #[track_caller]
     pub fn session(&self) -> SessionScheme {
@@ -263,10 +268,10 @@ struct Inner {
     issuer: Arc<str>,
     client: Client,
     redirect_uri: String,
-    /// The redirect URI's.
+    /// The origin of the redirect URI.
     origin: String,
     paths: Paths,
-    /// The prefix of these paths that browsers see, and a proxy or a router removes.
+    /// The prefix that browsers have in these paths, and that a proxy or a router removes.
     prefix: String,
     returns: Returns,
     after_login: String,
@@ -298,9 +303,9 @@ struct Inner {
     form_post: bool,
     on_login: Option<Box<Hook>>,
     flights: Flights<Outcome>,
-    /// By the session's id.
+    /// The failing refreshes, by the id of the session.
     failing: Recent<Failing>,
-    /// Sessions that have ended in their browsers by requests to this process.
+    /// The sessions that have ended in their browsers by requests to this process.
     ended: Recent<()>,
     clock: Arc<dyn Clock>,
 }

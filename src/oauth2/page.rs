@@ -53,8 +53,8 @@ const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 
-/// Whether a browser is about to show the answer as a page (Fetch Metadata section 2.2). Old
-/// browsers send none of the fields.
+/// Returns whether a browser is going to show the response as a page (Fetch Metadata section 2.2).
+/// Old browsers do not send any of the fields.
 pub(super) fn is_navigation(head: &Parts) -> bool {
     let navigates = match head.headers.get(MODE) {
         Some(mode) => mode == "navigate",
@@ -63,8 +63,9 @@ pub(super) fn is_navigation(head: &Parts) -> bool {
     head.method == http::Method::GET && navigates && wants_html(head)
 }
 
-/// From where the user has come to this address by navigating: `same-origin`, or `none` by the
-/// address bar or another program. `None` for anything else, such as an image or a prefetch.
+/// Returns from where the user has navigated to this address: `same-origin`, or `none` for the
+/// address bar or another program. Returns `None` for any other request, such as an image or a
+/// prefetch.
 pub(super) fn comes_from(head: &Parts) -> Option<&'static str> {
     let only = |name| {
         let mut values = head.headers.get_all(name).iter();
@@ -113,7 +114,7 @@ pub(super) fn refuse(
     Response::from_parts(parts, body)
 }
 
-/// The body of a page about a rejection, and its fields.
+/// Returns the body of a page about a rejection, and sets its fields.
 pub(super) fn show(
     inner: &Inner,
     rejection: &Rejection,
@@ -127,7 +128,7 @@ pub(super) fn show(
     Bytes::from(page(inner, rejection, return_to))
 }
 
-/// A page whose button signs out.
+/// Returns a page with a button that signs out.
 pub(super) fn ask_to_sign_out(path: &str) -> Response<Bytes> {
     let body = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
@@ -140,7 +141,8 @@ pub(super) fn ask_to_sign_out(path: &str) -> Response<Bytes> {
     headers.insert(CONTENT_TYPE, kind);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     harden(headers);
-    // Without `form-action`: browsers apply it to the redirect to the provider, too.
+    // The policy has no `form-action`, because browsers also apply it to the redirect to the
+    // provider.
     let policy =
         HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
     headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -157,8 +159,8 @@ fn harden(headers: &mut HeaderMap) {
     }
 }
 
-/// All texts are constants, and neither a path nor an encoded address has a character that HTML
-/// knows.
+/// Returns the page. Its texts are constants. Neither a path nor an encoded address has a character
+/// with a meaning in HTML.
 fn page(inner: &Inner, rejection: &Rejection, return_to: Option<&str>) -> String {
     let title = rejection.status().canonical_reason().unwrap_or_default();
     let detail = rejection.detail();
@@ -171,12 +173,12 @@ fn page(inner: &Inner, rejection: &Rejection, return_to: Option<&str>) -> String
 }
 
 impl Inner {
-    /// A path of this layer's, as browsers see it.
+    /// Returns a path of this layer as browsers request it.
     pub(super) fn outside(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }
 
-    /// Where a login begins that ends there.
+    /// Returns the URL of a login that ends at `return_to`.
     pub(super) fn login_url(&self, return_to: Option<&str>) -> String {
         let mut url = self.outside(&self.paths.login);
         if let Some(return_to) = return_to {

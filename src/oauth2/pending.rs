@@ -15,11 +15,11 @@ pub(super) const LIFETIME: u64 = 600;
 /// How many logins one browser may have under way.
 const MAX: usize = 5;
 
-/// The longest that their cookies may be together, in bytes. Many servers read 8 KiB of one field.
+/// The largest total length of the cookies, in bytes. Many servers read 8 KiB of one field.
 const MAX_BYTES: usize = 6000;
 
-/// How long the cookies of a request may be together for more than one login to be remembered.
-/// hyper reads 16 KiB of header fields over HTTP/2, and answers 431 beyond that, also to a log-out.
+/// The largest total length of a request's cookies with which more than one login is kept. hyper
+/// reads 16 KiB of header fields over HTTP/2. Beyond that it answers 431, also to a log-out.
 const MAX_FIELD: usize = 14_500;
 
 /// One login under way.
@@ -33,7 +33,7 @@ pub(super) struct Pending {
     pub(super) max_age: Option<u64>,
     /// Separated by spaces.
     pub(super) resources: String,
-    /// Whether the provider was not to ask the user.
+    /// Whether the provider must not ask the user.
     pub(super) silent: bool,
 }
 
@@ -55,7 +55,8 @@ impl Pending {
         challenge(&self.verifier.0)
     }
 
-    /// The cookie, and the end of those that are too many or too long with it.
+    /// Returns the cookie, and clears the cookies of other logins that exceed the number or the
+    /// length.
     pub(super) fn cookies(
         &self,
         inner: &Inner,
@@ -142,7 +143,7 @@ fn name(inner: &Inner, state: &str) -> String {
     format!("{}{}", prefix(inner), digest.get(..16).unwrap_or_default())
 }
 
-/// Takes back what is over, and the oldest ones, so that there is room for one more of this length.
+/// Clears expired cookies, and the oldest ones, so that there is room for one more of this length.
 fn old(inner: &Inner, headers: &HeaderMap, now: u64, length: usize) -> Vec<HeaderValue> {
     let prefix = prefix(inner);
     let mut known: Vec<_> = cookies::all(headers)
@@ -160,7 +161,7 @@ fn old(inner: &Inner, headers: &HeaderMap, now: u64, length: usize) -> Vec<Heade
     let others = all.sum::<usize>().saturating_sub(logins.sum());
     let most = MAX_BYTES.min(MAX_FIELD.saturating_sub(others));
     let (mut count, mut bytes) = (1usize, length);
-    // What does not open was made in 1970.
+    // A cookie that cannot be decrypted has the date 0.
     let over = known.iter().filter(|(made, _, length)| {
         count = count.saturating_add(1);
         bytes = bytes.saturating_add(*length);

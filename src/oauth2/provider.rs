@@ -2,11 +2,12 @@
 //!
 //! 1. If both an authorization and a token endpoint are configured, nothing is discovered.
 //!    Otherwise the issuer's metadata names the endpoints (OpenID Connect Discovery 1.0 section 4,
-//!    RFC 8414 section 3), and those that are configured are laid over it. The metadata has to name
-//!    this very issuer: that is half of the defence against mixed-up issuers.
-//! 2. Metadata is read when it is [used](crate::on_demand), for an hour. While it cannot be read
-//!    again, the endpoints that are known are used. A document that is no metadata, or lacks an
-//!    endpoint, cannot be read. Only if it names another issuer are the known endpoints dropped.
+//!    RFC 8414 section 3), and configured endpoints replace discovered ones. The metadata must name
+//!    exactly this issuer. That is half of the defence against mixed-up issuers.
+//! 2. Metadata is read when it is [used](crate::on_demand), and used for an hour. While it cannot
+//!    be read again, the known endpoints are used. If a document is not metadata or lacks an
+//!    endpoint, reading has failed. The known endpoints are dropped only if the document names
+//!    another issuer.
 //! 3. Requests go through the guard of [`fetch`](crate::fetch): `https`, five seconds, one
 //!    mebibyte. The response is a JSON object in which no name occurs twice.
 
@@ -37,7 +38,7 @@ use zeroize::Zeroizing;
 /// After how long metadata is read again.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The beginning of the error that drops known endpoints.
+/// The beginning of the error after which known endpoints are dropped.
 const OTHER_ISSUER: &str = "it names another issuer";
 
 /// Where the provider is asked what.
@@ -54,7 +55,7 @@ pub(super) struct Endpoints {
     pub(super) posts_forms: bool,
 }
 
-/// Endpoints that are configured.
+/// The configured endpoints.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fixed {
     pub(super) authorization: Option<Url>,
@@ -66,7 +67,7 @@ pub(super) struct Fixed {
 }
 
 impl Fixed {
-    /// All that there is, if nothing needs to be discovered.
+    /// Returns all endpoints, if nothing needs to be discovered.
     pub(super) fn endpoints(&self) -> Option<Endpoints> {
         Some(Endpoints {
             authorization: self.authorization.clone()?,
@@ -75,16 +76,16 @@ impl Fixed {
             revocation: self.revocation.clone(),
             end_session: self.end_session.clone(),
             names_itself: self.names_itself,
-            // Whoever writes endpoints by hand knows.
+            // Assumed, because the application configured the endpoints itself.
             posts_forms: true,
         })
     }
 }
 
-/// Why the token endpoint has issued nothing.
+/// The reason for which the token endpoint has not issued tokens.
 pub(super) struct Failure {
     pub(super) error: LoginError,
-    /// The status, if it is a 4xx that repeating the request will not change.
+    /// The status, if it is a 4xx that does not change if the request is repeated.
     pub(super) status: Option<StatusCode>,
 }
 
@@ -99,7 +100,7 @@ impl From<LoginError> for Failure {
 
 pub(super) struct Provider {
     guard: Guard,
-    /// All endpoints, if nothing is discovered.
+    /// The endpoints, if nothing is discovered.
     fixed: Option<Arc<Endpoints>>,
     metadata: Arc<OnDemand<Metadata>>,
     clock: Arc<dyn Clock>,
@@ -133,7 +134,7 @@ impl Provider {
             guard: guard.clone(),
             known: Mutex::default(),
         };
-        // Only a document that lacks an entry has a cooldown.
+        // The cooldown applies only if a document lacks an entry.
         let metadata = OnDemand::new(metadata, Duration::from_secs(1), Arc::clone(&clock));
         Self {
             guard,
@@ -148,8 +149,8 @@ impl Provider {
         &self.metadata.document.urls
     }
 
-    /// The endpoints, at once if any are known, but for those of metadata that nobody has used for
-    /// an hour after it was due.
+    /// Returns the endpoints. If any are known, this method does not wait. The exception is
+    /// metadata that has not been used for an hour after it was due.
     pub(super) async fn endpoints(&self) -> Result<Arc<Endpoints>, LoginError> {
         if let Some(fixed) = &self.fixed {
             return Ok(Arc::clone(fixed));
@@ -196,8 +197,9 @@ impl Provider {
 
     /// Asks for tokens (RFC 6749 sections 4.1.3 and 6); gives the answer's body.
     ///
-    /// Any 2xx with an access token is an answer. A JSON object with a string `error` is a refusal
-    /// at any status, since some providers answer errors with 200. All else is a failure.
+    /// The response is an answer if it is a 2xx with an access token. A JSON object with a string
+    /// `error` is a rejection at any status, because some providers answer errors with 200. Any
+    /// other response is a failure.
     pub(super) async fn tokens(
         &self,
         client: &Client,
@@ -311,7 +313,7 @@ impl Metadata {
             let uri: Option<Uri> = text(name).and_then(|uri| uri.parse().ok());
             uri.filter(|uri| self.guard.check(uri).is_ok())
         };
-        // A browser is sent there: what may be asked may be shown.
+        // A browser is sent to this URL, so the URL must pass the same check as a request.
         let url = |name| {
             uri(name)?;
             Url::parse(&text(name)?).ok()
@@ -336,7 +338,7 @@ impl Metadata {
             end_session: fixed.end_session.or_else(|| url("end_session_endpoint")),
             names_itself: fixed.names_itself
                 || metadata.named(names_itself).is_some_and(Value::is_true),
-            // Without the member: query and fragment (RFC 8414 section 2).
+            // If the member is missing, the modes are query and fragment (RFC 8414 section 2).
             posts_forms: metadata
                 .named("response_modes_supported")
                 .and_then(Value::elements)
@@ -388,7 +390,7 @@ impl Document for Metadata {
     }
 }
 
-/// Asks for JSON by `GET`.
+/// Requests JSON by `GET`.
 async fn send(
     guard: &Guard,
     request: http::request::Builder,

@@ -1,4 +1,4 @@
-//! [`Recent`]: a bounded map in this process that forgets its oldest entries.
+//! [`Recent`]: a bounded map in this process that drops its oldest entries.
 
 use crate::digest::{Digest, DigestMap};
 use sha2::{Digest as _, Sha256};
@@ -7,15 +7,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// The most entries that are kept.
+/// The largest number of entries that are kept.
 const CAPACITY: usize = 10_000;
 
-/// Values by the digest of a name.
+/// A map of values by the digest of a name.
 pub(super) struct Recent<V>(Mutex<Entries<V>>);
 
 struct Entries<V> {
     values: DigestMap<V>,
-    /// Oldest first.
+    /// The digests, oldest first.
     order: VecDeque<Digest>,
 }
 
@@ -28,7 +28,7 @@ impl<V> Default for Recent<V> {
     }
 }
 
-/// The digest of a name.
+/// Returns the digest of a name.
 pub(super) fn digest(name: &[u8]) -> Digest {
     Digest(Sha256::digest(name).into())
 }
@@ -38,7 +38,7 @@ impl<V: Copy> Recent<V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets a value; gives the one before.
+    /// Sets a value. Returns the previous one.
     pub(super) fn insert(&self, name: &[u8], value: V) -> Option<V> {
         let (name, mut entries) = (digest(name), self.entries());
         let before = entries.values.insert(name, value);
@@ -57,7 +57,7 @@ impl<V: Copy> Recent<V> {
         self.entries().values.get(&digest(name)).copied()
     }
 
-    /// Removes an entry. Its cost grows with their number: for what happens rarely.
+    /// Removes an entry. The cost grows with the number of entries, so it is for rare events.
     pub(super) fn remove(&self, name: &[u8]) {
         let (name, mut entries) = (digest(name), self.entries());
         if entries.values.remove(&name).is_some() {
@@ -83,7 +83,7 @@ mod tests {
         recent.remove(&name(1));
         recent.remove(&name(1));
         assert_eq!(recent.insert(&name(1), 8), None);
-        // Now the last.
+        // The entry is now the last one.
         recent.insert(&name(0), 0);
         assert_eq!(
             (recent.get(&name(1)), recent.get(&name(2))),

@@ -2,18 +2,18 @@
 //!
 //! 1. Requests of one session share [one refresh](super::flights), and servers that share a store
 //!    [take turns](super::turns). A result is kept for a minute, for requests that were sent with
-//!    the old cookie: with a provider that rotates refresh tokens, a second use would end the
-//!    session. A request follows kept results to the newest session.
-//! 2. The new access and refresh tokens count as soon as the token endpoint has answered. If the
+//!    the old cookie: if a provider rotates refresh tokens, a second use would end the session. A
+//!    request follows kept results to the newest session.
+//! 2. The new access and refresh tokens are used as soon as the token endpoint has answered. If the
 //!    new ID token cannot be verified because keys cannot be fetched, the session keeps the claims
-//!    of the ID token before. If the new ID token is wrong, the session ends.
-//! 3. If the token endpoint refuses the refresh token, the session ends, unless another server has
-//!    renewed it meanwhile. [`LoginError::of_token`] says which errors are a refusal.
-//! 4. After any other failure the session stays, and the next request after five seconds tries
-//!    again. If the access token is over by then, the response is 503. If the same 4xx comes for
-//!    five minutes, the session ends.
-//! 5. A session that ends in this process by a log-out or another login is not refreshed, and the
-//!    cookies of a refresh under way are not set.
+//!    of the previous ID token. If the new ID token is wrong, the session ends.
+//! 3. If the token endpoint rejects the refresh token, the session ends, unless another server has
+//!    renewed it meanwhile. [`LoginError::of_token`] decides which errors are a rejection.
+//! 4. After any other failure the session is kept, and the next request after five seconds tries
+//!    again. If the access token has expired by then, the response is 503. If the same 4xx comes
+//!    for five minutes, the session ends.
+//! 5. If a log-out or another login ends a session in this process, the session is not refreshed,
+//!    and the cookies of a refresh under way are not set.
 
 use super::{
     Inner, LoginError,
@@ -47,24 +47,24 @@ const FAILING: Duration = Duration::from_secs(300);
 /// The time limit for verifying a new ID token.
 const VERIFYING: Duration = Duration::from_secs(3);
 
-/// The most results that a request follows.
+/// The largest number of results that a request follows.
 const MAX_HOPS: usize = 8;
 
 /// A session after a refresh.
 #[derive(Clone)]
 pub(super) struct Fresh {
     pub(super) session: Session,
-    /// Its cookie's value: one for all responses, so that cookies of one session in several
-    /// cookies fit together. `None` if the session is in the store, or was not refreshed.
+    /// The value of its cookie. All responses get the same value, so that the parts of a session in
+    /// several cookies fit together. `None` if the session is in the store, or was not refreshed.
     pub(super) sealed: Option<String>,
 }
 
 pub(super) type Outcome = Result<Arc<Fresh>, Rejection>;
 
-/// When a refresh was first answered by this status, without another answer since.
+/// The status of a failed refresh, and the time since which no other answer has come.
 pub(super) type Failing = (StatusCode, Instant);
 
-/// Which refresh a session needs.
+/// Returns the name of the refresh that a session needs.
 fn name(session: &Session) -> Digest {
     let token = session.tokens.refresh_token().unwrap_or_default();
     let parts = [session.id.as_bytes(), token.as_bytes()];
@@ -72,7 +72,7 @@ fn name(session: &Session) -> Digest {
 }
 
 impl Inner {
-    /// The session with an access token that does not end soon, if it can be had.
+    /// Returns the session with an access token that does not end soon, if possible.
     pub(super) async fn fresh(self: &Arc<Self>, session: Session) -> Result<Fresh, Rejection> {
         let is_due = |session: &Session| session.is_due(self.now(), self.refresh_before);
         if is_due(&session) && self.ended.get(session.id.as_bytes()).is_some() {
@@ -127,12 +127,12 @@ impl Inner {
         }
     }
 
-    /// Removes what is kept of a session that has ended.
+    /// Removes the kept results of a session that has ended.
     pub(super) fn forget(&self, session: &Session) {
         self.flights.forget(&name(session));
     }
 
-    /// Asks the provider. A refusal ends the session.
+    /// Requests a refresh from the provider. If the provider rejects it, the session ends.
     pub(super) async fn refresh(&self, session: &Session) -> Result<Fresh, Rejection> {
         let mut form = Body::default();
         form.push("grant_type", "refresh_token");
@@ -151,7 +151,7 @@ impl Inner {
         };
         self.failing.remove(session.id.as_bytes());
         let mut tokens = Tokens::read(&answer, self.now())?;
-        // A provider that does not rotate sends no refresh token.
+        // A provider that does not rotate does not send a refresh token.
         tokens.refresh = tokens.refresh.or_else(|| session.tokens.refresh.clone());
         let before = session.tokens.id.clone();
         let is_verified = match (&self.jwt, tokens.id_token()) {
@@ -194,7 +194,8 @@ impl Inner {
         self.sealed(session, fresh).await
     }
 
-    /// With its cookie's value. If the new ID token is too long for cookies, the one before stays.
+    /// Adds the value of the cookie. If the new ID token is too long for cookies, the previous one
+    /// is kept.
     async fn sealed(&self, session: &Session, mut fresh: Session) -> Result<Fresh, Rejection> {
         match self.seal_session(&fresh) {
             Ok(sealed) => {
@@ -214,7 +215,7 @@ impl Inner {
                 session: fresh,
                 sealed,
             }),
-            // The refresh token before is spent, and there is no room for the new one.
+            // The previous refresh token is spent, and there is no room for the new one.
             Err(rejection) => {
                 super::log::not_kept(&self.issuer, &rejection);
                 self.end_of(session).await;
@@ -254,8 +255,8 @@ impl Inner {
         Err(LoginError::Ended.into())
     }
 
-    /// Ends a session whose refresh token does not serve any more. If the store cannot be reached,
-    /// its next refresh is refused again.
+    /// Ends a session whose refresh token cannot be used any more. If the store cannot be reached,
+    /// the next refresh of the session is rejected again.
     async fn end_of(&self, session: &Session) {
         if let Err(rejection) = self.end(Mark::Session(&session.id)).await {
             super::log::not_ended(&self.issuer, &rejection);

@@ -105,10 +105,10 @@ impl AuthRequest {
         }
     }
 
-    /// With what the browser's query asks for, where nothing is configured: not for other scopes
-    /// or resources, and for no greater age. If another site has made the browser ask, only a
-    /// smaller age and `prompt=login` count: its `acr_values` could replace a stronger default of
-    /// the provider's.
+    /// Adds the parameters of the browser's query, where nothing is configured. The query cannot
+    /// request other scopes or resources, or a greater age. If another site caused the request,
+    /// only a smaller age and `prompt=login` are used: its `acr_values` could replace a stronger
+    /// default of the provider.
     pub(super) fn with_query(
         mut self,
         query: &Form<'_>,

@@ -1,8 +1,8 @@
 //! Where a browser may be sent after a login: an allow-list, so that nobody's link leads from
 //! here to a page of theirs (RFC 9700 section 4.11).
 //!
-//! 1. Visible ASCII without a backslash, up to a bound: browsers read a backslash as a slash, and
-//!    drop tabs and line breaks.
+//! 1. Only visible ASCII without a backslash, up to a bound. Browsers read a backslash as a slash,
+//!    and drop tabs and line breaks.
 //! 2. A path, which begins with one slash, and not with two. It is read as browsers do (WHATWG
 //!    URL): afterwards its origin is that of this application, and its path, with dot segments
 //!    gone, still does not begin with two slashes, encoded or not.
@@ -12,7 +12,7 @@
 use crate::ConfigError;
 use url::{Origin, Url};
 
-/// The longest address that is looked at, in bytes.
+/// The longest address that is parsed, in bytes.
 const MAX: usize = 16 * 1024;
 
 /// Where it is allowed to go.
@@ -69,7 +69,7 @@ impl Returns {
     }
 }
 
-/// An origin, such as `https://app.example.com`.
+/// Parses an origin, such as `https://app.example.com`.
 pub(super) fn origin(text: &str) -> Result<Origin, ConfigError> {
     let url = Url::parse(text).ok();
     let is_origin = |url: &Url| {

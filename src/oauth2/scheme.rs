@@ -22,7 +22,7 @@ pub(crate) const NAME: &str = "Cookie";
 /// Its identity has the provider as issuer, the provider's subject, and the claims of the ID
 /// token; it ends with the session. Requests with the cookie pass the
 /// [cross-site check](crate::AuthLayer#cross-site-requests), which trusts the redirect URI's origin
-/// for them. The provider's tokens are refreshed
+/// for these requests. The provider's tokens are refreshed
 /// on the way, and [`ProviderToken`] is put beside the identity.
 #[derive(Clone)]
 pub struct SessionScheme {
@@ -35,7 +35,7 @@ pub struct SessionScheme {
 struct Outcome {
     cookies: Vec<HeaderValue>,
     token: Option<ProviderToken>,
-    /// The session is over, and the application has had no say in that.
+    /// Whether the session has ended without a decision of the application.
     is_over: bool,
 }
 
@@ -47,8 +47,8 @@ impl SessionScheme {
         Self { inner, locations }
     }
 
-    /// Whether the request comes from a page of the redirect URI's origin, as its one `Origin`
-    /// field says. A proxy may have changed the host that the cross-site check compares.
+    /// Returns whether the request comes from a page of the redirect URI's origin, according to its
+    /// only `Origin` field. A proxy may have changed the host that the cross-site check compares.
     fn is_own_origin(&self, head: &Parts) -> bool {
         let mut origins = head.headers.get_all(header::ORIGIN).iter();
         let is_own = |origin: &HeaderValue| origin.as_bytes() == self.inner.origin.as_bytes();
@@ -82,7 +82,7 @@ impl SessionScheme {
     }
 }
 
-/// Notes that a session is over.
+/// Records that a session has ended.
 fn noted(result: Result<Identity, Rejection>, shared: &Shared) -> Result<Identity, Rejection> {
     if let Err(rejection) = &result
         && rejection.kind() == RejectionKind::Invalid
@@ -105,7 +105,7 @@ async fn look(
     let session = inner.load(carried).await?;
     let access = Arc::clone(&session.tokens);
     let Fresh { session, sealed } = inner.fresh(session).await?;
-    // A log-out may have come while the provider was asked.
+    // A log-out may have come during the request to the provider.
     let is_new = !Arc::ptr_eq(&access, &session.tokens);
     if is_new && inner.is_ended(&session).await? {
         return Err(LoginError::Ended.into());
@@ -175,8 +175,8 @@ impl Scheme for SessionScheme {
                 }
             }));
         Some(attempt.on_response(move |result, response| {
-            // The response to a log-out or another login has set or cleared the cookies. This one
-            // must not undo that, since the browser may receive it later.
+            // The response to a log-out or another login has set or cleared the cookies. The
+            // browser may receive this response later, and it must not undo that.
             if id.is_some_and(|id| inner.ended.get(id.as_bytes()).is_some()) {
                 return;
             }

@@ -96,7 +96,7 @@ impl Sealer {
         })
     }
 
-    /// Whether it was sealed here under this name, whether or not it is over.
+    /// Returns whether the text was sealed here under this name, whether or not it has expired.
     pub(super) fn is_own(&self, name: &str, text: &[u8]) -> bool {
         self.decrypt(name, text, |_, _| true).is_some()
     }

@@ -28,11 +28,12 @@ pub(super) struct Session {
     pub(super) made: u64,
     /// From when it is over, whatever is refreshed.
     pub(super) ends: u64,
-    /// When the login's ID token was issued, by the provider's clock; without OpenID as `made`.
+    /// The time of issue of the login's ID token, by the provider's clock. Without OpenID, it
+    /// equals `made`.
     pub(super) issued: u64,
-    /// The provider's name of the user, whatever the application takes for the subject.
+    /// The user's name at the provider, also if the application uses another claim as the subject.
     pub(super) sub: String,
-    /// What access tokens are asked for at a refresh (RFC 8707), separated by spaces.
+    /// The resources that a refresh requests access tokens for (RFC 8707), separated by spaces.
     pub(super) resources: String,
     pub(super) tokens: Arc<Tokens>,
     pub(super) user_info: Option<String>,
@@ -44,8 +45,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Keeps what its claims say about the login, as they were when it came. A user-info answer
-    /// says nothing about the authentication (OpenID Connect Core section 5.1), and may hold
+    /// Stores the claims about the login as they were at its time. A user-info response does not
+    /// say anything about the authentication (OpenID Connect Core section 5.1), and may hold
     /// members that users edit.
     pub(super) fn of_its_login(mut self, inner: &Inner) -> Result<Self, LoginError> {
         let claims = self.payload().ok_or(LoginError::UserInfo)?;
@@ -150,9 +151,9 @@ impl Session {
         identity(self, inner, claims).map_err(Rejection::from)
     }
 
-    /// The session with these tokens of a refresh. Their ID token is of the same user and of the
-    /// same session at the provider (OpenID Connect Core section 12.2), or an error. That its
-    /// issuer is the same is verified before.
+    /// Returns the session with the tokens of a refresh. Their ID token must be of the same user
+    /// and of the same session at the provider (OpenID Connect Core section 12.2); otherwise this
+    /// is an error. The issuer has been verified before.
     pub(super) fn with_tokens(&self, inner: &Inner, tokens: Tokens) -> Result<Self, LoginError> {
         let mut fresh = Self {
             tokens: Arc::new(tokens),
@@ -176,15 +177,15 @@ impl Session {
         Ok(fresh)
     }
 
-    /// The nonce of its last ID token.
+    /// Returns the nonce of the last ID token.
     pub(super) fn nonce(&self) -> Option<String> {
         let claims = self.payload()?;
         let nonce = claims.value().named("nonce").and_then(Value::as_str);
         nonce.map(Cow::into_owned)
     }
 
-    /// Whether the access token should be refreshed: `before` seconds before its end, or after
-    /// three quarters of its lifetime where that is later.
+    /// Returns whether the access token should be refreshed: `before` seconds before its end, or
+    /// after three quarters of its lifetime, whichever is later.
     pub(super) fn is_due(&self, now: u64, before: u64) -> bool {
         let tokens = &self.tokens;
         let before = tokens
@@ -202,9 +203,9 @@ impl Session {
     }
 }
 
-/// What the provider calls the user.
+/// Returns the provider's name of the user.
 fn name_of_user(inner: &Inner, claims: &Object) -> Result<String, LoginError> {
-    // Whatever the application takes for the subject.
+    // Read from `sub`, also if the application uses another claim as the subject.
     let own = claims.value().named("sub").and_then(Value::as_str);
     match own {
         Some(own) => Ok(own.into_owned()),

@@ -2,12 +2,12 @@
 //!
 //! With a store a session can be ended before its time: by log-out, by the provider, or because
 //! somebody else signs in. What ended it is a mark under the session's id, the provider's session
-//! or the subject. A session's id and a session of the provider's are over for good. The mark of a
-//! subject holds when the logout token was issued: sessions whose ID token was issued up to that
-//! second are over, both by the provider's clock.
+//! or the subject. The marks of a session's id and of a session of the provider are permanent.
+//! The mark of a subject holds the time of issue of the logout token. Such a mark ends the sessions
+//! whose ID token was issued up to that second. Both times are by the provider's clock.
 //!
-//! A session ends no later than the lifetime that is configured now after it was made, and marks
-//! last as long.
+//! A session ends at the latest when the currently configured lifetime has passed since it was
+//! made, and marks last as long.
 
 use super::{Inner, LoginError, cookies, fields, session::Session};
 use crate::{
@@ -30,11 +30,11 @@ pub(super) enum Carried {
 pub(super) enum Mark<'a> {
     Session(&'a str),
     ProvidersSession(&'a str),
-    /// Up to this second of the provider's clock.
+    /// The sessions of a subject up to this second of the provider's clock.
     Subject(&'a str, u64),
 }
 
-/// How much longer than a session a mark lasts, in seconds: clocks of a fleet differ.
+/// The time by which a mark outlasts a session, in seconds. The clocks of a fleet differ.
 const LONGER: u64 = 120;
 
 /// A key of the store that tells nobody what it is about.
@@ -53,16 +53,17 @@ impl Inner {
         clock::now(&*self.clock)
     }
 
-    /// Reads a session. It ends by the lifetime that is configured now, so that a mark outlasts it
-    /// also where the lifetime was longer when it was made.
+    /// Reads a session. The session ends by the currently configured lifetime, so that a mark
+    /// outlasts it even if the lifetime was longer when the session was made.
     pub(super) fn read_session(&self, plain: &[u8]) -> Option<Session> {
         let mut session = Session::read(plain)?;
         session.ends = session.ends.min(session.made.saturating_add(self.lifetime));
         Some(session)
     }
 
-    /// Whether this application has sealed the request's cookie, whether or not it is over. A
-    /// cookie that does not open may be another application's: ports do not separate cookies.
+    /// Returns whether this application has sealed the request's cookie, whether or not the cookie
+    /// has expired. A cookie that cannot be decrypted may belong to another application, because
+    /// ports do not separate cookies.
     pub(super) fn has_sealed_cookie(&self, headers: &HeaderMap) -> bool {
         cookies::joined(headers, &self.cookie)
             .is_some_and(|value| self.sessions.is_own(&self.cookie, &value))
@@ -110,7 +111,7 @@ impl Inner {
         }))
     }
 
-    /// Whether a log-out, another login or the provider has ended a session.
+    /// Returns whether a log-out, another login or the provider has ended a session.
     pub(super) async fn is_ended(&self, session: &Session) -> Result<bool, Rejection> {
         let Some(store) = &self.store else {
             return Ok(false);
@@ -155,7 +156,7 @@ impl Inner {
                 drop(store.take(&key(self, "session", id)).await?);
                 clock::LAST_SECOND
             }
-            // A session of the provider's that has ended does not come back.
+            // An ended session of the provider does not become valid again.
             Mark::ProvidersSession(_) => clock::LAST_SECOND,
             Mark::Subject(_, at) => at,
         };
@@ -168,9 +169,10 @@ impl Inner {
         store.raise(&[raise]).await
     }
 
-    /// Ends a session because its browser has logged out, or has signed in again. A refresh of it
-    /// that is under way in this process then sets no cookies. Returns whether it had not ended
-    /// here before: without a store, a copy of its cookie still opens.
+    /// Ends a session because its browser has logged out, or has signed in again. If a refresh of
+    /// the session is under way in this process, that refresh does not set cookies. Returns whether
+    /// the session had not ended here before. Without a store, a copy of its cookie can still be
+    /// decrypted.
     pub(super) async fn end_in_browser(&self, id: &str) -> Result<bool, Rejection> {
         self.end(Mark::Session(id)).await?;
         Ok(self.ended.insert(id.as_bytes(), ()).is_none())
@@ -190,7 +192,7 @@ impl Inner {
         store.put(&key, sealed.as_bytes(), lifetime).await
     }
 
-    /// The value of a session's cookie. Fails if it is too long.
+    /// Returns the value of a session's cookie. Fails if the value is too long.
     pub(super) fn seal_cookie(&self, session: &Session) -> Result<String, Rejection> {
         let plain = match self.in_store {
             true => fields_of(b'n', session.id.as_bytes()),
@@ -205,7 +207,7 @@ impl Inner {
         }
     }
 
-    /// The value of a refreshed session's cookie, if sessions are cookies.
+    /// Returns the value of a refreshed session's cookie, if sessions are cookies.
     pub(super) fn seal_session(&self, session: &Session) -> Result<Option<String>, Rejection> {
         match self.in_store {
             true => Ok(None),
@@ -213,7 +215,8 @@ impl Inner {
         }
     }
 
-    /// The cookies of a session whose value is sealed; `before` is how many there were.
+    /// Returns the cookies of a session, given its sealed value. `before` is the previous number of
+    /// cookies.
     pub(super) fn set_session(
         &self,
         session: &Session,
@@ -226,7 +229,7 @@ impl Inner {
     }
 }
 
-/// Whether a session does not fit into cookies.
+/// Returns whether a session was rejected because it does not fit into cookies.
 pub(super) fn is_too_long(rejection: &Rejection) -> bool {
     let source = rejection.source().and_then(|error| error.downcast_ref());
     matches!(source, Some(LoginError::TooLong))

@@ -32,7 +32,7 @@ pub struct Tokens {
     pub(super) id: Option<Hidden>,
     /// In seconds since 1970.
     pub(super) expires_at: Option<u64>,
-    /// For how long it was issued, in seconds.
+    /// The lifetime for which the token was issued, in seconds.
     pub(super) lifetime: Option<u64>,
 }
 
@@ -61,8 +61,9 @@ impl Tokens {
         self.expires_at.map(clock::at)
     }
 
-    /// Reads an answer of the token endpoint (RFC 6749 section 5.1). An optional member that is
-    /// empty is absent. A missing `token_type` is `Bearer`, since some providers leave it out.
+    /// Reads a response of the token endpoint (RFC 6749 section 5.1). An optional member that is
+    /// empty is absent. A missing `token_type` is read as `Bearer`, because some providers leave it
+    /// out.
     pub(super) fn read(answer: &[u8], now: u64) -> Result<Self, LoginError> {
         let bad = |why: &'static str| LoginError::provider(why);
         let answer = object(answer).ok_or_else(|| bad("the tokens are no JSON object"))?;
@@ -93,7 +94,7 @@ impl Tokens {
             Some(text) => text.parse().ok(),
             None => date::read(value, Round::Down),
         });
-        // Some send 0 for a token that does not end.
+        // Some providers send 0 for a token that does not expire.
         let lifetime = lifetime.filter(|seconds: &u64| *seconds > 0);
         Ok(Self {
             access,
@@ -111,8 +112,9 @@ fn is_visible(text: &str) -> bool {
 
 /// The provider's access token of whoever is calling, for handlers that call its APIs. It is in
 /// the request's extensions behind an [`AuthLayer`](crate::AuthLayer) whose
-/// [session scheme](super::Login::session) has let the request pass, unless it has ended. An axum
-/// handler takes it as an argument: without one it answers 401, so that a browser signs in again.
+/// [session scheme](super::Login::session) has accepted the request, unless the token has expired.
+/// An axum handler takes the token as an argument. If there is no token, the response is 401, so
+/// that a browser signs in again.
 ///
 /// `Debug` does not show it.
 #[derive(Clone)]

@@ -1,11 +1,12 @@
-//! One refresh of a session among servers that share a store.
+//! Coordination of the refreshes of a session among servers that share a store.
 //!
-//! 1. The server that adds a key of the refresh token's takes the turn, for fifteen seconds.
-//!    Everything that it waits for meanwhile takes less.
-//! 2. It tells the others the result, for a minute. Where the store fails meanwhile, a session in
-//!    a cookie is fresh all the same.
-//! 3. A session in the store is written several times if the store fails, since the refresh token
-//!    before is spent. Until it is written, this server has it in memory, for a minute.
+//! 1. A server takes the turn by adding a key of the refresh token to the store, for fifteen
+//!    seconds. All waiting during a turn takes less time.
+//! 2. The server stores the result for the others, for a minute. If the store fails meanwhile, a
+//!    session in a cookie is refreshed nevertheless.
+//! 3. If the store fails, a session in the store is written several times, because the previous
+//!    refresh token is spent. Until the session is written, this server keeps it in memory, for a
+//!    minute.
 
 use super::{
     Inner, LoginError, fields,
@@ -17,20 +18,20 @@ use crate::{Rejection, RejectionKind, store::ShortLived};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a request waits for another server while its access token is good.
+/// The time for which a request waits for another server while its access token is valid.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long one server waits for another, and how long that one has.
+/// The time for which one server waits for another, and the length of a turn.
 const TURN: Duration = Duration::from_secs(15);
 
 /// The time limit for writing a session to the store in a flight, and for one attempt.
 const WRITING: Duration = Duration::from_secs(3);
 
-/// The pause between two attempts to write it.
+/// The pause between two attempts to write a session.
 const BETWEEN: Duration = Duration::from_millis(250);
 
 impl Inner {
-    /// By this server, or by another one that shares the store.
+    /// Refreshes the session by this server, or waits for another one that shares the store.
     pub(super) async fn refresh_in_turn(
         self: &Arc<Self>,
         session: &Session,
@@ -57,13 +58,14 @@ impl Inner {
                     self.stored.seal(&done, &plain, self.now(), until)
                 }
                 Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
-                    // The next one tries it.
+                    // The next server tries it.
                     drop(store.take(&turn).await);
                     return result;
                 }
                 Err(_) => Ok(String::new()),
             };
-            // For the others only: what the provider has rotated is not lost over them.
+            // Only for the other servers. If this fails, the tokens that the provider has rotated
+            // are kept.
             let told = match value {
                 Ok(value) => store.put(&done, value.as_bytes(), KEPT).await,
                 Err(rejection) => Err(rejection),
@@ -74,7 +76,7 @@ impl Inner {
             }
             return result;
         }
-        // What is good for a while need not wait for long.
+        // If the access token is still valid for a while, the wait is short.
         let patience = match session.is_stale(self.now()) {
             true => TURN,
             false => PATIENCE,
@@ -89,8 +91,8 @@ impl Inner {
         Err(LoginError::provider("another server does not refresh").into())
     }
 
-    /// The result of another server's refresh by this token, if there is one. One that is due
-    /// again is none, unless the token has been rotated.
+    /// Returns the result of another server's refresh by this token, if there is one. A result that
+    /// is due again is ignored, unless the token has been rotated.
     async fn told(
         &self,
         store: &dyn ShortLived,
@@ -117,7 +119,7 @@ impl Inner {
         Ok((!is_over).then(|| fresh.ok_or_else(|| LoginError::Ended.into())))
     }
 
-    /// The session as another server has renewed it, if one has.
+    /// Returns the session as another server has renewed it, if one has.
     pub(super) async fn renewed_elsewhere(
         &self,
         session: &Session,
@@ -141,7 +143,7 @@ impl Inner {
         }))
     }
 
-    /// Writes a session to the store, if that is where sessions are; goes on in the background if
+    /// Writes a session to the store, if sessions are in a store. Continues in the background if
     /// that takes too long.
     async fn write(self: &Arc<Self>, session: &Session) {
         if !self.in_store {

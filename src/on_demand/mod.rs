@@ -1,18 +1,18 @@
 //! [`OnDemand`]: a document of another server that is fetched when it is used.
 //!
-//! 1. No task and no timer keeps the document up to date. The first use after it is due starts a
-//!    fetch in a task of its own, and goes on with the document at hand, for at most as long again
-//!    as its lifetime. Later uses wait for the fetch. While fetches fail, nobody waits for each of
-//!    them, and the owner's limit decides for how long the document may be used.
-//! 2. One fetch at a time. It goes on if the caller that started it is dropped.
-//! 3. Every caller that waits has a time-out of its own. After it, or as soon as the runtime of
-//!    the fetch has ended, the next caller starts another fetch, and the outcome of the first one
-//!    does not count any more.
+//! 1. There is neither a task nor a timer that keeps the document up to date. The first use after
+//!    it is due starts a fetch in a task of its own. That use continues with the current document,
+//!    for at most one further lifetime. Later uses wait for the fetch. While fetches fail, uses do
+//!    not wait for each of them, and the owner's limit decides for how long the document may be
+//!    used.
+//! 2. There is one fetch at a time. It continues if the caller that started it is dropped.
+//! 3. Every caller that waits has a time-out of its own. After that, or as soon as the runtime of
+//!    the fetch has ended, the next caller starts another fetch. The outcome of the first fetch is
+//!    then ignored.
 //! 4. A failed fetch is repeated by the next use after a pause. The pauses double.
 //! 5. A fetch that anybody could cause is started once per cooldown.
 //!
-//! The decisions are those of the pure [`state`] machine. A [`Document`] fetches, and keeps what
-//! was fetched.
+//! The pure [`state`] machine makes the decisions. A [`Document`] fetches, and stores the result.
 
 mod state;
 
@@ -35,31 +35,32 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// Why nothing can be fetched outside of a runtime.
+/// The error outside of a runtime, where nothing can be fetched.
 pub(crate) const NO_RUNTIME: &str = "fetching needs a Tokio runtime with its timer";
 
-/// What is fetched, and where it is kept.
+/// A document that can be fetched, and the place where it is stored.
 pub(crate) trait Document: Send + Sync + 'static {
-    /// The outcome of a fetch, good or bad.
+    /// The outcome of a fetch, whether it succeeded or not.
     type Fetched: Send;
 
-    /// Fetches the document. Dropped after [`FLIGHT`].
+    /// Fetches the document. The future is dropped after [`FLIGHT`].
     fn fetch(&self) -> impl Future<Output = Self::Fetched> + Send;
 
-    /// Takes in the outcome of a fetch, and returns what is to be done when no lock is held any
-    /// more, such as logging. Called for one fetch at a time, under a lock: it must not wait.
+    /// Processes the outcome of a fetch. Returns the work that remains for the time after the lock,
+    /// such as logging. This method is called for one fetch at a time, under a lock, so it must not
+    /// wait.
     fn land(&self, ended: Ended<Self::Fetched>) -> (Landed, Box<dyn FnOnce() + '_>);
 }
 
-/// How a fetch ended.
+/// The end of a fetch.
 pub(crate) enum Ended<T> {
     Fetched(T),
     TimedOut,
     /// The fetch panicked.
     Panicked,
-    /// The runtime has ended before the fetch.
+    /// The runtime ended before the fetch.
     Abandoned,
-    /// The document is due, and is used outside of a runtime. Nothing was fetched.
+    /// The document is due, but is used outside of a runtime. Nothing was fetched.
     NoRuntime,
 }
 
@@ -67,16 +68,17 @@ pub(crate) enum Ended<T> {
 pub(crate) struct OnDemand<D> {
     pub(crate) document: D,
     clock: Arc<dyn Clock>,
-    /// Random, so that many servers do not fetch at the same moment.
+    /// The source of jitter, so that many servers do not fetch at the same moment.
     hasher: RandomState,
     timed: Mutex<Timed>,
-    /// When the state is looked at again, see [`Span`].
+    /// The time at which the state is inspected again, see [`Span`].
     next_look: AtomicU64,
-    /// Told whenever a fetch has ended.
+    /// Notified whenever a fetch has ended.
     landed: watch::Sender<()>,
 }
 
-/// A caller has waited for as long as a fetch may take, or is outside of a runtime.
+/// The error of a caller that has waited for as long as a fetch may take, or is outside of a
+/// runtime.
 #[derive(Debug)]
 pub(crate) struct NotFetched;
 
@@ -88,8 +90,8 @@ struct Timed {
     has_no_runtime: bool,
 }
 
-/// Time that never goes back: that of a monotonic clock, set forward where the clock that tells
-/// the date has gone on further (the monotonic one may not count while a machine is suspended).
+/// A clock that never goes back. It is a monotonic clock, and is set forward if the clock of the
+/// date has advanced further. The monotonic clock may stop while a machine is suspended.
 struct Now {
     epoch: Instant,
     ahead: Duration,
@@ -100,7 +102,7 @@ struct Now {
 impl Now {
     fn get(&mut self, clock: &dyn Clock) -> Duration {
         let now = self.epoch.elapsed().saturating_add(self.ahead);
-        // A date beyond the last one is a mistake, and no reason to take leave of the other clock.
+        // A date beyond the last one is a mistake. It must not affect the monotonic clock.
         let date = clock::now(clock).min(clock::LAST_SECOND);
         let dated = Duration::from_secs(date.saturating_sub(self.date));
         // The date is in whole seconds.
@@ -132,16 +134,17 @@ impl<D: Document> OnDemand<D> {
         }
     }
 
-    /// Whether the document may be used now, as far as its fetches are concerned. Starts a fetch
-    /// if one is due. `now` is in seconds since 1970, by the clock of this.
+    /// Returns whether the document may be used now, as far as its fetches are concerned. If a
+    /// fetch is due, this method starts it. `now` is in seconds since 1970, by the clock of this
+    /// value.
     ///
-    /// Mostly one atomic load, and no write to shared memory.
+    /// Most calls are one atomic load, without a write to shared memory.
     #[inline]
     pub(crate) fn may_be_used(self: &Arc<Self>, now: u64) -> bool {
         self.is_settled(now) || self.look()
     }
 
-    /// Whether the document may be used now, and nothing has to be done for it: one atomic load.
+    /// Returns whether the document may be used now without any further action, by one atomic load.
     #[inline]
     pub(crate) fn is_settled(&self, now: u64) -> bool {
         Span(self.next_look.load(Ordering::Acquire)).contains(now)
@@ -154,13 +157,13 @@ impl<D: Document> OnDemand<D> {
             let now = timed.now.get(&*self.clock);
             let look = timed.state.look(now);
             if look == Look::Use {
-                // The clock that tells the date was set back, or has gone a little further than
-                // the other one.
+                // The clock of the date was set back, or has advanced a little further than the
+                // monotonic clock.
                 self.note_next_look(&mut timed);
                 return true;
             }
             if !can_fetch() {
-                // Nothing can be fetched here, now or later: as in an outage, the owner's limit
+                // Nothing can be fetched here, now or later. As in an outage, the owner's limit
                 // decides for how long the document may be used.
                 let is_known = timed.state.is_known();
                 self.lacks_runtime(timed);
@@ -178,7 +181,7 @@ impl<D: Document> OnDemand<D> {
         true
     }
 
-    /// Reports once that a fetch would need a runtime.
+    /// Reports once that a fetch needs a runtime.
     fn lacks_runtime(&self, mut timed: MutexGuard<'_, Timed>) {
         if !std::mem::replace(&mut timed.has_no_runtime, true) {
             let (_, report) = self.document.land(Ended::NoRuntime);
@@ -187,7 +190,7 @@ impl<D: Document> OnDemand<D> {
         }
     }
 
-    /// What becomes of a caller that lacks something. Starts nothing.
+    /// Returns the action for a caller that lacks something. Does not start a fetch.
     pub(crate) fn ask(&self, lack: Lack) -> Answer {
         let mut timed = self.timed();
         let now = timed.now.get(&*self.clock);
@@ -209,7 +212,7 @@ impl<D: Document> OnDemand<D> {
             };
             self.note_next_look(&mut timed);
             let patience = flight.started.saturating_add(LOST).saturating_sub(now);
-            // Under the lock, or the end of a fetch that is joined could be missed.
+            // Subscribes under the lock. Otherwise the end of a joined fetch could be missed.
             (begun, patience, self.landed.subscribe())
         };
         if let Begun::Start(flight) = begun {
@@ -221,9 +224,9 @@ impl<D: Document> OnDemand<D> {
         }
     }
 
-    /// Fetches the document in a task of its own, so that nobody's end is the fetch's.
+    /// Fetches the document in a task of its own, so that the fetch does not end with a caller.
     fn take_off(self: &Arc<Self>, flight: Flight) {
-        // Made before the task: a runtime that ends may never poll it.
+        // Created before the task, because a runtime that ends may never poll the task.
         let flying = Flying {
             owner: Arc::clone(self),
             flight: Some(flight),
@@ -236,7 +239,7 @@ impl<D: Document> OnDemand<D> {
         let report = {
             let mut timed = self.timed();
             if !timed.state.is_current(flight) {
-                return; // Another one has taken its place.
+                return; // Another fetch has replaced this one.
             }
             let (mut landed, report) = self.document.land(ended);
             if is_abandoned {
@@ -259,14 +262,14 @@ impl<D: Document> OnDemand<D> {
         self.next_look.store(span.0, Ordering::Release);
     }
 
-    /// When the next fetch is due; `None` while one is under way, and before the first.
+    /// Returns the time until the next fetch is due, or `None` during a fetch and before the first.
     pub(crate) fn next_fetch(&self) -> Option<Duration> {
         let mut timed = self.timed();
         let now = timed.now.get(&*self.clock);
         timed.state.due().map(|due| due.saturating_sub(now))
     }
 
-    /// Why the last fetch failed.
+    /// Returns the reason for which the last fetch failed.
     pub(crate) fn last_error(&self) -> Option<&'static str> {
         let timed = self.timed();
         match timed.has_no_runtime {
@@ -280,15 +283,15 @@ impl<D: Document> OnDemand<D> {
     }
 }
 
-/// Whether this is a runtime that can fetch: it needs timers, too.
+/// Returns whether this is a runtime that can fetch, which also needs timers.
 fn can_fetch() -> bool {
-    // Tokio has no other way to ask. With `panic = "abort"` the process ends, as it would with
-    // the first fetch: the requirement is documented.
+    // Tokio has no other way to find out. With `panic = "abort"` the process ends here, as it would
+    // with the first fetch. The requirement is documented.
     Handle::try_current().is_ok()
         && catch_unwind(AssertUnwindSafe(|| drop(sleep(Duration::ZERO)))).is_ok()
 }
 
-/// A fetch under way. However it ends, its callers are told.
+/// A fetch under way. However it ends, its callers are notified.
 struct Flying<D: Document> {
     owner: Arc<OnDemand<D>>,
     flight: Option<Flight>,
@@ -320,19 +323,19 @@ impl<D: Document> Drop for Flying<D> {
     }
 }
 
-/// A span of time in one word: seconds since 1970, and how many more.
+/// A span of time in one word: the start in seconds since 1970, and the number of further seconds.
 ///
-/// A clock that was set back leaves it, as one that has gone on does.
+/// If the clock is set back, the time is outside of the span, as it is after the end.
 #[derive(Clone, Copy)]
 struct Span(u64);
 
 impl Span {
-    /// Two years.
+    /// The bits of the length. They are enough for two years.
     const BITS: u32 = 26;
     const MOST: u64 = (1 << Self::BITS) - 1;
 
     fn new(from: u64, length: Duration) -> Self {
-        // Whole seconds, rounded up, as the clock rounds down.
+        // The length is in whole seconds and rounded up, because the clock rounds down.
         let length = length
             .as_secs()
             .saturating_add(u64::from(length.subsec_nanos() > 0));
@@ -352,7 +355,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// A document that is there at once.
+    /// A document whose fetch ends at once.
     struct Ready;
 
     impl Document for Ready {

@@ -1,20 +1,21 @@
-//! When a document is fetched: a pure state machine into which time is passed.
+//! The times at which a document is fetched: a pure state machine that receives the time as an
+//! argument.
 //!
-//! Time is the [`Duration`] since some moment, by a clock that never goes back.
+//! A time is the [`Duration`] since some moment, by a clock that never goes back.
 
 use std::time::Duration;
 
 /// The longest time that one fetch may take.
 pub(crate) const FLIGHT: Duration = Duration::from_secs(10);
 
-/// After this time a fetch counts as lost: the runtime that it runs on is not driven, or the fetch
-/// would have ended by its time-out. Another one takes its place.
+/// The time after which a fetch is treated as lost and another one replaces it. The runtime of a
+/// lost fetch is not driven, or its time-out would have ended the fetch.
 pub(crate) const LOST: Duration = Duration::from_secs(11);
 
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// The longest pause after a failure: within this time a recovered server is noticed.
+/// The longest pause after a failure. A recovered server is noticed within this time.
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// The reason of a fetch.
@@ -29,7 +30,7 @@ pub(crate) enum Lack {
 }
 
 impl Lack {
-    /// Whether anybody could cause such fetches, so that there is one per cooldown.
+    /// Returns whether anybody could cause such fetches, so that there is one per cooldown.
     fn is_limited(self) -> bool {
         self != Self::Document
     }
@@ -42,7 +43,7 @@ pub(crate) enum Landed {
     Fetched(Duration),
     /// A failure, with its reason in a fixed text.
     Failed(&'static str),
-    /// The runtime ended before the fetch did, which says nothing about the server.
+    /// The runtime ended before the fetch did. This does not say anything about the server.
     Abandoned,
 }
 
@@ -64,7 +65,7 @@ pub(crate) enum Look {
     Use,
     /// Use the document, and have it fetched again.
     Refresh,
-    /// Wait for a fetch: there is no document, or it has not been fetched for too long.
+    /// Wait for a fetch. There is no document, or it has not been fetched for too long.
     Wait,
 }
 
@@ -92,15 +93,15 @@ pub(crate) enum Begun {
 pub(crate) struct State {
     cooldown: Duration,
     flight: Option<Flight>,
-    /// How many fetches have begun.
+    /// The number of fetches that have begun.
     flights: u64,
     last: Option<(Duration, Landed)>,
-    /// The last success, and the lifetime of its document.
+    /// The time of the last success, and the lifetime of its document.
     fetched: Option<(Duration, Duration)>,
     failures: u32,
-    /// The last start of a fetch that anybody could have caused.
+    /// The start of the last fetch that anybody could have caused.
     demanded: Option<Duration>,
-    /// When the next fetch is due.
+    /// The time at which the next fetch is due.
     due: Duration,
 }
 
@@ -118,13 +119,13 @@ impl State {
         }
     }
 
-    /// The fetch under way, unless it is lost.
+    /// Returns the fetch under way, unless it is lost.
     fn flight(&self, now: Duration) -> Option<Flight> {
         self.flight
             .filter(|flight| now < flight.started.saturating_add(LOST))
     }
 
-    /// The action for a caller that has the document at hand. Starts nothing.
+    /// Returns the action for a caller that has the document at hand. Does not start a fetch.
     pub(crate) fn look(&self, now: Duration) -> Look {
         let is_under_way = self.flight(now).is_some();
         let is_due = now >= self.due || self.flight.is_some();
@@ -136,8 +137,9 @@ impl State {
         }
     }
 
-    /// When callers wait for a fetch that is due, instead of using the document meanwhile: one
-    /// lifetime after the first. While fetches fail, callers do not wait for each of them.
+    /// Returns the time from which callers wait for a due fetch, instead of using the document
+    /// meanwhile: one lifetime after the first. While fetches fail, callers do not wait for each of
+    /// them.
     fn waits_from(&self) -> Duration {
         let Some((at, lifetime)) = self.fetched else {
             return Duration::ZERO;
@@ -151,7 +153,7 @@ impl State {
         }
     }
 
-    /// For how long [`look`](Self::look) answers `Use`.
+    /// Returns the time for which [`look`](Self::look) answers `Use`.
     pub(crate) fn looks_after(&self, now: Duration) -> Duration {
         let next = match self.flight {
             _ if !self.is_known() => Duration::ZERO,
@@ -161,13 +163,13 @@ impl State {
         next.saturating_sub(now)
     }
 
-    /// The action for a caller that lacks something. Starts nothing.
+    /// Returns the action for a caller that lacks something. Does not start a fetch.
     pub(crate) fn ask(&self, lack: Lack, now: Duration) -> Answer {
         let under_way = self.flight(now);
         match lack {
             Lack::Document => {
                 let next = match self.last {
-                    // It could be used a moment ago: a clock has jumped.
+                    // The document could be used a moment ago, so a clock has jumped.
                     Some((at, Landed::Fetched(_))) => {
                         self.due.min(at.saturating_add(self.cooldown))
                     }
@@ -180,11 +182,11 @@ impl State {
                 }
             }
             Lack::Entry if under_way.is_some() => Answer::Wait,
-            // Only the fetch that was started for such a lack: a scheduled one is not reason
-            // enough to let everybody wait who does not fit.
+            // Waits only for a fetch that was started for such a lack. A scheduled fetch is not a
+            // sufficient reason to delay every caller with a mismatch.
             Lack::Match if under_way.is_some_and(|flight| flight.is_limited) => Answer::Wait,
             Lack::Match if under_way.is_some() => Answer::Lacking(Duration::ZERO),
-            // The runtime that it was started on is of no use.
+            // The runtime that the fetch was started on does not help any more.
             Lack::Entry | Lack::Match if self.is_lost_or_abandoned() => Answer::Wait,
             Lack::Entry | Lack::Match => {
                 let cooled = self
@@ -202,8 +204,8 @@ impl State {
         }
     }
 
-    /// Whether the last fetch was started on a runtime that did not see its end. Asked while none
-    /// is under way.
+    /// Returns whether the runtime of the last fetch ended, or was not driven, before the fetch
+    /// ended. Called only while there is no fetch under way.
     fn is_lost_or_abandoned(&self) -> bool {
         self.flight.is_some() || matches!(self.last, Some((_, Landed::Abandoned)))
     }
@@ -238,7 +240,8 @@ impl State {
         flight
     }
 
-    /// Whether the outcome of this fetch counts. It does not if another one has taken its place.
+    /// Returns whether the outcome of this fetch is used. It is not used if another fetch has
+    /// replaced this one.
     pub(crate) fn is_current(&self, flight: Flight) -> bool {
         self.flight == Some(flight)
     }
@@ -254,7 +257,7 @@ impl State {
             Landed::Fetched(lifetime) => {
                 self.failures = 0;
                 self.fetched = Some((now, lifetime));
-                // Before the end, with time for a few failures.
+                // Due before the end of the lifetime, with time for a few failures.
                 lifetime.mul_f64(0.8 + 0.15 * jitter)
             }
             Landed::Failed(_) => {
@@ -269,18 +272,19 @@ impl State {
         self.due = now.saturating_add(wait);
     }
 
-    /// Whether a document was ever fetched.
+    /// Returns whether a document was ever fetched.
     pub(crate) fn is_known(&self) -> bool {
         self.fetched.is_some()
     }
 
-    /// When the next fetch is due; `None` while one is under way, and before the first.
+    /// Returns the time at which the next fetch is due, or `None` during a fetch and before the
+    /// first.
     pub(crate) fn due(&self) -> Option<Duration> {
         self.last.filter(|_| self.flight.is_none())?;
         Some(self.due)
     }
 
-    /// Why the last fetch failed.
+    /// Returns the reason for which the last fetch failed.
     pub(crate) fn last_error(&self) -> Option<&'static str> {
         match self.last {
             Some((_, Landed::Failed(error))) => Some(error),

@@ -1,4 +1,4 @@
-//! The machine under every order of events, and under long random ones.
+//! Tests of the machine with every order of events, and with long random sequences.
 
 use super::*;
 use proptest::prelude::*;
@@ -8,16 +8,16 @@ const COOLDOWN: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_secs(3600);
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
-/// What may happen next.
+/// An event of a test.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// Time passes.
+    /// Some time passes.
     Pass(Duration),
     /// The document is used.
     Use,
     /// A caller lacks this.
     Lack(Lack),
-    /// The fetch under way ends well, or not.
+    /// The fetch under way ends, successfully or not.
     Land(bool),
     /// The runtime of the fetch under way ends.
     RuntimeEnds,
@@ -36,18 +36,18 @@ const EVENTS: [Event; 10] = [
     Event::RuntimeEnds,
 ];
 
-/// The machine beside an observer that has written down what happened, and knows the rules but not
-/// how they are kept.
+/// The machine beside an observer. The observer records the events and knows the rules, but not
+/// their implementation.
 struct Watched {
     state: State,
     now: Duration,
     flying: Option<Flight>,
-    /// Fetches in whose place another one was started.
+    /// The fetches that were replaced by another one.
     replaced: Vec<Flight>,
     fetched: Option<Duration>,
     failed: Option<Duration>,
     last_ok: Option<bool>,
-    /// When a limited fetch was started.
+    /// The time at which a limited fetch was started.
     demanded: Option<Duration>,
     /// Whether the last fetch ended with its runtime.
     has_ended: bool,
@@ -91,7 +91,7 @@ impl Watched {
         assert_eq!(self.state.is_known(), self.fetched.is_some());
     }
 
-    /// Until the time that the hot path waits for, nothing but time changes the answer.
+    /// Checks that, until the time that the hot path waits for, only time changes the answer.
     fn check_next_look(&self) {
         let after = self.state.looks_after(self.now);
         match self.state.look(self.now) {
@@ -129,7 +129,7 @@ impl Watched {
             (_, None) => panic!("there is nothing to use"),
             (Look::Wait, Some(age)) => assert!(age >= 2 * HOUR),
             (Look::Use | Look::Refresh, Some(age)) => {
-                // An outage, of which there are proofs not older than the lifetime.
+                // An outage, with evidence that is not older than the lifetime.
                 let is_down = self.last_ok == Some(false)
                     && self.failed.is_some_and(|at| self.now < at + HOUR);
                 assert!(age < 2 * HOUR || is_down, "{age:?}");
@@ -186,7 +186,7 @@ impl Watched {
     fn land(&mut self, landed: Landed) {
         self.state.land(landed, self.now, 0.5);
         if self.flying.take().is_none() {
-            return; // Nothing was under way: nothing happens.
+            return; // There was no fetch under way, so there is no effect.
         }
         self.has_ended = landed == Landed::Abandoned;
         let due = self.state.due().unwrap();
@@ -202,7 +202,7 @@ impl Watched {
             }
             Landed::Abandoned => {
                 self.last_ok = Some(false);
-                // The next caller starts another one at once.
+                // The next caller starts another fetch at once.
                 assert!(wait.is_zero());
                 assert_eq!(self.state.ask(Lack::Document, self.now), Answer::Wait);
             }
@@ -252,7 +252,7 @@ proptest! {
     }
 }
 
-/// A machine with a document of this moment.
+/// Returns a machine whose document was fetched at this moment.
 fn fetched(now: Duration) -> State {
     let mut state = State::new(COOLDOWN);
     assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
@@ -275,7 +275,7 @@ fn pauses_after_failures_double_up_to_a_minute() {
         now = due;
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    // One success, and the next failure starts anew.
+    // After one success, the next failure starts with the first pause again.
     assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
     state.land(Landed::Fetched(HOUR), now, 1.0);
     now = state.due().unwrap();
@@ -292,7 +292,7 @@ fn the_first_use_after_the_due_time_refreshes_and_later_ones_wait() {
     assert_eq!(state.look(2 * HOUR - NANOSECOND), Look::Refresh);
     assert_eq!(state.look(2 * HOUR), Look::Wait);
     assert_eq!(state.ask(Lack::Document, 2 * HOUR), Answer::Wait);
-    // Once the fetch is under way, others go on with the document, and do not for longer.
+    // Once the fetch is under way, other callers use the document, but only for one more lifetime.
     assert!(state.refresh(2 * HOUR - SECOND).is_some());
     assert_eq!(state.look(2 * HOUR - SECOND), Look::Use);
     assert_eq!(state.look(2 * HOUR), Look::Wait);
@@ -314,7 +314,7 @@ fn nobody_waits_for_each_fetch_of_an_outage() {
         }
         now += 20 * SECOND;
     }
-    // Nobody has tried for a while: the issuer may be back.
+    // No caller has tried for a while, so the issuer may be back.
     assert_eq!(state.look(now + HOUR), Look::Wait);
 }
 

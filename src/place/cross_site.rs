@@ -95,13 +95,14 @@ fn is_host(authority: &str) -> bool {
         && parsed.host().bytes().all(is_host_byte)
         && is_serialized(parsed.host())
         && port.is_some_and(|port| {
-            // Browsers write ports without zeros in front.
+            // Browsers write ports without leading zeros.
             port.is_empty() || (parsed.port_u16().is_some() && !port.starts_with(":0"))
         })
 }
 
-/// Whether browsers write the host so: an IPv6 address in its shortest form (URL standard,
-/// section 3.5). Of an address with an IPv4 part only that this is in hexadecimal.
+/// Returns whether browsers write the host in this form: an IPv6 address in its shortest form (URL
+/// standard, section 3.5). If an address has an IPv4 part, the only check of that part is that it
+/// is in hexadecimal.
 fn is_serialized(host: &str) -> bool {
     let Some(address) = host.strip_prefix('[') else {
         return true;

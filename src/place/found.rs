@@ -59,19 +59,21 @@ impl Found {
         self
     }
 
-    /// The same, if the scheme knows that a page of its own origin has sent it.
+    /// Marks the credentials as not sent by browsers, because the scheme knows that a page of its
+    /// own origin has sent the request.
     #[cfg(feature = "oauth2")]
     pub(crate) fn sent_by_own_origin(mut self) -> Self {
         self.by_browser = false;
         self
     }
 
-    /// Both together, the first in order on the left:
+    /// Combines two finds. `self` is the first in order.
     ///
     /// - Two explicit places are ambiguous.
-    /// - An ambient place (a cookie, a client certificate) yields to an explicit one. If that is a
-    ///   parameter of the query or a subprotocol, another site may have filled it to replace the
-    ///   user by its own: the cross-site check applies to it as to the ambient one.
+    /// - An ambient place (a cookie, a client certificate) yields to an explicit one. If the
+    ///   explicit place is a parameter of the query or a subprotocol, another site may have filled
+    ///   it to replace the user with its own. The cross-site check then applies to the explicit
+    ///   place as to the ambient one.
     /// - Of two ambient places the first in order is used.
     pub fn and(self, other: Self) -> Self {
         match (self.anywhere(), other.anywhere()) {
@@ -86,7 +88,7 @@ impl Found {
         }
     }
 
-    /// Applies the cross-site check to this find, if it applies to the other one.
+    /// Applies the cross-site check to this find, if the check applies to `other`.
     pub(crate) fn checked_with(self, other: Self) -> Self {
         if other.by_browser {
             self.sent_by_browsers()
@@ -95,7 +97,7 @@ impl Found {
         }
     }
 
-    /// Whether the other find is used instead of this one, given that not both are explicit.
+    /// Returns whether `other` is used instead of this find, given that not both are explicit.
     pub(crate) fn yields_to(self, other: Self) -> bool {
         match (self.anywhere(), other.anywhere()) {
             (_, None) => false,
@@ -104,7 +106,7 @@ impl Found {
         }
     }
 
-    /// This explicit find, if an ambient one yields to it.
+    /// Returns this explicit find as it is used if an ambient one yields to it.
     fn in_place_of_ambient(self) -> Self {
         match self.count {
             Count::One(Place::Query | Place::WebSocketProtocol) => self.sent_by_browsers(),

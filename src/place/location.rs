@@ -69,12 +69,12 @@ impl Location {
     /// Inside of `Router::layer` axum's `OriginalUri` still holds it: a router fills that in
     /// before its layers run.
     ///
-    /// Another site can put a credential of its own into a link or form. If the request has an
-    /// ambient credential as well, the parameter is used, and the
-    /// [cross-site check](crate::AuthLayer#cross-site-requests) applies.
+    /// Another site can put a credential of its own into a link or form. If the request also has an
+    /// ambient credential, the parameter is used, and the [cross-site
+    /// check](crate::AuthLayer#cross-site-requests) applies.
     ///
-    /// A layer inside of this one that reads the same parameter does not find it, and rejects the
-    /// request with 401. Nest layers only if they read header fields or cookies.
+    /// If a layer inside of this one reads the same parameter, it does not find the parameter, and
+    /// rejects the request with 401. Nest layers only if they read header fields or cookies.
     #[track_caller]
     #[must_use]
     pub fn query(name: &str) -> Self {
@@ -84,11 +84,12 @@ impl Location {
 
     /// A cookie. Its requests pass the cross-site check; prefer a `__Host-` name.
     ///
-    /// A cookie that is expired, revoked or otherwise invalid is rejected with 401, and one that is
-    /// sent twice with 400. That also applies to paths that [rules](crate::AccessRules::allow) open
-    /// and to [`optional`](crate::AuthLayer::optional) layers, where a request without the cookie is
-    /// accepted. Browsers send the cookie until it expires, so give it the lifetime of the
-    /// credential, and serve log-in and log-out pages outside of the layer.
+    /// If the cookie is expired, revoked or otherwise invalid, the request is rejected with 401. If
+    /// the cookie is sent twice, the request is rejected with 400. Both also apply to paths that
+    /// [rules](crate::AccessRules::allow) open and to [`optional`](crate::AuthLayer::optional)
+    /// layers, where a request without the cookie is accepted. Browsers send the cookie until it
+    /// expires. Give it the lifetime of the credential, and serve log-in and log-out pages outside
+    /// of the layer.
     #[track_caller]
     #[must_use]
     pub fn cookie(name: &str) -> Self {
@@ -102,8 +103,8 @@ impl Location {
     /// The element is stripped from what is passed inward. A browser insists that the server
     /// chooses one of the protocols it offered, so a page offers a second one, as above.
     ///
-    /// As with [`query`](Self::query), another site can fill it, and a layer further inside does
-    /// not find it.
+    /// As with [`query`](Self::query), another site can fill the element, and a layer further
+    /// inside does not find it.
     #[track_caller]
     #[must_use]
     pub fn websocket_protocol(prefix: &str) -> Self {

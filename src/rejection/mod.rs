@@ -31,8 +31,8 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 /// A verifier, loader or policy returns one; a handler may too. Cloning is cheap.
 ///
 /// A handler that responds with a 401 needs an [`AuthLayer`](crate::AuthLayer) outside, or an
-/// `issue::EndpointLayer` if it takes credentials in its body: these add the `WWW-Authenticate`
-/// field that RFC 9110 section 15.5.2 requires.
+/// `issue::EndpointLayer` if it takes credentials in its body. These layers add the
+/// `WWW-Authenticate` field that RFC 9110 section 15.5.2 requires.
 ///
 /// ```
 /// use tower_auth::{Rejection, RejectionKind};
@@ -137,15 +137,15 @@ impl Rejection {
             .with_source(source)
     }
 
-    /// As [`unavailable`](Self::unavailable), because clients ask for too much. Nothing is broken,
-    /// and an anonymous client must not be able to raise an alarm: such a rejection is logged at
-    /// `INFO`.
+    /// Creates a rejection as [`unavailable`](Self::unavailable) does, for the case that clients
+    /// request too much. In this case nothing is broken, and an anonymous client must not be able
+    /// to raise an alarm. Such a rejection is logged at `INFO`.
     #[allow(dead_code, reason = "only some features have a limit of this kind")]
     pub(crate) fn busy(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::unavailable(source).with_cause(&Busy)
     }
 
-    /// Whether it was made by [`busy`](Self::busy).
+    /// Returns whether the rejection was made by [`busy`](Self::busy).
     #[allow(dead_code, reason = "only logs ask")]
     pub(crate) fn is_busy(&self) -> bool {
         self.cause

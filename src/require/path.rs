@@ -3,7 +3,7 @@
 //! Rules match the path as it was sent. A path that a server behind could read as another one
 //! would be judged by the wrong rule, so it is refused: dot segments (RFC 3986 section 5.2.4),
 //! also encoded; empty segments; encoded slashes, backslashes and control characters; overlong
-//! UTF-8 (RFC 3629 section 3); backslashes; a `%` that begins no escape (section 2.1).
+//! UTF-8 (RFC 3629 section 3); backslashes; a `%` that does not begin an escape (section 2.1).
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,8 @@ pub(crate) fn is_unambiguous(path: &str) -> bool {
     has_plain_escapes(path) && !path.split('/').any(is_dot_segment)
 }
 
-/// Whether each `%` begins an escape, and none is of a character that separates or ends paths.
+/// Returns whether each `%` begins an escape, and no escape is a character that separates or ends
+/// paths.
 fn has_plain_escapes(path: &str) -> bool {
     let mut before = None;
     path.split('%').skip(1).all(|rest| {
@@ -24,20 +25,20 @@ fn has_plain_escapes(path: &str) -> bool {
             return false;
         };
         let separates = matches!(byte, b'/' | b'\\') || byte.is_ascii_control();
-        // Lenient decoders take these for shorter characters, of ASCII above all: `%c0%af` for `/`.
+        // Lenient decoders read these as shorter characters, mostly of ASCII: `%c0%af` as `/`.
         let overlong = matches!(
             (before, byte),
             (_, 0xc0 | 0xc1) | (Some(0xe0), 0x80..=0x9f) | (Some(0xf0), 0x80..=0x8f)
         );
-        // U+0080 to U+009F.
+        // The control characters U+0080 to U+009F.
         let control = matches!((before, byte), (Some(0xc2), 0x80..=0x9f));
-        // Only the next escape continues this one's character.
+        // Only an escape that follows at once continues the character of this one.
         before = (rest.len() == 2).then_some(byte);
         !(separates || overlong || control)
     })
 }
 
-/// The byte that is escaped, given what follows its `%`.
+/// Returns the byte that is escaped, given the text after its `%`.
 fn escaped(rest: &str) -> Option<u8> {
     let [high, low, ..] = rest.as_bytes() else {
         return None;
@@ -87,11 +88,11 @@ pub(crate) fn normalized(path: &str) -> Option<String> {
     (out != path).then_some(out)
 }
 
-/// The path without parameters (`;…`, RFC 3986 section 3.3) and without the segments that are
-/// empty then, given its normal spelling. That is how servlet containers read it. `None` if it has
-/// no parameters.
+/// Returns the path without parameters (`;…`, RFC 3986 section 3.3) and without the segments that
+/// become empty by that, given the path's normal spelling. Servlet containers read paths in this
+/// form. Returns `None` if the path has no parameters.
 ///
-/// A slash at the end stays: `/a/;x` becomes `/a/`.
+/// A slash at the end is kept: `/a/;x` becomes `/a/`.
 pub(crate) fn without_parameters(path: &str) -> Option<String> {
     if !path.contains(';') {
         return None;

@@ -28,15 +28,15 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 /// - `{name}` matches one segment (`:name` and `*` do not, and panic), `{*name}` at the end the rest of a path, at least one
 ///   character: `/admin/{*rest}` does not match `/admin` or `/admin/`.
 /// - The most specific pattern wins, whatever the order. A method that is not listed for it gets
-///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`, and `CONNECT` with a path, which opens a
-///   WebSocket over HTTP/2 (RFC 8441) as `GET` does over HTTP/1.1.
+///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`. `GET` also covers `CONNECT` with a path,
+///   which opens a WebSocket over HTTP/2 (RFC 8441) as `GET` does over HTTP/1.1.
 /// - Without `otherwise`, what no rule names is denied: 401 for a visitor, else 403.
 /// - A path that servers read differently is malformed: 400. That is `/a/../b`, `/a//b`, `/a%2fb`,
-///   `\`, `%zz`, `..;x`, escaped control characters and overlong UTF-8 (`%0a`, `%c0%af`), and any
-///   spelling that would meet another rule than the normal one (`/%61dmin`,
-///   `/items%3Apurge`, `/caf%c3%a9`) or than the path without parameters (`/admin;x/users`, for
-///   servers behind that ignore them). Patterns may be spelled either way; one with parameters
-///   panics, since none of its paths would be unambiguous.
+///   `\`, `%zz`, `..;x`, escaped control characters and overlong UTF-8 (`%0a`, `%c0%af`). A path is
+///   also malformed if its spelling would match another rule than the normal spelling (`/%61dmin`,
+///   `/items%3Apurge`, `/caf%c3%a9`), or another rule than the path without parameters
+///   (`/admin;x/users`, for servers behind that ignore parameters). Patterns may be spelled either
+///   way. A pattern with parameters panics, because all of its paths would be ambiguous.
 /// - Paths are case-sensitive.
 /// - Paths are matched as the layer sees them: under axum's `nest` without the prefix, and before
 ///   anything further inside changes them. `/admin/` is another path than `/admin`, so a layer that
@@ -240,7 +240,7 @@ impl AccessRules {
         };
         let plain = path::normalized(path);
         let bare = path::without_parameters(plain.as_deref().unwrap_or(path));
-        // Whether a slash at the end stays depends on the server.
+        // Whether a slash at the end is kept depends on the server.
         let trimmed = bare.as_deref().and_then(|bare| bare.strip_suffix('/'));
         let trimmed = trimmed.filter(|path| !path.is_empty());
         let mut spellings = [plain.as_deref(), bare.as_deref(), trimmed].into_iter();
@@ -270,7 +270,7 @@ impl Rules {
                 .find(|(method, _)| method == wanted)
                 .map(|(_, rule)| rule)
         };
-        // A plain `CONNECT` has no path (RFC 9113 section 8.5), so it meets no pattern.
+        // A plain `CONNECT` has no path (RFC 9113 section 8.5), so it does not match any pattern.
         let as_get = || {
             matches!(*method, Method::HEAD | Method::CONNECT)
                 .then(|| listed(&Method::GET))

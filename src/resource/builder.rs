@@ -35,8 +35,8 @@ impl ResourceMetadataBuilder {
     }
 
     /// An authorization server that gives tokens for this resource, by its issuer identifier
-    /// (`authorization_servers`). Call it again for another one. RFC 9728
-    /// section 2 leaves it optional, so that a document without one is built; MCP requires one.
+    /// (`authorization_servers`). Call it again for another one. RFC 9728 section 2 leaves the
+    /// member optional, so a document without one can be built. MCP requires one.
     pub fn authorization_server(mut self, issuer: impl Into<String>) -> Self {
         self.authorization_servers.push(issuer.into());
         self
@@ -47,8 +47,9 @@ impl ResourceMetadataBuilder {
     ///
     /// What one request takes stands in its challenge.
     ///
-    /// `offline_access` does not belong here: clients ask the authorization server for refresh
-    /// tokens, and MCP servers should not list it. It is not refused, since RFC 9728 allows it.
+    /// `offline_access` does not belong here. Clients ask the authorization server for refresh
+    /// tokens, and MCP servers should not list this scope. It is not rejected, because RFC 9728
+    /// allows it.
     pub fn scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,

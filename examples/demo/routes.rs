@@ -62,7 +62,8 @@ pub async fn log_in(
         return Ok(issued.into_response());
     }
     let response = app.with_cookies(&issued)?;
-    // The session whose cookies these replace. Two cookies of one name keep nobody out.
+    // End the session whose cookies are replaced. Two cookies of one name do not prevent the
+    // sign-in.
     if let Ok(Some(earlier)) = app.cookies.refresh_token(&head) {
         app.tokens.log_out_by_refresh_token(&earlier).await?;
     }
@@ -234,7 +235,7 @@ pub async fn create_key(
     let wanted = new
         .days
         .map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
-    // A user from elsewhere has no account whose end would end the key.
+    // A user from elsewhere has no account here whose removal would end the key.
     let longest = sign_in::is_from_elsewhere(identity.subject()).then_some(sign_in::LONGEST);
     if let Some(lifetime) = wanted.into_iter().chain(longest).min() {
         request = request.with_expiry(SystemTime::now() + lifetime);

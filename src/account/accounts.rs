@@ -19,11 +19,12 @@ const WINDOW: Duration = Duration::from_secs(3600);
 /// The longest password that may be set, in bytes.
 const LONGEST: usize = 1024;
 
-/// The longest password that is looked at as it was typed, in bytes: decomposed (NFD), UTF-8 is up
-/// to three times as long as composed.
+/// The longest password that is processed as it was typed, in bytes. In decomposed form (NFD),
+/// UTF-8 is up to three times as long as in composed form.
 const LONGEST_TYPED: usize = 3 * LONGEST;
 
-/// How often a login reads the account again because its password hash was replaced meanwhile.
+/// The largest number of times that a login reads the account again, if its password hash is
+/// replaced meanwhile.
 const REREADS: usize = 3;
 
 /// Registers accounts and logs them in. Cloning is cheap; the rules stand in the
@@ -36,7 +37,7 @@ pub struct Accounts {
     policy: Arc<PasswordPolicy>,
     pool: HashPool,
     attempts: Arc<Attempts>,
-    /// Whether they are counted in the memory of this process, by the clock below.
+    /// Whether failed logins are counted in the memory of this process, by the clock below.
     counts_here: bool,
     /// Credentials of the Basic scheme that were right a moment ago.
     #[cfg(feature = "basic")]
@@ -87,19 +88,19 @@ impl Accounts {
     /// After 100 wrong passwords for one name within an hour, every login with that name is
     /// [`TooMany`](crate::RejectionKind::TooMany) (429) until the hour ends. Only a password whose
     /// hash was computed and did not match is counted: an outage or a full pool never locks an
-    /// account. Names without an account are limited alike. The number of counters is at most the
-    /// number of accounts plus 65,536, so that invented names cannot fill a store that
+    /// account. Names without an account are limited in the same way. The number of counters is at
+    /// most the number of accounts plus 65,536. Invented names can therefore not fill a store that
     /// revocations are looked up in as well, such as a `RedisStore`.
     ///
     /// NIST SP 800-63B-4 section 3.2.2 allows at most 100 *consecutive* failures, after which the
     /// password has to be replaced. This limit differs: it ends by itself after an hour, which
-    /// allows 876,000 guesses a year for one account, and a right password does not reset it. A
-    /// new password ([`set_password`](Self::set_password)) does.
+    /// allows 876,000 guesses a year for one account. A correct password does not reset it. A new
+    /// password ([`set_password`](Self::set_password)) does.
     ///
     /// Limits that this one does not replace:
     ///
-    /// - Anybody who knows a name can use up its attempts, and lock the owner out for the rest of
-    ///   the hour. Credentials of the Basic scheme that were right within the last hour on this
+    /// - Anyone who knows a name can use up its attempts, and lock the owner out for the rest of
+    ///   the hour. Credentials of the Basic scheme that were verified within the last hour on this
     ///   server are not affected.
     /// - One password tried on many names (spraying) is not limited.
     ///
@@ -110,8 +111,8 @@ impl Accounts {
         self
     }
 
-    /// Sets how many logins with one name may fail within some time; at least one. Default: 100
-    /// within an hour, see [`count_attempts_in`](Self::count_attempts_in).
+    /// Sets the number of logins with one name that may fail within a period; at least one.
+    /// Default: 100 within an hour, see [`count_attempts_in`](Self::count_attempts_in).
     pub fn max_attempts(mut self, attempts: u64, within: Duration) -> Self {
         let within = within.max(Duration::from_secs(1));
         self.attempts = Arc::new(self.attempts.limited(attempts.max(1), within));
@@ -171,23 +172,24 @@ impl Accounts {
     /// Logs an account in: its identity, authenticated now, with the [`Account`] as
     /// [`data`](Identity::data).
     ///
-    /// A name that is unknown takes as long as a wrong password, and is
-    /// [limited](Self::count_attempts_in) alike. A stored hash that is not as strong as those made
-    /// today is replaced.
+    /// A login with an unknown name takes as long as one with a wrong password, and is
+    /// [limited](Self::count_attempts_in) in the same way. A stored hash that is weaker than those
+    /// made today is replaced.
     ///
     /// # Errors
     ///
     /// [`Invalid`](crate::RejectionKind::Invalid) whatever is wrong with the credentials;
-    /// [`TooMany`](crate::RejectionKind::TooMany) after too many that were, with the time until
-    /// the limit ends as [`retry_after`](Rejection::retry_after);
+    /// [`TooMany`](crate::RejectionKind::TooMany) after too many wrong passwords, with the time
+    /// until the limit ends as [`retry_after`](Rejection::retry_after);
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store or the pool cannot answer
     /// now.
     pub async fn log_in(&self, name: &str, password: &str) -> Result<Identity, Rejection> {
         self.log_in_by(Lane::Unknown, name, password).await
     }
 
-    /// As [`log_in`](Self::log_in). Credentials that were right not long ago are no guess: they are
-    /// not limited, and do not wait behind those of strangers.
+    /// Logs in like [`log_in`](Self::log_in), in this lane. Credentials in [`Lane::Known`] were
+    /// verified recently and are not a guess: they are not limited, and do not wait behind those of
+    /// unknown clients.
     pub(super) async fn log_in_by(
         &self,
         lane: Lane,
@@ -231,8 +233,8 @@ impl Accounts {
         Ok(self.identity(account).with_authenticated_at(begun))
     }
 
-    /// The account as it is now, and the hash that the password matches, if it does and the
-    /// account may log in.
+    /// Returns the account as it is now, and the hash that the password matches. Returns `None` if
+    /// the password does not match. Returns `None` as well if the account may not log in.
     async fn right(
         &self,
         lane: Lane,
@@ -247,8 +249,8 @@ impl Accounts {
             let (Some(verified), Some(stored), true) = (enabled, stored, is_right) else {
                 return Ok(None);
             };
-            // Read again: the account may have been changed while the hash was computed. Another
-            // hash is a new password, or a stronger hash of the same one.
+            // The account is read again, since it may have changed while the hash was computed. A
+            // different hash is that of a new password, or a stronger hash of the same password.
             let now = self.store.account(&self.issuer, &verified.subject).await?;
             match now {
                 Some(now) if now.password_hash == verified.password_hash => {
@@ -262,11 +264,12 @@ impl Accounts {
         ))
     }
 
-    /// Sets another password, for who knows the old one. Sessions stay, also those of a thief: call
-    /// `Tokens::log_out_everywhere` after it, and again if the process ended before that.
+    /// Changes the password of a user who knows the old one. Sessions do not end, not even those of
+    /// a thief: call `Tokens::log_out_everywhere` afterwards. If the process ended before that was
+    /// done, call it again.
     ///
-    /// The old password is checked as at a login, within the same
-    /// [limit](Self::count_attempts_in); the new one lifts it.
+    /// The old password is checked as at a login, within the same [limit](Self::count_attempts_in).
+    /// The new password resets the limit.
     ///
     /// # Errors
     ///
@@ -292,8 +295,8 @@ impl Accounts {
     }
 
     /// Sets a password for somebody who has shown otherwise who they are, as by a link that was
-    /// mailed to them. It lifts the [limit](Self::count_attempts_in) of failed logins, if that was
-    /// reached. Sessions stay, as with [`change_password`](Self::change_password).
+    /// mailed to them. If the [limit](Self::count_attempts_in) of failed logins was reached, it is
+    /// reset. Sessions do not end, as with [`change_password`](Self::change_password).
     ///
     /// # Errors
     ///
@@ -313,8 +316,8 @@ impl Accounts {
         let new = new.map_err(ChangeError::Password)?;
         let hash = self.pool.hash(new.expose()).await;
         let hash = hash.map_err(ChangeError::Refused)?;
-        // The failures so far were guesses at another password. First, so that nothing is changed if
-        // this fails.
+        // The failures so far were guesses at another password. They are removed first, so that
+        // nothing is changed if this fails.
         let unlocked = self.attempts.forget(&self.issuer, &account.name).await;
         unlocked.map_err(ChangeError::Refused)?;
         let old = account.password_hash.as_deref();
@@ -371,12 +374,11 @@ impl Accounts {
         self.store.set_roles(&self.issuer, subject, roles).await
     }
 
-    /// Lets a subject log in, or no longer; `false` if there is no such account.
+    /// Enables or disables the logins of a subject. Returns `false` if there is no such account.
     ///
     /// Access tokens that were issued before stay valid until they expire. Sessions end at their
-    /// next refresh only if [`find`](Self::find) is the `TokensBuilder::reload`; otherwise they
-    /// can be refreshed for as long as a session lasts. `Tokens::log_out_everywhere` ends both at
-    /// once.
+    /// next refresh only if [`find`](Self::find) is the `TokensBuilder::reload`. Otherwise they can
+    /// be refreshed for as long as a session lasts. `Tokens::log_out_everywhere` ends both at once.
     ///
     /// # Errors
     ///
@@ -387,9 +389,9 @@ impl Accounts {
 
     /// Removes an account; `false` if there was none.
     ///
-    /// Its sessions, access tokens and API keys are kept elsewhere and do not end by this: call
-    /// `Tokens::log_out_everywhere`, as after [`set_enabled`](Self::set_enabled), and revoke its
-    /// API keys.
+    /// Its sessions, access tokens and API keys are stored elsewhere, and this method does not end
+    /// them. Call `Tokens::log_out_everywhere`, as after [`set_enabled`](Self::set_enabled), and
+    /// revoke its API keys.
     ///
     /// # Errors
     ///
@@ -417,8 +419,8 @@ impl Accounts {
             .with_data(account)
     }
 
-    /// Whether a new password may be set. Estimating the guesses takes milliseconds, so that it is
-    /// work of the pool.
+    /// Checks whether a new password may be set. Estimating the guesses takes milliseconds, so the
+    /// pool does it.
     async fn checked(
         &self,
         name: &str,
@@ -471,13 +473,13 @@ fn invalid() -> Rejection {
     Rejection::invalid().with_detail("the name or the password is wrong")
 }
 
-/// Counters in the memory of this process.
+/// Returns counters in the memory of this process.
 fn here(clock: &Arc<dyn Clock>) -> Arc<dyn ShortLived> {
     let clock = Arc::clone(clock);
     Arc::new(MemoryStore::new().with_clock(move || clock.now()))
 }
 
-/// Logs a failure, by subject. The name that was typed is not logged: it may be a password.
+/// Logs a failure with its subject. The typed name is not logged, since it may be a password.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 fn failed(issuer: &str, subject: Option<&str>) {
     #[cfg(feature = "tracing")]

@@ -1,4 +1,4 @@
-//! Limits how many wrong passwords may be tried for one name.
+//! Limits the number of wrong passwords that may be tried for one name.
 
 use crate::{
     ConfigError, Rejection,
@@ -15,27 +15,30 @@ use zeroize::Zeroizing;
 /// Counts wrong passwords.
 ///
 /// 1. A password is counted after its hash was computed and did not match. An attempt that could
-///    not be checked (an outage, a full pool, a request that was dropped) is never counted. One
-///    that did not match always is: also if its request is dropped from then on, and in the memory
-///    of this process if the store cannot be written. A right password is answered without a
-///    write, so that the absence of an answer says that a password is wrong.
+///    not be checked (an outage, a full pool, a request that was dropped) is never counted. An
+///    attempt that did not match is always counted, even if its request is dropped from then on. If
+///    the store cannot be written, it is counted in the memory of this process. A correct password
+///    is answered without a write, so the absence of an answer indicates that a password is wrong.
 /// 2. An account has a counter of its own. Names without an account share 2^16 counters, chosen by
-///    a keyed hash of the name, so that the number of counters is bounded by the number of accounts.
-/// 3. Both kinds of names are limited alike. For a name without an account, the shared counter also
-///    holds failures of other such names. The same number is added to the failures of an account
-///    (at most half of the limit, so that strangers cannot lock accounts out by invented names),
-///    and the window of an account's counter ends with that of the shared one.
-/// 4. Passwords that are being checked take part in the limit, the same password once. Otherwise
-///    any number of parallel guesses would pass before the first of them is counted.
+///    a keyed hash of the name, so that the number of counters is bounded by the number of
+///    accounts.
+/// 3. Names with and without an account are limited in the same way. For a name without an account,
+///    the shared counter also holds failures of other such names. The same number is added to the
+///    failures of an account. It is at most half of the limit, so that other clients cannot lock
+///    accounts out by invented names. The window of an account's counter ends with that of the
+///    shared counter.
+/// 4. Passwords that are being checked are included in the limit, the same password once. Otherwise
+///    any number of parallel guesses would be checked before the first of them is counted.
 pub(super) struct Attempts {
     store: Arc<dyn ShortLived>,
     /// Failures that could not be counted in the store.
     uncounted: MemoryStore,
     limit: u64,
     window: Duration,
-    /// Names what is in flight.
+    /// The key of the digests of names and passwords in flight.
     keyed: Keyed,
-    /// Chooses the shared counters. The key lies in the store, for every server that counts there.
+    /// The key that chooses the shared counters. It is kept in the store, for every server that
+    /// counts there.
     shared: OnceLock<Keyed>,
     /// The different passwords that are being checked for a name, the oldest first.
     in_flight: Mutex<HashMap<Digest, Vec<InFlight>>>,
@@ -63,7 +66,7 @@ impl Attempts {
         })
     }
 
-    /// The same in another store.
+    /// Returns these attempts with another store.
     pub(super) fn counted_in(&self, store: Arc<dyn ShortLived>) -> Self {
         Self {
             store,
@@ -76,7 +79,7 @@ impl Attempts {
         }
     }
 
-    /// The same with another limit.
+    /// Returns these attempts with another limit.
     pub(super) fn limited(&self, limit: u64, window: Duration) -> Self {
         Self {
             limit,
@@ -89,8 +92,8 @@ impl Attempts {
     ///
     /// # Errors
     ///
-    /// [`TooMany`](crate::RejectionKind::TooMany), if as many passwords as may be wrong are being
-    /// checked for this name.
+    /// [`TooMany`](crate::RejectionKind::TooMany), if the number of passwords being checked for
+    /// this name has reached the limit of failures.
     pub(super) fn begin(
         self: &Arc<Self>,
         issuer: &str,
@@ -120,14 +123,15 @@ impl Attempts {
         })
     }
 
-    /// Forgets the failures of an account.
+    /// Removes the recorded failures of an account.
     pub(super) async fn forget(&self, issuer: &str, name: &str) -> Result<(), Rejection> {
         let own = named("login", issuer, name);
         self.store.take(&own).await?;
         self.uncounted.take(&own).await.map(drop)
     }
 
-    /// The failures of these counters, with those that could not be counted in the store.
+    /// Returns the failures of these counters, including those that could not be counted in the
+    /// store.
     async fn failures<const N: usize>(
         &self,
         keys: [&str; N],
@@ -147,12 +151,12 @@ impl Attempts {
         }))
     }
 
-    /// The counter that a name shares with others.
+    /// Returns the key of the counter that a name shares with others.
     async fn shared(&self, issuer: &str, name: &str) -> Result<String, Rejection> {
         let keyed = match self.shared.get() {
             Some(keyed) => keyed,
-            // Every login reads the key itself: behind those that wait for a store that hangs, a
-            // login would wait for the sum of their time-outs.
+            // Every login reads the key itself. Behind a queue of logins that wait for a store that
+            // hangs, a login would wait for the sum of their time-outs.
             None => {
                 let key = self.shared_key().await?;
                 self.shared.get_or_init(|| key)
@@ -163,7 +167,7 @@ impl Attempts {
     }
 
     async fn shared_key(&self) -> Result<Keyed, Rejection> {
-        // Of several servers that start at once, the first one chooses.
+        // If several servers start at once, the key of the first one is used.
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *key).map_err(|error| Rejection::unavailable(error.to_string()))?;
         self.store.add(KEY, &*key, KEY_LASTS).await?;
@@ -187,18 +191,19 @@ pub(super) struct Attempt {
     own: String,
     name: Digest,
     password: Digest,
-    /// How many other passwords were being checked for this name when this one began.
+    /// The number of other passwords that were being checked for this name when this attempt began.
     ahead: u64,
 }
 
-/// An attempt that may go on, and what is to be counted if it fails.
+/// The counter and the window that a permitted attempt is counted with if it fails.
 pub(super) struct Permit {
     counter: String,
     window: Duration,
 }
 
 impl Attempt {
-    /// Asks whether the password may be checked: whether there is an account of this name or not.
+    /// Returns a permit if the password may be checked. `exists` is `true` if there is an account
+    /// of this name.
     ///
     /// # Errors
     ///
@@ -243,12 +248,13 @@ impl Attempt {
         })
     }
 
-    /// Counts the password as wrong. It is not answered before that, and it is counted even if
+    /// Counts the password as wrong. The attempt is answered only after that. It is counted even if
     /// the caller goes away.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::RejectionKind::Unavailable) if it cannot be counted in the store.
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if the failure cannot be counted in the
+    /// store.
     pub(super) async fn failed(self, permit: Permit) -> Result<(), Rejection> {
         let Permit { counter, window } = permit;
         to_its_end(async move {
@@ -284,13 +290,13 @@ impl Drop for Attempt {
 }
 
 fn too_many(ends_in: Duration) -> Rejection {
-    // Whole seconds, rounded up, as they are sent.
+    // The time is sent in whole seconds, rounded up.
     let seconds = ends_in.as_nanos().div_ceil(1_000_000_000).max(1);
     let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
     Rejection::too_many(Duration::from_secs(seconds)).with_detail(DETAIL)
 }
 
-/// Those that are being checked may turn out to be right.
+/// Returns a rejection for one second, since the passwords that are being checked may be correct.
 fn busy() -> Rejection {
     too_many(Duration::from_secs(1))
 }
@@ -300,5 +306,5 @@ const DETAIL: &str = "too many logins have failed for this name";
 /// The key that chooses among the shared counters.
 const KEY: &str = "login/key";
 
-/// Ten years.
+/// The lifetime of the key: ten years.
 const KEY_LASTS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);

@@ -19,8 +19,8 @@ const CAPACITY: usize = 1024;
 /// again; 1024 are remembered at most, and no password is. The account is read on every request
 /// all the same: one that is gone, disabled, or has another password is out at once.
 ///
-/// For another hour, credentials that were right do not wait behind those of strangers, and are
-/// not subject to the [limit of failed logins](Self::count_attempts_in).
+/// For another hour, verified credentials do not wait behind those of unknown clients, and are not
+/// subject to the [limit of failed logins](Self::count_attempts_in).
 impl Verify<Credentials> for Accounts {
     fn verify(&self, credentials: Credentials) -> Verdict<Identity> {
         let accounts = self.clone();
@@ -54,7 +54,8 @@ impl Accounts {
         };
         let hash = account.password_hash.as_deref().map(PasswordHash::parse);
         Ok(match hash {
-            // The password was shown now, remembered or not.
+            // The password was presented in this request, whether its verification was cached or
+            // not.
             Some(Ok(hash)) if remembered.knows(&digest, &hash, Instant::now()) => {
                 Recalled::Right(Box::new(self.authenticated(account)))
             }
@@ -66,7 +67,7 @@ impl Accounts {
         let account = match identity {
             Ok(identity) => identity.data::<crate::store::Account>(),
             Err(rejection) if rejection.kind() == RejectionKind::Invalid => None,
-            // Nobody knows whether they are right.
+            // It is not known whether the credentials are correct.
             Err(_) => return,
         };
         let hash = account.and_then(|account| account.password_hash.as_deref());
@@ -78,16 +79,16 @@ impl Accounts {
         let digest = remembered.digest(name.as_str(), password);
         match hash {
             Some(Ok(hash)) => remembered.insert(digest, hash, Instant::now()),
-            // The next time they are a guess like any other.
+            // The next use of these credentials is limited like any other guess.
             _ => remembered.forget(&digest),
         }
     }
 }
 
-/// Which credentials these are.
+/// The result of looking credentials up among those that were verified recently.
 enum Recalled {
     Right(Box<Identity>),
-    /// Those that have to be checked.
+    /// Credentials that have to be checked, in this lane.
     Other(Lane),
 }
 

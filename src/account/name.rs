@@ -14,18 +14,18 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 ///    section 2), no blanks anywhere (nothing is trimmed), no control, invisible or private
 ///    characters, no emoji; no mark at the beginning.
 /// 3. Its letters are not of two of the scripts whose letters look alike: Latin, Greek, Cyrillic,
-///    Armenian, Cherokee, Coptic, N'Ko, Lisu. Latin letters may stand beside Chinese, Japanese and
+///    Armenian, Cherokee, Coptic, N'Ko, Lisu. Latin letters may be mixed with Chinese, Japanese and
 ///    Korean ones only, and digits are of one script (UTS 39 sections 5.2 and 5.3).
-/// 4. At most 4 marks follow each other, none of them twice (UTS 39 section 5.4), and none lies
-///    across, below or above a letter as a line.
+/// 4. At most 4 marks follow each other, none of them twice (UTS 39 section 5.4). None is a line
+///    across, below or above a letter.
 ///
 /// A name of one script that looks like another name is accepted: `рау`, all Cyrillic, or `admın`
-/// with a dotless i. Finding those takes the table of confusable characters of UTS 39, which is not
-/// part of this crate. Reserve names such as `admin` in the application.
+/// with a dotless i. Detecting such names requires the table of confusable characters of UTS 39,
+/// which is not part of this crate. Reserve names such as `admin` in the application.
 ///
 /// A user is asked for by the same way: parse what was typed at login as well. What does not
-/// parse is the name of nobody. [`Accounts`](super::Accounts) applies rules 3 (beyond the first
-/// five scripts) and 4 to new names only, so that accounts that have such a name can log in.
+/// parse does not belong to any user. [`Accounts`](super::Accounts) applies rules 3 (beyond the
+/// first five scripts) and 4 to new names only, so that accounts that have such a name can log in.
 ///
 /// ```
 /// use tower_auth::account::{NameError, UserName};
@@ -69,7 +69,8 @@ impl UserName {
         Ok(name)
     }
 
-    /// The name as it may have been chosen under earlier rules, to find an account by.
+    /// Parses the name by which an account is looked up. The name may have been chosen under
+    /// earlier rules.
     pub(super) fn lookup(name: &str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
@@ -129,7 +130,7 @@ fn check(character: char) -> Result<(), NameError> {
     }
 }
 
-/// Latin letters beside those of scripts that look alike, and digits of two scripts.
+/// Rejects Latin letters mixed with those of other scripts, and digits of two scripts.
 fn check_scripts(name: &str) -> Result<(), NameError> {
     let mut script = None;
     let (mut is_latin, mut is_foreign) = (false, false);
@@ -156,7 +157,7 @@ fn check_scripts(name: &str) -> Result<(), NameError> {
 fn is_foreign_to_latin(character: char) -> bool {
     let is_common = matches!(
         character,
-        // Modifier letters, such as the okina; marks of every script.
+        // Modifier letters, such as the okina, and marks of every script.
         '\u{2b0}'..='\u{36f}'
             | '\u{1ab0}'..='\u{1aff}'
             | '\u{1dc0}'..='\u{1dff}'
@@ -178,7 +179,7 @@ fn is_foreign_to_latin(character: char) -> bool {
     !character.is_ascii() && !is_common && !is_east_asian
 }
 
-/// Marks that follow each other, and lines.
+/// Rejects too many marks in a row, the same mark twice, and marks that are lines.
 fn check_marks(name: &str) -> Result<(), NameError> {
     let mut marks = Vec::new();
     for character in name.chars() {
@@ -253,7 +254,7 @@ impl Script {
         }
     }
 
-    /// Whether names were checked for it from the beginning.
+    /// Whether names have been checked for this script since the first version.
     fn was_told_apart(self) -> bool {
         !matches!(self, Self::Coptic | Self::Nko | Self::Lisu)
     }
@@ -297,7 +298,7 @@ impl Error for NameError {}
 /// Characters, in the one spelling.
 const MAX_CHARS: usize = 64;
 
-/// Marks in a row.
+/// The largest number of marks in a row.
 const MAX_MARKS: usize = 4;
 
 /// Bytes, in the one spelling.
@@ -469,7 +470,8 @@ mod tests {
         }
     }
 
-    /// An account may have been given this name before it was refused.
+    /// Asserts that a name can be looked up, since an account may have it from before it was
+    /// rejected.
     #[track_caller]
     fn is_known(typed: &str) {
         assert!(UserName::lookup(typed).is_ok(), "{typed:?}");

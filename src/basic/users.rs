@@ -21,9 +21,9 @@ use zeroize::Zeroizing;
 /// Credentials that were right are taken for right for another minute without computing the
 /// hash again; of these, 1024 are remembered at most, and no password is. Every request looks
 /// the user up all the same: who was removed or disabled, or has another password, is out at
-/// once. For an hour, credentials that were right do not wait behind those of strangers; others do
-/// ([rule 3](crate::password)). Guesses are not counted here: limit the rate of requests per client
-/// address in front, or use [accounts](crate) with a limit of failed logins.
+/// once. For an hour, verified credentials do not wait behind those of unknown clients; all others
+/// do ([rule 3](crate::password)). Guesses are not counted here: limit the rate of requests per
+/// client address in front, or use [accounts](crate) with a limit of failed logins.
 ///
 /// A name that is unknown or disabled takes as long to refuse as a wrong password does, if all
 /// hashes have the same parameters; otherwise as long as the costliest of them.
@@ -209,7 +209,7 @@ impl Users {
                 }
                 return Ok(now.identity);
             }
-            // Another password, or another hash of the same one.
+            // The hash is that of another password, or another hash of the same password.
             hash = now.hash;
         }
         Err(Rejection::unavailable(
@@ -217,7 +217,7 @@ impl Users {
         ))
     }
 
-    /// The next time, these credentials wait with those of strangers.
+    /// Rejects these credentials. The next time, they wait in the lane of unknown clients.
     fn refused(&self, credentials: &Credentials) -> Rejection {
         if let Some(cache) = &self.cache {
             let (user, password) = (credentials.user(), credentials.password());
@@ -268,7 +268,8 @@ impl fmt::Debug for Users {
     }
 }
 
-/// How often a user is read again whose password hash was replaced while it was computed.
+/// The largest number of times that a user is read again, if the password hash is replaced while it
+/// is computed.
 const REREADS: usize = 3;
 
 /// How long credentials that were right are taken for right.
@@ -372,7 +373,7 @@ mod tests {
         ask(&users, "a", "right").await.unwrap();
     }
 
-    /// Asks with the right password while these changes are made, one during each hash.
+    /// Verifies the correct password while these changes are made, one during each hash.
     async fn ask_during(changes: Vec<fn(&Users) -> bool>) -> (Users, Result<Identity, Rejection>) {
         let slot: Arc<Mutex<Option<Users>>> = Arc::default();
         let changes = Mutex::new(changes.into_iter());
@@ -460,7 +461,7 @@ mod tests {
         }
         let strangers = [begin("x1", "guess 1"), begin("b", "guess 2")];
         for name in ["x2", "b", "a"] {
-            // The queue of those who were never right is full.
+            // The queue of credentials that were never verified is full.
             let (_, polled) = begin(name, "guess 3");
             let std::task::Poll::Ready(Err(rejection)) = polled else {
                 panic!("{name} is lined up");

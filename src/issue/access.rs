@@ -72,7 +72,7 @@ impl Access {
         moment: Moment<'_>,
     ) -> Result<AccessToken, Rejection> {
         let session = moment.session;
-        // No token of a session outlives it.
+        // A token of a session does not outlive the session.
         let ends = session.map_or(u64::MAX, |family| clock::seconds(family.ends_at));
         let expires = moment.now.saturating_add(self.lifetime(grant)).min(ends);
         let id = random::<16>().map_err(Rejection::unavailable)?;

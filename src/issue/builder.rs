@@ -80,17 +80,18 @@ impl TokensBuilder {
 
     /// Takes refresh tokens made under an earlier secret, too, for as long as they live.
     ///
-    /// This is for planned rotation only. Whoever knows a secret can compute from any refresh
-    /// token made under it, spent ones included, the one that is good now. If a secret has leaked,
-    /// leave it out: its sessions end, and users sign in again.
+    /// This is for planned rotation only. An attacker who knows a secret can compute the current
+    /// refresh token from any refresh token made under that secret, including a spent one. If a
+    /// secret has leaked, leave it out: its sessions end, and users sign in again.
     pub fn earlier_secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.earlier.push(RefreshKey::new(secret.as_ref()));
         self
     }
 
-    /// Where revocations are looked up on every request, instead of in the durable store. A
-    /// revocation is written to the durable store first, and that one is asked whenever this one
-    /// cannot be reached or has lost anything; see [`SharedRevocations`].
+    /// Sets the lookup store of revocations. Revocations are looked up there on every request,
+    /// instead of in the durable store. A revocation is written to the durable store first.
+    /// Whenever the lookup store cannot be reached or has lost anything, the durable store is asked
+    /// instead; see [`SharedRevocations`].
     pub fn short_lived(mut self, store: impl ShortLived) -> Self {
         self.quick = Some(Arc::new(store));
         self
@@ -115,9 +116,9 @@ impl TokensBuilder {
         self
     }
 
-    /// Sets for how long a spent refresh token gives its successor again, as long as that is
-    /// unspent, to a client that has lost the answer. Default: 120 seconds, at most ten minutes;
-    /// zero for not at all.
+    /// Sets the retry window: the time during which a spent refresh token returns its successor
+    /// again to a client that has lost the answer, as long as the successor is unspent. Default:
+    /// 120 seconds, at most ten minutes. Zero disables the window.
     ///
     /// After that, a second use is treated as theft and ends the session. The window has to cover
     /// what clients go through before they try again: a request that was aborted, a
@@ -133,10 +134,10 @@ impl TokensBuilder {
     /// Asks at every refresh what the subject may do now. `Ok(None)` ends its session: the
     /// account is gone, or may not log in any more.
     ///
-    /// Without it, what was granted at login stays granted until the family ends, 90 days later as a
-    /// rule, also to an account that was disabled or removed. With it, that account is refused at
-    /// its next refresh, and its access tokens within minutes;
-    /// [`Tokens::log_out_everywhere`] ends both at once, also after a change of the password.
+    /// Without it, the grant of the login applies until the family ends, as a rule 90 days later,
+    /// even if the account was disabled or removed. With it, such an account is rejected at its
+    /// next refresh, and its access tokens within minutes. [`Tokens::log_out_everywhere`] ends both
+    /// at once, also after a change of the password.
     ///
     /// ```
     /// # use tower_auth::{Rejection, issue::{Grant, TokensBuilder}};

@@ -20,11 +20,11 @@ use zeroize::Zeroizing;
 /// `__Host-access` and `__Host-refresh`, with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`
 /// (RFC 6265bis sections 4.1.2 and 4.1.3): scripts cannot read them, other sites and subdomains
 /// can neither set them nor have them sent with a request that changes something. Chrome and
-/// Firefox take `Secure` cookies from `http://localhost`, too; Safari does not.
+/// Firefox accept `Secure` cookies from `http://localhost`, too; Safari does not.
 ///
-/// New cookies take the place of those of an earlier session, which lives on. A sign-in ends it by
-/// [`Tokens::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token) that its
-/// request carries.
+/// New cookies replace those of an earlier session, but that session does not end. To end it at a
+/// sign-in, call [`Tokens::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token)
+/// that the sign-in request carries.
 ///
 /// ```
 /// use tower_auth::{AuthLayer, issue::{Cookies, Issued, Tokens}};
@@ -62,7 +62,7 @@ struct Cookie {
     at: Location,
 }
 
-/// The longest cookie that every browser keeps, name and value.
+/// The largest size of a cookie that every browser keeps, name and value together, in bytes.
 const LONGEST: usize = 4096;
 
 #[derive(Clone, Copy, Debug)]
@@ -139,8 +139,9 @@ impl Cookies {
     }
 
     /// Sends the refresh token to this path only, such as `/refresh`. Its cookie is called
-    /// `__Secure-…` then, since `__Host-` stands for `/`, with what [`path`](Self::path) says about
-    /// that. Not with a [`RenewLayer`](super::RenewLayer), which needs it everywhere.
+    /// `__Secure-…` then, since `__Host-` requires `/`; [`path`](Self::path) describes the
+    /// consequences. Do not use this with a [`RenewLayer`](super::RenewLayer), which needs the
+    /// cookie on every path.
     ///
     /// # Panics
     ///
@@ -154,10 +155,11 @@ impl Cookies {
 
     /// Sends both cookies to this path and below only. They are called `__Secure-…` then.
     ///
-    /// Unlike `__Host-…`, any other host of the same site can set such a cookie for this one
-    /// (RFC 6265bis section 8.6): it can put a browser without a session into one of its own, and
-    /// a second cookie of the same name makes every request of the browser 400. Keep the default
-    /// if an application that you do not trust runs on a sibling domain.
+    /// Unlike a `__Host-…` cookie, such a cookie can be set for this host by any other host of the
+    /// same site (RFC 6265bis section 8.6). That host can put a browser without a session into a
+    /// session of its own. If it sets a second cookie of the same name, every request of the
+    /// browser is answered with 400. Keep the default if an application that you do not trust runs
+    /// on a sibling domain.
     ///
     /// # Panics
     ///
@@ -221,8 +223,9 @@ impl Cookies {
     /// # Errors
     ///
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if the access token is so long that
-    /// browsers would drop its cookie, which has 4,096 bytes with its name (RFC 6265bis section
-    /// 5.6). Then nothing is set. Such a token has too many roles, scopes or claims of its own.
+    /// browsers would drop its cookie. The limit is 4,096 bytes, including the name (RFC 6265bis
+    /// section 5.6). In that case nothing is set. Such a token has too many roles, scopes or custom
+    /// claims.
     pub fn set(&self, issued: &Issued, headers: &mut HeaderMap) -> Result<(), Rejection> {
         let access = issued.access_token();
         let cookie = &self.0.access;
@@ -239,7 +242,7 @@ impl Cookies {
         Ok(())
     }
 
-    /// Sets the refresh token, and the double-submit token, which lives as long.
+    /// Sets the refresh token and the double-submit token. Both live equally long.
     fn set_refresh(&self, issued: &Issued, headers: &mut HeaderMap) {
         let (token, life) = (issued.refresh_token(), issued.refresh_expires_in());
         headers.append(SET_COOKIE, self.set_cookie(&self.0.refresh, token, life));
@@ -324,7 +327,7 @@ impl Cookies {
             return false;
         }
         if let Err(rejection) = self.set(issued, headers) {
-            // The session goes on, though each request has to renew it.
+            // The session continues, although each request has to renew it.
             log::not_set(&rejection);
             self.set_refresh(issued, headers);
         }
@@ -351,7 +354,8 @@ impl Cookies {
         self.line(cookie, value, self.kept_for(life), true)
     }
 
-    /// The `Max-Age` of a cookie whose token has this lifetime; `None` until the browser is closed.
+    /// Returns the `Max-Age` of a cookie whose token has this lifetime. `None` means that the
+    /// cookie is kept until the browser is closed.
     fn kept_for(&self, life: Duration) -> Option<Duration> {
         match self.0.lifetime {
             Lifetime::Token => Some(life),
@@ -364,7 +368,7 @@ impl Cookies {
         self.line(cookie, "", Some(Duration::ZERO), true)
     }
 
-    /// A cookie beside the tokens that scripts may read; without a value, it is cleared.
+    /// Returns a cookie that scripts may read, set beside the tokens. An empty value clears it.
     pub(super) fn readable(&self, value: &str, life: Duration) -> HeaderValue {
         let life = match value {
             "" => Some(Duration::ZERO),

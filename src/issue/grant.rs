@@ -33,7 +33,8 @@ pub struct Grant {
     pub(super) scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) client: Option<String>,
-    /// When `Accounts` began to check the credentials, in milliseconds since 1970; only at login.
+    /// The time when `Accounts` began to check the credentials, in milliseconds since 1970. It is
+    /// set only at login.
     #[serde(skip)]
     pub(super) checked: Option<u64>,
     /// In seconds since 1970.
@@ -140,8 +141,8 @@ impl Grant {
         self
     }
 
-    /// Sets for how long an access token is good, instead of the issuer's lifetime; at least a
-    /// second, and at most a day.
+    /// Sets the lifetime of the access token, instead of the issuer's lifetime; at least a second,
+    /// and at most a day.
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         let lifetime = lifetime.clamp(Duration::from_secs(1), super::LONGEST_ACCESS);
         self.lifetime = Some(lifetime.as_secs());
@@ -204,7 +205,8 @@ impl From<&Identity> for Grant {
             return grant;
         };
         let mut grant = grant.with_authenticated_at(at);
-        // Only of credentials that were checked here: others say when a session began elsewhere.
+        // The time is set only for credentials that were checked here. Other identities contain the
+        // time when a session began elsewhere.
         if identity.data::<Account>().is_some() {
             grant.checked = Some(clock::millis(at));
         }

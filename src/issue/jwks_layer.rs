@@ -37,7 +37,7 @@ pub struct JwksLayer {
     keys: SigningKeys,
     path: Arc<str>,
     max_age: Duration,
-    /// What was served last, with the generation of the keys that it was made of.
+    /// The key set that was served last, with the generation of the keys that it was made of.
     made: Arc<Mutex<Option<(u64, Published)>>>,
 }
 
@@ -72,7 +72,8 @@ impl JwksLayer {
     }
 
     fn published(&self) -> Option<Published> {
-        // Before the set: if that changes meanwhile, it is made again for the next request.
+        // The generation is read before the set. If the set changes meanwhile, it is made again for
+        // the next request.
         let generation = self.keys.generation();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, published)) = &*made

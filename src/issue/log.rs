@@ -49,7 +49,7 @@ pub(super) fn ended_all(issuer: &str, subject: &str) {
     );
 }
 
-/// A browser's session that was due for renewal.
+/// Logs that a browser's session was due for renewal and was not renewed.
 pub(super) fn not_renewed(rejection: &crate::Rejection) {
     let error = std::error::Error::source(rejection).map(ToString::to_string);
     let error = error.as_deref().unwrap_or_default();
@@ -61,7 +61,7 @@ pub(super) fn not_renewed(rejection: &crate::Rejection) {
     }
 }
 
-/// A renewed access token that browsers would drop.
+/// Logs that a renewed access token is so long that browsers would drop its cookie.
 pub(super) fn not_set(rejection: &crate::Rejection) {
     let error = std::error::Error::source(rejection).map(ToString::to_string);
     tell!(

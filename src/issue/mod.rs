@@ -11,13 +11,14 @@
 //!    come of one login are a *family*, which ends after 90 days however often it is refreshed.
 //! 3. A spent refresh token that is used again is in two hands. The family is ended, its access
 //!    tokens are revoked, and an event says so (RFC 9700 section 4.14.2).
-//! 4. If it was spent within the last two minutes and its successor is unspent, a client has lost
-//!    the answer: it gets the same successor again. A family never forks. See
-//!    [`TokensBuilder::retry_within`] for what the window costs.
+//! 4. If a client has lost the answer to a refresh, it uses a spent token again. If the token was
+//!    spent within the last two minutes, and its successor is unspent, the client receives the same
+//!    successor again. A family never forks. See [`TokensBuilder::retry_within`] for the cost of
+//!    this window.
 //! 5. Log-out ends the family and revokes its session; "log out everywhere" ends all families of
-//!    a subject, and revokes whatever it was issued so far. Each is 503 unless it is certain. What
-//!    is revoked by [`Tokens::revocations`] is not renewed any more, either.
-//!    Within a Tokio runtime it is finished even if the caller goes away.
+//!    a subject, and revokes all that the subject was issued so far. Each is 503 unless it is
+//!    certain. A session or subject that is revoked by [`Tokens::revocations`] is not renewed any
+//!    more, either. Within a Tokio runtime, a log-out is finished even if the caller goes away.
 //! 6. Only digests of refresh tokens are stored.
 //!
 //! ```

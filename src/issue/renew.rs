@@ -32,19 +32,19 @@ use tower_service::Service;
 /// 2. If the access token in its cookie is missing, over, or will be within
 ///    [some minutes](Self::before), the refresh token is spent, and the new access token takes the
 ///    place of the old one in the request.
-/// 3. A refresh token that was spent before by another request, whose response the browser does
-///    not have yet, gives the same tokens again within the
-///    [retry window](super::TokensBuilder::retry_within). After that, as behind a handler that
-///    takes minutes, the request goes on as it came, as long as its access token is good and the
-///    new refresh token is unspent. Once the access token is over, it is treated as reuse.
+/// 3. Another request may have spent the refresh token before, with a response that the browser
+///    does not have yet. The spent token returns the same tokens again within the [retry
+///    window](super::TokensBuilder::retry_within). After that, as behind a handler that takes
+///    minutes, the request continues unchanged, as long as its access token is valid and the new
+///    refresh token is unspent. Once the access token has expired, the use is treated as reuse.
 /// 4. The response sets both cookies, whatever it is, unless it sets one of them itself:
 ///    log-out stays log-out. Requests that are sent at once get the same refresh token.
-/// 5. A refresh token that is not good is cleared. Where nobody can tell, the request goes on as
-///    it came, and nothing is cleared. Either is logged.
+/// 5. The cookie of an invalid refresh token is cleared. If it is unknown whether the token is
+///    valid, the request continues unchanged, and nothing is cleared. Both cases are logged.
 ///
-/// A response that takes long may set its cookies after those of a later one: if the user has
-/// signed in anew meanwhile, the browser is back in its earlier session. An application whose
-/// handlers take that long ends the earlier session at each sign-in, by
+/// A slow response may set its cookies after those of a later response. If the user has signed in
+/// again meanwhile, the browser returns to its earlier session. An application with such slow
+/// handlers should end the earlier session at each sign-in, by
 /// [`log_out_by_refresh_token`](Tokens::log_out_by_refresh_token) with the cookie that the sign-in
 /// request carries.
 ///
@@ -88,8 +88,9 @@ impl RenewLayer {
         }
     }
 
-    /// Sets how long before its end an access token is renewed; whole seconds count. At most a
-    /// third of the token's life counts, so that a short-lived one is not renewed by every request.
+    /// Sets the time before its expiry at which an access token is renewed, in whole seconds. It is
+    /// limited to a third of the token's life, so that a short-lived token is not renewed by every
+    /// request.
     pub fn before(mut self, before: Duration) -> Self {
         Arc::make_mut(&mut self.config).before = before;
         self
@@ -166,7 +167,8 @@ impl RenewJudge {
 }
 
 impl Config {
-    /// The refresh token, if it is time to spend it, and what to do if it was spent long ago.
+    /// Returns the refresh token if it is time to spend it, and the action if it was spent long
+    /// ago.
     fn due(&self, head: &Parts) -> Option<(zeroize::Zeroizing<String>, Late)> {
         if head.headers.contains_key(AUTHORIZATION) {
             return None;
@@ -184,8 +186,8 @@ impl Config {
     }
 }
 
-/// The dates of an access token, in seconds since 1970. They are read without verifying it: at
-/// worst a refresh token is spent too early, or a spent one is left alone, which gives nothing.
+/// The dates of an access token, in seconds since 1970. They are read without verifying the token.
+/// At worst a refresh token is spent too early, or a spent one is left alone, which grants nothing.
 struct Life {
     issued_at: u64,
     expiry: u64,
@@ -202,7 +204,8 @@ impl Life {
         })
     }
 
-    /// Whether it is not over yet within this time, or the last third of its life.
+    /// Whether more is left of the token's life than this time, or than a third of its life if that
+    /// is less.
     fn is_long(&self, now: u64, before: Duration) -> bool {
         let third = self.expiry.saturating_sub(self.issued_at) / 3;
         now.saturating_add(before.as_secs().min(third)) < self.expiry

@@ -33,8 +33,8 @@ const LEAD: Duration = Duration::from_secs(3600);
 /// signed are over (the *overlap*: 25 hours).
 ///
 /// The keys and their times are in memory only. A key that is not part of the configuration of the
-/// next start is lost then, and the tokens that it signed are rejected. So a new key is stored
-/// before it is scheduled:
+/// next start is lost at that start, and the tokens that it signed are rejected. Therefore store a
+/// new key before you schedule it:
 ///
 /// ```
 /// use tower_auth::{issue::{Signer, SigningKeys}, jwt::Algorithm};
@@ -64,14 +64,14 @@ struct Shared {
     /// What every request asks of the ring, to be read without its lock.
     generation: AtomicU64,
     first_ends: AtomicU64,
-    /// Whether anything was signed, published or verified with these keys yet.
+    /// Whether these keys have been used to sign, publish or verify anything.
     is_used: AtomicBool,
 }
 
 impl Shared {
-    /// Notes that from now on there may be tokens of these keys.
+    /// Records that tokens of these keys may exist from now on.
     fn note_use(&self) {
-        // Written once: the line is every reader's.
+        // The flag is written only once, since all readers share its cache line.
         if !self.is_used.load(Ordering::Relaxed) {
             self.is_used.store(true, Ordering::Relaxed);
         }
@@ -103,7 +103,7 @@ struct Scheduled {
     signer: Signer,
     /// The second from which it signs.
     from: u64,
-    /// The second until which the key before it may have signed.
+    /// The second until which the previous key may have signed.
     replaces_at: u64,
     /// The first part of a token.
     header: Arc<str>,
@@ -140,8 +140,9 @@ impl SigningKeys {
         self
     }
 
-    /// Publishes a key now and signs with it in an hour, in this process and until it ends: store
-    /// the key first, and [schedule](Self::schedule) it at the next start.
+    /// Publishes a key now and signs with it in an hour. This applies in this process only, and
+    /// until the process ends: store the key first, and [schedule](Self::schedule) it at the next
+    /// start.
     ///
     /// # Errors
     ///
@@ -153,10 +154,10 @@ impl SigningKeys {
 
     /// Publishes a key now and signs with it from some time on; whole seconds count.
     ///
-    /// The time may lie in the past, as in a configuration that is read again at every start: the
-    /// overlap of the key before it counts from that time. Once the keys have been used (to sign,
-    /// to verify, or to be published), the overlap counts from now at the earliest, since the key
-    /// before it may have signed until now.
+    /// The time may lie in the past, as in a configuration that is read again at every start. In
+    /// that case, the overlap of the previous key starts at that time. Once the keys have been used
+    /// (to sign, to verify, or to be published), the overlap starts now at the earliest, since the
+    /// previous key may have signed until now.
     ///
     /// # Errors
     ///
@@ -164,8 +165,8 @@ impl SigningKeys {
     pub fn schedule(&self, next: Signer, from: SystemTime) -> Result<(), ConfigError> {
         let now = clock::seconds(self.clock.now());
         self.shared.change(|ring| {
-            // Under the lock: whoever has signed with a key of the ring so far has noted that
-            // before.
+            // This runs under the lock: a thread that has signed with a key of the ring so far has
+            // recorded that before.
             let added = match self.shared.is_used.load(Ordering::Relaxed) {
                 true => now,
                 false => 0,
@@ -196,11 +197,12 @@ impl SigningKeys {
     ///
     /// # Errors
     ///
-    /// If no key has this name, or if no other key could sign now: schedule one first, for now.
+    /// If no key has this name, or if no other key could sign now. In the latter case, first
+    /// schedule another key for now.
     pub fn withdraw(&self, key_id: &str) -> Result<(), ConfigError> {
         let now = clock::seconds(self.clock.now());
         self.shared.change(|ring| {
-            // A key that is over must not sign again for want of another.
+            // A key whose overlap has ended must not sign again because there is no other key.
             ring.retire(now);
             let mut names = ring.keys.iter().map(|key| key.signer.key_id());
             if !names.any(|name| name == Some(key_id)) {
@@ -232,7 +234,8 @@ impl SigningKeys {
         format!(r#"{{"keys":[{}]}}"#, keys.collect::<Vec<_>>().join(","))
     }
 
-    /// Changes whenever [`jwks`](Self::jwks) does. Takes no lock, unless a key is over by now.
+    /// Returns a number that changes whenever [`jwks`](Self::jwks) does. It takes no lock, unless
+    /// the overlap of a key has ended by now.
     pub(super) fn generation(&self) -> u64 {
         self.retire();
         self.shared.generation.load(Ordering::SeqCst)
@@ -249,7 +252,7 @@ impl SigningKeys {
         })
     }
 
-    /// Drops the keys that are over by this handle's clock.
+    /// Drops the keys whose overlap has ended by this handle's clock.
     fn retire(&self) {
         let now = clock::seconds(self.clock.now());
         if self.shared.first_ends.load(Ordering::SeqCst) <= now {
@@ -295,7 +298,8 @@ impl Ring {
         begun.or_else(|| self.keys.first())
     }
 
-    /// When the first key is over: the overlap after the next one replaced it, if there is one.
+    /// Returns the end of the first key: the overlap after the next key replaced it, if there is a
+    /// next key.
     fn first_ends(&self) -> u64 {
         let next = self.keys.get(1);
         next.map_or(u64::MAX, |next| next.replaces_at.saturating_add(OVERLAP))
@@ -346,7 +350,7 @@ fn snapshot(ring: &Ring, backend: Option<Backend>) -> Result<Arc<Snapshot>, Conf
 impl Remote for Followed {
     fn current(&self, now: u64) -> Option<u64> {
         let shared = &self.keys.shared;
-        // In this order: an end that was moved says that the generation was, too.
+        // The order matters: if the end has moved, the generation has changed as well.
         if now >= shared.first_ends.load(Ordering::SeqCst) {
             self.keys.retire();
         }

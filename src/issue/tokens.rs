@@ -35,9 +35,9 @@ const CLOCKS_DIFFER: u64 = 180_000;
 /// The action for a spent refresh token after the retry window, if its successor is unspent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Late {
-    /// It is treated as reuse.
+    /// The use is treated as reuse of a spent token.
     EndsSession,
-    /// It gives nothing, and nothing is ended: its client can do without it yet.
+    /// No tokens are returned, and no session is ended. The client does not need new tokens yet.
     IsLeft,
 }
 
@@ -121,14 +121,15 @@ impl Tokens {
 
     /// Begins a session for a subject who has just shown who they are. The access token is
     /// *fresh*, see [`fresh`](crate::fresh), if the subject was authenticated within the last
-    /// minute. A grant that does not say when is of a subject who is authenticated now. The identity
-    /// of an API key does not say so, nor does that of a provider that leaves `auth_time` out, as
-    /// many do unless `max_age` is asked for: set it by [`Grant::with_authenticated_at`].
+    /// minute. If a grant has no time of authentication, its subject is treated as authenticated
+    /// now. The identity of an API key has no such time. Neither has the identity of a provider
+    /// that leaves `auth_time` out, as many do unless `max_age` is requested. In these cases, set
+    /// the time by [`Grant::with_authenticated_at`].
     ///
-    /// Pass the identity that `Accounts::log_in` has given, also if another step of the sign-in
-    /// comes between: then a log-out everywhere that happened meanwhile, as after a change of the
-    /// password, refuses the session. A [`Grant`] that is made otherwise does not say when the
-    /// password was checked.
+    /// Pass the identity that `Accounts::log_in` has returned, even if another step of the sign-in
+    /// comes between. If a log-out everywhere happened meanwhile, as after a change of the
+    /// password, the session is rejected. A [`Grant`] that is made in another way does not contain
+    /// the time when the password was checked.
     ///
     /// # Errors
     ///
@@ -180,15 +181,16 @@ impl Tokens {
     ///
     /// [`Invalid`](crate::RejectionKind::Invalid) if the token is not good; its source is a
     /// [`RefreshError`]. [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot
-    /// be reached: the token may be tried again within the
-    /// [retry window](TokensBuilder::retry_within). It may have been spent all the same, and a
-    /// client that tries it again later than that is treated as a thief.
+    /// be reached. The token may be tried again within the [retry
+    /// window](TokensBuilder::retry_within). It may have been spent all the same. If a client tries
+    /// it again after the window, the use is treated as theft.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued, Rejection> {
         let renewed = self.renew(refresh_token, Late::EndsSession).await?;
         renewed.ok_or_else(|| RefreshError::Reused.into())
     }
 
-    /// The same; `None` if a late token was left alone.
+    /// Renews a session like [`refresh`](Tokens::refresh). Returns `None` if a late token was left
+    /// alone.
     pub(super) async fn renew(
         &self,
         refresh_token: &str,
@@ -291,9 +293,9 @@ impl Tokens {
     /// Ends all sessions of a subject of this issuer, and revokes whatever it was issued so far,
     /// on every device: for a lost one, a changed password, or an account that is closed.
     ///
-    /// Sessions that begin later are not affected, also in the same second. API keys and tokens
-    /// without a session say only in which second they were issued: those of the same second are
-    /// refused.
+    /// Sessions that begin later are not affected, even within the same second. API keys and tokens
+    /// without a session contain only the second in which they were issued: those of the same
+    /// second are rejected.
     ///
     /// # Errors
     ///
@@ -327,12 +329,12 @@ impl Tokens {
         self.0.clock.now()
     }
 
-    /// Forgets sessions and revocations that are over; says how many. Nothing else does: call it
-    /// every hour or so, on one server or on all.
+    /// Deletes sessions and revocations that have ended, and returns their number. Nothing else
+    /// deletes them: call this every hour or so, on one server or on all.
     ///
-    /// A session that was ended is forgotten a day later, with its revocation. What a log-out
-    /// everywhere has cut off is remembered for ten years, one row for each subject, since API keys
-    /// do not expire.
+    /// A session that was ended is deleted a day later, with its revocation. The cut-off of a
+    /// log-out everywhere is stored for ten years, one row for each subject, since API keys do not
+    /// expire.
     ///
     /// # Errors
     ///
@@ -364,7 +366,7 @@ impl Inner {
         now.saturating_add(self.refresh.as_secs()).min(ends)
     }
 
-    /// Ends a session, in a task of its own: the caller may go away between the two stores.
+    /// Ends a session, in a separate task, since the caller may go away between the two stores.
     async fn end(self: &Arc<Self>, session: &str) -> Result<(), Rejection> {
         let (inner, session) = (Arc::clone(self), session.to_owned());
         to_its_end(async move {
@@ -389,7 +391,7 @@ impl Inner {
         Ok(())
     }
 
-    /// The revocation of a session that is ended.
+    /// Returns the revocation of a session that is ended.
     fn ended(&self, session: &str) -> Revocation {
         Revocation::Session {
             issuer: self.access.issuer.to_string(),
@@ -480,8 +482,8 @@ impl Inner {
 
 /// Whether the credentials were checked before all sessions of their subject were ended.
 ///
-/// A time that lies far ahead says nothing: it was set by a clock that was wrong, and would keep
-/// the subject out until then.
+/// A time that lies far ahead is ignored: it was set by a clock that was wrong, and would keep the
+/// subject out until then.
 fn was_ended_meanwhile(grant: &Grant, ended: Option<u64>, now: SystemTime) -> bool {
     let (Some(checked), Some(ended)) = (grant.checked, ended) else {
         return false;

@@ -9,10 +9,11 @@
 //! 2. A thread is busy for as long as its hash takes. That the request was dropped frees nothing.
 //! 3. At most 64 attempts wait for a thread, and none for longer than a second. One more, or one
 //!    second more, is [`Unavailable`](crate::RejectionKind::Unavailable): 503, never a denial.
-//!    Credentials of the Basic scheme that were right within the last hour have a queue of their
-//!    own, which goes first. Clients with invented passwords can fill the queue of all others, so
-//!    that a limit per client address belongs in front of a server that strangers can reach. That
-//!    a queue is full is logged at `WARN`, at most once a minute; the rejections are `INFO`.
+//!    Credentials of the Basic scheme that were verified within the last hour have a queue of their
+//!    own, which goes first. Clients with invented passwords can fill the queue of all others. A
+//!    server that untrusted clients can reach should therefore have a limit per client address in
+//!    front. A full queue is logged at `WARN`, at most once a minute; the rejections are logged at
+//!    `INFO`.
 //! 4. An attempt whose request is gone before its turn is skipped.
 //! 5. The same attempt made twice at once is computed once.
 //! 6. An unknown user costs as much as a wrong password, or response times would tell who exists:

@@ -1,23 +1,23 @@
-//! [`Nobody`]: what is checked where there is no user.
+//! [`Nobody`]: the hash that is checked if there is no such user.
 
 use super::{Cost, PasswordHash};
 use crate::ConfigError;
 use std::time::{Duration, Instant};
 
-/// Half of the longest time for which a hash that was seen decides what unknown users cost.
+/// Half of the longest time for which a checked or new hash determines the cost of unknown users.
 const PERIOD: Duration = Duration::from_secs(30 * 60);
 
-/// A hash that no password matches, as costly as the costliest that was seen not long ago.
+/// A hash that no password matches, as costly as the costliest that was seen recently.
 ///
-/// Costs are kept for this period of half an hour and the one before it. After an hour in which no
-/// hash was seen, the cost is that of the hash that was seen last.
+/// Costs are kept for the current period of half an hour and the one before it. If no hash was seen
+/// for an hour, the cost is that of the hash that was seen last.
 pub(super) struct Nobody {
     hash: PasswordHash,
     last: Cost,
     costliest: Option<Cost>,
-    /// Of the period before.
+    /// The largest cost of the period before.
     before: Option<Cost>,
-    /// When this period began.
+    /// The start of this period.
     since: Option<Instant>,
 }
 
@@ -32,14 +32,14 @@ impl Nobody {
         })
     }
 
-    /// A hash of this cost is checked, or was made.
+    /// Records the cost of a hash that is checked or was made.
     pub(super) fn see(&mut self, cost: Cost, now: Instant) {
         self.pass(now);
         self.last = cost;
         self.costliest = self.costliest.max(Some(cost));
     }
 
-    /// What to check now.
+    /// Returns the hash to check now.
     pub(super) fn hash(&mut self, now: Instant) -> PasswordHash {
         self.pass(now);
         let cost = self.costliest.max(self.before).unwrap_or(self.last);
@@ -49,7 +49,7 @@ impl Nobody {
         self.hash.clone()
     }
 
-    /// Begins another period, if this one is over.
+    /// Begins another period if this one has ended.
     fn pass(&mut self, now: Instant) {
         let since = *self.since.get_or_insert(now);
         let passed = now.saturating_duration_since(since);
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(costs(&mut nobody, 62), cost(16), "an hour at most");
         nobody.see(cost(8), at(93));
         assert_eq!(costs(&mut nobody, 93), cost(8));
-        // Costlier ones count at once.
+        // A costlier hash determines the cost at once.
         nobody.see(cost(32), at(94));
         assert_eq!(costs(&mut nobody, 94), cost(32));
     }

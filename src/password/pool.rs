@@ -33,7 +33,7 @@ pub struct HashPool {
     queue: Arc<Queue>,
     keyed: Arc<Keyed>,
     nobody: Arc<Mutex<Nobody>>,
-    /// How many jobs were asked for that are shared with nobody.
+    /// The number of jobs that are not shared between requests.
     made: Arc<AtomicU64>,
 }
 
@@ -75,8 +75,8 @@ impl HashPool {
         self.with_limits(|limits| limits.threads = threads.max(1))
     }
 
-    /// Sets how many attempts may wait for a thread, each for a second at most. Default: 64, and
-    /// as many with credentials that were right not long ago.
+    /// Sets the number of attempts that may wait for a thread, each for a second at most. Default:
+    /// 64. As many attempts with recently verified credentials may wait in addition.
     ///
     /// The result is a new pool; set it before cloning.
     #[must_use]
@@ -115,7 +115,7 @@ impl HashPool {
         self.verify_in(Lane::Unknown, user, password, stored)
     }
 
-    /// [`verify`](Self::verify), by a lane.
+    /// Verifies like [`verify`](Self::verify), in this lane.
     pub(crate) fn verify_in(
         &self,
         lane: Lane,
@@ -167,7 +167,7 @@ impl HashPool {
             let answer = pool.answer(Lane::Unknown, key, password, Work::Make);
             match answer.await? {
                 Answer::Made(hash) => {
-                    // It may take the place of a costlier one.
+                    // The new hash may replace a costlier one.
                     pool.nobody().see(hash.cost(), Instant::now());
                     Ok(hash)
                 }
@@ -194,7 +194,8 @@ impl HashPool {
         }
     }
 
-    /// Asks the policy whether this user may set a password, which takes nearly as long as a hash.
+    /// Checks by the policy whether this user may set a password. This takes nearly as long as a
+    /// hash.
     ///
     /// # Errors
     ///
@@ -215,7 +216,7 @@ impl HashPool {
         }
     }
 
-    /// The key of a job that is not shared.
+    /// Returns the key of a job that is not shared.
     fn unshared(&self) -> Digest {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         self.keyed.digest([b"new", &number.to_le_bytes()])
@@ -274,7 +275,7 @@ const IMPOSSIBLE: &str = "the password could not be checked: out of memory, or a
 
 const LATE: &str = "the password could not be checked in time";
 
-/// How many attempts wait at most, in each lane.
+/// The largest number of attempts that wait in each lane.
 const WAITING: usize = 64;
 
 /// How long an attempt waits at most for its turn.

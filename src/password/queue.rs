@@ -1,4 +1,5 @@
-//! Slow work on few threads of its own: bounded, first come first served within a lane, none twice.
+//! Slow work on a few dedicated threads: bounded, first come first served within a lane, and no job
+//! computed twice at once.
 
 use super::PasswordHash;
 #[cfg(feature = "accounts")]
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) threads: usize,
-    /// In each lane.
+    /// The largest number of attempts that wait in each lane.
     pub(super) waiting: usize,
     /// How long an attempt may wait for its turn.
     pub(super) patience: Duration,
@@ -27,10 +28,10 @@ pub(super) struct Limits {
     pub(super) idle: Duration,
 }
 
-/// Where an attempt waits.
+/// The queue in which an attempt waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Credentials that were right not long ago. These go first, so that strangers who invent
+    /// The lane of recently verified credentials. They go first, so that clients who invent
     /// passwords cannot keep them out.
     #[allow(dead_code, reason = "only `basic` remembers credentials")]
     Known,
@@ -43,7 +44,7 @@ pub(super) enum Work {
     Compare(PasswordHash),
     /// A new hash of it.
     Make,
-    /// Whether it may be set by the user of this name.
+    /// Whether the password may be set by the user of this name.
     #[cfg(feature = "accounts")]
     Estimate(Arc<PasswordPolicy>, String),
 }
@@ -79,7 +80,7 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// Those whose turn has not come, the oldest first: the known ones, and the others.
+    /// Jobs whose turn has not come, the oldest first, in one queue for each lane.
     known: VecDeque<Arc<Job>>,
     unknown: VecDeque<Arc<Job>>,
     /// Those in the queue and those being computed.
@@ -89,7 +90,7 @@ struct State {
     busy: usize,
     /// Whether a thread watches the time.
     timed: bool,
-    /// When a full lane was last warned of.
+    /// The time of the last warning about a full lane.
     warned: Option<Instant>,
 }
 
@@ -303,7 +304,8 @@ impl State {
         }
     }
 
-    /// Clients decide how often a lane is full: one warning a minute is enough.
+    /// Whether to warn of a full lane now. Clients decide how often a lane is full, so one warning
+    /// a minute is enough.
     fn warns_now(&mut self) -> bool {
         let now = Instant::now();
         let is_new = |warned| now.saturating_duration_since(warned) >= WARN_EVERY;
@@ -348,7 +350,7 @@ impl Job {
     }
 }
 
-/// Why an attempt was not lined up.
+/// The reason why an attempt was not added to the queue.
 const FULL: &str = "too many passwords are being checked";
 
 const WARN_EVERY: Duration = Duration::from_secs(60);

@@ -17,8 +17,8 @@ use std::{
 /// right gets in, so that nobody can crowd it out without being a user. A hit says no more than
 /// "this hash was matched"; that it still is the user's is for the caller to see.
 ///
-/// For an hour after that, credentials are in it still. Their hash has to be computed again, but
-/// they need not wait behind those of strangers ([`may_know`](Self::may_know)).
+/// For an hour after their verification, credentials stay in the set. Their hash has to be computed
+/// again, but they need not wait behind those of unknown clients ([`may_know`](Self::may_know)).
 pub(crate) struct Remembered {
     keyed: Keyed,
     time_to_live: Duration,
@@ -26,7 +26,7 @@ pub(crate) struct Remembered {
     entries: Mutex<Entries>,
 }
 
-/// For how long credentials are known to have been right.
+/// The time for which credentials are known to have been verified.
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Default)]
@@ -91,7 +91,7 @@ impl Remembered {
         })
     }
 
-    /// These credentials do not match any more.
+    /// Removes credentials that do not match any more.
     pub(crate) fn forget(&self, digest: &Digest) {
         let mut entries = self.lock();
         let slot = digest.start();
@@ -167,7 +167,8 @@ impl Entries {
         }
     }
 
-    /// Walks through all of them, which takes less than the hash that was computed before.
+    /// Removes an entry. It walks through all entries, which takes less time than the hash that was
+    /// computed before.
     fn remove(&mut self, slot: u64) {
         if self.by_digest.remove(&slot).is_some() {
             self.order.retain(|(other, _)| *other != slot);
@@ -214,7 +215,7 @@ mod tests {
             assert_eq!(cache.knows(&ada, &hash, at(minute)), minute == 0);
         }
         assert!(!cache.may_know(&ada, at(60)));
-        // Whoever is verified again and again takes one place.
+        // A user who is verified again and again takes one place.
         for minute in 0..50 {
             cache.insert(bob, hash.clone(), at(minute));
             assert_eq!(cache.len(), 2);

@@ -10,38 +10,39 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// The time for which a filling is trusted, and by which each entry outlasts what it revokes.
+/// The time for which a filling is trusted. Each entry is kept for this much longer than it is
+/// needed.
 const SLACK: Duration = Duration::from_secs(24 * 3600);
 
 /// The age of a filling at which the next one begins. Between this and [`SLACK`] the durable store
 /// may be down without effect.
 const FILLED_AGAIN_AFTER: Duration = Duration::from_secs(12 * 3600);
 
-/// The pause after a filling, before another one may begin, and after a read that failed.
+/// The pause before another filling may begin, and the pause after a read that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The most entries that are raised at once.
+/// The largest number of entries that are raised at once.
 const BATCH: usize = 250;
 
 /// The lookup store of one process.
 ///
 /// It is trusted only if it is certain to hold every revocation:
 ///
-/// 1. A filling writes a mark with a random name first, then every revocation of the durable
-///    store. It counts if the mark is still there at the end, in the same
+/// 1. A filling writes a mark with a random name first, then every revocation of the durable store.
+///    It is valid if the mark is still there at the end, in the same
 ///    [history](store::Read::history).
-/// 2. Every request reads the mark together with its revocations. The mark is never written again:
-///    a store that was emptied or restored does not have it, and one that was restarted or
+/// 2. Every request reads the mark together with its revocations. The mark is never written again.
+///    A store that was emptied or restored does not have the mark. A store that was restarted or
 ///    replaced has another history.
 /// 3. The mark lasts for [`SLACK`], and every entry lasts that much longer than it is needed. A
 ///    jump of the store's clock that removes an entry too early removes the mark, too.
-/// 4. Entries are only ever raised, so that neither a filling nor a late writer takes anything
-///    back.
-/// 5. A revocation is written twice: in doubt before the durable store has it, and certain after
-///    that. A reader that meets a doubt asks the durable store. A process that ends between the two
-///    leaves a doubt behind, which is never wrong.
+/// 4. Entries are only ever raised, so that neither a filling nor a late writer undoes a
+///    revocation.
+/// 5. A revocation is written twice: as in doubt before the durable store has it, and as certain
+///    after that. A reader of an entry in doubt asks the durable store. A process that ends between
+///    the two writes leaves an entry in doubt behind, which is never wrong.
 ///
-/// Each process fills the store for itself, when it starts, every twelve hours, and at its next
+/// Each process fills the store for itself: when it starts, every twelve hours, and at its next
 /// request after a revocation that it could not write.
 pub(super) struct Lookup {
     store: Arc<dyn ShortLived>,
@@ -51,11 +52,11 @@ pub(super) struct Lookup {
 #[derive(Default)]
 struct State {
     filled: Option<Arc<Filled>>,
-    /// The number of writes that have failed. A filling that was under way may lack what they wrote.
+    /// The number of writes that have failed. A filling that was under way may lack their entries.
     failures: u64,
     is_filling: bool,
     not_before: Option<Instant>,
-    /// Set while reads fail: of all requests, one tries again after this.
+    /// The time after which one of all requests reads again. It is set while reads fail.
     read_again: Option<Instant>,
     /// Whether it was logged that the durable store is asked instead.
     is_logged: bool,
@@ -75,7 +76,8 @@ impl Lookup {
         }
     }
 
-    /// The values of these keys; `None` unless the store is certain to have all revocations.
+    /// Returns the values of these keys, or `None` unless the store is certain to have all
+    /// revocations.
     pub(super) async fn read(&self, keys: &[&str]) -> Option<Vec<Option<Vec<u8>>>> {
         let filled = self.readable()?;
         let mut all = Vec::with_capacity(keys.len().saturating_add(1));
@@ -93,7 +95,7 @@ impl Lookup {
                 self.distrust(&filled);
                 self.log_bypass(None);
             }
-            // It may be back in a moment, with all it had.
+            // The store may be back in a moment, with all of its values.
             Err(rejection) => {
                 self.state().read_again = Instant::now().checked_add(PAUSE);
                 self.log_bypass(Some(&rejection));
@@ -102,7 +104,8 @@ impl Lookup {
         None
     }
 
-    /// The filling, if the store can be asked: one that hangs would make every request wait.
+    /// Returns the filling, if the store may be read. A store that hangs would make every request
+    /// wait.
     fn readable(&self) -> Option<Arc<Filled>> {
         let mut state = self.state();
         let filled = state.filled.clone()?;
@@ -116,10 +119,10 @@ impl Lookup {
         Some(filled)
     }
 
-    /// Writes revocations, each unless more is revoked already.
+    /// Writes revocations. A revocation has no effect if more is revoked already.
     ///
-    /// If that fails, this process does not trust the store until it has filled it again, which
-    /// writes what is missing.
+    /// If that fails, this process does not trust the store until it has filled it again. The
+    /// filling writes the missing revocations.
     pub(super) async fn raise(
         &self,
         revocations: &[Revocation],
@@ -133,9 +136,10 @@ impl Lookup {
         })
     }
 
-    /// Writes revocations that the durable store is about to have, or perhaps not.
+    /// Writes revocations as in doubt. The durable store is about to have them, or perhaps not.
     ///
-    /// If that fails, the revocation goes on: what follows is certain, or fails as well.
+    /// If that fails, the revocation continues: the write that follows is certain, or fails as
+    /// well.
     pub(super) async fn doubt(&self, revocations: &[Revocation], now: SystemTime) {
         let _ = self.raise_as(Known::IN_DOUBT, revocations, now).await;
     }
@@ -169,7 +173,7 @@ impl Lookup {
         Some(Filling(Arc::clone(self)))
     }
 
-    /// Writes the mark of a filling, which begins with it.
+    /// Begins a filling by writing its mark.
     pub(super) async fn mark(&self) -> Result<Mark, Rejection> {
         let since = Instant::now();
         let failures = self.state().failures;
@@ -210,7 +214,7 @@ impl Lookup {
         }
     }
 
-    /// The history of the store that has this mark.
+    /// Returns the history of the store, which must have this mark.
     async fn history(&self, mark: &str) -> Result<Arc<str>, Rejection> {
         let read = self.store.read(&[mark]).await?;
         match read.values.first() {
@@ -255,13 +259,14 @@ fn log_back() {
     tracing::info!(target: "tower_auth", "the lookup store of revocations is used again");
 }
 
-/// A filling that has begun and not ended.
+/// The state of a filling that has begun and not ended.
 pub(super) struct Mark {
     filled: Filled,
     failures: u64,
 }
 
-/// The one filling of this process; the next may begin when it is dropped.
+/// The permit for the one filling of this process. The next filling may begin when the permit is
+/// dropped.
 pub(super) struct Filling(Arc<Lookup>);
 
 impl Drop for Filling {
@@ -296,18 +301,18 @@ pub(super) fn session_key(issuer: &str, id: &str) -> String {
 /// The entry of a key in the lookup store.
 #[derive(Clone, Copy)]
 pub(super) struct Known {
-    /// Up to when the key is revoked; 0 for tokens and for sessions.
+    /// The time up to which the key is revoked; 0 for tokens and for sessions.
     pub(super) number: u64,
-    /// Whether the durable store may not have it.
+    /// Whether the entry is in doubt: the durable store may not have the revocation.
     pub(super) in_doubt: bool,
 }
 
 impl Known {
-    // The last bit of a value, so that a certain entry is larger than the same one in doubt.
+    // The last bit of a value. A certain entry is therefore larger than the same entry in doubt.
     const IN_DOUBT: u64 = 0;
     const CERTAIN: u64 = 1;
 
-    /// A value that cannot be read revokes everything.
+    /// Reads a value of the lookup store. A value that cannot be read revokes everything.
     pub(super) fn read(value: &[u8]) -> Self {
         let text = std::str::from_utf8(value).ok();
         let value = text.and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);

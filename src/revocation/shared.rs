@@ -16,15 +16,15 @@ use std::{fmt, sync::Arc, time::SystemTime};
 /// revocations are [looked up elsewhere](Self::looked_up_in), in memory that servers share. Then
 ///
 /// 1. a revocation is written to the durable store first, and revoking fails unless it is in
-///    both: once it has answered, every server refuses what is revoked. Before that, the lookup
-///    store gets it as a doubt, about which the durable store is asked. So it is done or not done
-///    on all servers, also if this process ends between the two stores. The exception: a server
-///    that cannot reach the lookup store, and answers 503, while others can. They do not refuse
-///    what the durable store has until that server has reached the lookup store again and got a
-///    request;
+///    both: once it has answered, every server rejects the revoked credentials. Before that, the
+///    lookup store has the revocation as in doubt, and the durable store is asked about it. So it
+///    is done or not done on all servers, even if this process ends between the two stores. There
+///    is one exception: a server cannot reach the lookup store, and answers 503, while other
+///    servers can. They do not reject credentials whose revocation only the durable store has,
+///    until that server has reached the lookup store again and received a request;
 /// 2. the lookup store is trusted only if it is certain to have every revocation. If it cannot be
 ///    reached, or has lost anything (it was emptied, restarted or replaced), the durable store is
-///    asked instead, and the lookup store is filled from it in the background;
+///    asked instead, and the lookup store is filled from the durable store in the background;
 /// 3. a revocation only ever grows, in both: neither its cut-off nor its end moves back.
 ///
 /// Within a Tokio runtime a revocation runs in a task of its own: a caller that goes away does not
@@ -35,12 +35,12 @@ use std::{fmt, sync::Arc, time::SystemTime};
 pub struct SharedRevocations {
     durable: Arc<dyn TokenStore>,
     lookup: Option<Arc<Lookup>>,
-    /// The issuer whose tokens say when their session began.
+    /// The issuer whose tokens contain the time when their session began.
     sessions_of: Option<Arc<str>>,
     clock: Arc<dyn Clock>,
 }
 
-/// The claim of access tokens that says when their session began ([`Family::begun`]).
+/// The claim of access tokens with the time when their session began ([`Family::begun`]).
 ///
 /// [`Family::begun`]: crate::store::Family::begun
 pub(crate) const SESSION_BEGUN: &str = "session_begun";
@@ -59,9 +59,9 @@ impl SharedRevocations {
 
     /// Looks revocations up in this store, which is quicker than the durable one.
     ///
-    /// Each process fills it from the durable store: at its first request, every twelve hours, and
-    /// whenever something is missing. Restart the processes after a backup of this store was
-    /// restored, unless it is Redis, which says so itself.
+    /// Each process fills this store from the durable one: at its first request, every twelve
+    /// hours, and whenever something is missing. After a backup of this store was restored, restart
+    /// the processes. This is not necessary for Redis, which reports a restore itself.
     #[must_use]
     pub fn looked_up_in(mut self, quick: impl ShortLived) -> Self {
         self.lookup = Some(Arc::new(Lookup::new(quick)));
@@ -85,9 +85,8 @@ impl SharedRevocations {
 
     /// Revokes, on all servers.
     ///
-    /// In the list of a token issuer, a session that is revoked is not renewed any more. If a
-    /// subject is revoked, these are its sessions that began in the second of the cut-off, or
-    /// before.
+    /// In the list of a token issuer, a revoked session is not renewed any more. If a subject is
+    /// revoked, this applies to its sessions that began in the second of the cut-off, or before.
     ///
     /// # Errors
     ///
@@ -140,15 +139,16 @@ impl SharedRevocations {
         self.spread(&all(ended.await?)).await
     }
 
-    /// Writes revocations that the durable store does not have yet to where they are looked up:
-    /// until they are [certain](Self::spread), the durable store is asked about what they name.
+    /// Writes revocations that the durable store does not have yet to the lookup store. Until they
+    /// are [certain](Self::spread), the durable store is asked about the credentials that they
+    /// name.
     pub(crate) async fn doubt(&self, revocations: &[Revocation]) {
         if let Some(lookup) = &self.lookup {
             lookup.doubt(revocations, self.clock.now()).await;
         }
     }
 
-    /// Writes revocations that the durable store has already to where they are looked up.
+    /// Writes revocations that the durable store has already to the lookup store.
     pub(crate) async fn spread(&self, revocations: &[Revocation]) -> Result<(), Rejection> {
         match &self.lookup {
             Some(lookup) => lookup.raise(revocations, self.clock.now()).await,
@@ -156,8 +156,8 @@ impl SharedRevocations {
         }
     }
 
-    /// Fills the lookup store from the durable one, as at start-up. It is done in the background
-    /// as well, as soon as a request finds that something is missing.
+    /// Fills the lookup store from the durable one, as at start-up. It is also filled in the
+    /// background, as soon as a request finds that something is missing.
     ///
     /// # Errors
     ///
@@ -180,7 +180,8 @@ impl SharedRevocations {
         }
     }
 
-    /// Fills the lookup store in the background, if that is due; of many callers, one does it.
+    /// Fills the lookup store in the background, if that is due. Of many callers, only one fills
+    /// it.
     async fn fill_if_due(&self, lookup: &Arc<Lookup>) {
         let Some(filling) = lookup.begin_if_due() else {
             return;
@@ -188,7 +189,7 @@ impl SharedRevocations {
         let list = self.clone();
         let fill = async move {
             let _filling = filling;
-            // If it fails, the next request begins another.
+            // If the filling fails, the next request begins another.
             let _ = list.fill().await;
         };
         match tokio::runtime::Handle::try_current() {
@@ -209,7 +210,7 @@ impl SharedRevocations {
                 return Ok(answer?);
             }
         }
-        // It has every revocation, and is at hand.
+        // The durable store has every revocation, and is at hand.
         let revoked = self.durable.revoked(asked.names()).await?;
         Ok(asked.dates.judge(revoked)?)
     }
@@ -217,9 +218,10 @@ impl SharedRevocations {
     fn dates(&self, identity: &Identity) -> Dates {
         let session_begun = identity.session_id();
         let session_begun = session_begun.and_then(|_| identity.claim(SESSION_BEGUN));
-        // Sessions of an earlier version do not say when they began.
+        // Sessions of an earlier version do not contain the time when they began.
         let session_begun = session_begun.filter(|begun: &u64| *begun > 0);
-        // Only our own tokens are trusted with this claim: another issuer may put anything there.
+        // This claim is trusted only in tokens of our own issuer: another issuer may put anything
+        // there.
         let is_own = session_begun.is_some()
             && self.sessions_of.is_some()
             && self.sessions_of.as_deref() == identity.own_issuer();
@@ -231,7 +233,7 @@ impl SharedRevocations {
     }
 }
 
-/// The sessions that a revocation of a subject ends: to the end of its second.
+/// Returns the sessions that a revocation of a subject ends: those up to the end of its second.
 fn sessions(revocation: &Revocation) -> Option<Revocation> {
     let Revocation::Subject {
         issuer,
@@ -251,29 +253,29 @@ fn sessions(revocation: &Revocation) -> Option<Revocation> {
     })
 }
 
-/// The times of one token that revocations of its subject are compared with.
+/// The times of one token that are compared with revocations of its subject.
 #[derive(Clone, Copy)]
 struct Dates {
-    /// In seconds since 1970.
+    /// The time when the token was issued, in seconds since 1970.
     issued_at: Option<u64>,
-    /// In milliseconds since 1970, if it is a token of a session that says so.
+    /// The time when its session began, in milliseconds since 1970, if the token contains it.
     session_begun: Option<u64>,
-    /// Whether that alone decides. Otherwise the token has to pass by both times: a list that does
-    /// not belong to the issuer cannot tell who has written the claim.
+    /// Whether `session_begun` alone decides. Otherwise the token must not be revoked by either
+    /// time: a list that does not belong to the issuer cannot determine who has written the claim.
     is_own: bool,
 }
 
 impl Dates {
     fn judge(self, revoked: store::Revoked) -> Result<(), Cause> {
         let cut_off = revoked.cut_off.map(clock::seconds);
-        // A log-out everywhere by an earlier version has a cut-off only.
+        // A log-out everywhere by an earlier version has only a cut-off.
         let last = match cut_off.map(|cut_off| cut_off.saturating_mul(1000)) {
             Some(second) if revoked.begun < Some(second) => Some(second.saturating_add(999)),
             _ => revoked.begun,
         };
         let begun = self.session_begun.zip(last);
         let is_ended = begun.is_some_and(|(begun, last)| begun <= last);
-        // `None`, which is less than any time, is revoked by any cut-off.
+        // `None` is less than any time, so any cut-off revokes it.
         let is_cut_off =
             !self.is_own && cut_off.is_some_and(|cut_off| self.issued_at <= Some(cut_off));
         match (is_ended || is_cut_off, revoked.token, revoked.session) {
@@ -285,7 +287,7 @@ impl Dates {
     }
 }
 
-/// One token, kept while a store is asked.
+/// The names and times of one token, kept while a store is asked.
 struct Asked {
     issuer: String,
     subject: String,
@@ -314,7 +316,7 @@ impl Asked {
         }
     }
 
-    /// In the order subject, its sessions, token, session.
+    /// Returns the keys in the order subject, its sessions, token, session.
     fn keys(&self) -> [Option<String>; 4] {
         let (token, session) = (self.token.as_deref(), self.session.as_deref());
         let begun = self.dates.session_begun;
@@ -326,7 +328,8 @@ impl Asked {
         ]
     }
 
-    /// What is revoked, if all doubts are true, and whether there are any.
+    /// Returns the revocations as if all entries in doubt were certain, and whether any is in
+    /// doubt.
     fn read(keys: &[Option<String>; 4], values: Vec<Option<Vec<u8>>>) -> (store::Revoked, bool) {
         let mut values = values.into_iter();
         let known = keys.each_ref().map(|key| {

@@ -79,8 +79,8 @@ async fn within<T>(
     }
 }
 
-/// Runs to its end what was begun, also if the caller goes away. Outside of a runtime nothing can
-/// run but the caller.
+/// Runs work to its end, even if the caller goes away. Outside of a runtime, only the caller can
+/// run it.
 pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, crate::Rejection>> + Send + 'static,
 ) -> Result<T, crate::Rejection> {

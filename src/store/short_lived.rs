@@ -25,11 +25,11 @@ pub trait ShortLived: Send + Sync + 'static {
     /// Adds one to a counter and gives its new value. It ends so long after its first count.
     fn count(&self, key: &str, window: Duration) -> Verdict<u64>;
 
-    /// Reads several counters, in their order, and changes none of them. A counter that has
-    /// counted nothing, or whose window is over, is `None`.
+    /// Reads several counters, in the order of their keys, and changes none of them. The result is
+    /// `None` for a counter that has counted nothing, or whose window has ended.
     ///
-    /// By default this is [`read`](Self::read), which has to return the value of a counter in
-    /// decimal digits. The end of the window is not known then.
+    /// The default implementation calls [`read`](Self::read), which has to return the value of a
+    /// counter in decimal digits. In that case the end of the window is not known.
     fn counted(&self, keys: &[&str]) -> Verdict<Vec<Option<Counted>>> {
         let read = self.read(keys);
         Verdict::pending(async move {
@@ -41,12 +41,12 @@ pub trait ShortLived: Send + Sync + 'static {
         })
     }
 
-    /// Raises numbers: each key has the larger of its number and the one given, and lasts for the
-    /// longer of its lifetime and the one given. Each key is raised in one step; a later read sees
-    /// all of them.
+    /// Raises numbers. Each key has the larger of its number and the given number, and lasts for
+    /// the longer of its lifetime and the given lifetime. Each key is raised in one step; a later
+    /// read sees all of them.
     ///
     /// The [value](Self::read) of such a key is the number in decimal, 20 digits with leading
-    /// zeros. A key is either raised or written otherwise, never both.
+    /// zeros. A key is either raised or written in another way, never both.
     fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()>;
 }
 
@@ -55,26 +55,26 @@ pub trait ShortLived: Send + Sync + 'static {
 pub struct Raise<'a> {
     /// The key.
     pub key: &'a str,
-    /// The number that it has at least.
+    /// The least number that the key has afterwards.
     pub number: u64,
-    /// How long it lasts at least.
+    /// The shortest time that the key lasts.
     pub lifetime: Duration,
 }
 
 impl Raise<'_> {
-    /// The number as a value. Numbers compare as their values do.
+    /// Returns the number as a value. Numbers compare as their values do.
     #[must_use]
     pub fn value(&self) -> String {
         format!("{:020}", self.number)
     }
 }
 
-/// What [`ShortLived::counted`] has found.
+/// The state of one counter, as returned by [`ShortLived::counted`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// The value of the counter, at least one.
     pub count: u64,
-    /// How long it is until the window ends, if the store knows that.
+    /// The time until the window ends, if the store knows it.
     pub ends_in: Option<Duration>,
 }
 
@@ -94,9 +94,9 @@ fn digits(value: &[u8]) -> Result<Counted, Rejection> {
 pub struct Read {
     /// The value of each key, if it has one.
     pub values: Vec<Option<Vec<u8>>>,
-    /// The history of the store: another one if it was restarted, or if another server has taken
-    /// its place, so that writes may have been lost. Empty if values can be lost only by removing
-    /// them from the store.
+    /// The history of the store. It is different if the store was restarted or replaced by another
+    /// server, so that writes may have been lost. It is empty if values can be lost only by
+    /// removing them from the store.
     pub history: Arc<str>,
 }
 

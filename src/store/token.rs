@@ -18,8 +18,9 @@ pub struct Family {
     pub subject: String,
     /// What its access tokens say of the subject, as JSON; opaque to a store.
     pub grant: String,
-    /// When it began, in milliseconds since 1970: a logical time, which decides whether a later
-    /// log-out everywhere ends it. See [`TokenStore::begin_family`].
+    /// The time when the family began, in milliseconds since 1970. It is a logical time, which
+    /// determines whether a later log-out everywhere ends the family. See
+    /// [`TokenStore::begin_family`].
     pub begun: u64,
     /// SHA-256 of the refresh token that is good now.
     pub current: [u8; 32],
@@ -34,7 +35,7 @@ pub struct Family {
 }
 
 impl Family {
-    /// When it begins, if the subject's sessions up to a time are ended.
+    /// Returns the time when the family begins, if the subject's sessions up to a time are ended.
     pub(crate) fn begun_after(&self, ended: Option<u64>) -> u64 {
         self.begun
             .max(ended.map_or(0, |ended| ended.saturating_add(1)))
@@ -102,22 +103,22 @@ pub enum Revocation {
         /// Until when it has to be remembered.
         until: SystemTime,
     },
-    /// All sessions of a subject that had begun by some time; their tokens are not compared with
-    /// a cut-off.
+    /// All sessions of a subject that had begun by the given time. Their tokens are not compared
+    /// with a cut-off.
     Sessions {
         /// The issuer of the tokens.
         issuer: String,
         /// The subject.
         subject: String,
-        /// The last [`Family::begun`] that is refused. It only ever grows.
+        /// The last [`Family::begun`] that is rejected. It only ever grows.
         begun: u64,
-        /// Until when it has to be remembered.
+        /// The time until which the revocation has to be stored.
         until: SystemTime,
     },
 }
 
 impl Revocation {
-    /// The revocations that one record of a subject stands for.
+    /// Returns the revocations that one record of a subject represents.
     pub(crate) fn of_subject(
         issuer: &str,
         subject: &str,
@@ -142,7 +143,7 @@ impl Revocation {
     }
 }
 
-/// Some of all revocations, see [`TokenStore::revocations`].
+/// One page of all revocations, see [`TokenStore::revocations`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RevocationPage {
     /// The revocations.
@@ -173,7 +174,7 @@ pub struct Revoked {
     pub session: bool,
     /// Whatever its subject was issued up to this second is.
     pub cut_off: Option<SystemTime>,
-    /// The sessions of its subject that [began](Family::begun) up to this time are.
+    /// The sessions of its subject that [began](Family::begun) up to this time are revoked.
     pub begun: Option<u64>,
 }
 
@@ -183,9 +184,9 @@ pub const CUT_OFF_LASTS: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// Keeps families of refresh tokens, and revocations, durably.
 pub trait TokenStore: Send + Sync + 'static {
-    /// Adds a family, whose id is new, and gives the time up to which the subject's sessions are
-    /// ended ([`Revoked::begun`]). If the family did not begin after that, it is stored as begun
-    /// one millisecond after it.
+    /// Adds a family, whose id is new, and returns the time up to which the subject's sessions are
+    /// ended ([`Revoked::begun`]). If the family did not begin after that time, it is stored as
+    /// begun one millisecond after that time.
     fn begin_family(&self, family: &Family) -> Verdict<Option<u64>>;
 
     /// The family of this id, also one that is over.
@@ -196,16 +197,17 @@ pub trait TokenStore: Send + Sync + 'static {
     fn rotate(&self, rotation: Rotation<'_>) -> Verdict<bool>;
 
     /// Ends a family, and revokes its session until a time, both or neither. The family need not be
-    /// kept for longer than that.
+    /// kept beyond that time.
     fn end_family(&self, issuer: &str, id: &str, until: SystemTime) -> Verdict<()>;
 
-    /// Ends every family of a subject, and revokes what it was issued up to the cut-off, for
-    /// [`CUT_OFF_LASTS`] at least; all or nothing. Gives the time up to which the subject's
-    /// sessions are ended: that of the cut-off, or of the last of its families to
-    /// [begin](Family::begun) if that is later, by a clock that is ahead.
+    /// Ends every family of a subject, and revokes all that the subject was issued up to the
+    /// cut-off, for [`CUT_OFF_LASTS`] at least; all or nothing. Returns the time up to which the
+    /// subject's sessions are ended: the time of the cut-off. If the last of its families to
+    /// [begin](Family::begun) began later than that, by a clock that is ahead, it is the time when
+    /// that family began.
     ///
-    /// A family need not be kept beyond `until`. However many sessions a subject has, this has to
-    /// be done within the time that a store takes for an answer.
+    /// A family need not be kept beyond `until`. All sessions of a subject, however many there are,
+    /// have to be ended within the time that a store takes for an answer.
     fn end_families_of(
         &self,
         issuer: &str,
@@ -214,17 +216,17 @@ pub trait TokenStore: Send + Sync + 'static {
         until: SystemTime,
     ) -> Verdict<u64>;
 
-    /// Revokes. Once this has answered, every server sees it. The families of
-    /// [sessions](Revocation::Session) that are revoked are ended by it, as by
-    /// [`end_family`](Self::end_family); also those that [had begun](Revocation::Sessions) by some
-    /// time.
+    /// Stores a revocation. Once this has answered, every server sees it. If it revokes a
+    /// [session](Revocation::Session), it ends the session's family, as
+    /// [`end_family`](Self::end_family) does. If it revokes all [sessions that had
+    /// begun](Revocation::Sessions) by some time, it ends their families, too.
     fn revoke(&self, revocation: &Revocation) -> Verdict<()>;
 
     /// What is known against a token.
     fn revoked(&self, names: Names<'_>) -> Verdict<Revoked>;
 
-    /// A page of the revocations that have to be remembered beyond this time: the first one, or
-    /// the one after [`RevocationPage::next`]. Revocations that are added meanwhile may be left
+    /// Returns a page of the revocations that have to be stored beyond this time: the first page,
+    /// or the page after [`RevocationPage::next`]. Revocations that are added meanwhile may be left
     /// out.
     fn revocations(&self, now: SystemTime, after: Option<&[u8]>) -> Verdict<RevocationPage>;
 

@@ -46,7 +46,7 @@ struct Tables {
     sweep_at: usize,
 }
 
-/// What of a subject is revoked.
+/// The revocations of one subject.
 struct Subject {
     cut_off: Option<SystemTime>,
     begun: Option<u64>,
@@ -60,7 +60,7 @@ struct Value {
 }
 
 impl Value {
-    /// A counter reads as its digits, as in the other stores.
+    /// Returns the value. That of a counter is its digits, as in the other stores.
     fn read(&mut self) -> Vec<u8> {
         match self.count {
             0 => self.bytes.clone(),
@@ -114,7 +114,7 @@ impl Tables {
             .filter(|key| key.issuer == issuer && key.subject == subject)
     }
 
-    /// Ends the families that these are, and gives when the last of them began.
+    /// Ends the families that match, and returns when the last of them began.
     fn end_families(&mut self, until: SystemTime, are: impl Fn(&Family) -> bool) -> u64 {
         let mut begun = 0;
         for family in self.families.values_mut().filter(|family| are(family)) {

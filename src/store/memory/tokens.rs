@@ -125,7 +125,7 @@ impl TokenStore for MemoryStore {
         })
     }
 
-    /// All in one page: they are in memory in any case.
+    /// Returns all revocations in one page, since they are in memory in any case.
     fn revocations(&self, now: SystemTime, _: Option<&[u8]>) -> Verdict<RevocationPage> {
         let tables = self.tables();
         let needed = |until: &SystemTime| *until > now;

@@ -72,7 +72,7 @@ const CONNECTIONS: usize = 10;
 /// How long an answer may take, with waiting for a connection.
 const DEADLINE: Duration = Duration::from_millis(2_500);
 
-/// How long the server works on a statement at most.
+/// The longest time that the server works on a statement.
 const STATEMENT: Duration = Duration::from_secs(2);
 
 /// How long making the tables may take, behind other servers that do.
@@ -89,23 +89,25 @@ const LIMITS: Limits = Limits {
 /// 1. The tables, whose names begin with `auth_`, are made where the database's `search_path`
 ///    points. Servers that start at once do not disturb each other; one that may not make tables
 ///    can start where another has made them.
-/// 2. Ten connections at most, also if requests are dropped while the server works on their
-///    statements. Whatever takes longer than two and a half seconds, with waiting for one of them,
-///    is [`Unavailable`](crate::RejectionKind::Unavailable): a server that hangs never makes a
-///    request hang. The server is told to give up a statement earlier than that
+/// 2. It has at most ten connections, even if requests are dropped while the server works on their
+///    statements. An operation that takes longer than two and a half seconds, including the wait
+///    for a connection, is [`Unavailable`](crate::RejectionKind::Unavailable): a server that hangs
+///    never makes a request hang. The server is configured to cancel a statement earlier than that
 ///    (`statement_timeout`).
 /// 3. Short-lived values end by the clock of the database.
 /// 4. A name that holds a NUL character, which PostgreSQL cannot keep, is one that nobody has. To
 ///    add one is [`Unavailable`](crate::RejectionKind::Unavailable), as is a name of more than
 ///    some two thousand bytes, for which it has no index. Revocations may be of any name.
 /// 5. PgBouncer has to pool sessions (`pool_mode = session`), since statements are prepared. It
-///    refuses the start-up parameters `options` and `extra_float_digits` unless they are in its
-///    `ignore_startup_parameters`. The limits of rule 2 on the server are in `options`: set them by
-///    `ALTER ROLE … SET statement_timeout = '2s'` and `SET idle_in_transaction_session_timeout =
-///    '10s'` then. `READ COMMITTED` has to be the default isolation, as it is in PostgreSQL.
-/// 6. A server with an older version of this crate cannot start once a newer one has made its
-///    tables; one that runs already goes on. So a new version with a migration cannot be rolled
-///    back by starting the old one. The changelog says which versions have one.
+///    rejects the start-up parameters `options` and `extra_float_digits` unless they are in its
+///    `ignore_startup_parameters`. The limits of rule 2 on the server are in `options`. If
+///    PgBouncer ignores that parameter, set them by `ALTER ROLE … SET statement_timeout = '2s'` and
+///    `SET idle_in_transaction_session_timeout = '10s'`. `READ COMMITTED` has to be the default
+///    isolation, as it is in PostgreSQL.
+/// 6. A server with an older version of this crate cannot start once a newer version has made its
+///    tables. An older server that is already running goes on. A new version with a migration can
+///    therefore not be rolled back by starting the old version. The changelog lists the versions
+///    that have a migration.
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Inner>);
 

@@ -15,7 +15,7 @@ local count = redis.call('INCR', KEYS[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count";
 
-/// Raises numbers, which are compared as texts of one length.
+/// Raises numbers. They are compared as texts of the same length.
 const RAISE: &str = "\
 for i, key in ipairs(KEYS) do
   local value, lifetime = ARGV[2 * i - 1], tonumber(ARGV[2 * i])
@@ -25,7 +25,7 @@ for i, key in ipairs(KEYS) do
   else redis.call('SET', key, value, 'PX', string.format('%.0f', math.max(left, lifetime))) end
 end";
 
-/// Reads counters, and for how long each goes on.
+/// Reads counters, and the time until each of them ends.
 const COUNTED: &str = "\
 local found = {}
 for i, key in ipairs(KEYS) do
@@ -44,22 +44,23 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///    the next use, after a pause of up to a second where that fails again.
 /// 2. A server that throws values out when its memory is full (`maxmemory-policy` other than
 ///    `noeviction`) is refused, also if it begins to later: it would forget revocations and attempts.
-///    When its memory is full, everything that writes is unavailable, also a log-out. The counters
-///    of failed logins cannot fill it: they are one per account at most, and 65,536 for all names
+///    When its memory is full, every write is unavailable, including a log-out. The counters of
+///    failed logins cannot fill it: there is at most one per account, and 65,536 for all names
 ///    without an account (some 8 MB). Give it memory for these, and for a revocation per log-out.
-/// 3. Its [history](Read::history) is made of the server's `run_id` and `master_replid`, which are
-///    read at every connection, and every second in use. A server that was restarted, also from an
-///    old snapshot, has others, as has one that took another's place.
-/// 4. Replication of Redis is asynchronous: a replica that takes over may lack the last values.
-///    For revocations that has no effect if its clients have to connect again, since the history
-///    is read first. Behind a proxy that moves live connections to another server, it is noticed
-///    within a second. Set `min-replicas-to-write`, so that a primary that was cut off does not go
-///    on taking writes.
-/// 5. Only revocations are safe from a restart that loses values. All other values go back to the
-///    snapshot, or to what the replica had: a session of `oauth2` that has ended since is accepted
-///    again from a copy of its cookie, the `state` of a login can be used again, failed logins are
-///    no longer counted, and sessions kept here have a refresh token that the provider may take for
-///    stolen. Set `appendonly yes` and `appendfsync always` to rule that out for a restart.
+/// 3. Its [history](Read::history) consists of the server's `run_id` and `master_replid`. Both are
+///    read at every connection, and every second in use. A server that was restarted, even from an
+///    old snapshot, has other values. So has a server that replaced another one.
+/// 4. Replication of Redis is asynchronous: a replica that takes over may lack the last values. For
+///    revocations that has no effect if the clients of Redis have to connect again, since the
+///    history is read first. Behind a proxy that moves live connections to another server, the
+///    change is noticed within a second. Set `min-replicas-to-write`, so that a primary that was
+///    cut off does not continue to accept writes.
+/// 5. Only revocations are safe from a restart that loses values. All other values return to the
+///    snapshot, or to the state of the replica. A session of `oauth2` that has ended since is
+///    accepted again from a copy of its cookie. The `state` of a login can be used again. Failed
+///    logins are no longer counted. Sessions kept here have a refresh token that the provider may
+///    treat as stolen. To rule that out for a restart, set `appendonly yes` and `appendfsync
+///    always`.
 #[derive(Clone)]
 pub struct RedisStore {
     server: Arc<Server>,

@@ -69,7 +69,7 @@ pub(super) fn from_millis(millis: i64) -> SystemTime {
     UNIX_EPOCH + since.min(Duration::from_secs(LAST_SECOND))
 }
 
-/// A logical time. What is larger than a database keeps is kept as the largest.
+/// Converts a logical time. A number that is too large for a database is stored as the largest.
 pub(super) fn to_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -17,19 +17,19 @@ const ASKED_AFTER: Duration = Duration::from_secs(1);
 /// How long that may take.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 
-/// A connection is closed after this time, so that a server that was replaced is found, and none
-/// stays open because load had a peak once.
+/// The time after which a connection is closed. A server that was replaced is found by then, and no
+/// connection stays open because load had a peak once.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// Connections to one database, of which so many are used at once.
 ///
 /// sqlx's own pool waits without a limit for the answer to a ping when a connection is given back,
-/// on which a server that hangs would use it up. Here a connection is used again only after all of
-/// its answers; in every other case (an error, a time-out) it is closed.
+/// so that a server that hangs would use the pool up. Here a connection is used again only after
+/// all of its answers. In every other case (an error, a time-out) it is closed.
 ///
-/// A task of its own asks the database. If the caller goes away, the task keeps the connection
-/// until the answer or its time-out: the server works on a statement that nobody waits for, and
-/// clients that give up and try again would use up its connections.
+/// A separate task queries the database. If the caller goes away, the task keeps the connection
+/// until the answer or its time-out: the server continues to work on the abandoned statement.
+/// Otherwise clients that give up and try again would use up its connections.
 pub(in crate::store) struct Pool<C: Connection> {
     options: C::Options,
     permits: Arc<Semaphore>,
@@ -40,9 +40,9 @@ pub(in crate::store) struct Pool<C: Connection> {
 /// The time limits for one use of a connection.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Limits {
-    /// The longest time until the answer, and until a connection is made.
+    /// The longest time until the answer, and the longest time until a connection is made.
     pub(in crate::store) answer: Duration,
-    /// The longest time for which the database goes on after the connection was closed.
+    /// The longest time that the database continues after the connection was closed.
     pub(in crate::store) afterwards: Duration,
 }
 
@@ -73,8 +73,8 @@ impl<C: Connection + Send + 'static> Pool<C> {
         &self.options
     }
 
-    /// Asks, as soon as a connection may be had. The caller sets the limit for waiting, and has to
-    /// be within a Tokio runtime.
+    /// Runs a query as soon as a connection is available. The caller sets the limit for waiting,
+    /// and has to be within a Tokio runtime.
     pub(in crate::store) async fn run<T, F>(self: &Arc<Self>, ask: F) -> sqlx::Result<T>
     where
         T: Send + 'static,
@@ -88,7 +88,7 @@ impl<C: Connection + Send + 'static> Pool<C> {
             drop(permit);
             answer
         });
-        // The task ends early only with its runtime.
+        // The task ends early only if its runtime ends.
         task.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
@@ -114,7 +114,7 @@ impl<C: Connection + Send + 'static> Pool<C> {
         }
     }
 
-    /// A connection that was used before and is alive, or another.
+    /// Returns a connection that was used before and is alive, or a new one.
     async fn open(&self) -> sqlx::Result<Open<C>> {
         while let Some(mut open) = self.pop() {
             if open.is_over() {
@@ -132,15 +132,15 @@ impl<C: Connection + Send + 'static> Pool<C> {
         })
     }
 
-    /// Keeps a connection for the next use. The last one is used first, so the others are closed
-    /// here once they are over.
+    /// Keeps a connection for the next use. The connection that was used last is used first, so the
+    /// others are closed here once their lifetime has ended.
     fn give_back(&self, open: Open<C>) {
         let over: Vec<_> = {
             let mut idle = self.idle();
             idle.push(open);
             idle.extract_if(.., |open| open.is_over()).collect()
         };
-        drop(over); // Without the lock.
+        drop(over); // The connections are closed without the lock.
     }
 
     fn pop(&self) -> Option<Open<C>> {

@@ -80,7 +80,7 @@ pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::
     })
 }
 
-/// The value in this column, and the number of a counter, if it is one, in the next.
+/// Returns the value in this column. The next column has the number, if the value is a counter.
 fn value(row: &Row, column: usize) -> sqlx::Result<Vec<u8>> {
     match row.try_get::<i64, _>(column.saturating_add(1))? {
         0 => row.try_get(column),
@@ -155,8 +155,8 @@ pub(super) async fn count(
     .await
 }
 
-/// Values and lifetimes by their keys. They are in order, so that two statements that raise the
-/// same keys do not lock each other out.
+/// Raises the values and lifetimes of these keys. The keys are in order, so that two statements
+/// that raise the same keys do not lock each other out.
 pub(super) async fn raise(
     connection: &mut Connection,
     raised: &BTreeMap<String, (String, i64)>,

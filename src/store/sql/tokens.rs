@@ -150,7 +150,7 @@ pub(super) async fn end_families_of(
     Ok(begun)
 }
 
-/// Ends the families of a subject that had begun by some time.
+/// Ends the families of a subject that had begun by the given time.
 async fn end_families(
     connection: &mut Connection,
     issuer: &str,
@@ -183,7 +183,7 @@ async fn lock_subject(
     lock(connection, i64::from_be_bytes([a, b, c, d, e, f, g, h])).await
 }
 
-/// Within a transaction.
+/// Stores a revocation. It has to be called within a transaction.
 pub(super) async fn revoke(
     connection: &mut Connection,
     revocation: &Revocation,
@@ -223,7 +223,7 @@ pub(super) async fn revoke(
     remember(connection, kind, issuer, name, revoked).await
 }
 
-/// The times of one row, as it has them.
+/// The times of one row, as the database stores them.
 struct Marks {
     cut_off: Option<i64>,
     begun: Option<i64>,
@@ -240,7 +240,7 @@ impl Marks {
     }
 }
 
-/// All times only ever move forward.
+/// Stores a revocation. All of its times only ever move forward.
 async fn remember(
     connection: &mut Connection,
     kind: Kind,
@@ -305,7 +305,7 @@ pub(super) async fn revoked(
     Ok(revoked)
 }
 
-/// One page of revocations, in the order of their digests, which come after this one.
+/// Returns one page of revocations, in the order of their digests, after the given digest.
 pub(super) async fn revocations(
     connection: &mut Connection,
     now: SystemTime,

@@ -21,9 +21,9 @@ const WAITING: usize = 65_536;
 ///
 /// Since a task runs the group, it does not matter that a caller goes away.
 ///
-/// That a group fails as a whole is accepted: values are bound, so that no input of a client makes
-/// a statement fail, and what does (a full disk, a locked file) concerns all of them. A savepoint
-/// for each job would be two more statements for each.
+/// A group fails as a whole. That is accepted: values are bound, so that no input of a client makes
+/// a statement fail. The faults that do make one fail (a full disk, a locked file) affect all jobs.
+/// A savepoint for each job would be two more statements for each.
 pub(super) struct Writer {
     connection: tokio::sync::Mutex<Transacting>,
     queue: Mutex<Vec<Job>>,
@@ -32,7 +32,8 @@ pub(super) struct Writer {
 /// The connection, and whether a transaction may be open on it.
 ///
 /// Transactions are plain statements. On some errors, such as a full disk, SQLite rolls back by
-/// itself; sqlx counts transactions, is not aware of that, and begins none after it.
+/// itself. sqlx counts transactions and does not notice such a rollback, so it begins no
+/// transaction afterwards.
 struct Transacting {
     connection: Connection,
     is_open: bool,
@@ -43,11 +44,11 @@ impl Transacting {
         self.connection.execute(statement).await.map(drop)
     }
 
-    /// Ends a transaction that has failed, or whose task ended with its runtime.
+    /// Rolls back a transaction that has failed, or whose task ended with its runtime.
     async fn roll_back(&mut self) {
         if self.is_open {
-            // It fails if SQLite has rolled back already. If the transaction is still open, the next
-            // one cannot begin, and this is tried again.
+            // The statement fails if SQLite has rolled back already. If the transaction is still
+            // open, the next one cannot begin, and the rollback is tried again.
             let _ = self.run("ROLLBACK").await;
             self.is_open = false;
         }
@@ -134,7 +135,7 @@ impl Writer {
     }
 }
 
-/// All of these jobs, or none.
+/// Runs all of these jobs in one transaction, or none of them.
 async fn together(connection: &mut Transacting, jobs: Vec<Job>) -> sqlx::Result<Vec<Done>> {
     connection.is_open = true;
     connection.run("BEGIN IMMEDIATE").await?;

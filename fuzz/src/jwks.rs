@@ -23,6 +23,8 @@ fn check_set(text: &str) -> bool {
     let Ok(set) = KeySet::from_jwks(text) else {
         return false;
     };
+    // A set may begin with a byte order mark (RFC 8259 section 8.1), which serde_json refuses.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Numbers beyond all bounds, in members that nobody reads, are fine here.
     let oracle = serde_json::from_str::<Value>(text);
     let entries = match oracle {

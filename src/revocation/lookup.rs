@@ -88,8 +88,8 @@ impl Lookup {
                 let is_whole = read.values.len() == all.len()
                     && read.values.first().is_some_and(Option::is_some)
                     && read.history == filled.history;
-                self.is_back();
                 if is_whole {
+                    self.is_back();
                     return Some(read.values.split_off(1));
                 }
                 self.distrust(&filled);
@@ -207,9 +207,13 @@ impl Lookup {
     }
 
     fn is_back(&self) {
-        let mut state = self.state();
-        state.read_again = None;
-        if std::mem::take(&mut state.is_logged) {
+        let was_logged = {
+            let mut state = self.state();
+            state.read_again = None;
+            std::mem::take(&mut state.is_logged)
+        };
+        // A subscriber may be slow, so no lock is held.
+        if was_logged {
             log_back();
         }
     }

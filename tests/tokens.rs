@@ -439,6 +439,16 @@ async fn a_log_out_everywhere_ends_whatever_was_issued() {
     tokens.refresh(new.refresh_token()).await.unwrap();
 }
 
+/// The revocation of everything that subject 42 was issued up to a time.
+fn of_42(cut_off: SystemTime) -> Revocation {
+    Revocation::Subject {
+        issuer: ISSUER.to_owned(),
+        subject: "42".to_owned(),
+        cut_off,
+        until: cut_off + DAY,
+    }
+}
+
 #[tokio::test]
 async fn what_is_revoked_by_the_public_list_is_not_renewed_either() {
     let (tokens, hand) = tokens();
@@ -447,12 +457,7 @@ async fn what_is_revoked_by_the_public_list_is_not_renewed_either() {
         let issued = tokens.log_in(Grant::new("42")).await.unwrap();
         let other = tokens.log_in(Grant::new("43")).await.unwrap();
         hand.pass(MINUTE);
-        let revocation = Revocation::Subject {
-            issuer: ISSUER.to_owned(),
-            subject: "42".to_owned(),
-            cut_off,
-            until: cut_off + DAY,
-        };
+        let revocation = of_42(cut_off);
         tokens.revocations().revoke(revocation).await.unwrap();
         let access = verify(&tokens, issued.access_token().expose()).await;
         revoked(access, Cause::Subject);
@@ -495,12 +500,7 @@ async fn a_cut_off_in_the_past_ends_the_sessions_that_had_begun() {
     hand.pass(MINUTE);
     // Renewed after the cut-off: its session had begun before.
     let renewed = tokens.refresh(before.refresh_token()).await.unwrap();
-    let revocation = Revocation::Subject {
-        issuer: ISSUER.to_owned(),
-        subject: "42".to_owned(),
-        cut_off,
-        until: cut_off + DAY,
-    };
+    let revocation = of_42(cut_off);
     tokens.revocations().revoke(revocation).await.unwrap();
     let access = verify(&tokens, renewed.access_token().expose()).await;
     revoked(access, Cause::Subject);

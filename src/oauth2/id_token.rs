@@ -260,20 +260,21 @@ mod tests {
         json
     }
 
+    const EXPECTED: Expected<'_> = Expected {
+        client: "app",
+        access_token: "token",
+        nonce: Nonce::Is("n"),
+        max_age: Some(60),
+        leeway: 10,
+        now: 1000,
+    };
+
     #[test]
     fn an_id_token_has_to_fit_this_login() {
-        let expected = Expected {
-            client: "app",
-            access_token: "token",
-            nonce: Nonce::Is("n"),
-            max_age: Some(60),
-            leeway: 10,
-            now: 1000,
-        };
         let hash = at_hash(Algorithm::RS256, "token");
         let good =
             json!({ "aud": "app", "iat": 1, "nonce": "n", "auth_time": 930, "at_hash": hash });
-        let judge = |json: &Json| check(&object(json), Algorithm::RS256, &expected);
+        let judge = |json: &Json| check(&object(json), Algorithm::RS256, &EXPECTED);
         assert_eq!(judge(&good), Ok(()));
         for (name, value) in [
             ("azp", json!("app")),
@@ -307,14 +308,6 @@ mod tests {
 
     #[test]
     fn null_is_absence_where_a_claim_of_an_id_token_is_optional() {
-        let expected = Expected {
-            client: "app",
-            access_token: "token",
-            nonce: Nonce::Is("n"),
-            max_age: Some(60),
-            leeway: 10,
-            now: 1000,
-        };
         let good = json!({ "aud": "app", "iat": 1, "nonce": "n", "auth_time": 930 });
         for (name, is_optional) in [
             ("azp", true),
@@ -325,7 +318,7 @@ mod tests {
         ] {
             let mut claims = good.clone();
             claims[name] = Json::Null;
-            let judged = check(&object(&claims), Algorithm::RS256, &expected);
+            let judged = check(&object(&claims), Algorithm::RS256, &EXPECTED);
             assert_eq!(judged.is_ok(), is_optional, "{name}");
         }
         let logout = json!({

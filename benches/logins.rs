@@ -21,7 +21,7 @@ use tower_auth::{
     AuthLayer, Identity,
     account::Accounts,
     bearer::Bearer,
-    issue::{Grant, Signer, SigningKeys, Tokens},
+    issue::{Signer, SigningKeys, TokenIssuer, TokenSubject},
     jwt::Algorithm,
     store::MemoryStore,
 };
@@ -41,9 +41,9 @@ fn signer(algorithm: Algorithm) -> Signer {
     }
 }
 
-fn tokens(algorithm: Algorithm) -> Tokens {
+fn tokens(algorithm: Algorithm) -> TokenIssuer {
     let keys = SigningKeys::new(signer(algorithm));
-    Tokens::issuer(ISSUER, keys)
+    TokenIssuer::issuer(ISSUER, keys)
         .audience(ISSUER)
         .build()
         .unwrap()
@@ -80,7 +80,7 @@ fn issuing() {
     println!("issuing an access token, ns        issued   raw signature");
     for algorithm in [Algorithm::HS256, Algorithm::ES256, Algorithm::EdDSA] {
         let tokens = tokens(algorithm);
-        let grant = Grant::new("42")
+        let grant = TokenSubject::new("42")
             .with_role("editor")
             .with_scope("orders:read");
         let raw = raw_signature(algorithm, &[b'x'; 450]);
@@ -153,7 +153,7 @@ async fn gets(address: std::net::SocketAddr, token: &str, time: Duration) -> Vec
 
 async fn beside_logins(accounts: Accounts) {
     let tokens = tokens(Algorithm::ES256);
-    let issued = tokens.access_token(Grant::new("42")).unwrap();
+    let issued = tokens.access_token(TokenSubject::new("42")).unwrap();
     let layer = AuthLayer::new(Bearer::new(tokens.verifier().unwrap()));
     let app = axum::Router::new()
         .route("/", axum::routing::get(|_: Identity| async { "ok" }))

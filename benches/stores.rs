@@ -19,11 +19,11 @@ use std::{
 };
 use tower_auth::{
     Verdict,
-    issue::{Grant, Signer, SigningKeys, Tokens},
+    issue::{Signer, SigningKeys, TokenIssuer, TokenSubject},
     jwt::Algorithm,
     store::{
-        Family, MemoryStore, Names, PostgresStore, RedisStore, Rotation, ShortLived, SqliteStore,
-        TokenStore,
+        EphemeralStore, MemoryStore, PostgresStore, RedisStore, RefreshRotation,
+        RefreshTokenFamily, RevocationQuery, SqliteStore, TokenStore,
     },
 };
 
@@ -65,7 +65,7 @@ async fn tokens(name: &str, store: impl TokenStore) {
     let store = Arc::new(store);
     for task in 0..256 {
         let now = SystemTime::now();
-        let family = Family {
+        let family = RefreshTokenFamily {
             id: format!("family {task}"),
             issuer: "https://login.example.com/".to_owned(),
             subject: format!("subject {task}"),
@@ -83,7 +83,7 @@ async fn tokens(name: &str, store: impl TokenStore) {
     row(&format!("{name}: rotate"), &store, async |store, tasks| {
         let each: Vec<_> = next[..tasks].to_vec();
         let ended = repeat(store, each, |store, task, turn| {
-            let rotated = store.rotate(Rotation {
+            let rotated = store.rotate(RefreshRotation {
                 family: &format!("family {task}"),
                 spent: &digest(turn),
                 successor: &digest(turn + 1),
@@ -107,7 +107,7 @@ async fn tokens(name: &str, store: impl TokenStore) {
         &store,
         async |store, tasks| {
             let ended = repeat(store, vec![0; tasks], |store, task, _| {
-                store.revoked(Names {
+                store.revoked(RevocationQuery {
                     issuer: "https://login.example.com/",
                     subject: &format!("subject {task}"),
                     token: Some("token"),
@@ -123,7 +123,7 @@ async fn tokens(name: &str, store: impl TokenStore) {
 /// The whole of a refresh: read, spend, sign (ES256).
 async fn refreshes(name: &str, store: impl TokenStore) {
     let keys = SigningKeys::new(Signer::generate(Algorithm::ES256).expect("a key"));
-    let tokens = Tokens::issuer("https://login.example.com/", keys)
+    let tokens = TokenIssuer::issuer("https://login.example.com/", keys)
         .audience("https://api.example.com/")
         .store(store, [7; 32])
         .build()
@@ -137,8 +137,8 @@ async fn refreshes(name: &str, store: impl TokenStore) {
             let each = (0..tasks).map(|task| {
                 let tokens = Arc::clone(tokens);
                 tokio::spawn(async move {
-                    let grant = Grant::new(format!("subject {task}")).with_role("clerk");
-                    let mut issued = tokens.log_in(grant).await.expect("a session");
+                    let grant = TokenSubject::new(format!("subject {task}")).with_role("clerk");
+                    let mut issued = tokens.start_session(grant).await.expect("a session");
                     let mut answers = 0;
                     while Instant::now() < until {
                         let renewed = tokens.refresh(issued.refresh_token()).await;
@@ -158,7 +158,7 @@ async fn refreshes(name: &str, store: impl TokenStore) {
     .await;
 }
 
-async fn short_lived(name: &str, store: impl ShortLived) {
+async fn short_lived(name: &str, store: impl EphemeralStore) {
     let store = Arc::new(store);
     row(&format!("{name}: count"), &store, async |store, tasks| {
         let ended = repeat(store, vec![0; tasks], |store, task, _| {

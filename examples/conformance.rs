@@ -33,7 +33,7 @@ use tower_auth::{
     api_key::{ApiKey, ApiKeys},
     basic::{Basic, User, Users},
     bearer::Bearer,
-    jwt::{Algorithm, Jwt, JwtBuilder, Key, KeySet},
+    jwt::{Algorithm, JwtVerifier, JwtVerifierBuilder, Key, KeySet},
     password::PasswordHash,
     role, scope,
 };
@@ -153,8 +153,8 @@ async fn whoami(identity: Option<Identity>) -> Json<Value> {
     }))
 }
 
-fn tokens(config: &Config, keys: KeySet) -> JwtBuilder {
-    let jwt = Jwt::issuer(config.issuer.as_str())
+fn tokens(config: &Config, keys: KeySet) -> JwtVerifierBuilder {
+    let jwt = JwtVerifier::issuer(config.issuer.as_str())
         .audience(config.audience.as_str())
         .keys(keys)
         .roles_at("roles");

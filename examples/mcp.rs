@@ -38,10 +38,10 @@ use tower_auth::{
     AccessRules, AuthLayer, Identity,
     basic::{Basic, User, Users},
     bearer::Bearer,
-    jwt::{Algorithm, Jwt, Key},
+    jwt::{Algorithm, JwtVerifier, Key},
     password::PasswordHash,
-    resource::ResourceMetadata,
     scope,
+    well_known::ResourceMetadata,
 };
 
 type AnyError = Box<dyn Error + Send + Sync>;
@@ -81,7 +81,7 @@ impl Tools {
 
 /// The MCP server: tokens of this issuer, made for this very resource, with one scope.
 fn mcp_server(resource: &str, issuer: &str) -> Result<Router, AnyError> {
-    let jwt = Jwt::issuer(issuer)
+    let jwt = JwtVerifier::issuer(issuer)
         .audience(resource)
         .keys(Key::from_secret(Algorithm::HS256, SECRET)?)
         .build()?;

@@ -21,7 +21,7 @@ use axum::{
 use std::env;
 use tower_auth::{
     AuthLayer, Identity, RequireLayer,
-    oauth2::{Login, ProviderToken, Secret},
+    login::{Login, ProviderToken, Secret},
     role,
 };
 

@@ -60,7 +60,7 @@
 #![cfg_attr(feature = "bearer", doc = "| [`bearer`] | bearer tokens |")]
 #![cfg_attr(
     feature = "bearer",
-    doc = "| [`resource`] | telling clients where to get a token (RFC 9728) |"
+    doc = "| [`well_known`] | telling clients where to get a token (RFC 9728) |"
 )]
 #![cfg_attr(
     feature = "jwt",
@@ -68,7 +68,7 @@
 )]
 #![cfg_attr(
     feature = "jwks",
-    doc = "| [`jwks`] | keys from the issuer, found and refreshed |"
+    doc = "| [`jwt::remote`] | keys from the issuer, found and refreshed |"
 )]
 #![cfg_attr(
     any(feature = "introspection", feature = "jwks", feature = "reqwest"),
@@ -84,7 +84,7 @@
 )]
 #![cfg_attr(
     feature = "oauth2",
-    doc = "| [`oauth2`] | signing in with an identity provider |"
+    doc = "| [`login`] | signing in with an identity provider |"
 )]
 #![cfg_attr(
     feature = "store",
@@ -144,83 +144,71 @@
     )
 )]
 
-mod auth;
-#[cfg(any(feature = "bearer", feature = "api-key"))]
-mod carried;
+mod authz;
 #[cfg(any(feature = "introspection", feature = "jwt"))]
 mod claims;
 mod clock;
-mod digest;
+mod credential;
+mod csrf;
 mod error;
-mod event;
-mod gate;
-mod glue;
+mod frameworks;
 mod identity;
 mod json;
-#[cfg(feature = "bearer")]
-mod loopback;
-mod place;
-mod policy;
-#[cfg(feature = "bearer")]
-mod publish;
+mod layer;
+mod observe;
 mod realm;
 mod rejection;
-mod require;
 pub mod revocation;
 mod scheme;
+mod util;
 mod verdict;
 mod verify;
 
 #[cfg(feature = "accounts")]
 pub mod account;
-#[cfg(feature = "api-key")]
-pub mod api_key;
-#[cfg(feature = "basic")]
-pub mod basic;
-#[cfg(feature = "bearer")]
-pub mod bearer;
 #[cfg(any(feature = "introspection", feature = "jwks", feature = "reqwest"))]
 pub mod fetch;
 #[cfg(feature = "introspection")]
 pub mod introspection;
 #[cfg(feature = "issue")]
 pub mod issue;
-#[cfg(feature = "jwks")]
-pub mod jwks;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "oauth2")]
-pub mod oauth2;
-#[cfg(feature = "jwks")]
-mod on_demand;
+pub mod login;
 #[cfg(feature = "password")]
 pub mod password;
-#[cfg(feature = "bearer")]
-pub mod resource;
 #[cfg(feature = "store")]
 pub mod store;
-
-pub use auth::{Auth, AuthLayer};
-pub use clock::{Clock, SystemClock};
-pub use error::ConfigError;
-pub use gate::{ResponseBody, ResponseFuture};
-#[cfg(feature = "axum")]
-pub use glue::axum::Claims;
-#[cfg(feature = "openapi")]
-pub use glue::openapi::OpenApiSecurity;
-#[cfg(feature = "tonic")]
-pub use glue::tonic::RequestExt;
-pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity, Scope};
-pub use place::{Credential, Found, Location, Place};
-pub use policy::{Policy, PolicyFn, policy_fn};
 #[cfg(feature = "bearer")]
-pub use publish::PublishedFuture;
-pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind};
-pub use require::{
-    AccessRules, All, Any, Authenticated, AuthenticatedWithin, Claim, Endpoint, Fresh, Not,
-    Require, RequireLayer, Roles, Scopes, Subject, all, all_scopes, any, any_role, authenticated,
+pub mod well_known;
+
+pub use authz::{
+    AccessRules, All, Any, Authenticated, AuthenticatedWithin, Claim, Fresh, Not, Roles,
+    RoutePattern, Scopes, Subject, all, all_scopes, any, any_role, authenticated,
     authenticated_within, claim, fresh, role, scope, subject,
 };
+pub use authz::{Policy, PolicyFn, policy_fn};
+pub use clock::{Clock, SystemClock};
+pub use credential::{Credential, Found, Location, Place};
+pub use error::ConfigError;
+#[cfg(feature = "axum")]
+pub use frameworks::axum::Claims;
+#[cfg(feature = "openapi")]
+pub use frameworks::openapi::OpenApiSecurity;
+#[cfg(feature = "tonic")]
+pub use frameworks::tonic::RequestExt;
+pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity, Scope};
+pub use layer::{
+    AuthLayer, AuthService, RequireLayer, RequireService, ResponseBody, ResponseFuture,
+};
+pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind};
+#[cfg(feature = "api-key")]
+pub use scheme::api_key;
+#[cfg(feature = "basic")]
+pub use scheme::basic;
+#[cfg(feature = "bearer")]
+pub use scheme::bearer;
 pub use scheme::{AnyOf, Attempt, Scheme};
 pub use verdict::{IntoVerdict, Later, Now, Verdict};
 pub use verify::{Verify, VerifyFn, verify_fn};

@@ -3,7 +3,7 @@
 use crate::{
     Identity, IntoVerdict, Rejection, Verdict,
     identity::Prepared,
-    revocation::{Revocable, Revoked},
+    revocation::{RevocationCheck, WithRevocation},
 };
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -50,14 +50,14 @@ pub trait Verify<C>: Send + Sync + 'static {
     /// # struct Ticket;
     /// # let tickets = verify_fn(|_: Ticket| Ok(Identity::new("42")));
     /// let revocations = Revocations::new();
-    /// let verifier = tickets.revoked_by(revocations.clone());
+    /// let verifier = tickets.with_revocation(revocations.clone());
     /// # let _ = verifier;
     /// ```
-    fn revoked_by(self, revoked: impl Revoked) -> Revocable<Self>
+    fn with_revocation(self, revoked: impl RevocationCheck) -> WithRevocation<Self>
     where
         Self: Sized,
     {
-        Revocable::new(self, revoked)
+        WithRevocation::new(self, revoked)
     }
 }
 

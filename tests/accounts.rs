@@ -181,7 +181,7 @@ async fn a_password_is_changed_by_who_knows_it() {
 async fn guessing_comes_to_an_end() {
     let (accounts, store) = accounts();
     let accounts = accounts
-        .count_attempts_in(store)
+        .with_attempt_store(store)
         .max_attempts(3, Duration::from_secs(60));
     accounts.register("ada", GOOD).await.unwrap();
     for _ in 0..5 {

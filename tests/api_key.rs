@@ -11,13 +11,13 @@ use std::{
 };
 use tower_auth::{
     Identity, RejectionKind, Verify,
-    api_key::{ApiKeys, Key, NewKey},
+    api_key::{ApiKeys, GeneratedKey, PresentedKey},
 };
 
 const FOREIGN: &str = "sk.live-c2VjcmV0LXNlY3JldA";
 
 fn judge(keys: &ApiKeys, key: &str) -> Result<Identity, RejectionKind> {
-    let verdict = keys.verify(Key::new(key)).now();
+    let verdict = keys.verify(PresentedKey::new(key)).now();
     verdict
         .expect("a store in memory never waits")
         .map_err(|rejection| rejection.kind())
@@ -34,7 +34,7 @@ fn at(seconds: u64) -> SystemTime {
 
 #[test]
 fn a_generated_key_is_prefix_id_secret_and_checksum() {
-    let key = NewKey::generate("acme_live").unwrap();
+    let key = GeneratedKey::generate("acme_live").unwrap();
     let text = key.expose();
     assert_eq!(text.len(), "acme_live".len() + 1 + 12 + 1 + 43 + 6);
     let rest = text.strip_prefix("acme_live_").unwrap();
@@ -50,17 +50,17 @@ fn a_generated_key_is_prefix_id_secret_and_checksum() {
 
 #[test]
 fn a_generated_key_is_recognised_without_a_store() {
-    let new = NewKey::generate("acme").unwrap();
-    let key = Key::new(new.expose());
+    let new = GeneratedKey::generate("acme").unwrap();
+    let key = PresentedKey::new(new.expose());
     let parsed = key.parse().unwrap();
     assert_eq!((parsed.prefix, parsed.id), ("acme", new.id()));
     assert_eq!(key.digest(), new.digest());
-    assert!(Key::new(FOREIGN).parse().is_none());
+    assert!(PresentedKey::new(FOREIGN).parse().is_none());
 }
 
 #[test]
 fn a_generated_key_with_any_other_character_is_not_recognised() {
-    let new = NewKey::generate("acme").unwrap();
+    let new = GeneratedKey::generate("acme").unwrap();
     for at in 0..new.expose().len() {
         for other in ['A', 'z', '0', '_', '-', ' '] {
             let mut text: Vec<char> = new.expose().chars().collect();
@@ -69,7 +69,7 @@ fn a_generated_key_with_any_other_character_is_not_recognised() {
             }
             text[at] = other;
             let text: String = text.into_iter().collect();
-            assert!(Key::new(text.as_str()).parse().is_none(), "{text}");
+            assert!(PresentedKey::new(text.as_str()).parse().is_none(), "{text}");
         }
     }
 }
@@ -77,7 +77,7 @@ fn a_generated_key_with_any_other_character_is_not_recognised() {
 #[test]
 fn a_digest_is_sha_256() {
     // FIPS 180-2, appendix B.1.
-    let hex: String = Key::new("abc")
+    let hex: String = PresentedKey::new("abc")
         .digest()
         .map(|b| format!("{b:02x}"))
         .concat();
@@ -89,8 +89,11 @@ fn a_digest_is_sha_256() {
 
 #[test]
 fn generated_keys_differ_in_every_part() {
-    let keys: Vec<_> = (0..200).map(|_| NewKey::generate("a").unwrap()).collect();
-    let distinct = |f: fn(&NewKey) -> String| keys.iter().map(f).collect::<HashSet<_>>().len();
+    let keys: Vec<_> = (0..200)
+        .map(|_| GeneratedKey::generate("a").unwrap())
+        .collect();
+    let distinct =
+        |f: fn(&GeneratedKey) -> String| keys.iter().map(f).collect::<HashSet<_>>().len();
     assert_eq!(distinct(|key| key.id().to_owned()), 200);
     assert_eq!(distinct(|key| key.expose()[15..58].to_owned()), 200);
 }
@@ -106,7 +109,7 @@ fn a_prefix_that_is_none_is_refused_at_start_up() {
         "1acme",
         "abcdefghijklmnopq",
     ] {
-        let error = NewKey::generate(prefix).unwrap_err().to_string();
+        let error = GeneratedKey::generate(prefix).unwrap_err().to_string();
         assert!(error.contains("is no prefix of keys"), "{error}");
         assert!(ApiKeys::new().create(prefix, Identity::new("42")).is_err());
     }
@@ -134,7 +137,7 @@ fn a_key_carries_what_it_was_created_with() {
 fn an_unknown_key_is_invalid() {
     let keys = ApiKeys::new();
     keys.create("acme", Identity::new("42")).unwrap();
-    let elsewhere = NewKey::generate("acme").unwrap();
+    let elsewhere = GeneratedKey::generate("acme").unwrap();
     refused(&keys, elsewhere.expose());
     refused(&keys, FOREIGN);
     refused(&keys, "");
@@ -243,7 +246,7 @@ fn a_foreign_key_gets_an_id() {
 #[test]
 fn a_generated_key_of_elsewhere_keeps_its_id() {
     let keys = ApiKeys::new();
-    let new = NewKey::generate("other").unwrap();
+    let new = GeneratedKey::generate("other").unwrap();
     assert_eq!(
         keys.register(new.expose(), Identity::new("42")).unwrap(),
         new.id()
@@ -254,7 +257,7 @@ fn a_generated_key_of_elsewhere_keeps_its_id() {
 #[test]
 fn a_foreign_key_that_is_too_weak_or_no_key_is_refused() {
     let keys = ApiKeys::new();
-    let mut mistyped = NewKey::generate("acme").unwrap().expose().to_owned();
+    let mut mistyped = GeneratedKey::generate("acme").unwrap().expose().to_owned();
     let last = if mistyped.pop() == Some('0') {
         '1'
     } else {
@@ -310,9 +313,9 @@ fn the_list_says_everything_but_the_key() {
 
 #[test]
 fn no_debug_shows_a_key() {
-    let new = NewKey::generate("acme").unwrap();
+    let new = GeneratedKey::generate("acme").unwrap();
     let secret = &new.expose()[new.expose().len() - 49..];
-    let key = Key::new(new.expose());
+    let key = PresentedKey::new(new.expose());
     assert!(!format!("{new:?} {new:#?} {key:?}").contains(secret));
     assert_eq!(format!("{key:?}"), "Key(67 bytes)");
 }
@@ -358,7 +361,7 @@ proptest! {
     #[test]
     fn any_bytes_are_judged(key: Vec<u8>) {
         let keys = ApiKeys::new();
-        let answer = keys.verify(Key::new(key)).now().unwrap();
+        let answer = keys.verify(PresentedKey::new(key)).now().unwrap();
         prop_assert_eq!(answer.unwrap_err().kind(), RejectionKind::Invalid);
     }
 
@@ -384,6 +387,6 @@ fn before_1970_every_key_that_ends_has_ended() {
     let in_a_day = SystemTime::now() + Duration::from_secs(86_400);
     let ending = Identity::new("ci").with_expiry(in_a_day);
     let key = keys.create("acme", ending).unwrap();
-    let verdict = keys.verify(Key::new(key.expose())).now().unwrap();
+    let verdict = keys.verify(PresentedKey::new(key.expose())).now().unwrap();
     assert_eq!(verdict.unwrap_err().kind(), RejectionKind::Invalid);
 }

@@ -15,21 +15,23 @@ use std::{
 };
 use tower::{Layer, Service, ServiceExt};
 use tower_auth::{
-    AccessRules, All, Anonymous, Any, AnyOf, Attempt, Auth, AuthLayer, Authenticated, Challenge,
-    Claim, ClaimPath, Claims, ConfigError, Credential, Endpoint, Format, Found, Hierarchy,
-    Identity, Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, Require,
-    RequireLayer, ResponseBody, Roles, Scheme, Scope, Scopes, Subject, SystemClock, Verdict,
-    Verify, VerifyFn,
+    AccessRules, All, Anonymous, Any, AnyOf, Attempt, AuthLayer, AuthService, Authenticated,
+    Challenge, Claim, ClaimPath, Claims, ConfigError, Credential, Format, Found, Hierarchy,
+    Identity, Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, RequireLayer,
+    RequireService, ResponseBody, Roles, RoutePattern, Scheme, Scope, Scopes, Subject, SystemClock,
+    Verdict, Verify, VerifyFn,
     account::{NameError, UserName},
     authenticated,
     basic::{Htpasswd, Users},
     bearer::FixedTokens,
     introspection::{Introspection, IntrospectionBuilder, IntrospectionError},
-    jwt::{Jwt, OrOpaque},
+    jwt::{JwtVerifier, OrOpaque},
     password::{HashPool, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError},
-    resource::{ResourceMetadata, ResourceMetadataBuilder, ResourceMetadataLayer, ServeMetadata},
-    revocation::{Cause, Revocable, Revocations, RevokeError, Revoked},
+    revocation::{RevocationCheck, Revocations, RevokeError, RevokedBy, WithRevocation},
     role,
+    well_known::{
+        ResourceMetadata, ResourceMetadataBuilder, ResourceMetadataLayer, ResourceMetadataService,
+    },
 };
 
 /// Whether a type has an auto trait, as a value.
@@ -61,15 +63,15 @@ fn defaulted<T: Default>() {}
 #[test]
 fn what_applications_configure_is_cloned_and_shared() {
     cloned::<AuthLayer>();
-    cloned::<Auth<Probe>>();
+    cloned::<AuthService<Probe>>();
     cloned::<RequireLayer>();
     cloned::<ResourceMetadata>();
     cloned::<ResourceMetadataBuilder>();
     cloned::<ResourceMetadataLayer>();
-    cloned::<ServeMetadata<Probe>>();
-    cloned::<Require<Probe>>();
+    cloned::<ResourceMetadataService<Probe>>();
+    cloned::<RequireService<Probe>>();
     cloned::<AccessRules>();
-    cloned::<Endpoint>();
+    cloned::<RoutePattern>();
     cloned::<Hierarchy>();
     cloned::<Location>();
     cloned::<SystemClock>();
@@ -86,12 +88,12 @@ fn what_applications_configure_is_cloned_and_shared() {
 
 #[test]
 fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
-    use tower_auth::{fetch, jwks::RemoteKeys, jwt};
-    cloned::<Jwt>();
+    use tower_auth::{fetch, jwt, jwt::remote::RemoteKeys};
+    cloned::<JwtVerifier>();
     cloned::<jwt::Issuers>();
     cloned::<jwt::Health>();
     cloned::<jwt::KeySet>();
-    shared::<jwt::JwtBuilder>();
+    shared::<jwt::JwtVerifierBuilder>();
     shared::<jwt::Keys>();
     shared::<RemoteKeys>();
     cloned::<fetch::HttpClient>();
@@ -101,35 +103,35 @@ fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     errors::<fetch::FetchError>();
     errors::<jwt::KeysUnavailable>();
     errors::<jwt::TokenError>();
-    debugged::<Jwt>();
+    debugged::<JwtVerifier>();
     debugged::<jwt::Issuers>();
-    debugged::<jwt::JwtBuilder>();
+    debugged::<jwt::JwtVerifierBuilder>();
     debugged::<jwt::Keys>();
     debugged::<RemoteKeys>();
     debugged::<fetch::HttpClient>();
     debugged::<fetch::FetchFn<fn()>>();
     // Servers connect in tasks of their own.
     fn spawned(_: impl Future + Send + 'static) {}
-    spawned(Jwt::issuer("https://login.example.com/").connect());
+    spawned(JwtVerifier::issuer("https://login.example.com/").connect());
 }
 
 #[cfg(feature = "oauth2")]
 #[test]
 fn a_login_is_cloned_and_shared() {
-    use tower_auth::oauth2;
-    cloned::<oauth2::Login>();
-    cloned::<oauth2::LoginLayer>();
-    cloned::<oauth2::LoginService<Probe>>();
-    cloned::<oauth2::SessionScheme>();
-    cloned::<oauth2::AuthRequest>();
-    cloned::<oauth2::ProviderToken>();
-    cloned::<oauth2::Tokens>();
-    cloned::<oauth2::LoggedIn>();
-    shared::<oauth2::LoginBuilder>();
-    shared::<oauth2::Secret>();
-    sent::<oauth2::LoginFuture<Ready<Result<Response<()>, Infallible>>>>();
-    errors::<oauth2::LoginError>();
-    debugged::<oauth2::Login>();
+    use tower_auth::login;
+    cloned::<login::Login>();
+    cloned::<login::LoginLayer>();
+    cloned::<login::LoginService<Probe>>();
+    cloned::<login::SessionScheme>();
+    cloned::<login::AuthRequest>();
+    cloned::<login::ProviderToken>();
+    cloned::<login::TokenSet>();
+    cloned::<login::LoggedIn>();
+    shared::<login::LoginBuilder>();
+    shared::<login::Secret>();
+    sent::<login::LoginFuture<Ready<Result<Response<()>, Infallible>>>>();
+    errors::<login::LoginError>();
+    debugged::<login::Login>();
 }
 
 #[test]
@@ -179,15 +181,15 @@ fn verifiers_of_tokens_and_lists_of_revocations_are_cloned_and_shared() {
     cloned::<FixedTokens>();
     cloned::<Introspection>();
     cloned::<Revocations>();
-    cloned::<Revocable<Introspection>>();
-    cloned::<OrOpaque<Jwt, Introspection>>();
-    shared::<Box<dyn Revoked>>();
+    cloned::<WithRevocation<Introspection>>();
+    cloned::<OrOpaque<JwtVerifier, Introspection>>();
+    shared::<Box<dyn RevocationCheck>>();
     sent::<IntrospectionBuilder>();
     defaulted::<Revocations>();
-    debugged::<Revocable<OrOpaque<Jwt, FixedTokens>>>();
+    debugged::<WithRevocation<OrOpaque<JwtVerifier, FixedTokens>>>();
     debugged::<IntrospectionBuilder>();
-    cloned::<Cause>();
-    errors::<Cause>();
+    cloned::<RevokedBy>();
+    errors::<RevokedBy>();
     errors::<RevokeError>();
     cloned::<IntrospectionError>();
     errors::<IntrospectionError>();
@@ -217,9 +219,9 @@ fn verdicts_are_sent_and_a_body_is_what_its_inner_one_is() {
 #[test]
 fn everything_can_be_debugged() {
     debugged::<AuthLayer>();
-    debugged::<Auth<()>>();
+    debugged::<AuthService<()>>();
     debugged::<RequireLayer>();
-    debugged::<Require<()>>();
+    debugged::<RequireService<()>>();
     debugged::<AccessRules>();
     debugged::<AnyOf>();
     debugged::<Attempt>();
@@ -315,15 +317,15 @@ type Called<S, B> = <S as Service<Request<B>>>::Future;
 fn a_future_is_send_exactly_when_what_it_holds_is() {
     // `Inner` holds a marker only: what counts is its future, and the request's body.
     const {
-        assert!(Is::<Auth<Probe>>::SYNC);
-        assert!(Is::<Called<Auth<Probe>, Bytes>>::SEND);
-        assert!(Is::<Called<Require<Probe>, Bytes>>::SEND);
-        assert!(Is::<Called<Auth<Require<Auth<Probe>>>, Bytes>>::SEND);
-        assert!(!Is::<Called<Auth<Probe>, Rc<()>>>::SEND);
-        assert!(!Is::<Called<Require<Probe>, Rc<()>>>::SEND);
-        assert!(Is::<Called<Auth<Inner<SendFuture>>, Bytes>>::SEND);
-        assert!(!Is::<Called<Auth<Inner<LocalFuture>>, Bytes>>::SEND);
-        assert!(!Is::<Called<Require<Inner<LocalFuture>>, Bytes>>::SEND);
+        assert!(Is::<AuthService<Probe>>::SYNC);
+        assert!(Is::<Called<AuthService<Probe>, Bytes>>::SEND);
+        assert!(Is::<Called<RequireService<Probe>, Bytes>>::SEND);
+        assert!(Is::<Called<AuthService<RequireService<AuthService<Probe>>>, Bytes>>::SEND);
+        assert!(!Is::<Called<AuthService<Probe>, Rc<()>>>::SEND);
+        assert!(!Is::<Called<RequireService<Probe>, Rc<()>>>::SEND);
+        assert!(Is::<Called<AuthService<Inner<SendFuture>>, Bytes>>::SEND);
+        assert!(!Is::<Called<AuthService<Inner<LocalFuture>>, Bytes>>::SEND);
+        assert!(!Is::<Called<RequireService<Inner<LocalFuture>>, Bytes>>::SEND);
         // Verdicts are sent between threads, not shared.
         assert!(!Is::<Verdict<()>>::SYNC);
     }

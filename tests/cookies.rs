@@ -22,7 +22,10 @@ use std::{
 use tower::ServiceExt;
 use tower_auth::{
     AuthLayer, Clock, Identity, Rejection, RequireLayer, authenticated_within, fresh,
-    issue::{Cookies, EndpointLayer, Grant, RenewLayer, SameSite, Signer, SigningKeys, Tokens},
+    issue::{
+        Cookies, CredentialEndpointLayer, RenewLayer, SameSite, Signer, SigningKeys, TokenIssuer,
+        TokenSubject,
+    },
     jwt::Algorithm,
     store::MemoryStore,
 };
@@ -78,19 +81,19 @@ impl Jar {
 
 struct App {
     router: Router,
-    tokens: Tokens,
+    tokens: TokenIssuer,
     hand: Hand,
     jar: Jar,
 }
 
 #[derive(Clone)]
 struct Shared {
-    tokens: Tokens,
+    tokens: TokenIssuer,
     cookies: Cookies,
 }
 
 async fn login(State(app): State<Shared>) -> Result<Response, Rejection> {
-    let issued = app.tokens.log_in(Grant::new("42")).await?;
+    let issued = app.tokens.start_session(TokenSubject::new("42")).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     app.cookies.set(&issued, response.headers_mut())?;
     Ok(response)
@@ -109,7 +112,7 @@ async fn refresh(State(app): State<Shared>, request: Request<Body>) -> Result<Re
 }
 
 async fn logout(State(app): State<Shared>, identity: Identity) -> Result<Response, Rejection> {
-    app.tokens.log_out(&identity).await?;
+    app.tokens.end_session(&identity).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     app.cookies.clear(response.headers_mut());
     Ok(response)
@@ -123,7 +126,7 @@ impl App {
     fn new(cookies: &Cookies) -> Self {
         let hand = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
         let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
-        let tokens = Tokens::issuer(ISSUER, keys)
+        let tokens = TokenIssuer::issuer(ISSUER, keys)
             .audience(ISSUER)
             .store(MemoryStore::new(), [7; 32])
             .clock(hand.clone())
@@ -157,7 +160,7 @@ impl App {
         let outside = Router::new()
             .route("/login", post(login))
             .route("/refresh", post(refresh))
-            .layer(EndpointLayer::new());
+            .layer(CredentialEndpointLayer::new());
         Self {
             router: inside.merge(outside).with_state(shared),
             tokens,
@@ -253,8 +256,8 @@ async fn names_paths_and_lifetimes_can_be_set() {
 async fn an_access_token_that_browsers_would_drop_is_an_error_at_login() {
     let app = App::new(&Cookies::new());
     let issued = async |bytes: usize| {
-        let grant = Grant::new("42").with_claim("long", "x".repeat(bytes));
-        app.tokens.log_in(grant.unwrap()).await.unwrap()
+        let grant = TokenSubject::new("42").with_claim("long", "x".repeat(bytes));
+        app.tokens.start_session(grant.unwrap()).await.unwrap()
     };
     let name = "__Host-access".len();
     let mut bytes = 2_000;
@@ -274,9 +277,9 @@ async fn an_access_token_that_browsers_would_drop_is_an_error_at_login() {
 async fn a_session_whose_access_token_has_grown_too_long_goes_on() {
     let hand = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
-    let tokens = Tokens::issuer(ISSUER, keys)
+    let tokens = TokenIssuer::issuer(ISSUER, keys)
         .audience(ISSUER)
-        .reload(|grant: Grant| Ok(Some(grant.with_role("r".repeat(4_000)))))
+        .reload(|grant: TokenSubject| Ok(Some(grant.with_role("r".repeat(4_000)))))
         .clock(hand.clone())
         .build()
         .unwrap();
@@ -285,7 +288,7 @@ async fn a_session_whose_access_token_has_grown_too_long_goes_on() {
         .route("/whoami", get(whoami))
         .layer(AuthLayer::new(cookies.bearer(tokens.verifier().unwrap())))
         .layer(RenewLayer::new(tokens.clone(), cookies.clone()));
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let mut headers = HeaderMap::new();
     cookies.set(&issued, &mut headers).unwrap();
     let app = App {
@@ -368,7 +371,7 @@ async fn a_cookie_that_is_refused_for_good_is_cleared() {
 async fn an_explicit_token_goes_before_the_cookie() {
     let app = App::new(&Cookies::new());
     app.post("/login").await;
-    let token = app.tokens.access_token(Grant::new("43")).unwrap();
+    let token = app.tokens.access_token(TokenSubject::new("43")).unwrap();
     let field = format!("bearer {}", token.expose());
     let response = app
         .send(Method::GET, "/whoami", &[("authorization", &field)])
@@ -391,7 +394,7 @@ async fn other_sites_can_neither_log_in_nor_use_the_cookies() {
         assert!(set_cookies(&response).is_empty(), "{path}");
     }
     assert_eq!(app.send(Method::GET, "/whoami", &cross).await.status(), 200);
-    let bearer = app.tokens.access_token(Grant::new("43")).unwrap();
+    let bearer = app.tokens.access_token(TokenSubject::new("43")).unwrap();
     let field = format!("Bearer {}", bearer.expose());
     let explicit = [cross[0], cross[1], ("authorization", &field)];
     assert_eq!(
@@ -432,7 +435,7 @@ async fn the_double_submit_token_is_bound_to_its_session() {
         .await;
     assert_eq!(response.status(), 200);
     // An explicit credential needs none.
-    let bearer = app.tokens.access_token(Grant::new("43")).unwrap();
+    let bearer = app.tokens.access_token(TokenSubject::new("43")).unwrap();
     let field = format!("Bearer {}", bearer.expose());
     let response = app
         .send(Method::POST, "/csrf", &[("authorization", &field)])
@@ -573,7 +576,11 @@ async fn a_handler_that_takes_minutes_ends_no_session_that_is_renewed_meanwhile(
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let router = slow(&app, Cookies::new(), &gate);
     let app = App { router, ..app };
-    let issued = app.tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = app
+        .tokens
+        .start_session(TokenSubject::new("42"))
+        .await
+        .unwrap();
     let mut headers = HeaderMap::new();
     Cookies::new().set(&issued, &mut headers).unwrap();
     app.jar.keep(&headers);
@@ -643,8 +650,8 @@ async fn a_token_that_lives_for_a_minute_is_not_renewed_by_every_request() {
         &Arc::new(tokio::sync::Semaphore::new(1)),
     );
     let app = App { router, ..app };
-    let grant = Grant::new("42").with_lifetime(Duration::from_secs(60));
-    let issued = app.tokens.log_in(grant).await.unwrap();
+    let grant = TokenSubject::new("42").with_lifetime(Duration::from_secs(60));
+    let issued = app.tokens.start_session(grant).await.unwrap();
     let mut headers = HeaderMap::new();
     Cookies::new().set(&issued, &mut headers).unwrap();
     app.jar.keep(&headers);
@@ -660,7 +667,11 @@ async fn a_token_that_lives_for_a_minute_is_not_renewed_by_every_request() {
 async fn a_session_that_is_not_renewed_is_logged() {
     events::record();
     let app = App::renewing(Cookies::new());
-    let login = app.tokens.log_in(Grant::new("42")).await.unwrap();
+    let login = app
+        .tokens
+        .start_session(TokenSubject::new("42"))
+        .await
+        .unwrap();
     let mut headers = HeaderMap::new();
     Cookies::new().set(&login, &mut headers).unwrap();
     app.jar.keep(&headers);
@@ -685,7 +696,7 @@ async fn the_public_keys_are_served_to_everybody() {
     let keys = SigningKeys::new(Signer::generate(Algorithm::ES256).unwrap());
     let app = Router::new()
         .route("/", get(whoami))
-        .layer(tower_auth::issue::JwksLayer::new(keys.clone()));
+        .layer(tower_auth::well_known::JwksLayer::new(keys.clone()));
     let ask = |tag: Option<&str>| {
         let mut request = Request::get("/.well-known/jwks.json?x")
             .body(Body::empty())

@@ -8,12 +8,12 @@ use common::{
     signer::{AUDIENCE, Signer, builder, metadata, set, status},
 };
 use std::time::{Duration, Instant};
-use tower_auth::{jwks::RemoteKeys, jwt::Jwt};
+use tower_auth::{jwt::JwtVerifier, jwt::remote::RemoteKeys};
 
 const OPENID: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
-fn discover(issuer: &str) -> Jwt {
+fn discover(issuer: &str) -> JwtVerifier {
     let keys = RemoteKeys::discover().dangerous_allow_http();
     builder(issuer).keys(keys).build().unwrap()
 }
@@ -153,7 +153,9 @@ async fn the_place_of_a_set_can_be_given() {
     assert_eq!(origin.total(), 1);
     // Also for tokens of anybody.
     let keys = RemoteKeys::at(origin.url("/keys?v=1")).dangerous_allow_http();
-    let any = Jwt::dangerous_any_issuer().audience(AUDIENCE).keys(keys);
+    let any = JwtVerifier::dangerous_any_issuer()
+        .audience(AUDIENCE)
+        .keys(keys);
     let any = any.build().unwrap();
     assert_eq!(status(&any, &signer.token("whoever")).await, 200);
 }

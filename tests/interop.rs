@@ -12,8 +12,8 @@ use std::{
 use tower_auth::{
     Verify,
     bearer::Token,
-    issue::{Grant, Signer, SigningKeys, Tokens},
-    jwt::{Algorithm, Jwt},
+    issue::{Signer, SigningKeys, TokenIssuer, TokenSubject},
+    jwt::{Algorithm, JwtVerifier},
 };
 
 const ISSUER: &str = "https://api.example.com/";
@@ -106,14 +106,14 @@ async fn both_ways(peer: &mut Peer) {
         let signer = signer.unwrap();
         let keys = SigningKeys::new(signer.clone());
         let jwks = keys.jwks();
-        let tokens = Tokens::issuer(ISSUER, keys)
+        let tokens = TokenIssuer::issuer(ISSUER, keys)
             .audience(AUDIENCE)
             .build()
             .unwrap();
 
-        let grant = Grant::new("42").with_role("editor").with_scope("a");
+        let grant = TokenSubject::new("42").with_role("editor").with_scope("a");
         let grant = grant.with_claim("name", "Zoë \"Q\"").unwrap();
-        let issued = tokens.log_in(grant).await.unwrap();
+        let issued = tokens.start_session(grant).await.unwrap();
         let mut ask = json!({
             "op": "verify", "alg": algorithm.as_str(), "token": issued.access_token().expose(),
             "iss": ISSUER, "aud": AUDIENCE, "jwks": jwks,
@@ -146,7 +146,7 @@ async fn both_ways(peer: &mut Peer) {
         let token = answer["token"]
             .as_str()
             .unwrap_or_else(|| panic!("{algorithm}: {answer}"));
-        let jwt = Jwt::issuer(ISSUER)
+        let jwt = JwtVerifier::issuer(ISSUER)
             .audience(AUDIENCE)
             .keys(signer.key().clone());
         let identity = jwt

@@ -20,8 +20,8 @@ use tower::{Layer, ServiceExt};
 use tower_auth::{
     AuthLayer, Identity, RejectionKind,
     bearer::Bearer,
-    jwks::RemoteKeys,
-    jwt::{Issuers, Jwt, JwtBuilder, TokenError},
+    jwt::remote::RemoteKeys,
+    jwt::{Issuers, JwtVerifier, JwtVerifierBuilder, TokenError},
 };
 
 const A: &str = "https://a.example";
@@ -35,7 +35,7 @@ fn publish(client: &Client, issuer: &str, signers: &[&Signer]) {
     client.answer(&jwks, ok(set(signers.iter().copied())));
 }
 
-fn remote(client: &Client, issuer: &str) -> JwtBuilder {
+fn remote(client: &Client, issuer: &str) -> JwtVerifierBuilder {
     builder(issuer).keys(RemoteKeys::discover().client(client.clone()))
 }
 
@@ -67,7 +67,7 @@ async fn every_issuer_has_its_own_audience_and_claims() {
     publish(&client, B, &[&b]);
     let issuers = Issuers::new([
         remote(&client, A).roles_at("roles").build().unwrap(),
-        Jwt::issuer(B)
+        JwtVerifier::issuer(B)
             .audience("other")
             .keys(RemoteKeys::discover().client(client.clone()))
             .build()
@@ -191,7 +191,7 @@ fn two_verifiers_of_one_issuer_are_refused() {
         error,
         r#"two verifiers have the issuer "https://a.example""#
     );
-    let any = Jwt::dangerous_any_issuer()
+    let any = JwtVerifier::dangerous_any_issuer()
         .audience(AUDIENCE)
         .keys(RemoteKeys::at("https://a.example/jwks").client(client.clone()))
         .build()

@@ -17,18 +17,18 @@ use tokio::{task::JoinSet, time::sleep};
 use tower_auth::{
     Clock, RejectionKind, Verify, bearer,
     fetch::{Fetch, fetch_fn},
-    jwks::RemoteKeys,
-    jwt::{Algorithm, Jwt, KeysUnavailable, TokenError},
+    jwt::remote::RemoteKeys,
+    jwt::{Algorithm, JwtVerifier, KeysUnavailable, TokenError},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn jwt(client: &Client) -> Jwt {
+fn jwt(client: &Client) -> JwtVerifier {
     with(client, |keys| keys)
 }
 
-fn with(client: &Client, settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> Jwt {
+fn with(client: &Client, settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> JwtVerifier {
     let keys = settings(RemoteKeys::discover().client(client.clone()));
     builder(ISSUER).keys(keys).build().unwrap()
 }
@@ -39,7 +39,11 @@ async fn settle() {
 }
 
 /// A clock that stands beside the stopped one of the runtime.
-fn with_hand(client: &Client, hand: &Hand, settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> Jwt {
+fn with_hand(
+    client: &Client,
+    hand: &Hand,
+    settings: impl FnOnce(RemoteKeys) -> RemoteKeys,
+) -> JwtVerifier {
     let keys = settings(RemoteKeys::discover().client(client.clone()));
     builder(ISSUER)
         .keys(keys)
@@ -78,7 +82,7 @@ async fn nothing_is_fetched_before_the_first_token_and_then_once() {
     let health = jwt.health();
     assert!(health.is_ready);
     assert_eq!(health.issuer.as_deref(), Some(ISSUER));
-    assert_eq!((health.keys, health.left_out), (1, 0));
+    assert_eq!((health.keys, health.skipped_keys), (1, 0));
     assert_eq!(
         (health.age, health.last_error),
         (Some(Duration::ZERO), None)
@@ -246,7 +250,7 @@ async fn one_broken_key_leaves_the_others() {
     client.answer(JWKS, ok(broken.to_string()));
     let jwt = jwt(&client);
     assert_eq!(status(&jwt, &signer.token(ISSUER)).await, 200);
-    assert_eq!((jwt.health().keys, jwt.health().left_out), (1, 4));
+    assert_eq!((jwt.health().keys, jwt.health().skipped_keys), (1, 4));
 }
 
 #[tokio::test(start_paused = true)]
@@ -555,7 +559,7 @@ fn outside_of_a_runtime_nothing_panics() {
     let client = Client::of([&signer]);
     let jwt = jwt(&client);
     let token = signer.token(ISSUER);
-    let wait = |jwt: &Jwt| {
+    let wait = |jwt: &JwtVerifier| {
         let mut verdict = std::pin::pin!(jwt.verify(bearer::Token::new(token.as_str())));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         match verdict.as_mut().poll(&mut cx) {
@@ -632,7 +636,7 @@ fn settings_that_make_no_sense_are_refused() {
     // Without any keys they are discovered, by the client that comes along.
     assert!(builder("https://a.example").build().is_ok());
     assert!(builder("http://a.example").build().is_err());
-    let any = Jwt::dangerous_any_issuer().audience(AUDIENCE);
+    let any = JwtVerifier::dangerous_any_issuer().audience(AUDIENCE);
     assert!(any.build().is_err());
 }
 

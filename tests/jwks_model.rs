@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
-use tower_auth::{Clock, Verify, bearer::Token, jwks::RemoteKeys, jwt::Jwt};
+use tower_auth::{Clock, Verify, bearer::Token, jwt::JwtVerifier, jwt::remote::RemoteKeys};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -68,7 +68,7 @@ struct KeyOf {
 struct World {
     hand: Hand,
     client: Client,
-    jwt: Jwt,
+    jwt: JwtVerifier,
     keys: Vec<KeyOf>,
     is_up: bool,
     /// When the issuer was down last.
@@ -84,7 +84,7 @@ fn runtime() -> Runtime {
 impl World {
     fn new() -> Self {
         let (hand, client) = (Hand::default(), Client::of([]));
-        let jwt = Jwt::issuer(ISSUER)
+        let jwt = JwtVerifier::issuer(ISSUER)
             .audience(AUDIENCE)
             .keys(RemoteKeys::discover().client(client.clone()))
             .clock(hand.clone())

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::runtime::{Builder, Runtime};
-use tower_auth::{Verify, bearer::Token, jwks::RemoteKeys, jwt::Jwt};
+use tower_auth::{Verify, bearer::Token, jwt::JwtVerifier, jwt::remote::RemoteKeys};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -42,7 +42,7 @@ fn until(mut is_so: impl FnMut() -> bool) {
 }
 
 /// The status of a token where nothing drives a future.
-fn status_outside(jwt: &Jwt, token: &str) -> u16 {
+fn status_outside(jwt: &JwtVerifier, token: &str) -> u16 {
     let mut verdict = pin!(jwt.verify(Token::new(token)));
     match verdict
         .as_mut()

@@ -9,7 +9,7 @@ use std::{
 };
 use tower_auth::{
     Identity, Rejection, RejectionKind, Verify, bearer,
-    jwt::{Algorithm, Backend, Jwt, JwtBuilder, Key, KeySet},
+    jwt::{Algorithm, Backend, JwtVerifier, JwtVerifierBuilder, Key, KeySet},
 };
 
 /// Each of them, and the choice of none.
@@ -42,15 +42,15 @@ fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-fn builder(keys: KeySet, backend: Option<Backend>) -> JwtBuilder {
-    Jwt::issuer("https://as.example")
+fn builder(keys: KeySet, backend: Option<Backend>) -> JwtVerifierBuilder {
+    JwtVerifier::issuer("https://as.example")
         .audience("https://rs.example")
         .keys(keys)
         .backend(backend)
         .clock(now)
 }
 
-fn verify(jwt: &Jwt, token: Vec<u8>) -> Result<Identity, Rejection> {
+fn verify(jwt: &JwtVerifier, token: Vec<u8>) -> Result<Identity, Rejection> {
     jwt.verify(bearer::Token::new(token))
         .now()
         .expect("no I/O to wait for")
@@ -93,12 +93,12 @@ fn check(case: &Value, verdict: &Result<Identity, Rejection>, backend: Option<Ba
     }
 }
 
-fn run(name: &str, configure: fn(JwtBuilder) -> JwtBuilder) {
+fn run(name: &str, configure: fn(JwtVerifierBuilder) -> JwtVerifierBuilder) {
     let Some(cases) = lines(name) else { return };
     let secret = fs::read(path("keys/hs.txt")).unwrap();
     let hs = Key::from_secret(Algorithm::HS256, secret)
         .unwrap()
-        .with_kid("hs-1");
+        .with_key_id("hs-1");
     let asym = KeySet::from_jwks_file(path("keys/jwks.json")).unwrap();
     assert_eq!(cases.len(), 193);
     for backend in BACKENDS {
@@ -123,7 +123,10 @@ fn every_jwt_gets_the_right_verdict() {
 
 #[test]
 fn every_access_token_gets_the_right_verdict() {
-    run("jwt_access_token.jsonl", JwtBuilder::access_token_profile);
+    run(
+        "jwt_access_token.jsonl",
+        JwtVerifierBuilder::access_token_profile,
+    );
 }
 
 #[test]

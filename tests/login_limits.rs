@@ -22,7 +22,7 @@ use tower_auth::{
     account::Accounts,
     basic::Credentials,
     password::HashPool,
-    store::{Account, AccountStore, Counted, MemoryStore, Raise, Read, ShortLived},
+    store::{Account, AccountStore, BatchRead, Counted, EphemeralStore, MemoryStore, Raise},
 };
 
 const ISSUER: &str = "https://api.example.com/";
@@ -99,7 +99,7 @@ impl AccountStore for Store {
 }
 
 /// As a store of somebody else's is: `counted` is the default of the trait.
-impl ShortLived for Store {
+impl EphemeralStore for Store {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         self.writes(key);
         if self.counters_hang.load(SeqCst) {
@@ -114,7 +114,7 @@ impl ShortLived for Store {
         self.writes(key);
         self.memory.put(key, value, lifetime)
     }
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         self.up(&self.counters_are_down, || self.memory.read(keys))
     }
     fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
@@ -155,7 +155,7 @@ async fn with_ada(limit: u64) -> (Accounts, Store) {
     store.add_account(&account("ada")).await.unwrap();
     let accounts = Accounts::new(ISSUER, store.clone())
         .unwrap()
-        .count_attempts_in(store.clone())
+        .with_attempt_store(store.clone())
         .max_attempts(limit, HOUR);
     (accounts, store)
 }
@@ -275,7 +275,7 @@ async fn servers_that_share_a_store_share_its_counters() {
     let (accounts, store) = with_ada(3).await;
     let another = Accounts::new(ISSUER, store.clone())
         .unwrap()
-        .count_attempts_in(store)
+        .with_attempt_store(store)
         .max_attempts(3, HOUR);
     for name in ["ada", "nobody"] {
         fail(&accounts, name, 2).await;
@@ -384,7 +384,7 @@ async fn retry_after_is_the_time_until_the_limit_ends() {
     store.add_account(&account("ada")).await.unwrap();
     let accounts = Accounts::new(ISSUER, store.clone())
         .unwrap()
-        .count_attempts_in(store)
+        .with_attempt_store(store)
         .max_attempts(3, HOUR);
     for name in ["ada", "nobody"] {
         fail(&accounts, name, 1).await;
@@ -504,7 +504,7 @@ async fn logins_do_not_wait_for_the_time_outs_of_other_logins() {
     let store = Store::default();
     store.counters_hang.store(true, SeqCst);
     let accounts = Accounts::new(ISSUER, store.clone()).unwrap();
-    let accounts = accounts.count_attempts_in(store);
+    let accounts = accounts.with_attempt_store(store);
     let start = tokio::time::Instant::now();
     let mut logins = tokio::task::JoinSet::new();
     for number in 0..20 {
@@ -530,7 +530,7 @@ async fn a_wrong_password_is_counted_although_its_request_is_dropped_meanwhile()
         ..store.clone()
     };
     let accounts = Accounts::new(ISSUER, slow.clone()).unwrap();
-    let accounts = accounts.count_attempts_in(slow);
+    let accounts = accounts.with_attempt_store(slow);
     let login = tokio::spawn(async move { accounts.log_in("ada", "guess").await });
     let start = std::time::Instant::now();
     while !waits.0.load(SeqCst) {
@@ -583,7 +583,7 @@ async fn invented_names_lock_no_account_and_end_no_later_than_its_own_limit() {
     };
     let one = OneBucket(clocked);
     let accounts = Accounts::new(ISSUER, store).unwrap().pool(pool);
-    let accounts = accounts.count_attempts_in(one).max_attempts(4, HOUR);
+    let accounts = accounts.with_attempt_store(one).max_attempts(4, HOUR);
     fail(&accounts, "nobody", 4).await;
     assert!(is_limited(&accounts, "somebody else").await, "one bucket");
     // At most half of the limit is used up by others.
@@ -609,14 +609,14 @@ impl OneBucket {
     }
 }
 
-impl ShortLived for OneBucket {
+impl EphemeralStore for OneBucket {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         self.0.add(key, value, lifetime)
     }
     fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
         self.0.put(key, value, lifetime)
     }
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         self.0.read(keys)
     }
     fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {

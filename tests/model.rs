@@ -15,9 +15,9 @@ mod sync {
     };
     pub use std::sync::PoisonError;
 }
-#[path = "../src/jwks/shelf.rs"]
+#[path = "../src/jwt/remote/shelf.rs"]
 mod shelf;
-#[path = "../src/on_demand/state.rs"]
+#[path = "../src/fetch/on_demand/state.rs"]
 mod state;
 
 use loom::{

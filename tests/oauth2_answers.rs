@@ -26,7 +26,7 @@ use tower::ServiceExt;
 use tower_auth::{
     AuthLayer, Identity, Rejection, RejectionKind,
     fetch::{FetchError, FetchErrorKind, fetch_fn},
-    oauth2::{LoggedIn, Login, LoginBuilder, LoginError, Secret},
+    login::{LoggedIn, Login, LoginBuilder, LoginError, Secret},
     store::MemoryStore,
 };
 use url::Url;

@@ -19,7 +19,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 use tower_auth::{
     AuthLayer, RequireLayer, authenticated_within,
-    oauth2::{Login, Secret},
+    login::{Login, Secret},
     store::MemoryStore,
 };
 use url::Url;
@@ -175,7 +175,7 @@ async fn a_login_for_a_policy_asks_the_provider_for_the_age_that_it_requires() {
 #[cfg(feature = "axum")]
 #[tokio::test]
 async fn a_handler_that_takes_the_providers_token_is_401_once_it_has_ended() {
-    use tower_auth::{Identity, Scheme, bearer::Bearer, oauth2::ProviderToken};
+    use tower_auth::{Identity, Scheme, bearer::Bearer, login::ProviderToken};
     async fn invoices(token: ProviderToken) -> String {
         token.expose().to_owned()
     }

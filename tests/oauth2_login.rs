@@ -22,8 +22,8 @@ use tokio::net::TcpListener;
 use tower_auth::{
     AuthLayer, Identity, RequireLayer,
     fetch::{Fetch, HttpClient},
-    jwks::RemoteKeys,
-    oauth2::{Login, LoginBuilder, ProviderToken, Secret},
+    jwt::remote::RemoteKeys,
+    login::{Login, LoginBuilder, ProviderToken, Secret},
     role,
     store::MemoryStore,
 };

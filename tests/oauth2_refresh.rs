@@ -18,8 +18,8 @@ use std::{
 use tokio::{sync::Notify, time::sleep};
 use tower_auth::{
     Verdict,
-    oauth2::LoginBuilder,
-    store::{MemoryStore, Raise, Read, ShortLived},
+    login::LoginBuilder,
+    store::{BatchRead, EphemeralStore, MemoryStore, Raise},
 };
 
 const SESSION: &str = "__Host-session";
@@ -234,7 +234,7 @@ async fn a_rotated_refresh_token_outlasts_a_hiccup_of_the_store() {
 /// A store whose servers do not see that another refreshes.
 struct NoTurns(Arc<MemoryStore>);
 
-impl ShortLived for NoTurns {
+impl EphemeralStore for NoTurns {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         match key.starts_with("oauth2/refresh/") {
             true => Verdict::ready(Ok(true)),
@@ -249,7 +249,7 @@ impl ShortLived for NoTurns {
         }
     }
 
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         self.0.read(keys)
     }
 

@@ -7,10 +7,10 @@ use common::Toy;
 use serde_json::{Value, json};
 use tower_auth::{
     AuthLayer, Identity, Location, OpenApiSecurity, Scheme, Verify,
-    api_key::{ApiKey, ApiKeys, Key},
+    api_key::{ApiKey, ApiKeys, PresentedKey},
     basic::{Basic, Credentials},
     bearer::{Bearer, FixedTokens, Token},
-    jwt::{self, Algorithm, Issuers, Jwt, OrOpaque},
+    jwt::{self, Algorithm, Issuers, JwtVerifier, OrOpaque},
     revocation::Revocations,
     verify_fn,
 };
@@ -19,9 +19,9 @@ use utoipa::{
     openapi::{Info, OpenApi, OpenApiBuilder, security::SecurityRequirement},
 };
 
-fn jwt() -> Jwt {
+fn jwt() -> JwtVerifier {
     let secret = b"a secret of at least 32 bytes, for HS256";
-    Jwt::issuer("https://login.example.com/")
+    JwtVerifier::issuer("https://login.example.com/")
         .audience("https://api.example.com")
         .keys(jwt::Key::from_secret(Algorithm::HS256, secret).unwrap())
         .build()
@@ -33,7 +33,10 @@ fn tokens() -> impl Verify<Token> {
 }
 
 fn keys(locations: impl IntoIterator<Item = Location>) -> impl Scheme {
-    ApiKey::new(locations, verify_fn(|_: Key| Ok(Identity::new("ann"))))
+    ApiKey::new(
+        locations,
+        verify_fn(|_: PresentedKey| Ok(Identity::new("ann"))),
+    )
 }
 
 fn basic() -> impl Scheme {
@@ -205,7 +208,7 @@ fn a_format_is_named_where_it_is_known() {
     assert_eq!(format(&Bearer::new(jwt())), "JWT");
     assert_eq!(format(&Bearer::new(Issuers::new([jwt()]).unwrap())), "JWT");
     assert_eq!(
-        format(&Bearer::new(jwt().revoked_by(Revocations::new()))),
+        format(&Bearer::new(jwt().with_revocation(Revocations::new()))),
         "JWT"
     );
     assert_eq!(format(&Bearer::new(std::sync::Arc::new(jwt()))), "JWT");

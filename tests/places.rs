@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 use tower_auth::{
     Found, Identity, Location, Place, Rejection, Scheme,
-    api_key::{ApiKey, Key},
+    api_key::{ApiKey, PresentedKey},
     bearer::{Bearer, Token},
     verify_fn,
 };
@@ -33,7 +33,7 @@ type Seen = Arc<Mutex<Vec<String>>>;
 /// A scheme of these locations that notes what its verifier sees.
 fn keys(seen: &Seen, locations: impl Into<Vec<Location>>) -> Box<dyn Scheme> {
     let seen = seen.clone();
-    let note = verify_fn(move |key: Key| -> Result<Identity, Rejection> {
+    let note = verify_fn(move |key: PresentedKey| -> Result<Identity, Rejection> {
         let text = String::from_utf8(key.as_bytes().to_vec()).unwrap();
         seen.lock().unwrap().push(text);
         Ok(Identity::new("42"))

@@ -8,15 +8,15 @@ use common::{provider::Provider, signer::judge};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tower_auth::{
-    jwks::RemoteKeys,
-    jwt::{Jwt, JwtBuilder},
+    jwt::remote::RemoteKeys,
+    jwt::{JwtVerifier, JwtVerifierBuilder},
 };
 
 const ALGORITHMS: [&str; 5] = ["rs256", "ps256", "es256", "es384", "eddsa"];
 const SECOND: Duration = Duration::from_secs(1);
 
-fn builder(provider: &Provider, keys: RemoteKeys) -> JwtBuilder {
-    let jwt = Jwt::issuer(provider.issuer.as_str()).keys(keys.dangerous_allow_http());
+fn builder(provider: &Provider, keys: RemoteKeys) -> JwtVerifierBuilder {
+    let jwt = JwtVerifier::issuer(provider.issuer.as_str()).keys(keys.dangerous_allow_http());
     ALGORITHMS.iter().fold(jwt, |jwt, name| {
         jwt.audience(format!("https://rs.example/{name}"))
     })
@@ -27,7 +27,7 @@ fn brisk() -> RemoteKeys {
     RemoteKeys::discover().lifetime(SECOND).cooldown(SECOND)
 }
 
-async fn status(jwt: &Jwt, token: &str) -> u16 {
+async fn status(jwt: &JwtVerifier, token: &str) -> u16 {
     match judge(jwt, token).await {
         Ok(identity) => {
             assert_eq!(identity.subject(), "svc");
@@ -39,7 +39,7 @@ async fn status(jwt: &Jwt, token: &str) -> u16 {
 }
 
 /// Waits for what is due by itself.
-async fn until(jwt: &Jwt, token: &str, expected: u16) -> Duration {
+async fn until(jwt: &JwtVerifier, token: &str, expected: u16) -> Duration {
     let started = Instant::now();
     while status(jwt, token).await != expected {
         assert!(started.elapsed() < 15 * SECOND, "{:?}", jwt.health());
@@ -66,7 +66,7 @@ async fn access_tokens_of_five_algorithms_are_accepted_over_discovery() {
     assert_eq!(status(&jwt, &provider.token("hs256").await).await, 401);
     assert_eq!(provider.hits("/jwks").await, 1);
     assert_eq!(provider.hits("/.well-known/openid-configuration").await, 1);
-    assert_eq!((jwt.health().keys, jwt.health().left_out), (5, 0));
+    assert_eq!((jwt.health().keys, jwt.health().skipped_keys), (5, 0));
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn one_broken_key_leaves_the_good_ones() {
             "{name}"
         );
     }
-    assert_eq!((jwt.health().keys, jwt.health().left_out), (5, 3));
+    assert_eq!((jwt.health().keys, jwt.health().skipped_keys), (5, 3));
 }
 
 #[tokio::test]

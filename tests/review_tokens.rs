@@ -11,12 +11,14 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_auth::{
     Clock, Identity, Rejection, RejectionKind, Verdict, Verify,
     account::Accounts,
-    api_key::{Key, KeyRequest, StoredKeys},
+    api_key::{KeyOptions, PresentedKey, StoredKeys},
     bearer::Token,
-    issue::{Cookies, Grant, RenewLayer, Signer, SigningKeys, Tokens, TokensBuilder},
+    issue::{
+        Cookies, RenewLayer, Signer, SigningKeys, TokenIssuer, TokenIssuerBuilder, TokenSubject,
+    },
     jwt::Algorithm,
-    revocation::{Revoked, SharedRevocations},
-    store::{Account, AccountStore, MemoryStore, Raise, Read, Revocation, ShortLived},
+    revocation::{RevocationCheck, SharedRevocations},
+    store::{Account, AccountStore, BatchRead, EphemeralStore, MemoryStore, Raise, Revocation},
 };
 
 const ISSUER: &str = "https://api.example.com/";
@@ -43,9 +45,9 @@ impl Clock for Hand {
     }
 }
 
-fn builder(hand: &Hand) -> TokensBuilder {
+fn builder(hand: &Hand) -> TokenIssuerBuilder {
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
-    Tokens::issuer(ISSUER, keys)
+    TokenIssuer::issuer(ISSUER, keys)
         .audience(ISSUER)
         .store(MemoryStore::new().with_clock(hand.clone()), [7; 32])
         .clock(hand.clone())
@@ -56,7 +58,7 @@ fn builder(hand: &Hand) -> TokensBuilder {
 async fn a_clock_that_is_behind_does_not_make_the_time_for_a_retry_longer() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
-    let first = tokens.log_in(Grant::new("42")).await.unwrap();
+    let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.pass(180);
     tokens.refresh(first.refresh_token()).await.unwrap();
     hand.back(180);
@@ -74,22 +76,22 @@ async fn a_login_that_was_checked_before_a_log_out_everywhere_begins_no_session(
     let ada = accounts.register("ada", OLD).await.unwrap();
     let checked = accounts.log_in("ada", OLD).await.unwrap();
     hand.pass(60);
-    tokens.log_out_everywhere(&ada.subject).await.unwrap();
+    tokens.end_all_sessions(&ada.subject).await.unwrap();
     hand.pass(60);
-    let late = tokens.log_in(&checked).await.unwrap_err();
+    let late = tokens.start_session(&checked).await.unwrap_err();
     assert_eq!(late.kind(), RejectionKind::Invalid);
     // What is checked after it, and what others have checked, is not compared.
     let anew = accounts.log_in("ada", OLD).await.unwrap();
-    tokens.log_in(&anew).await.unwrap();
+    tokens.start_session(&anew).await.unwrap();
     let foreign = Identity::new(ada.subject.as_str()).with_authenticated_at(UNIX_EPOCH);
-    tokens.log_in(&foreign).await.unwrap();
+    tokens.start_session(&foreign).await.unwrap();
     // Nor with the time of a clock that was wrong.
     hand.pass(365 * 86_400);
-    tokens.log_out_everywhere(&ada.subject).await.unwrap();
+    tokens.end_all_sessions(&ada.subject).await.unwrap();
     hand.back(365 * 86_400);
     hand.pass(1);
     let anew = accounts.log_in("ada", OLD).await.unwrap();
-    tokens.log_in(&anew).await.unwrap();
+    tokens.start_session(&anew).await.unwrap();
 }
 
 /// What is revoked for a day does not end because somebody revokes it for a minute as well.
@@ -99,7 +101,7 @@ async fn a_revocation_is_not_shortened_where_it_is_looked_up() {
     let durable = MemoryStore::new().with_clock(hand.clone());
     let quick = MemoryStore::new().with_clock(hand.clone());
     let list = SharedRevocations::new(durable)
-        .looked_up_in(quick)
+        .with_lookup_store(quick)
         .with_clock(hand.clone());
     list.fill().await.unwrap();
     for seconds in [86_400, 60] {
@@ -116,24 +118,24 @@ async fn a_revocation_is_not_shortened_where_it_is_looked_up() {
     assert!(list.check(&identity).await.is_err());
 }
 
-/// `Tokens::revocations` is "for verifiers of other credentials of the same subjects".
+/// `TokenIssuer::revocations` is "for verifiers of other credentials of the same subjects".
 #[tokio::test]
 async fn an_api_key_that_was_revoked_with_its_subject_stays_so() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
     let keys = StoredKeys::new(MemoryStore::new()).with_clock(hand.clone());
     let new = keys
-        .create("acme", KeyRequest::new(ISSUER, "42"))
+        .create("acme", KeyOptions::new(ISSUER, "42"))
         .await
         .unwrap();
-    let verifier = keys.clone().revoked_by(tokens.revocations().clone());
-    let key = || Key::new(new.expose());
+    let verifier = keys.clone().with_revocation(tokens.revocations().clone());
+    let key = || PresentedKey::new(new.expose());
     assert!(verifier.verify(key()).await.is_ok());
     hand.pass(1);
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     assert!(verifier.verify(key()).await.is_err());
     hand.pass(26 * 3600);
-    tokens.purge().await.unwrap();
+    tokens.purge_expired().await.unwrap();
     assert!(verifier.verify(key()).await.is_err());
 }
 
@@ -143,7 +145,7 @@ async fn a_handler_behind_a_renewal_sees_a_refresh_token() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
     let cookies = Cookies::new();
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.pass(14 * 60);
     let seen = Arc::new(AtomicBool::new(false));
     let service = RenewLayer::new(tokens, cookies.clone()).layer(service_fn({
@@ -171,7 +173,7 @@ async fn a_handler_behind_a_renewal_sees_a_refresh_token() {
 #[derive(Clone)]
 struct Flaky(MemoryStore, Arc<AtomicBool>);
 
-impl ShortLived for Flaky {
+impl EphemeralStore for Flaky {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         self.0.add(key, value, lifetime)
     }
@@ -181,7 +183,7 @@ impl ShortLived for Flaky {
             false => self.0.put(key, value, lifetime),
         }
     }
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         self.0.read(keys)
     }
     fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
@@ -207,8 +209,8 @@ async fn reuse_that_could_not_be_told_to_the_quick_store_is_told_at_the_next_try
         MemoryStore::new().with_clock(hand.clone()),
         Arc::clone(&down),
     );
-    let tokens = builder(&hand).short_lived(quick).build().unwrap();
-    let first = tokens.log_in(Grant::new("42")).await.unwrap();
+    let tokens = builder(&hand).with_lookup_store(quick).build().unwrap();
+    let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
     let verifier = tokens.verifier().unwrap();
     let token = || Token::new(second.access_token().expose());

@@ -16,8 +16,8 @@ use tower_auth::{
     AuthLayer, Identity, Rejection, RejectionKind, Verdict, Verify,
     api_key::{ApiKey, ApiKeys},
     bearer::{Bearer, Token},
-    jwt::{Algorithm, Jwt, Key},
-    revocation::{Cause, Revocations, RevokeError, Revoked, Within},
+    jwt::{Algorithm, JwtVerifier, Key},
+    revocation::{IssuerScope, RevocationCheck, Revocations, RevokeError, RevokedBy},
     verify_fn,
 };
 
@@ -39,7 +39,7 @@ fn issued(seconds: u64) -> Identity {
         .with_expiry(at(NOW + HOUR))
 }
 
-fn cause(revocations: &Revocations, identity: &Identity) -> Option<Cause> {
+fn cause(revocations: &Revocations, identity: &Identity) -> Option<RevokedBy> {
     let answer = revocations.check(identity).now().expect("no I/O");
     let rejection = answer.err()?;
     assert_eq!(rejection.kind(), RejectionKind::Invalid);
@@ -60,7 +60,7 @@ fn a_token_is_revoked_by_its_id_within_its_issuer() {
     revocations
         .revoke_token(ISSUER, "t1", at(NOW + HOUR))
         .unwrap();
-    assert_eq!(cause(&revocations, &issued(NOW)), Some(Cause::Token));
+    assert_eq!(cause(&revocations, &issued(NOW)), Some(RevokedBy::Token));
     for other in [
         issued(NOW).with_token_id("t2"),
         issued(NOW).with_issuer("https://other.example/"),
@@ -81,7 +81,7 @@ fn a_session_is_revoked_with_everything_in_it() {
         .revoke_session(ISSUER, "s1", at(NOW + HOUR))
         .unwrap();
     let other = issued(NOW).with_token_id("t9");
-    assert_eq!(cause(&revocations, &other), Some(Cause::Session));
+    assert_eq!(cause(&revocations, &other), Some(RevokedBy::Session));
     let elsewhere = issued(NOW).with_issuer("https://other.example/");
     assert_eq!(cause(&revocations, &elsewhere), None);
     let next = issued(NOW).with_session_id("s2");
@@ -94,11 +94,14 @@ fn a_cut_off_revokes_what_was_issued_at_or_before_it() {
     revocations
         .revoke_subject(ISSUER, "42", at(NOW), at(NOW + HOUR))
         .unwrap();
-    assert_eq!(cause(&revocations, &issued(NOW - 1)), Some(Cause::Subject));
-    assert_eq!(cause(&revocations, &issued(NOW)), Some(Cause::Subject));
+    assert_eq!(
+        cause(&revocations, &issued(NOW - 1)),
+        Some(RevokedBy::Subject)
+    );
+    assert_eq!(cause(&revocations, &issued(NOW)), Some(RevokedBy::Subject));
     assert_eq!(cause(&revocations, &issued(NOW + 1)), None);
     let undated = Identity::new("42").with_issuer(ISSUER);
-    assert_eq!(cause(&revocations, &undated), Some(Cause::Subject));
+    assert_eq!(cause(&revocations, &undated), Some(RevokedBy::Subject));
     let other = Identity::new("43").with_issuer(ISSUER);
     assert_eq!(cause(&revocations, &other), None);
     let elsewhere = Identity::new("42").with_issuer("https://other.example/");
@@ -115,7 +118,7 @@ fn a_cut_off_is_rounded_up_to_the_second() {
         revocations
             .revoke_subject(ISSUER, "42", cut_off, at(NOW + HOUR))
             .unwrap();
-        assert_eq!(cause(&revocations, &issued(last)), Some(Cause::Subject));
+        assert_eq!(cause(&revocations, &issued(last)), Some(RevokedBy::Subject));
         assert_eq!(cause(&revocations, &issued(last + 1)), None);
     }
 }
@@ -128,7 +131,7 @@ fn a_cut_off_never_moves_back() {
             .revoke_subject(ISSUER, "42", at(cut_off), at(NOW + HOUR))
             .unwrap();
     }
-    assert_eq!(cause(&revocations, &issued(NOW)), Some(Cause::Subject));
+    assert_eq!(cause(&revocations, &issued(NOW)), Some(RevokedBy::Subject));
     assert_eq!(revocations.len(), 1);
 }
 
@@ -138,7 +141,7 @@ fn a_logout_revokes_the_very_token_under_the_issuer_it_has() {
     for identity in [issued(NOW), Identity::new("7").with_token_id("opaque")] {
         assert_eq!(cause(&revocations, &identity), None);
         revocations.revoke(&identity).unwrap();
-        assert_eq!(cause(&revocations, &identity), Some(Cause::Token));
+        assert_eq!(cause(&revocations, &identity), Some(RevokedBy::Token));
     }
     assert_eq!(
         revocations.revoke(&Identity::new("42")),
@@ -151,7 +154,7 @@ fn a_logout_revokes_the_very_token_under_the_issuer_it_has() {
 async fn what_a_handler_revokes_is_refused_whatever_the_realm() {
     let revocations = Revocations::new();
     let tokens = verify_fn(|_: Token| Ok(Identity::new("42").with_token_id("t1")));
-    let bearer = Bearer::new(tokens.revoked_by(revocations.clone())).realm("inner");
+    let bearer = Bearer::new(tokens.with_revocation(revocations.clone())).realm("inner");
     let probe = Probe::new();
     let service = AuthLayer::new(bearer).layer(probe.clone());
     let request = || get("/", &[("authorization", "Bearer abc")]);
@@ -180,7 +183,7 @@ async fn what_a_handler_revokes_is_refused_whatever_the_realm() {
     ];
     assert_eq!(
         others.map(|other| cause(&revocations, &other)),
-        [Some(Cause::Subject), Some(Cause::Session),]
+        [Some(RevokedBy::Subject), Some(RevokedBy::Session),]
     );
 }
 
@@ -191,7 +194,7 @@ fn hs256(claims: &serde_json::Value) -> String {
 
 #[tokio::test]
 async fn a_jwt_that_verifies_is_refused_once_its_id_subject_or_session_is_revoked() {
-    let jwt = Jwt::issuer(ISSUER)
+    let jwt = JwtVerifier::issuer(ISSUER)
         .audience("api")
         .keys(Key::from_secret(Algorithm::HS256, [7; 32]).unwrap())
         .clock(|| at(NOW))
@@ -210,7 +213,7 @@ async fn a_jwt_that_verifies_is_refused_once_its_id_subject_or_session_is_revoke
     ];
     for revoke in revoke {
         let revocations = Revocations::new();
-        let verifier = jwt.clone().revoked_by(revocations.clone());
+        let verifier = jwt.clone().with_revocation(revocations.clone());
         let service = AuthLayer::new(Bearer::new(verifier)).layer(Probe::new());
         let request = || get("/", &[("authorization", &field)]);
         assert_eq!(send(&service, request()).await.line(), "200 42 by Bearer");
@@ -224,12 +227,12 @@ async fn any_verifier_can_be_asked_about() {
     let revocations = Revocations::new();
     let keys = ApiKeys::new();
     let key = keys.create("shop", Identity::new("ci")).unwrap();
-    let scheme = ApiKey::header("x-api-key", keys.revoked_by(revocations.clone()));
+    let scheme = ApiKey::header("x-api-key", keys.with_revocation(revocations.clone()));
     let service = AuthLayer::new(scheme).layer(Probe::new());
     let request = || get("/", &[("x-api-key", key.expose())]);
     assert_eq!(send(&service, request()).await.status, 200);
     revocations
-        .revoke_token(Within::NO_ISSUER, key.id(), at(NOW + HOUR))
+        .revoke_token(IssuerScope::NO_ISSUER, key.id(), at(NOW + HOUR))
         .unwrap();
     assert_eq!(send(&service, request()).await.status, 401);
 }
@@ -248,7 +251,7 @@ fn a_revocation_is_kept_for_an_hour_beyond_the_expiry_and_then_makes_room() {
     for later in [0, 60, 60 + HOUR - 1] {
         *now.lock().unwrap() = NOW + later;
         assert_eq!(revoke("t2"), Err(RevokeError::Full));
-        assert_eq!(cause(&revocations, &issued(NOW)), Some(Cause::Token));
+        assert_eq!(cause(&revocations, &issued(NOW)), Some(RevokedBy::Token));
     }
     *now.lock().unwrap() = NOW + 60 + HOUR;
     assert_eq!(revoke("t2"), Ok(()));
@@ -262,7 +265,7 @@ fn a_broken_clock_makes_nothing_forgotten() {
     revocations.revoke_token(ISSUER, "t1", at(NOW)).unwrap();
     let full = revocations.revoke_token(ISSUER, "t2", at(NOW));
     assert_eq!(full, Err(RevokeError::Full));
-    assert_eq!(cause(&revocations, &issued(NOW)), Some(Cause::Token));
+    assert_eq!(cause(&revocations, &issued(NOW)), Some(RevokedBy::Token));
 }
 
 /// A store that answers later, or not at all.
@@ -272,12 +275,12 @@ struct Store {
     later: bool,
 }
 
-impl Revoked for Store {
+impl RevocationCheck for Store {
     fn check(&self, identity: &Identity) -> Verdict<()> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let answer = match (self.up.load(Ordering::SeqCst), identity.token_id()) {
             (false, _) => Err(Rejection::unavailable("the store is down")),
-            (true, Some("t1")) => Err(Cause::Token.into()),
+            (true, Some("t1")) => Err(RevokedBy::Token.into()),
             (true, _) => Ok(()),
         };
         match self.later {
@@ -311,9 +314,9 @@ async fn a_store_that_cannot_answer_is_503_unless_the_danger_is_named() {
                 id => Ok(Identity::new("42").with_token_id(id)),
             }
         });
-        let strict = AuthLayer::new(Bearer::new(tokens.clone().revoked_by(store())));
+        let strict = AuthLayer::new(Bearer::new(tokens.clone().with_revocation(store())));
         let lax = tokens
-            .revoked_by(store())
+            .with_revocation(store())
             .dangerous_allow_when_unavailable();
         let lax = AuthLayer::new(Bearer::new(lax));
         let statuses = async |layer: &AuthLayer| {
@@ -356,7 +359,7 @@ fn asking_allocates_nothing() {
         .with_token_id("t1")
         .with_session_id("s1")
         .with_issued_at(at(NOW));
-    let tokens = verify_fn(move |_: Token| Ok(identity.clone())).revoked_by(revocations);
+    let tokens = verify_fn(move |_: Token| Ok(identity.clone())).with_revocation(revocations);
     let token = Token::new("abc");
     let copy = token.clone();
     let measured = allocation_counter::measure(|| {
@@ -377,7 +380,7 @@ fn requests_and_revocations_go_on_at_once() {
                     let identity = issued(NOW).with_token_id(id.as_str());
                     assert_eq!(cause(&revocations, &identity), None);
                     revocations.revoke(&identity).unwrap();
-                    assert_eq!(cause(&revocations, &identity), Some(Cause::Token));
+                    assert_eq!(cause(&revocations, &identity), Some(RevokedBy::Token));
                 }
             });
         }

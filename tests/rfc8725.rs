@@ -116,7 +116,7 @@ async fn a_public_key_does_not_serve_as_a_secret() {
         Algorithm::EdDSA,
     ] {
         let mut unnamed = Server::with(key(algorithm)).await;
-        let mut named = Server::with(key(algorithm).with_kid("k")).await;
+        let mut named = Server::with(key(algorithm).with_key_id("k")).await;
         let pem = String::from_utf8(pem(&format!("{}.public.pem", key_file(algorithm)))).unwrap();
         let body: String = pem.lines().filter(|line| !line.contains('-')).collect();
         use base64::engine::general_purpose::STANDARD;
@@ -565,7 +565,7 @@ async fn no_url_of_a_token_is_fetched() {
         .await
         .unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
-    let named = || key(Algorithm::HS256).with_kid("k");
+    let named = || key(Algorithm::HS256).with_key_id("k");
     let mut servers = [hs256_server().await, Server::with(named()).await];
     for parameter in ["jku", "x5u"] {
         let [unnamed, named] = &mut servers;
@@ -627,8 +627,8 @@ async fn a_key_of_the_token_is_ignored() {
 #[tokio::test]
 async fn a_kid_is_a_name_and_nothing_else() {
     let (named, other) = (
-        key(Algorithm::HS256).with_kid("k"),
-        key(Algorithm::HS384).with_kid("l"),
+        key(Algorithm::HS256).with_key_id("k"),
+        key(Algorithm::HS384).with_key_id("l"),
     );
     let mut one = Server::with(named.clone()).await;
     let mut two = Server::with(KeySet::new([named, other]).unwrap()).await;

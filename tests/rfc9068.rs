@@ -43,7 +43,7 @@ async fn the_type_is_at_jwt() {
         "at+jwt",
         "AT+JWT",
         "at+JWT",
-        "At+Jwt",
+        "At+JwtVerifier",
         "application/at+jwt",
         "Application/AT+jwt",
     ] {

@@ -27,8 +27,8 @@ use tower_auth::{
     api_key::{ApiKey, ApiKeys},
     authenticated,
     bearer::{Bearer, Token},
-    resource::{ResourceMetadata, ResourceMetadataBuilder},
     role, scope, verify_fn,
+    well_known::{ResourceMetadata, ResourceMetadataBuilder},
 };
 
 const ROOT: &str = "/.well-known/oauth-protected-resource";

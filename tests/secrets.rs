@@ -31,7 +31,7 @@ use support::*;
 use tower::Layer;
 use tower_auth::{
     AccessRules, AuthLayer, Credential, Location, Policy, RequireLayer, Scheme,
-    api_key::{self, ApiKey, ApiKeys, NewKey},
+    api_key::{self, ApiKey, ApiKeys, GeneratedKey},
     authenticated,
     basic::{Basic, Credentials, User, Users},
     bearer::{Bearer, Token},
@@ -99,8 +99,8 @@ impl Markers {
 struct World {
     users: Users,
     keys: ApiKeys,
-    jwt: Jwt,
-    generated: NewKey,
+    jwt: JwtVerifier,
+    generated: GeneratedKey,
     tokens: Vec<String>,
     markers: Markers,
 }
@@ -121,10 +121,10 @@ fn world() -> World {
     let generated = keys.create("acme", Identity::new("ci")).unwrap();
     let secret = &generated.expose()[generated.expose().len() - 49..];
     markers.add(secret);
-    markers.add(api_key::Key::new(KEY).digest());
+    markers.add(api_key::PresentedKey::new(KEY).digest());
 
     let key = Key::from_secret(Algorithm::HS256, HMAC).unwrap();
-    let jwt = builder(key.with_kid("k"))
+    let jwt = builder(key.with_key_id("k"))
         .roles_at("roles")
         .build()
         .unwrap();
@@ -391,7 +391,7 @@ fn no_debug_shows_a_secret() {
     markers.add(hash.as_str().rsplit('$').next().unwrap());
     let key = Key::from_secret(Algorithm::HS256, HMAC)
         .unwrap()
-        .with_kid("k");
+        .with_key_id("k");
     let credentials = || Credentials::new("ada", PASSWORD).unwrap();
     let layer =
         AuthLayer::new(Bearer::new(world.jwt.clone()).or(Basic::new("x", world.users.clone())))
@@ -408,7 +408,7 @@ fn no_debug_shows_a_secret() {
     markers.absent_from_debug(&world.keys);
     markers.absent_from_debug(&world.keys.list());
     markers.absent_from_debug(&world.generated);
-    markers.absent_from_debug(&api_key::Key::new(KEY));
+    markers.absent_from_debug(&api_key::PresentedKey::new(KEY));
     markers.absent_from_debug(&ApiKey::header("x-api-key", world.keys.clone()));
     markers.absent_from_debug(&Token::new(TOKEN));
     markers.absent_from_debug(&Credential::new(TOKEN));
@@ -430,7 +430,7 @@ fn no_debug_shows_a_secret() {
     }
     let wrong = world
         .keys
-        .verify(api_key::Key::new(WRONG_KEY))
+        .verify(api_key::PresentedKey::new(WRONG_KEY))
         .now()
         .unwrap();
     markers.absent_from_debug(&wrong);

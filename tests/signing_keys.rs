@@ -12,8 +12,8 @@ use std::{
 use tower_auth::{
     Clock, Verify,
     bearer::Token,
-    issue::{Grant, Signer, SigningKeys, Tokens},
-    jwt::{Algorithm, Jwt, TokenError},
+    issue::{Signer, SigningKeys, TokenIssuer, TokenSubject},
+    jwt::{Algorithm, JwtVerifier, TokenError},
 };
 
 const ISSUER: &str = "https://api.example.com/";
@@ -118,7 +118,7 @@ struct Planned {
     replaces_at: u64,
 }
 
-struct Issued {
+struct IssuedTokens {
     token: String,
     n: usize,
     expires: u64,
@@ -128,11 +128,11 @@ struct World {
     kind: Kind,
     hand: Hand,
     keys: SigningKeys,
-    tokens: Tokens,
-    verifier: Jwt,
+    tokens: TokenIssuer,
+    verifier: JwtVerifier,
     planned: Vec<Planned>,
     next: usize,
-    issued: Vec<Issued>,
+    issued: Vec<IssuedTokens>,
     withdrawn: Vec<usize>,
 }
 
@@ -162,9 +162,9 @@ impl World {
         let now = self.hand.seconds();
         match *step {
             Step::Issue(lifetime) => {
-                let grant = Grant::new("ann").with_lifetime(Duration::from_secs(lifetime));
+                let grant = TokenSubject::new("ann").with_lifetime(Duration::from_secs(lifetime));
                 let issued = self.tokens.access_token(grant).unwrap();
-                self.issued.push(Issued {
+                self.issued.push(IssuedTokens {
                     token: issued.expose().to_owned(),
                     n: self.signing(now),
                     expires: now + issued.expires_in().as_secs(),
@@ -258,7 +258,7 @@ impl World {
             );
         }
         // What is signed now is always good.
-        let new = self.tokens.access_token(Grant::new("ann")).unwrap();
+        let new = self.tokens.access_token(TokenSubject::new("ann")).unwrap();
         let result = self.verifier.verify(Token::new(new.expose())).await;
         assert!(result.is_ok(), "{:?}: {result:?}", self.kind);
         let name = jsonwebtoken::decode_header(new.expose()).unwrap().kid;
@@ -267,7 +267,7 @@ impl World {
     }
 }
 
-fn start(kind: Kind, hand: &Hand, planned: &[Planned]) -> (SigningKeys, Tokens, Jwt) {
+fn start(kind: Kind, hand: &Hand, planned: &[Planned]) -> (SigningKeys, TokenIssuer, JwtVerifier) {
     let keys = SigningKeys::new(kind.signer(planned[0].n)).with_clock(hand.clone());
     for key in &planned[1..] {
         keys.schedule(kind.signer(key.n), at(key.from)).unwrap();
@@ -276,8 +276,8 @@ fn start(kind: Kind, hand: &Hand, planned: &[Planned]) -> (SigningKeys, Tokens, 
     (keys, tokens, verifier)
 }
 
-fn with(keys: &SigningKeys, hand: &Hand) -> (Tokens, Jwt) {
-    let tokens = Tokens::issuer(ISSUER, keys.clone())
+fn with(keys: &SigningKeys, hand: &Hand) -> (TokenIssuer, JwtVerifier) {
+    let tokens = TokenIssuer::issuer(ISSUER, keys.clone())
         .audience(ISSUER)
         .clock(hand.clone())
         .build()
@@ -333,7 +333,7 @@ async fn shared_secrets_scheduled_from_the_configuration_accept_tokens_from_the_
     keys.schedule(Kind::Hs256.signer(1), at(now - 90 * 24 * HOUR))
         .unwrap();
     let (tokens, verifier) = with(&keys, &hand);
-    let token = tokens.access_token(Grant::new("ann")).unwrap();
+    let token = tokens.access_token(TokenSubject::new("ann")).unwrap();
     let result = verifier.verify(Token::new(token.expose())).await;
     assert!(result.is_ok(), "{result:?}");
     // The first secret has been over for months.
@@ -344,13 +344,13 @@ async fn shared_secrets_scheduled_from_the_configuration_accept_tokens_from_the_
 async fn a_key_that_is_over_verifies_nothing_although_nobody_asked_for_the_key_set() {
     let hand = Hand::new();
     let keys = SigningKeys::new(Kind::EdDsa.signer(0)).with_clock(hand.clone());
-    let thief = Tokens::issuer(ISSUER, SigningKeys::new(Kind::EdDsa.signer(0)))
+    let thief = TokenIssuer::issuer(ISSUER, SigningKeys::new(Kind::EdDsa.signer(0)))
         .audience(ISSUER)
         .clock(hand.clone())
         .build()
         .unwrap();
     let (_, verifier) = with(&keys, &hand);
-    let stolen = || thief.access_token(Grant::new("ann")).unwrap();
+    let stolen = || thief.access_token(TokenSubject::new("ann")).unwrap();
     keys.rotate(Kind::EdDsa.signer(1)).unwrap();
     hand.pass(26 * HOUR - 1);
     let cached = stolen();
@@ -369,9 +369,9 @@ async fn a_key_scheduled_for_the_past_at_run_time_keeps_the_tokens_of_the_one_be
     let hand = Hand::new();
     let keys = SigningKeys::new(Kind::Es256.signer(0)).with_clock(hand.clone());
     let (tokens, verifier) = with(&keys, &hand);
-    let old = tokens.access_token(Grant::new("ann")).unwrap();
+    let old = tokens.access_token(TokenSubject::new("ann")).unwrap();
     keys.schedule(Kind::Es256.signer(1), UNIX_EPOCH).unwrap();
-    let new = tokens.access_token(Grant::new("ann")).unwrap();
+    let new = tokens.access_token(TokenSubject::new("ann")).unwrap();
     for token in [&old, &new] {
         let result = verifier.verify(Token::new(token.expose())).await;
         assert!(result.is_ok(), "{result:?}");
@@ -408,7 +408,7 @@ async fn the_served_key_set_follows_every_change() {
     let inner = service_fn(|_: http::Request<()>| async {
         Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
     });
-    let layer = tower_auth::issue::JwksLayer::new(keys.clone());
+    let layer = tower_auth::well_known::JwksLayer::new(keys.clone());
     let served = || {
         let request = http::Request::get("/.well-known/jwks.json")
             .body(())

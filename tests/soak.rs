@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{task::JoinSet, time::sleep};
-use tower_auth::{AuthLayer, Identity, bearer::Bearer, jwks::RemoteKeys};
+use tower_auth::{AuthLayer, Identity, bearer::Bearer, jwt::remote::RemoteKeys};
 
 const SECOND: Duration = Duration::from_secs(1);
 

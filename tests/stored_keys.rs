@@ -9,7 +9,7 @@ use std::{
 };
 use tower_auth::{
     Clock, Identity, Rejection, RejectionKind, Verdict, Verify,
-    api_key::{Key, KeyError, KeyRequest, NewKey, StoredKeys},
+    api_key::{GeneratedKey, KeyError, KeyOptions, PresentedKey, StoredKeys},
     store::{ApiKeyRecord, ApiKeyStore, MemoryStore},
 };
 
@@ -72,8 +72,8 @@ fn setup() -> (StoredKeys, StoredKeys, Counted, Hand) {
     (server(), server(), store.clone(), hand)
 }
 
-async fn ask(keys: &StoredKeys, key: &NewKey) -> Result<Identity, Rejection> {
-    keys.verify(Key::new(key.expose())).await
+async fn ask(keys: &StoredKeys, key: &GeneratedKey) -> Result<Identity, Rejection> {
+    keys.verify(PresentedKey::new(key.expose())).await
 }
 
 #[track_caller]
@@ -84,8 +84,8 @@ fn refused(result: Result<Identity, Rejection>, error: KeyError) {
     assert_eq!(source.downcast_ref(), Some(&error));
 }
 
-fn request() -> KeyRequest {
-    KeyRequest::new(ISSUER, "42")
+fn request() -> KeyOptions {
+    KeyOptions::new(ISSUER, "42")
         .with_label("ci")
         .with_scope("a")
         .with_role("bot")
@@ -119,10 +119,10 @@ async fn what_is_no_key_of_ours_is_not_looked_up() {
     let mut mistyped = key.expose().to_owned();
     mistyped.replace_range(30..31, if &mistyped[30..31] == "a" { "b" } else { "a" });
     for text in [mistyped.as_str(), "", "hunter2", &"x".repeat(500)] {
-        refused(keys.verify(Key::new(text)).await, KeyError::Form);
+        refused(keys.verify(PresentedKey::new(text)).await, KeyError::Form);
     }
     assert_eq!(store.read.load(SeqCst), 0);
-    let other = NewKey::generate("acme").unwrap();
+    let other = GeneratedKey::generate("acme").unwrap();
     refused(ask(&keys, &other).await, KeyError::Unknown);
 }
 
@@ -236,12 +236,12 @@ async fn a_key_ends_with_its_owner() {
     let (keys, ..) = setup();
     let gone = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let asked = Arc::clone(&gone);
-    let keys = keys
-        .cache_time_to_live(Duration::ZERO)
-        .owned(move |key: &ApiKeyRecord| {
-            let there = key.subject == "42" && !asked.load(SeqCst);
-            async move { Ok(there) }
-        });
+    let keys =
+        keys.cache_time_to_live(Duration::ZERO)
+            .with_owner_check(move |key: &ApiKeyRecord| {
+                let there = key.subject == "42" && !asked.load(SeqCst);
+                async move { Ok(there) }
+            });
     let key = keys.create("acme", request()).await.unwrap();
     ask(&keys, &key).await.unwrap();
     gone.store(true, SeqCst);

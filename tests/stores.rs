@@ -27,8 +27,8 @@ use std::{
 use tower_auth::{
     Verdict,
     store::{
-        AccountStore, ApiKeyStore, MemoryStore, PostgresStore, RedisStore, ShortLived, SqliteStore,
-        TokenStore,
+        AccountStore, ApiKeyStore, EphemeralStore, MemoryStore, PostgresStore, RedisStore,
+        SqliteStore, TokenStore,
     },
 };
 

@@ -15,8 +15,8 @@ use std::{
 };
 use tower_auth::{
     Identity, RejectionKind, Verify, bearer,
-    jwks::RemoteKeys,
-    jwt::{Jwt, JwtBuilder, Key, KeySet},
+    jwt::remote::RemoteKeys,
+    jwt::{JwtVerifier, JwtVerifierBuilder, Key, KeySet},
     revocation::Revocations,
 };
 
@@ -40,7 +40,7 @@ struct Typed {
 
 type Answer = Result<(String, Vec<String>), (RejectionKind, &'static str)>;
 
-fn judge(jwt: &Jwt, token: &str) -> Answer {
+fn judge(jwt: &JwtVerifier, token: &str) -> Answer {
     let verdict = jwt.verify(bearer::Token::new(token)).now().unwrap();
     let said = |identity: Identity| {
         let roles = identity.roles().map(str::to_owned).collect();
@@ -113,9 +113,9 @@ impl Claims {
     }
 }
 
-fn with(keys: &KeySet, clock: &Free, typed: bool, lenient: bool) -> [JwtBuilder; 2] {
+fn with(keys: &KeySet, clock: &Free, typed: bool, lenient: bool) -> [JwtVerifierBuilder; 2] {
     [(), ()].map(|()| {
-        let mut builder = Jwt::issuer(ISSUER)
+        let mut builder = JwtVerifier::issuer(ISSUER)
             .audience(AUDIENCE)
             .keys(keys.clone())
             .roles_at("roles")
@@ -165,7 +165,7 @@ fn a_revoked_token_is_refused_although_it_is_remembered() {
     let key = Key::from_jwk(&signer.jwk().to_string()).unwrap();
     let jwt = builder(ISSUER).keys(key).build().unwrap();
     let list = Revocations::new();
-    let verifier = jwt.revoked_by(list.clone());
+    let verifier = jwt.with_revocation(list.clone());
     let mut claims = common::signer::claims(ISSUER);
     claims["jti"] = "t1".into();
     let token = signer.sign(&claims);

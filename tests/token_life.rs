@@ -13,9 +13,9 @@ use std::{
 use tower_auth::{
     Clock, Rejection, RejectionKind, Verdict, Verify,
     bearer::Token,
-    issue::{Grant, Issued, Signer, SigningKeys, Tokens},
+    issue::{IssuedTokens, Signer, SigningKeys, TokenIssuer, TokenSubject},
     jwt::Algorithm,
-    store::{MemoryStore, Raise, Read, Revocation, ShortLived},
+    store::{BatchRead, EphemeralStore, MemoryStore, Raise, Revocation},
 };
 
 #[derive(Clone)]
@@ -65,7 +65,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// What a family is, as far as anybody can tell from outside.
 #[derive(Default)]
-struct Family {
+struct RefreshTokenFamily {
     subject: u8,
     /// Refresh tokens in the order in which they were handed out, each once.
     tokens: Vec<String>,
@@ -77,11 +77,11 @@ struct Family {
 }
 
 struct World {
-    tokens: Tokens,
+    tokens: TokenIssuer,
     hand: Hand,
     quick: MemoryStore,
-    families: HashMap<String, Family>,
-    issued: Vec<Issued>,
+    families: HashMap<String, RefreshTokenFamily>,
+    issued: Vec<IssuedTokens>,
     /// Until when each access token is good, at the latest.
     lives: Vec<u64>,
 }
@@ -94,12 +94,12 @@ impl World {
         let hand = Hand(Arc::new(AtomicU64::new(1_800_000_000_000)));
         let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
         let quick = MemoryStore::new().with_clock(hand.clone());
-        let mut builder = Tokens::issuer(ISSUER, keys)
+        let mut builder = TokenIssuer::issuer(ISSUER, keys)
             .audience("a")
             .store(MemoryStore::new().with_clock(hand.clone()), [7; 32])
             .clock(hand.clone());
         if with_quick {
-            builder = builder.short_lived(quick.clone());
+            builder = builder.with_lookup_store(quick.clone());
         }
         Self {
             tokens: builder.build().unwrap(),
@@ -115,7 +115,7 @@ impl World {
         self.hand.0.load(SeqCst)
     }
 
-    fn keep(&mut self, issued: Issued) {
+    fn keep(&mut self, issued: IssuedTokens) {
         let life = issued.access_token().expires_in().as_millis() as u64;
         let dated = self.now() / 1000 * 1000;
         // Leeway included.
@@ -129,10 +129,10 @@ impl World {
             Step::LogIn(subject) => {
                 let issued = self
                     .tokens
-                    .log_in(Grant::new(subject.to_string()))
+                    .start_session(TokenSubject::new(subject.to_string()))
                     .await
                     .unwrap();
-                let family = Family {
+                let family = RefreshTokenFamily {
                     subject,
                     tokens: vec![issued.refresh_token().to_owned()],
                     rotated: now,
@@ -192,7 +192,7 @@ impl World {
                 let verifier = self.tokens.verifier().unwrap();
                 let token = Token::new(used.access_token().expose());
                 if let Ok(identity) = verifier.verify(token).await {
-                    self.tokens.log_out(&identity).await.unwrap();
+                    self.tokens.end_session(&identity).await.unwrap();
                     self.families.get_mut(used.session_id()).unwrap().ended = true;
                 }
             }
@@ -206,7 +206,7 @@ impl World {
             }
             Step::Everywhere(subject) => {
                 self.tokens
-                    .log_out_everywhere(&subject.to_string())
+                    .end_all_sessions(&subject.to_string())
                     .await
                     .unwrap();
                 for family in self.families.values_mut() {
@@ -246,7 +246,7 @@ impl World {
             Step::Flush => self.quick.clear(),
             Step::Fill => self.tokens.revocations().fill().await.unwrap(),
             Step::Purge => {
-                self.tokens.purge().await.unwrap();
+                self.tokens.purge_expired().await.unwrap();
             }
             _ => {}
         }
@@ -316,14 +316,14 @@ impl Breakable {
     }
 }
 
-impl ShortLived for Breakable {
+impl EphemeralStore for Breakable {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         self.up(self.0.add(key, value, lifetime))
     }
     fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
         self.up(self.0.put(key, value, lifetime))
     }
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         self.up(self.0.read(keys))
     }
     fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>> {
@@ -343,14 +343,14 @@ impl ShortLived for Breakable {
 async fn a_log_out_that_is_not_certain_is_503_and_tokens_are_verified_meanwhile() {
     let down = Arc::new(AtomicBool::new(false));
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
-    let tokens = Tokens::issuer("https://a.example/", keys)
+    let tokens = TokenIssuer::issuer("https://a.example/", keys)
         .audience("a")
-        .short_lived(Breakable(MemoryStore::new(), Arc::clone(&down)))
+        .with_lookup_store(Breakable(MemoryStore::new(), Arc::clone(&down)))
         .build()
         .unwrap();
     tokens.revocations().fill().await.unwrap();
     let verifier = tokens.verifier().unwrap();
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let token = || Token::new(issued.access_token().expose());
     let identity = verifier.verify(token()).await.unwrap();
     down.store(true, SeqCst);
@@ -358,12 +358,12 @@ async fn a_log_out_that_is_not_certain_is_503_and_tokens_are_verified_meanwhile(
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
     };
     verifier.verify(token()).await.unwrap();
-    unavailable(tokens.log_out(&identity).await.unwrap_err());
+    unavailable(tokens.end_session(&identity).await.unwrap_err());
     let refused = verifier.verify(token()).await.unwrap_err();
     assert_eq!(refused.kind(), RejectionKind::Invalid);
-    unavailable(tokens.log_out_everywhere("42").await.unwrap_err());
+    unavailable(tokens.end_all_sessions("42").await.unwrap_err());
     down.store(false, SeqCst);
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     let refused = verifier.verify(token()).await.unwrap_err();
     assert_eq!(refused.kind(), RejectionKind::Invalid);
 }

@@ -13,9 +13,9 @@ use std::{
 use tower_auth::{
     Clock, Identity, Rejection, RejectionKind, Verify,
     bearer::Token,
-    issue::{Grant, RefreshError, Signer, SigningKeys, Tokens, TokensBuilder},
-    jwt::{Algorithm, Jwt, KeySet, TokenError},
-    revocation::Cause,
+    issue::{RefreshError, Signer, SigningKeys, TokenIssuer, TokenIssuerBuilder, TokenSubject},
+    jwt::{Algorithm, JwtVerifier, KeySet, TokenError},
+    revocation::RevokedBy,
     store::{MemoryStore, Revocation},
 };
 
@@ -47,19 +47,19 @@ fn keys() -> SigningKeys {
     SigningKeys::new(Signer::from_secret(Algorithm::HS256, SECRET).unwrap())
 }
 
-fn builder(hand: &Hand) -> TokensBuilder {
-    Tokens::issuer(ISSUER, keys())
+fn builder(hand: &Hand) -> TokenIssuerBuilder {
+    TokenIssuer::issuer(ISSUER, keys())
         .audience(ISSUER)
         .store(MemoryStore::new().with_clock(hand.clone()), SECRET)
         .clock(hand.clone())
 }
 
-fn tokens() -> (Tokens, Hand) {
+fn tokens() -> (TokenIssuer, Hand) {
     let hand = Hand::new();
     (builder(&hand).build().unwrap(), hand)
 }
 
-async fn verify(tokens: &Tokens, token: &str) -> Result<Identity, Rejection> {
+async fn verify(tokens: &TokenIssuer, token: &str) -> Result<Identity, Rejection> {
     tokens.verifier().unwrap().verify(Token::new(token)).await
 }
 
@@ -72,7 +72,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Rejection>, error: RefreshError
 }
 
 #[track_caller]
-fn revoked(result: Result<Identity, Rejection>, cause: Cause) {
+fn revoked(result: Result<Identity, Rejection>, cause: RevokedBy) {
     let rejection = result.unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::Invalid);
     let source = std::error::Error::source(&rejection).unwrap();
@@ -86,12 +86,12 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[tokio::test]
 async fn a_token_says_what_was_granted() {
     let (tokens, hand) = tokens();
-    let grant = Grant::new("42")
+    let grant = TokenSubject::new("42")
         .with_role("editor")
         .with_scopes(["a", "b"])
         .with_claim("email", "ada@example.com")
         .unwrap();
-    let issued = tokens.log_in(grant).await.unwrap();
+    let issued = tokens.start_session(grant).await.unwrap();
     let identity = verify(&tokens, issued.access_token().expose())
         .await
         .unwrap();
@@ -150,17 +150,17 @@ async fn an_access_token_has_the_form_of_its_profile_under_every_algorithm() {
         };
         let public = signer.key().clone();
         let keys = SigningKeys::new(signer);
-        let tokens = Tokens::issuer(ISSUER, keys.clone())
+        let tokens = TokenIssuer::issuer(ISSUER, keys.clone())
             .audience("a")
             .audience("b")
             .build()
             .unwrap();
-        let grant = Grant::new("42").with_header("x", 1).unwrap();
+        let grant = TokenSubject::new("42").with_header("x", 1).unwrap();
         let token = tokens
             .access_token(grant.with_lifetime(SECOND * 5))
             .unwrap();
         // Not by the issuer's own verifier, but by one that knows no more than the public key.
-        let jwt = Jwt::issuer(ISSUER)
+        let jwt = JwtVerifier::issuer(ISSUER)
             .audience("b")
             .keys(public)
             .access_token_profile()
@@ -173,7 +173,11 @@ async fn an_access_token_has_the_form_of_its_profile_under_every_algorithm() {
         assert_eq!(header.typ.as_deref(), Some("at+jwt"));
         if !algorithm.as_str().starts_with("HS") {
             let set = KeySet::from_jwks(&keys.jwks()).unwrap();
-            let jwt = Jwt::issuer(ISSUER).audience("a").keys(set).build().unwrap();
+            let jwt = JwtVerifier::issuer(ISSUER)
+                .audience("a")
+                .keys(set)
+                .build()
+                .unwrap();
             jwt.verify(Token::new(token.expose())).await.unwrap();
             assert!(header.kid.is_some());
         } else {
@@ -194,16 +198,22 @@ fn a_grant_does_not_say_what_the_issuer_says() {
         "sid",
         "session_begun",
     ] {
-        assert!(Grant::new("42").with_claim(name, 1).is_err(), "{name}");
+        assert!(
+            TokenSubject::new("42").with_claim(name, 1).is_err(),
+            "{name}"
+        );
     }
     for name in ["alg", "kid", "crit", "jwk", "b64"] {
-        assert!(Grant::new("42").with_header(name, 1).is_err(), "{name}");
+        assert!(
+            TokenSubject::new("42").with_header(name, 1).is_err(),
+            "{name}"
+        );
     }
-    let long = Grant::new("42").with_lifetime(9 * DAY);
+    let long = TokenSubject::new("42").with_lifetime(9 * DAY);
     let (tokens, _) = tokens();
     let token = tokens.access_token(long).unwrap();
     assert_eq!(token.expires_in(), DAY);
-    let none = Grant::new("42").with_lifetime(Duration::ZERO);
+    let none = TokenSubject::new("42").with_lifetime(Duration::ZERO);
     assert_eq!(tokens.access_token(none).unwrap().expires_in(), SECOND);
 }
 
@@ -211,7 +221,7 @@ fn a_grant_does_not_say_what_the_issuer_says() {
 async fn a_refresh_token_is_good_once() {
     let (tokens, hand) = tokens();
     let first = tokens
-        .log_in(Grant::new("42").with_role("editor"))
+        .start_session(TokenSubject::new("42").with_role("editor"))
         .await
         .unwrap();
     hand.pass(MINUTE);
@@ -237,7 +247,7 @@ async fn a_refresh_token_is_good_once() {
 #[tokio::test]
 async fn a_client_that_lost_the_answer_gets_it_again() {
     let (tokens, hand) = tokens();
-    let first = tokens.log_in(Grant::new("42")).await.unwrap();
+    let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
     // As after a 503 while a database fails over.
     hand.pass(2 * MINUTE);
@@ -259,7 +269,7 @@ async fn a_client_that_lost_the_answer_gets_it_again() {
 #[tokio::test]
 async fn a_spent_token_that_is_used_later_ends_the_session() {
     let (tokens, hand) = tokens();
-    let first = tokens.log_in(Grant::new("42")).await.unwrap();
+    let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
     verify(&tokens, second.access_token().expose())
         .await
@@ -278,8 +288,8 @@ async fn a_spent_token_that_is_used_later_ends_the_session() {
         RefreshError::Ended,
     );
     let old = verify(&tokens, second.access_token().expose()).await;
-    revoked(old, Cause::Session);
-    let other = tokens.log_in(Grant::new("42")).await.unwrap();
+    revoked(old, RevokedBy::Session);
+    let other = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     verify(&tokens, other.access_token().expose())
         .await
         .unwrap();
@@ -289,7 +299,7 @@ async fn a_spent_token_that_is_used_later_ends_the_session() {
 async fn without_retries_the_second_use_is_a_reuse() {
     let hand = Hand::new();
     let tokens = builder(&hand).retry_within(Duration::ZERO).build().unwrap();
-    let first = tokens.log_in(Grant::new("42")).await.unwrap();
+    let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     tokens.refresh(first.refresh_token()).await.unwrap();
     refused(
         tokens.refresh(first.refresh_token()).await,
@@ -300,7 +310,7 @@ async fn without_retries_the_second_use_is_a_reuse() {
 #[tokio::test]
 async fn a_clock_set_back_makes_no_retry_of_what_is_late() {
     let (tokens, hand) = tokens();
-    let first = tokens.log_in(Grant::new("42")).await.unwrap();
+    let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
     let third = tokens.refresh(second.refresh_token()).await.unwrap();
     hand.0.fetch_sub(60_000, SeqCst);
@@ -317,8 +327,8 @@ async fn a_clock_set_back_makes_no_retry_of_what_is_late() {
 #[tokio::test]
 async fn refresh_tokens_and_families_come_to_an_end() {
     let (tokens, hand) = tokens();
-    let unused = tokens.log_in(Grant::new("42")).await.unwrap();
-    let mut used = tokens.log_in(Grant::new("42")).await.unwrap();
+    let unused = tokens.start_session(TokenSubject::new("42")).await.unwrap();
+    let mut used = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     for _ in 0..3 {
         hand.pass(29 * DAY);
         used = tokens.refresh(used.refresh_token()).await.unwrap();
@@ -341,7 +351,7 @@ async fn refresh_tokens_and_families_come_to_an_end() {
         tokens.refresh(last.refresh_token()).await,
         RefreshError::Expired,
     );
-    assert_eq!(tokens.purge().await.unwrap(), 2);
+    assert_eq!(tokens.purge_expired().await.unwrap(), 2);
     refused(
         tokens.refresh(last.refresh_token()).await,
         RefreshError::Unknown,
@@ -351,7 +361,7 @@ async fn refresh_tokens_and_families_come_to_an_end() {
 #[tokio::test]
 async fn what_is_no_refresh_token_ends_nothing() {
     let (tokens, _) = tokens();
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let mut forged = issued.refresh_token().to_owned();
     let last = if forged.ends_with('A') { "Q" } else { "A" };
     forged.replace_range(forged.len() - 1.., last);
@@ -372,15 +382,15 @@ async fn what_is_no_refresh_token_ends_nothing() {
 #[tokio::test]
 async fn a_log_out_ends_one_session() {
     let (tokens, hand) = tokens();
-    let one = tokens.log_in(Grant::new("42")).await.unwrap();
-    let two = tokens.log_in(Grant::new("42")).await.unwrap();
+    let one = tokens.start_session(TokenSubject::new("42")).await.unwrap();
+    let two = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let identity = verify(&tokens, one.access_token().expose()).await.unwrap();
     let renewed = tokens.refresh(one.refresh_token()).await.unwrap();
-    tokens.log_out(&identity).await.unwrap();
+    tokens.end_session(&identity).await.unwrap();
     for token in [&one, &renewed] {
         revoked(
             verify(&tokens, token.access_token().expose()).await,
-            Cause::Session,
+            RevokedBy::Session,
         );
         refused(
             tokens.refresh(token.refresh_token()).await,
@@ -395,18 +405,18 @@ async fn a_log_out_ends_one_session() {
         .unwrap();
     revoked(
         verify(&tokens, two.access_token().expose()).await,
-        Cause::Session,
+        RevokedBy::Session,
     );
     // A token without a session is revoked by its id.
-    let alone = tokens.access_token(Grant::new("42")).unwrap();
+    let alone = tokens.access_token(TokenSubject::new("42")).unwrap();
     let identity = verify(&tokens, alone.expose()).await.unwrap();
-    tokens.log_out(&identity).await.unwrap();
-    revoked(verify(&tokens, alone.expose()).await, Cause::Token);
+    tokens.end_session(&identity).await.unwrap();
+    revoked(verify(&tokens, alone.expose()).await, RevokedBy::Token);
     let foreign = Identity::new("42")
         .with_issuer("https://other.example/")
         .with_session_id("x");
     assert_eq!(
-        tokens.log_out(&foreign).await.unwrap_err().kind(),
+        tokens.end_session(&foreign).await.unwrap_err().kind(),
         RejectionKind::Invalid
     );
     let _ = hand;
@@ -416,16 +426,16 @@ async fn a_log_out_ends_one_session() {
 async fn a_log_out_everywhere_ends_whatever_was_issued() {
     let (tokens, hand) = tokens();
     hand.pass(Duration::from_millis(300));
-    let one = tokens.log_in(Grant::new("42")).await.unwrap();
-    let alone = tokens.access_token(Grant::new("42")).unwrap();
-    let other = tokens.log_in(Grant::new("43")).await.unwrap();
+    let one = tokens.start_session(TokenSubject::new("42")).await.unwrap();
+    let alone = tokens.access_token(TokenSubject::new("42")).unwrap();
+    let other = tokens.start_session(TokenSubject::new("43")).await.unwrap();
     hand.pass(Duration::from_millis(300));
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     revoked(
         verify(&tokens, one.access_token().expose()).await,
-        Cause::Subject,
+        RevokedBy::Subject,
     );
-    revoked(verify(&tokens, alone.expose()).await, Cause::Subject);
+    revoked(verify(&tokens, alone.expose()).await, RevokedBy::Subject);
     refused(
         tokens.refresh(one.refresh_token()).await,
         RefreshError::Ended,
@@ -434,7 +444,7 @@ async fn a_log_out_everywhere_ends_whatever_was_issued() {
         .await
         .unwrap();
     // In the very second of the cut-off, a new login is good.
-    let new = tokens.log_in(Grant::new("42")).await.unwrap();
+    let new = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     verify(&tokens, new.access_token().expose()).await.unwrap();
     tokens.refresh(new.refresh_token()).await.unwrap();
 }
@@ -454,23 +464,23 @@ async fn what_is_revoked_by_the_public_list_is_not_renewed_either() {
     let (tokens, hand) = tokens();
     for after in [Duration::ZERO, SECOND / 2, MINUTE] {
         let cut_off = hand.now() + after;
-        let issued = tokens.log_in(Grant::new("42")).await.unwrap();
-        let other = tokens.log_in(Grant::new("43")).await.unwrap();
+        let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
+        let other = tokens.start_session(TokenSubject::new("43")).await.unwrap();
         hand.pass(MINUTE);
         let revocation = of_42(cut_off);
         tokens.revocations().revoke(revocation).await.unwrap();
         let access = verify(&tokens, issued.access_token().expose()).await;
-        revoked(access, Cause::Subject);
+        revoked(access, RevokedBy::Subject);
         refused(
             tokens.refresh(issued.refresh_token()).await,
             RefreshError::Ended,
         );
         tokens.refresh(other.refresh_token()).await.unwrap();
-        let new = tokens.log_in(Grant::new("42")).await.unwrap();
+        let new = tokens.start_session(TokenSubject::new("42")).await.unwrap();
         verify(&tokens, new.access_token().expose()).await.unwrap();
         hand.pass(MINUTE);
     }
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let revocation = Revocation::Session {
         issuer: ISSUER.to_owned(),
         id: issued.session_id().to_owned(),
@@ -483,7 +493,7 @@ async fn what_is_revoked_by_the_public_list_is_not_renewed_either() {
     );
     // It does not come back once the revocation is over.
     hand.pass(2 * DAY);
-    tokens.purge().await.unwrap();
+    tokens.purge_expired().await.unwrap();
     let late = tokens.refresh(issued.refresh_token()).await;
     assert_eq!(late.unwrap_err().kind(), RejectionKind::Invalid);
 }
@@ -492,18 +502,18 @@ async fn what_is_revoked_by_the_public_list_is_not_renewed_either() {
 #[tokio::test]
 async fn a_cut_off_in_the_past_ends_the_sessions_that_had_begun() {
     let (tokens, hand) = tokens();
-    let before = tokens.log_in(Grant::new("42")).await.unwrap();
+    let before = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.pass(MINUTE);
     let cut_off = hand.now();
     hand.pass(MINUTE);
-    let after = tokens.log_in(Grant::new("42")).await.unwrap();
+    let after = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.pass(MINUTE);
     // Renewed after the cut-off: its session had begun before.
     let renewed = tokens.refresh(before.refresh_token()).await.unwrap();
     let revocation = of_42(cut_off);
     tokens.revocations().revoke(revocation).await.unwrap();
     let access = verify(&tokens, renewed.access_token().expose()).await;
-    revoked(access, Cause::Subject);
+    revoked(access, RevokedBy::Subject);
     refused(
         tokens.refresh(renewed.refresh_token()).await,
         RefreshError::Ended,
@@ -517,24 +527,24 @@ async fn a_cut_off_in_the_past_ends_the_sessions_that_had_begun() {
 #[tokio::test]
 async fn a_log_out_everywhere_by_a_clock_that_is_ahead_keeps_nobody_out() {
     let (tokens, hand) = tokens();
-    let before = tokens.log_in(Grant::new("42")).await.unwrap();
+    let before = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.pass(365 * DAY);
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     hand.0.store(START + 60_000, SeqCst);
     revoked(
         verify(&tokens, before.access_token().expose()).await,
-        Cause::Subject,
+        RevokedBy::Subject,
     );
-    let new = tokens.log_in(Grant::new("42")).await.unwrap();
+    let new = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     verify(&tokens, new.access_token().expose()).await.unwrap();
     let new = tokens.refresh(new.refresh_token()).await.unwrap();
     verify(&tokens, new.access_token().expose()).await.unwrap();
     // And it can be ended in turn.
     hand.pass(MINUTE);
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     revoked(
         verify(&tokens, new.access_token().expose()).await,
-        Cause::Subject,
+        RevokedBy::Subject,
     );
 }
 
@@ -544,14 +554,14 @@ async fn a_log_out_everywhere_by_a_clock_that_is_ahead_keeps_nobody_out() {
 async fn a_log_out_everywhere_by_a_clock_that_is_behind_ends_every_session() {
     let (tokens, hand) = tokens();
     hand.pass(10 * MINUTE);
-    let ahead = tokens.log_in(Grant::new("42")).await.unwrap();
+    let ahead = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.0.store(START + 599_000, SeqCst);
-    tokens.log_out_everywhere("42").await.unwrap();
-    let new = tokens.log_in(Grant::new("42")).await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
+    let new = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.pass(2 * SECOND);
     revoked(
         verify(&tokens, ahead.access_token().expose()).await,
-        Cause::Subject,
+        RevokedBy::Subject,
     );
     verify(&tokens, new.access_token().expose()).await.unwrap();
 }
@@ -566,13 +576,13 @@ async fn only_our_own_tokens_are_trusted_to_say_when_their_session_began() {
     });
     let key = jsonwebtoken::EncodingKey::from_secret(&[9; 32]);
     let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
-    let other = Jwt::issuer("https://other.example/")
+    let other = JwtVerifier::issuer("https://other.example/")
         .audience(ISSUER)
         .keys(tower_auth::jwt::Key::from_secret(Algorithm::HS256, [9; 32]).unwrap())
         .clock(hand.clone())
         .build()
         .unwrap()
-        .revoked_by(tokens.revocations().clone());
+        .with_revocation(tokens.revocations().clone());
     other.verify(Token::new(token.as_str())).await.unwrap();
     let revocation = Revocation::Subject {
         issuer: "https://other.example/".to_owned(),
@@ -583,7 +593,7 @@ async fn only_our_own_tokens_are_trusted_to_say_when_their_session_began() {
     tokens.revocations().revoke(revocation).await.unwrap();
     revoked(
         other.verify(Token::new(token.as_str())).await,
-        Cause::Subject,
+        RevokedBy::Subject,
     );
 }
 
@@ -592,7 +602,7 @@ async fn a_login_is_fresh_only_if_its_subject_was_authenticated_a_moment_ago() {
     let (tokens, hand) = tokens();
     for (seconds, fresh) in [(0, true), (60, true), (61, false), (12 * 3600, false)] {
         let at = hand.now() - Duration::from_secs(seconds);
-        let issued = tokens.log_in(Grant::new("42").with_authenticated_at(at));
+        let issued = tokens.start_session(TokenSubject::new("42").with_authenticated_at(at));
         let issued = issued.await.unwrap();
         let identity = verify(&tokens, issued.access_token().expose()).await;
         let claim = identity.unwrap().claim::<bool>("fresh");
@@ -603,18 +613,18 @@ async fn a_login_is_fresh_only_if_its_subject_was_authenticated_a_moment_ago() {
 #[tokio::test]
 async fn an_ended_session_is_purged_with_its_revocation() {
     let (tokens, hand) = tokens();
-    let one = tokens.log_in(Grant::new("42")).await.unwrap();
-    tokens.log_in(Grant::new("43")).await.unwrap();
+    let one = tokens.start_session(TokenSubject::new("42")).await.unwrap();
+    tokens.start_session(TokenSubject::new("43")).await.unwrap();
     tokens
         .log_out_by_refresh_token(one.refresh_token())
         .await
         .unwrap();
-    tokens.log_out_everywhere("43").await.unwrap();
+    tokens.end_all_sessions("43").await.unwrap();
     hand.pass(DAY);
-    assert_eq!(tokens.purge().await.unwrap(), 0);
+    assert_eq!(tokens.purge_expired().await.unwrap(), 0);
     hand.pass(2 * 60 * MINUTE);
     // Two sessions and a revocation; the cut-off stays.
-    assert_eq!(tokens.purge().await.unwrap(), 3);
+    assert_eq!(tokens.purge_expired().await.unwrap(), 3);
 }
 
 #[tokio::test]
@@ -623,19 +633,23 @@ async fn a_refresh_asks_what_the_subject_may_do_now() {
     let roles = Arc::new(std::sync::Mutex::new(Some("editor")));
     let seen = Arc::clone(&roles);
     let tokens = builder(&hand)
-        .reload(move |grant: Grant| {
+        .reload(move |grant: TokenSubject| {
             let role = *seen.lock().unwrap();
             async move {
                 match role {
                     Some("down") => Err(Rejection::unavailable("down")),
-                    Some(role) => Ok(Some(Grant::new(grant.subject()).with_role(role))),
+                    Some(role) => Ok(Some(TokenSubject::new(grant.subject()).with_role(role))),
                     None => Ok(None),
                 }
             }
         })
         .build()
         .unwrap();
-    let login = tokens.log_in(Grant::new("42").with_role("admin").with_client_id("web"));
+    let login = tokens.start_session(
+        TokenSubject::new("42")
+            .with_role("admin")
+            .with_client_id("web"),
+    );
     let first = login.await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
     let identity = verify(&tokens, second.access_token().expose())
@@ -666,14 +680,14 @@ async fn a_refresh_asks_what_the_subject_may_do_now() {
     );
     revoked(
         verify(&tokens, third.access_token().expose()).await,
-        Cause::Session,
+        RevokedBy::Session,
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_refreshes_at_once_yield_one_token() {
     let (tokens, _) = tokens();
-    let first = tokens.log_in(Grant::new("42")).await.unwrap();
+    let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let tasks: Vec<_> = (0..100)
         .map(|_| {
             let (tokens, token) = (tokens.clone(), first.refresh_token().to_owned());
@@ -692,14 +706,14 @@ async fn secrets_of_refresh_tokens_are_changed_without_a_log_out() {
     let hand = Hand::new();
     let store = MemoryStore::new();
     let with = |secret: [u8; 32]| {
-        Tokens::issuer(ISSUER, keys())
+        TokenIssuer::issuer(ISSUER, keys())
             .audience(ISSUER)
             .store(store.clone(), secret)
             .clock(hand.clone())
     };
     let before = with([1; 32]).build().unwrap();
     let after = with([2; 32]).earlier_secret([1; 32]).build().unwrap();
-    let first = before.log_in(Grant::new("42")).await.unwrap();
+    let first = before.start_session(TokenSubject::new("42")).await.unwrap();
     let second = after.refresh(first.refresh_token()).await.unwrap();
     let third = after.refresh(second.refresh_token()).await.unwrap();
     let forgotten = with([2; 32]).build().unwrap();
@@ -721,14 +735,14 @@ async fn keys_are_published_before_they_sign_and_until_their_tokens_are_over() {
         two.unwrap().with_key_id("two"),
     );
     let keys = SigningKeys::new(one.clone()).with_clock(hand.clone());
-    let tokens = Tokens::issuer(ISSUER, keys.clone())
+    let tokens = TokenIssuer::issuer(ISSUER, keys.clone())
         .audience(ISSUER)
         .clock(hand.clone());
     let tokens = tokens.build().unwrap();
     let verifier = tokens.verifier().unwrap();
-    let kid = |tokens: &Tokens| {
+    let kid = |tokens: &TokenIssuer| {
         let token = tokens
-            .access_token(Grant::new("42").with_lifetime(DAY))
+            .access_token(TokenSubject::new("42").with_lifetime(DAY))
             .unwrap();
         let header = jsonwebtoken::decode_header(token.expose()).unwrap();
         (header.kid.unwrap(), token.expose().to_owned())
@@ -768,12 +782,12 @@ async fn a_withdrawn_key_verifies_nothing_any_more() {
         two.unwrap().with_key_id("two"),
     );
     let keys = SigningKeys::new(one);
-    let tokens = Tokens::issuer(ISSUER, keys.clone())
+    let tokens = TokenIssuer::issuer(ISSUER, keys.clone())
         .audience(ISSUER)
         .build()
         .unwrap();
     let verifier = tokens.verifier().unwrap();
-    let token = tokens.access_token(Grant::new("42")).unwrap();
+    let token = tokens.access_token(TokenSubject::new("42")).unwrap();
     let verify = || verifier.verify(Token::new(token.expose()));
     verify().await.unwrap();
     assert!(keys.withdraw("one").is_err(), "nobody else could sign");
@@ -783,18 +797,18 @@ async fn a_withdrawn_key_verifies_nothing_any_more() {
     let rejection = verify().await.unwrap_err();
     let source = std::error::Error::source(&rejection).unwrap();
     assert_eq!(source.downcast_ref(), Some(&TokenError::UnknownKey));
-    let new = tokens.access_token(Grant::new("42")).unwrap();
+    let new = tokens.access_token(TokenSubject::new("42")).unwrap();
     verifier.verify(Token::new(new.expose())).await.unwrap();
 }
 
 #[test]
 fn an_issuer_that_would_be_unsafe_is_not_built() {
     let hand = Hand::new();
-    let refused = |builder: TokensBuilder, message: &str| {
+    let refused = |builder: TokenIssuerBuilder, message: &str| {
         assert_eq!(builder.build().unwrap_err().to_string(), message);
     };
     refused(
-        Tokens::issuer(ISSUER, keys()),
+        TokenIssuer::issuer(ISSUER, keys()),
         "tokens are for somebody: call `audience`",
     );
     refused(
@@ -824,11 +838,14 @@ fn an_issuer_that_would_be_unsafe_is_not_built() {
 async fn logs_say_what_becomes_of_sessions_and_never_a_token() {
     events::record();
     let (tokens, hand) = tokens();
-    let first = tokens.log_in(Grant::new("log-reader")).await.unwrap();
+    let first = tokens
+        .start_session(TokenSubject::new("log-reader"))
+        .await
+        .unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
     hand.pass(3 * MINUTE);
     assert!(tokens.refresh(first.refresh_token()).await.is_err());
-    tokens.log_out_everywhere("log-reader").await.unwrap();
+    tokens.end_all_sessions("log-reader").await.unwrap();
     let lines = events::LINES.lock().unwrap().join("\n");
     for text in [
         "a session began",

@@ -11,7 +11,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tower_auth::jwt::{Algorithm, Jwt, JwtBuilder, Key};
+use tower_auth::jwt::{Algorithm, JwtVerifier, JwtVerifierBuilder, Key};
 
 /// Signs with one key of one algorithm.
 pub(crate) struct Issuer {
@@ -79,16 +79,16 @@ impl Issuer {
     }
 
     /// A verifier for this issuer, which remembers nothing.
-    pub(crate) fn verifier(&self) -> Jwt {
+    pub(crate) fn verifier(&self) -> JwtVerifier {
         self.builder().without_cache().build().unwrap()
     }
 
     /// One that remembers tokens.
-    pub(crate) fn remembering(&self) -> Jwt {
+    pub(crate) fn remembering(&self) -> JwtVerifier {
         self.builder().build().unwrap()
     }
 
-    fn builder(&self) -> JwtBuilder {
+    fn builder(&self) -> JwtVerifierBuilder {
         let key = match (&self.public, self.algorithm) {
             (Public::Secret(secret), _) => Key::from_secret(self.algorithm, secret).unwrap(),
             (Public::Key(_, point), Algorithm::ES256) => {
@@ -104,9 +104,9 @@ impl Issuer {
             }
             (Public::Key(_, der), algorithm) => Key::from_der(algorithm, der).unwrap(),
         };
-        Jwt::issuer("https://login.example.com/")
+        JwtVerifier::issuer("https://login.example.com/")
             .audience("https://api.example.com")
-            .keys(key.with_kid("2026-11"))
+            .keys(key.with_key_id("2026-11"))
             .roles_at("roles")
     }
 

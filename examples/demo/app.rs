@@ -19,7 +19,8 @@ use tower_auth::{
     authenticated_within,
     basic::Basic,
     issue::{
-        Cookies, EndpointLayer, Grant, RenewLayer, Signer, SigningKeys, Tokens, TokensBuilder,
+        Cookies, CredentialEndpointLayer, RenewLayer, Signer, SigningKeys, TokenIssuer,
+        TokenIssuerBuilder, TokenSubject,
     },
     jwt::Algorithm,
     role, scope,
@@ -36,7 +37,7 @@ pub const VISITOR: &str = "visitor-";
 #[derive(Clone)]
 pub struct App {
     pub accounts: Accounts,
-    pub tokens: Tokens,
+    pub tokens: TokenIssuer,
     pub keys: StoredKeys,
     pub cookies: Cookies,
     pub sign_in: Option<SignIn>,
@@ -47,17 +48,17 @@ impl App {
     pub fn new(stores: Stores, public_url: &str) -> Result<Self, Box<dyn Error>> {
         // Registration and login; who guesses is stopped.
         let mut accounts = Accounts::new(ISSUER, stores.database.clone())?
-            .count_attempts_in(stores.database.clone());
+            .with_attempt_store(stores.database.clone());
 
         // What is asked on every request is answered by Redis, where there is one.
         if let Some(redis) = &stores.redis {
-            accounts = accounts.count_attempts_in(redis.clone());
+            accounts = accounts.with_attempt_store(redis.clone());
         }
 
         // Roles that were given or taken count from the next refresh. Who signs in elsewhere has
         // no account, and keeps what the provider has said until the session is over.
         let known = accounts.clone();
-        let reload = move |grant: Grant| {
+        let reload = move |grant: TokenSubject| {
             let accounts = known.clone();
             async move {
                 if sign_in::is_from_elsewhere(grant.subject()) {
@@ -93,14 +94,14 @@ impl App {
         Ok(Self {
             accounts,
             tokens,
-            keys: StoredKeys::new(stores.database).owned(owned),
+            keys: StoredKeys::new(stores.database).with_owner_check(owned),
             cookies,
             sign_in,
         })
     }
 
     pub fn router(self) -> Result<Router, ConfigError> {
-        // Tokens, from `Authorization` or the cookie.
+        // TokenIssuer, from `Authorization` or the cookie.
         let bearer = || Ok(self.cookies.bearer(self.tokens.verifier()?));
         // People have tokens and passwords; programs have API keys, too.
         let people = || Ok(bearer()?.or(Basic::new("demo", self.accounts.clone())));
@@ -147,7 +148,7 @@ impl App {
         let log_out = Router::new()
             .route("/logout", post(routes::log_out))
             .route_layer(sessions)
-            .route_layer(EndpointLayer::new());
+            .route_layer(CredentialEndpointLayer::new());
 
         // A browser's session renews itself on the way in. `/refresh` does so by its own.
         let renew = RenewLayer::new(self.tokens.clone(), self.cookies.clone());
@@ -157,7 +158,7 @@ impl App {
             .route("/register", post(routes::register))
             .route("/login", post(routes::log_in))
             .route("/refresh", post(routes::refresh))
-            .route_layer(EndpointLayer::new());
+            .route_layer(CredentialEndpointLayer::new());
 
         let page = Router::new()
             .route("/", get(routes::page))
@@ -186,12 +187,12 @@ impl App {
 }
 
 /// Access tokens for minutes, refresh tokens for weeks.
-fn issuer(stores: &Stores, keys: &SigningKeys) -> Result<TokensBuilder, Box<dyn Error>> {
-    let mut tokens = Tokens::issuer(ISSUER, keys.clone())
+fn issuer(stores: &Stores, keys: &SigningKeys) -> Result<TokenIssuerBuilder, Box<dyn Error>> {
+    let mut tokens = TokenIssuer::issuer(ISSUER, keys.clone())
         .audience(ISSUER)
         .store(stores.database.clone(), stores.secret_for("refresh")?);
     if let Some(redis) = &stores.redis {
-        tokens = tokens.short_lived(redis.clone());
+        tokens = tokens.with_lookup_store(redis.clone());
     }
     if let Ok(seconds) = env::var("ACCESS_SECONDS") {
         let seconds = seconds.parse().map_err(|_| "ACCESS_SECONDS is no number")?;

@@ -34,7 +34,7 @@ mod sign_in;
 
 use app::App;
 use std::{env, error::Error, fmt::Write, time::Duration};
-use tower_auth::{account::RegisterError, api_key::KeyRequest, issue::Grant};
+use tower_auth::{account::RegisterError, api_key::KeyOptions, issue::TokenSubject};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let mut hourly = tokio::time::interval(Duration::from_secs(3600));
         loop {
             hourly.tick().await;
-            if let Err(error) = tokens.purge().await {
+            if let Err(error) = tokens.purge_expired().await {
                 eprintln!("nothing was purged: {error:?}");
             }
         }
@@ -99,13 +99,13 @@ async fn first_administrator(app: &App) -> Result<Option<String>, Box<dyn Error>
 async fn commands(app: &App, url: &str, admin: Option<&str>) -> Result<String, Box<dyn Error>> {
     let name = format!("{}{}", app::VISITOR, &setup::random()?[..6]);
     let password = setup::random()?;
-    let grant = Grant::new(&*name)
+    let grant = TokenSubject::new(&*name)
         .with_scope("data:read")
         .with_lifetime(Duration::from_secs(3600));
     let token = app.tokens.access_token(grant)?;
     let hour = std::time::SystemTime::now() + Duration::from_secs(3600);
     let key = |label| {
-        KeyRequest::new(app::ISSUER, &*name)
+        KeyOptions::new(app::ISSUER, &*name)
             .with_label(label)
             .with_expiry(hour)
     };

@@ -13,11 +13,11 @@ use utoipa::openapi::{
 enum For {
     /// None.
     Everybody,
-    /// Tokens, passwords and API keys.
+    /// TokenIssuer, passwords and API keys.
     Anyone,
     /// Tokens and passwords.
     People,
-    /// Tokens, or none.
+    /// TokenIssuer, or none.
     Sessions,
 }
 

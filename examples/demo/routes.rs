@@ -18,8 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tower_auth::{
     Identity, Rejection,
     account::RegisterError,
-    api_key::KeyRequest,
-    issue::{Grant, Issued},
+    api_key::KeyOptions,
+    issue::{IssuedTokens, TokenSubject},
     store::{Account, ApiKeyRecord},
 };
 
@@ -57,7 +57,7 @@ pub async fn log_in(
     Body(login): Body<Login>,
 ) -> Result<Response, Rejection> {
     let identity = app.accounts.log_in(&login.name, &login.password).await?;
-    let issued = app.tokens.log_in(grant(&identity)?).await?;
+    let issued = app.tokens.start_session(grant(&identity)?).await?;
     if !login.cookies {
         return Ok(issued.into_response());
     }
@@ -71,9 +71,9 @@ pub async fn log_in(
 }
 
 /// What tokens say of somebody, at login and at every refresh.
-pub fn grant(identity: &Identity) -> Result<Grant, Rejection> {
+pub fn grant(identity: &Identity) -> Result<TokenSubject, Rejection> {
     let name = identity.data::<Account>().map(|account| &account.name);
-    let grant = Grant::from(identity).with_scope("data:read");
+    let grant = TokenSubject::from(identity).with_scope("data:read");
     grant
         .with_claim("name", name)
         .map_err(Rejection::unavailable)
@@ -110,7 +110,7 @@ pub async fn log_out(
 ) -> Result<Response, Rejection> {
     let in_cookie = app.cookies.refresh_token(&head)?;
     if let Some(identity) = &identity {
-        app.tokens.log_out(identity).await?;
+        app.tokens.end_session(identity).await?;
     }
     let in_body = body.map(|Body(sent)| sent.refresh_token);
     for token in in_body
@@ -130,7 +130,7 @@ pub async fn log_out(
 
 impl App {
     /// The tokens in cookies. The body has what a page may know.
-    fn with_cookies(&self, issued: &Issued) -> Result<Response, Rejection> {
+    fn with_cookies(&self, issued: &IssuedTokens) -> Result<Response, Rejection> {
         let csrf = self.tokens.csrf().token(issued);
         let expires_in = issued.access_token().expires_in().as_secs();
         let body = json!({ "csrf_token": csrf, "expires_in": expires_in });
@@ -209,7 +209,7 @@ pub async fn admin(identity: Identity) -> Json<Value> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewKey {
+pub struct GeneratedKey {
     #[serde(default)]
     label: String,
     /// Whether the key has the scope `data:read`.
@@ -222,13 +222,13 @@ pub struct NewKey {
 pub async fn create_key(
     State(app): State<App>,
     identity: Identity,
-    Body(new): Body<NewKey>,
+    Body(new): Body<GeneratedKey>,
 ) -> Result<Response, Refused> {
     if new.label.len() > 64 || new.label.chars().any(char::is_control) {
         let detail = "a label is a line of 64 bytes at most";
         return Err(Problem(StatusCode::UNPROCESSABLE_ENTITY, detail).into());
     }
-    let mut request = KeyRequest::new(ISSUER, identity.subject()).with_label(new.label);
+    let mut request = KeyOptions::new(ISSUER, identity.subject()).with_label(new.label);
     if new.data {
         request = request.with_scope("data:read");
     }

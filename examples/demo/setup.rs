@@ -10,13 +10,13 @@ use std::{
     sync::Arc,
 };
 use tower_auth::store::{
-    AccountStore, ApiKeyStore, PostgresStore, RedisStore, ShortLived, SqliteStore, TokenStore,
+    AccountStore, ApiKeyStore, EphemeralStore, PostgresStore, RedisStore, SqliteStore, TokenStore,
 };
 
 /// One store for everything that outlives a request.
-pub trait Store: AccountStore + ApiKeyStore + TokenStore + ShortLived {}
+pub trait Store: AccountStore + ApiKeyStore + TokenStore + EphemeralStore {}
 
-impl<S: AccountStore + ApiKeyStore + TokenStore + ShortLived> Store for S {}
+impl<S: AccountStore + ApiKeyStore + TokenStore + EphemeralStore> Store for S {}
 
 /// Where everything is kept, and the secret of who keeps it.
 pub struct Stores {

@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, Uri};
 use std::{env, error::Error, sync::Arc, time::Duration};
 use tower_auth::{
     Identity, Rejection,
-    issue::{Cookies, Grant, Tokens},
-    oauth2::{LoggedIn, Login, Secret},
+    issue::{Cookies, TokenIssuer, TokenSubject},
+    login::{LoggedIn, Login, Secret},
 };
 
 /// How long a session from elsewhere lasts, and how long ago the provider may have seen its user:
@@ -37,7 +37,7 @@ impl SignIn {
     pub fn from_env(
         public_url: &str,
         stores: &Stores,
-        tokens: Tokens,
+        tokens: TokenIssuer,
         cookies: Cookies,
     ) -> Result<Option<Self>, Box<dyn Error>> {
         let Ok(issuer) = env::var("ISSUER") else {
@@ -82,19 +82,19 @@ impl SignIn {
 
 /// Our own tokens in our own cookies.
 async fn session(
-    tokens: &Tokens,
+    tokens: &TokenIssuer,
     cookies: &Cookies,
     identity: &Identity,
 ) -> Result<HeaderMap, Rejection> {
-    let issued = tokens.log_in(grant(identity)?).await?;
+    let issued = tokens.start_session(grant(identity)?).await?;
     let mut fields = HeaderMap::new();
     cookies.set(&issued, &mut fields)?;
     Ok(fields)
 }
 
-fn grant(identity: &Identity) -> Result<Grant, Rejection> {
+fn grant(identity: &Identity) -> Result<TokenSubject, Rejection> {
     let roles = ROLES.into_iter().filter(|role| identity.has_role(role));
-    let mut grant = Grant::new(subject(identity))
+    let mut grant = TokenSubject::new(subject(identity))
         .with_roles(roles)
         .with_scope("data:read");
     if let Some(at) = identity.authenticated_at() {

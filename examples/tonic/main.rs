@@ -26,7 +26,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower_auth::{
     AccessRules, AuthLayer, RequestExt, authenticated,
     bearer::Bearer,
-    jwt::{Algorithm, Jwt, Key},
+    jwt::{Algorithm, JwtVerifier, Key},
     role, scope,
 };
 
@@ -75,7 +75,7 @@ impl Orders for Shop {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let jwt = Jwt::issuer("https://login.example.com/")
+    let jwt = JwtVerifier::issuer("https://login.example.com/")
         .audience("https://shop.example.com")
         .keys(Key::from_secret(Algorithm::HS256, SECRET)?)
         .roles_at("roles")

@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 use tower_auth::{
     Identity, Verify,
-    api_key::{ApiKeys, Key, NewKey},
+    api_key::{ApiKeys, GeneratedKey, PresentedKey},
 };
 
-static STORE: LazyLock<(ApiKeys, NewKey)> = LazyLock::new(|| {
+static STORE: LazyLock<(ApiKeys, GeneratedKey)> = LazyLock::new(|| {
     let keys = ApiKeys::new();
     let new = keys.create("acme_live", Identity::new("user1")).unwrap();
     (keys, new)
@@ -15,12 +15,12 @@ static STORE: LazyLock<(ApiKeys, NewKey)> = LazyLock::new(|| {
 /// The input is a key; the first two bytes change a good one; and the whole is a prefix.
 pub fn check(input: &[u8]) -> bool {
     let (store, new) = &*STORE;
-    let accepts = |store: &ApiKeys, key: &Key| {
+    let accepts = |store: &ApiKeys, key: &PresentedKey| {
         let verdict = store.verify(key.clone()).now();
         verdict.expect("no I/O to wait for").is_ok()
     };
 
-    let key = Key::new(input);
+    let key = PresentedKey::new(input);
     assert!(!accepts(store, &key), "nobody knows the key of this run");
     if let Some(parsed) = key.parse() {
         let (text, sum) = input.split_at(input.len() - 6);
@@ -31,19 +31,19 @@ pub fn check(input: &[u8]) -> bool {
         assert!(is_prefix(parsed.prefix));
     }
 
-    let good = Key::new(new.expose());
+    let good = PresentedKey::new(new.expose());
     assert!(accepts(store, &good) && good.parse().is_some());
     if let [at, to, ..] = *input {
         let mut changed = good.as_bytes().to_vec();
         let at = usize::from(at) % changed.len();
         let same = std::mem::replace(&mut changed[at], to) == to;
-        let changed = Key::new(changed);
+        let changed = PresentedKey::new(changed);
         assert_eq!(accepts(store, &changed), same);
         assert_eq!(changed.parse().is_some(), same);
     }
 
     if let Ok(text) = std::str::from_utf8(input) {
-        assert_eq!(NewKey::generate(text).is_ok(), is_prefix(text));
+        assert_eq!(GeneratedKey::generate(text).is_ok(), is_prefix(text));
         // What can be registered is found again, and a mistyped key cannot be.
         let store = ApiKeys::new();
         if store.register(text, Identity::new("user2")).is_ok() {

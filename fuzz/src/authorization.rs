@@ -6,7 +6,7 @@ use http::{HeaderValue, Request, header::AUTHORIZATION};
 use std::sync::LazyLock;
 use tower_auth::{
     AuthLayer, Identity, Location, Rejection, Scheme,
-    api_key::{ApiKey, Key},
+    api_key::{ApiKey, PresentedKey},
     basic::{Basic, Credentials},
     bearer::{Bearer, Token},
     verify_fn,
@@ -24,7 +24,7 @@ static LAYER: LazyLock<AuthLayer> = LazyLock::new(|| {
         judge("Basic", text.as_bytes(), b"Aladdin:open sesame")
     });
     let bearer = verify_fn(|token: Token| judge("Bearer", token.as_bytes(), b"mF_9.B5f-4.1JqM"));
-    let key = verify_fn(|key: Key| judge("ApiKey", key.as_bytes(), b"open-sesame"));
+    let key = verify_fn(|key: PresentedKey| judge("ApiKey", key.as_bytes(), b"open-sesame"));
     let key = ApiKey::new([Location::authorization("ApiKey")], key);
     AuthLayer::new(Basic::new("cave", basic).or(Bearer::new(bearer)).or(key))
 });

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, header::AUTHORIZATION};
 use http_auth::parse_challenges;
 use tower_auth::{
     AccessRules, AuthLayer, Identity, Location, Rejection, Scheme, Scope, all_scopes,
-    api_key::{ApiKey, Key},
+    api_key::{ApiKey, PresentedKey},
     authenticated,
     basic::{Basic, Credentials},
     bearer::{Bearer, Token},
@@ -77,7 +77,7 @@ fn layer(realm: &str, scopes: &[String], detail: &'static str) -> AuthLayer {
     let users = verify_fn(move |_: Credentials| refuse());
     let keys = ApiKey::new(
         [Location::header("x-api-key")],
-        verify_fn(move |key: Key| {
+        verify_fn(move |key: PresentedKey| {
             note(key.as_bytes());
             refuse()
         }),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
-use tower_auth::{fetch::fetch_fn, jwks::RemoteKeys, jwt::Jwt};
+use tower_auth::{fetch::fetch_fn, jwt::JwtVerifier, jwt::remote::RemoteKeys};
 
 const ISSUER: &str = "https://login.example/tenant";
 const METADATA: [&str; 3] = [
@@ -60,7 +60,7 @@ pub fn check(input: &[u8]) -> bool {
     }
     if let Ok(set) = serde_json::from_slice::<Value>(set) {
         let entries = set["keys"].as_array().unwrap().len();
-        assert!(health.keys + health.left_out <= entries);
+        assert!(health.keys + health.skipped_keys <= entries);
     }
     true
 }
@@ -71,7 +71,7 @@ async fn connect(
     caching: &[u8],
     set: &[u8],
     asked: Arc<Mutex<Vec<String>>>,
-) -> Option<Jwt> {
+) -> Option<JwtVerifier> {
     let metadata = Bytes::copy_from_slice(metadata);
     let set = Bytes::copy_from_slice(set);
     let caching = http::HeaderValue::from_bytes(caching).ok();
@@ -88,7 +88,7 @@ async fn connect(
         asked.lock().unwrap().push(url);
         async move { Ok::<_, std::io::Error>(response) }
     });
-    Jwt::issuer(ISSUER)
+    JwtVerifier::issuer(ISSUER)
         .audience("fuzz")
         .keys(RemoteKeys::discover().client(client))
         .connect()

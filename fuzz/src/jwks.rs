@@ -37,9 +37,9 @@ fn check_set(text: &str) -> bool {
             return true;
         }
     };
-    assert_eq!(set.keys().count() + set.left_out().len(), entries.len());
+    assert_eq!(set.keys().count() + set.skipped_keys().len(), entries.len());
     for key in set.keys() {
-        let called = |entry: &&Value| entry.get("kid").and_then(Value::as_str) == key.kid();
+        let called = |entry: &&Value| entry.get("kid").and_then(Value::as_str) == key.key_id();
         let mut candidates = entries.iter().filter(called);
         assert!(candidates.any(|entry| is_for(entry, key)), "{key:?}");
     }
@@ -100,9 +100,9 @@ fn check_entry(text: &str) -> bool {
     match (strict, with) {
         (false, with) => assert!(with.is_err()),
         (true, Ok(set)) => {
-            let kept: Vec<_> = set.keys().filter_map(Key::kid).collect();
+            let kept: Vec<_> = set.keys().filter_map(Key::key_id).collect();
             assert!(kept.contains(&"a") && kept.contains(&"b"), "{kept:?}");
-            assert_eq!(set.keys().count() + set.left_out().len(), 3);
+            assert_eq!(set.keys().count() + set.skipped_keys().len(), 3);
             assert_eq!(set.keys().count() == 3, alone.is_ok());
             return alone.is_ok();
         }
@@ -110,7 +110,7 @@ fn check_entry(text: &str) -> bool {
             // A key that cannot be told apart, or a secret.
             let key = alone.unwrap_or_else(|_| panic!("{error}"));
             let same = matches!(
-                (key.kid(), key.algorithm().as_str()),
+                (key.key_id(), key.algorithm().as_str()),
                 (Some("a"), "ES256") | (Some("b"), "EdDSA")
             );
             assert!(

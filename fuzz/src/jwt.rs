@@ -12,7 +12,7 @@ use std::{
 use tower_auth::{
     Identity, Verify,
     bearer::Token,
-    jwt::{Algorithm, Backend, Jwt, Key},
+    jwt::{Algorithm, Backend, JwtVerifier, Key},
 };
 
 /// Not one that any seed is signed with.
@@ -22,11 +22,11 @@ const AUDIENCE: &str = "https://rs.example";
 const NOW: u64 = 1_800_000_000;
 const LEEWAY: f64 = 60.0;
 
-static VERIFIERS: LazyLock<[Jwt; 2]> =
+static VERIFIERS: LazyLock<[JwtVerifier; 2]> =
     LazyLock::new(|| [Backend::AwsLcRs, Backend::RustCrypto].map(verifier));
 
-fn verifier(backend: Backend) -> Jwt {
-    Jwt::issuer(ISSUER)
+fn verifier(backend: Backend) -> JwtVerifier {
+    JwtVerifier::issuer(ISSUER)
         .audience(AUDIENCE)
         .keys(Key::from_secret(Algorithm::HS256, SECRET).unwrap())
         .backend(backend)
@@ -64,7 +64,7 @@ fn verify(token: &[u8]) -> Option<Identity> {
     one
 }
 
-fn ask(jwt: &Jwt, token: &[u8]) -> Option<Identity> {
+fn ask(jwt: &JwtVerifier, token: &[u8]) -> Option<Identity> {
     let verdict = jwt.verify(Token::new(token)).now();
     verdict.expect("no I/O to wait for").ok()
 }

@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 use tower_auth::{
     AuthLayer, Identity,
     fetch::fetch_fn,
-    oauth2::{Login, Secret},
+    login::{Login, Secret},
 };
 use tower_layer::Layer;
 use tower_service::Service;

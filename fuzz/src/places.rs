@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, Uri, header, request::Parts};
 use std::sync::LazyLock;
 use tower_auth::{
     AuthLayer, Identity, Location, Rejection,
-    api_key::{ApiKey, Key},
+    api_key::{ApiKey, PresentedKey},
     verify_fn,
 };
 
@@ -21,7 +21,7 @@ static LAYER: LazyLock<AuthLayer> = LazyLock::new(|| {
         Location::websocket_protocol("key."),
         Location::cookie("api_key"),
     ];
-    let verifier = verify_fn(|key: Key| {
+    let verifier = verify_fn(|key: PresentedKey| {
         note(key.as_bytes());
         match key.as_bytes() == GOOD {
             true => Ok(Identity::new("user1")),

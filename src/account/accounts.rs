@@ -6,7 +6,7 @@ use crate::{
     password::{
         HashPool, Lane, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
     },
-    store::{Account, AccountStore, MemoryStore, ShortLived},
+    store::{Account, AccountStore, EphemeralStore, MemoryStore},
 };
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -105,14 +105,14 @@ impl Accounts {
     /// - One password tried on many names (spraying) is not limited.
     ///
     /// For both, limit the rate of requests per client address in front of the login.
-    pub fn count_attempts_in(mut self, store: impl ShortLived) -> Self {
+    pub fn with_attempt_store(mut self, store: impl EphemeralStore) -> Self {
         self.attempts = Arc::new(self.attempts.counted_in(Arc::new(store)));
         self.counts_here = false;
         self
     }
 
     /// Sets the number of logins with one name that may fail within a period; at least one.
-    /// Default: 100 within an hour, see [`count_attempts_in`](Self::count_attempts_in).
+    /// Default: 100 within an hour, see [`with_attempt_store`](Self::with_attempt_store).
     pub fn max_attempts(mut self, attempts: u64, within: Duration) -> Self {
         let within = within.max(Duration::from_secs(1));
         self.attempts = Arc::new(self.attempts.limited(attempts.max(1), within));
@@ -173,7 +173,7 @@ impl Accounts {
     /// [`data`](Identity::data).
     ///
     /// A login with an unknown name takes as long as one with a wrong password, and is
-    /// [limited](Self::count_attempts_in) in the same way. A stored hash that is weaker than those
+    /// [limited](Self::with_attempt_store) in the same way. A stored hash that is weaker than those
     /// made today is replaced.
     ///
     /// # Errors
@@ -265,10 +265,10 @@ impl Accounts {
     }
 
     /// Changes the password of a user who knows the old one. Sessions do not end, not even those of
-    /// a thief: call `Tokens::log_out_everywhere` afterwards. If the process ended before that was
+    /// a thief: call `TokenIssuer::end_all_sessions` afterwards. If the process ended before that was
     /// done, call it again.
     ///
-    /// The old password is checked as at a login, within the same [limit](Self::count_attempts_in).
+    /// The old password is checked as at a login, within the same [limit](Self::with_attempt_store).
     /// The new password resets the limit.
     ///
     /// # Errors
@@ -295,7 +295,7 @@ impl Accounts {
     }
 
     /// Sets a password for somebody who has shown otherwise who they are, as by a link that was
-    /// mailed to them. If the [limit](Self::count_attempts_in) of failed logins was reached, it is
+    /// mailed to them. If the [limit](Self::with_attempt_store) of failed logins was reached, it is
     /// reset. Sessions do not end, as with [`change_password`](Self::change_password).
     ///
     /// # Errors
@@ -333,7 +333,7 @@ impl Accounts {
     }
 
     /// Who a subject is now; `None` if the account is gone or disabled. For
-    /// `TokensBuilder::reload`.
+    /// `TokenIssuerBuilder::reload`.
     ///
     /// # Errors
     ///
@@ -377,8 +377,8 @@ impl Accounts {
     /// Enables or disables the logins of a subject. Returns `false` if there is no such account.
     ///
     /// Access tokens that were issued before stay valid until they expire. Sessions end at their
-    /// next refresh only if [`find`](Self::find) is the `TokensBuilder::reload`. Otherwise they can
-    /// be refreshed for as long as a session lasts. `Tokens::log_out_everywhere` ends both at once.
+    /// next refresh only if [`find`](Self::find) is the `TokenIssuerBuilder::reload`. Otherwise they can
+    /// be refreshed for as long as a session lasts. `TokenIssuer::end_all_sessions` ends both at once.
     ///
     /// # Errors
     ///
@@ -390,7 +390,7 @@ impl Accounts {
     /// Removes an account; `false` if there was none.
     ///
     /// Its sessions, access tokens and API keys are stored elsewhere, and this method does not end
-    /// them. Call `Tokens::log_out_everywhere`, as after [`set_enabled`](Self::set_enabled), and
+    /// them. Call `TokenIssuer::end_all_sessions`, as after [`set_enabled`](Self::set_enabled), and
     /// revoke its API keys.
     ///
     /// # Errors
@@ -474,7 +474,7 @@ fn invalid() -> Rejection {
 }
 
 /// Returns counters in the memory of this process.
-fn here(clock: &Arc<dyn Clock>) -> Arc<dyn ShortLived> {
+fn here(clock: &Arc<dyn Clock>) -> Arc<dyn EphemeralStore> {
     let clock = Arc::clone(clock);
     Arc::new(MemoryStore::new().with_clock(move || clock.now()))
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     ConfigError, Rejection,
-    digest::{Digest, Keyed, named},
-    store::{Counted, MemoryStore, ShortLived, to_its_end},
+    store::{Counted, EphemeralStore, MemoryStore, to_its_end},
+    util::digest::{Digest, Keyed, named},
 };
 use std::{
     collections::HashMap,
@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 /// 4. Passwords that are being checked are included in the limit, the same password once. Otherwise
 ///    any number of parallel guesses would be checked before the first of them is counted.
 pub(super) struct Attempts {
-    store: Arc<dyn ShortLived>,
+    store: Arc<dyn EphemeralStore>,
     /// Failures that could not be counted in the store.
     uncounted: MemoryStore,
     limit: u64,
@@ -51,7 +51,7 @@ struct InFlight {
 
 impl Attempts {
     pub(super) fn new(
-        store: Arc<dyn ShortLived>,
+        store: Arc<dyn EphemeralStore>,
         limit: u64,
         window: Duration,
     ) -> Result<Self, ConfigError> {
@@ -67,7 +67,7 @@ impl Attempts {
     }
 
     /// Returns these attempts with another store.
-    pub(super) fn counted_in(&self, store: Arc<dyn ShortLived>) -> Self {
+    pub(super) fn counted_in(&self, store: Arc<dyn EphemeralStore>) -> Self {
         Self {
             store,
             uncounted: MemoryStore::new(),

@@ -20,7 +20,7 @@ const CAPACITY: usize = 1024;
 /// all the same: one that is gone, disabled, or has another password is out at once.
 ///
 /// For another hour, verified credentials do not wait behind those of unknown clients, and are not
-/// subject to the [limit of failed logins](Self::count_attempts_in).
+/// subject to the [limit of failed logins](Self::with_attempt_store).
 impl Verify<Credentials> for Accounts {
     fn verify(&self, credentials: Credentials) -> Verdict<Identity> {
         let accounts = self.clone();

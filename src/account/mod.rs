@@ -9,7 +9,7 @@
 //!    [`HashPool`](crate::password::HashPool), never on a runtime's.
 //! 4. A stored hash that is not as strong as those made today, such as one that another system
 //!    made, is replaced at the next login.
-//! 5. Failed logins are [limited](Accounts::count_attempts_in): 100 per name and hour. They are
+//! 5. Failed logins are [limited](Accounts::with_attempt_store): 100 per name and hour. They are
 //!    counted in memory, or in a store that several servers share.
 //!
 //! ```
@@ -19,7 +19,7 @@
 //!
 //! let store = MemoryStore::new();
 //! let accounts = Accounts::new("https://api.example.com/", store.clone())?
-//!     .count_attempts_in(store);
+//!     .with_attempt_store(store);
 //!
 //! accounts.register("Ada", "a quiet harbour at dusk").await?;
 //! let ada = accounts.log_in("ada", "a quiet harbour at dusk").await?;
@@ -29,7 +29,7 @@
 //! # }).unwrap();
 //! ```
 //!
-//! What an identity is good for is a matter of [`Tokens`](crate), or of a session of the
+//! What an identity is good for is a matter of [`TokenIssuer`](crate), or of a session of the
 //! application's own.
 
 mod accounts;

@@ -20,6 +20,8 @@ mod error;
 mod guard;
 #[cfg(feature = "reqwest")]
 mod http_client;
+#[cfg(feature = "jwks")]
+pub(crate) mod on_demand;
 
 pub use client::{Fetch, FetchFn, Fetching, fetch_fn};
 pub use error::{FetchError, FetchErrorKind};

@@ -1,6 +1,6 @@
 //! A bounded map whose entries end.
 
-use crate::digest::{Digest, DigestMap};
+use crate::util::digest::{Digest, DigestMap};
 use std::{collections::VecDeque, time::SystemTime};
 
 /// The approximate memory of an entry in addition to that of its value, in bytes.

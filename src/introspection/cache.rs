@@ -3,8 +3,8 @@
 use super::{IntrospectionError, bounded::Bounded, flights::Answer};
 use crate::{
     ConfigError, Identity,
-    digest::{Digest, Keyed},
     identity::Prepared,
+    util::digest::{Digest, Keyed},
 };
 use std::{
     sync::{PoisonError, RwLock},

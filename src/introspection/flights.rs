@@ -1,7 +1,7 @@
 //! One call per token at a time, whoever waits for it.
 
 use super::IntrospectionError;
-use crate::{digest::Digest, identity::Prepared};
+use crate::{identity::Prepared, util::digest::Digest};
 use std::{
     collections::HashMap,
     future::{Future, poll_fn},

@@ -7,7 +7,7 @@ use super::{
     flights::{Answer, Flight, Flights, Seat},
     shape::Shape,
 };
-use crate::{Clock, Identity, Verdict, Verify, bearer::Token, digest::Digest, fetch};
+use crate::{Clock, Identity, Verdict, Verify, bearer::Token, fetch, util::digest::Digest};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 

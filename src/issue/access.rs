@@ -1,7 +1,7 @@
 //! Access tokens: claims, and the signature over them.
 
-use super::{AccessToken, Grant, SigningKeys, refresh::random, signing_keys::header};
-use crate::{Rejection, clock, store::Family};
+use super::{AccessToken, SigningKeys, TokenSubject, refresh::random, signing_keys::header};
+use crate::{Rejection, clock, store::RefreshTokenFamily};
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -56,19 +56,19 @@ enum Audience<'a> {
 pub(super) struct Moment<'a> {
     /// Seconds since 1970.
     pub(super) now: u64,
-    pub(super) session: Option<&'a Family>,
+    pub(super) session: Option<&'a RefreshTokenFamily>,
     /// Whether a login has just happened.
     pub(super) fresh: bool,
 }
 
 impl Access {
-    pub(super) fn lifetime(&self, grant: &Grant) -> u64 {
+    pub(super) fn lifetime(&self, grant: &TokenSubject) -> u64 {
         grant.lifetime.unwrap_or(self.lifetime.as_secs())
     }
 
     pub(super) fn token(
         &self,
-        grant: &Grant,
+        grant: &TokenSubject,
         moment: Moment<'_>,
     ) -> Result<AccessToken, Rejection> {
         let session = moment.session;

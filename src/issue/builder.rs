@@ -1,7 +1,7 @@
-//! [`TokensBuilder`]: what is issued, for how long, and where it is kept.
+//! [`TokenIssuerBuilder`]: what is issued, for how long, and where it is kept.
 
 use super::{
-    Grant, SigningKeys, Tokens,
+    SigningKeys, TokenIssuer, TokenSubject,
     access::Access,
     refresh::RefreshKey,
     tokens::{Inner, Reload},
@@ -9,19 +9,19 @@ use super::{
 use crate::{
     Clock, ConfigError, IntoVerdict, SystemClock,
     revocation::SharedRevocations,
-    store::{MemoryStore, ShortLived, TokenStore},
+    store::{EphemeralStore, MemoryStore, TokenStore},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Builds [`Tokens`]; made by [`Tokens::issuer`].
+/// Builds [`TokenIssuer`]; made by [`TokenIssuer::issuer`].
 #[must_use = "a builder issues nothing"]
-pub struct TokensBuilder {
+pub struct TokenIssuerBuilder {
     issuer: Box<str>,
     keys: SigningKeys,
     audiences: Vec<String>,
     client: Option<Box<str>>,
     store: Option<Arc<dyn TokenStore>>,
-    quick: Option<Arc<dyn ShortLived>>,
+    quick: Option<Arc<dyn EphemeralStore>>,
     secret: Option<Result<RefreshKey, ConfigError>>,
     earlier: Vec<Result<RefreshKey, ConfigError>>,
     access: Duration,
@@ -32,7 +32,7 @@ pub struct TokensBuilder {
     clock: Arc<dyn Clock>,
 }
 
-impl TokensBuilder {
+impl TokenIssuerBuilder {
     pub(super) fn new(issuer: Box<str>, keys: SigningKeys) -> Self {
         const DAY: u64 = 24 * 3600;
         Self {
@@ -92,7 +92,7 @@ impl TokensBuilder {
     /// instead of in the durable store. A revocation is written to the durable store first.
     /// Whenever the lookup store cannot be reached or has lost anything, the durable store is asked
     /// instead; see [`SharedRevocations`].
-    pub fn short_lived(mut self, store: impl ShortLived) -> Self {
+    pub fn with_lookup_store(mut self, store: impl EphemeralStore) -> Self {
         self.quick = Some(Arc::new(store));
         self
     }
@@ -122,7 +122,7 @@ impl TokensBuilder {
     ///
     /// After that, a second use is treated as theft and ends the session. The window has to cover
     /// what clients go through before they try again: a request that was aborted, a
-    /// [503](super::Tokens::refresh) while a database fails over, and the difference between the
+    /// [503](super::TokenIssuer::refresh) while a database fails over, and the difference between the
     /// clocks of servers. In return, a spent token that was stolen within the window gives a thief
     /// the pair that its owner has. The theft is detected when the owner and the thief next use
     /// that pair more than one window apart, which is at the next renewal as a rule.
@@ -136,17 +136,17 @@ impl TokensBuilder {
     ///
     /// Without it, the grant of the login applies until the family ends, as a rule 90 days later,
     /// even if the account was disabled or removed. With it, such an account is rejected at its
-    /// next refresh, and its access tokens within minutes. [`Tokens::log_out_everywhere`] ends both
+    /// next refresh, and its access tokens within minutes. [`TokenIssuer::end_all_sessions`] ends both
     /// at once, also after a change of the password.
     ///
     /// ```
-    /// # use tower_auth::{Rejection, issue::{Grant, TokensBuilder}};
+    /// # use tower_auth::{Rejection, issue::{TokenSubject, TokenIssuerBuilder}};
     /// # struct User { roles: Vec<String> }
     /// # async fn user(_: &str) -> Result<Option<User>, std::io::Error> { Ok(None) }
-    /// # fn with(tokens: TokensBuilder) -> TokensBuilder {
-    /// tokens.reload(|grant: Grant| async move {
+    /// # fn with(tokens: TokenIssuerBuilder) -> TokenIssuerBuilder {
+    /// tokens.reload(|grant: TokenSubject| async move {
     ///     let user = user(grant.subject()).await.map_err(Rejection::unavailable)?;
-    ///     Ok(user.map(|user| Grant::new(grant.subject()).with_roles(user.roles)))
+    ///     Ok(user.map(|user| TokenSubject::new(grant.subject()).with_roles(user.roles)))
     /// })
     /// # }
     /// ```
@@ -154,8 +154,8 @@ impl TokensBuilder {
     /// When the subject was authenticated, and for which client, stays as it was at login.
     pub fn reload<F, R, M>(mut self, reload: F) -> Self
     where
-        F: Fn(Grant) -> R + Send + Sync + 'static,
-        R: IntoVerdict<Option<Grant>, M>,
+        F: Fn(TokenSubject) -> R + Send + Sync + 'static,
+        R: IntoVerdict<Option<TokenSubject>, M>,
         M: 'static,
     {
         self.reload = Some(Arc::new(move |grant| reload(grant).into_verdict()));
@@ -175,7 +175,7 @@ impl TokensBuilder {
     /// If there is no audience, or the issuer or an audience is empty; if a secret has fewer than
     /// 32 bytes; if access tokens live for nothing or more than a day, or longer than refresh
     /// tokens, or those longer than their family; if the retry window is longer than ten minutes.
-    pub fn build(self) -> Result<Tokens, ConfigError> {
+    pub fn build(self) -> Result<TokenIssuer, ConfigError> {
         self.check()?;
         let secret = match self.secret {
             Some(secret) => secret?,
@@ -189,10 +189,10 @@ impl TokensBuilder {
         let mut revocations = SharedRevocations::new(Arc::clone(&store))
             .for_sessions_of(&self.issuer, Arc::clone(&self.clock));
         if let Some(quick) = self.quick {
-            revocations = revocations.looked_up_in(quick);
+            revocations = revocations.with_lookup_store(quick);
         }
         let client = self.client.unwrap_or_else(|| self.issuer.clone());
-        Ok(Tokens::new(Inner {
+        Ok(TokenIssuer::new(Inner {
             access: Access {
                 issuer: self.issuer,
                 audiences: self.audiences,
@@ -243,9 +243,9 @@ impl TokensBuilder {
     }
 }
 
-impl fmt::Debug for TokensBuilder {
+impl fmt::Debug for TokenIssuerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokensBuilder")
+        f.debug_struct("TokenIssuerBuilder")
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
             .field("keys", &self.keys)

@@ -1,6 +1,6 @@
 //! [`Cookies`]: tokens in a browser.
 
-use super::{Csrf, Issued, Tokens, log};
+use super::{Csrf, IssuedTokens, TokenIssuer, log};
 use crate::{
     Attempt, Challenges, Found, Location, Place, Rejection, RejectionKind, Scheme, Verify,
     bearer::{Bearer, Token},
@@ -23,13 +23,13 @@ use zeroize::Zeroizing;
 /// Firefox accept `Secure` cookies from `http://localhost`, too; Safari does not.
 ///
 /// New cookies replace those of an earlier session, but that session does not end. To end it at a
-/// sign-in, call [`Tokens::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token)
+/// sign-in, call [`TokenIssuer::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token)
 /// that the sign-in request carries.
 ///
 /// ```
-/// use tower_auth::{AuthLayer, issue::{Cookies, Issued, Tokens}};
+/// use tower_auth::{AuthLayer, issue::{Cookies, IssuedTokens, TokenIssuer}};
 ///
-/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
+/// # fn wire(tokens: &TokenIssuer, issued: &IssuedTokens, headers: &mut http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
 /// let cookies = Cookies::new();
 /// // Tokens from the cookie or from `Authorization`, which goes first.
 /// let layer = AuthLayer::new(cookies.bearer(tokens.verifier()?));
@@ -194,9 +194,9 @@ impl Cookies {
     }
 
     /// Sets and clears the [double-submit token](Csrf) with the others. What asks for it is
-    /// [`Tokens::csrf`], as a policy.
+    /// [`TokenIssuer::csrf`], as a policy.
     #[must_use]
-    pub fn with_csrf(self, tokens: &Tokens) -> Self {
+    pub fn with_csrf(self, tokens: &TokenIssuer) -> Self {
         self.with(|names| names.csrf = Some(tokens.csrf()))
     }
 
@@ -226,7 +226,7 @@ impl Cookies {
     /// browsers would drop its cookie. The limit is 4,096 bytes, including the name (RFC 6265bis
     /// section 5.6). In that case nothing is set. Such a token has too many roles, scopes or custom
     /// claims.
-    pub fn set(&self, issued: &Issued, headers: &mut HeaderMap) -> Result<(), Rejection> {
+    pub fn set(&self, issued: &IssuedTokens, headers: &mut HeaderMap) -> Result<(), Rejection> {
         let access = issued.access_token();
         let cookie = &self.0.access;
         let length = cookie.name.len().saturating_add(access.expose().len());
@@ -243,7 +243,7 @@ impl Cookies {
     }
 
     /// Sets the refresh token and the double-submit token. Both live equally long.
-    fn set_refresh(&self, issued: &Issued, headers: &mut HeaderMap) {
+    fn set_refresh(&self, issued: &IssuedTokens, headers: &mut HeaderMap) {
         let (token, life) = (issued.refresh_token(), issued.refresh_expires_in());
         headers.append(SET_COOKIE, self.set_cookie(&self.0.refresh, token, life));
         if let Some(csrf) = &self.0.csrf {
@@ -288,7 +288,7 @@ impl Cookies {
     }
 
     /// Puts the new tokens in the place of the old ones, as if the browser had sent them.
-    pub(super) fn replace_in(&self, headers: &mut HeaderMap, issued: &Issued) {
+    pub(super) fn replace_in(&self, headers: &mut HeaderMap, issued: &IssuedTokens) {
         let new = [
             (&self.0.access.name, issued.access_token().expose()),
             (&self.0.refresh.name, issued.refresh_token()),
@@ -318,7 +318,7 @@ impl Cookies {
     }
 
     /// Sets both tokens, unless the response sets either cookie itself: log-out stays log-out.
-    pub(super) fn set_unless_set(&self, issued: &Issued, headers: &mut HeaderMap) -> bool {
+    pub(super) fn set_unless_set(&self, issued: &IssuedTokens, headers: &mut HeaderMap) -> bool {
         let names = &*self.0;
         if [&names.access, &names.refresh]
             .iter()

@@ -1,6 +1,6 @@
 //! [`Csrf`]: the double-submit token, for clients that need one.
 
-use super::{Cookies, Issued, Tokens};
+use super::{Cookies, IssuedTokens, TokenIssuer};
 use crate::{Identity, Policy, Rejection, Verdict};
 use base64_simd::URL_SAFE_NO_PAD;
 use constant_time_eq::constant_time_eq;
@@ -16,9 +16,9 @@ use std::{borrow::Cow, time::Duration};
 /// credentials from a cookie; others need no token.
 ///
 /// ```
-/// use tower_auth::{RequireLayer, issue::{Cookies, Issued, Tokens}};
+/// use tower_auth::{RequireLayer, issue::{Cookies, IssuedTokens, TokenIssuer}};
 ///
-/// # fn wire(tokens: &Tokens, issued: &Issued, headers: &mut http::HeaderMap) -> Result<(), tower_auth::Rejection> {
+/// # fn wire(tokens: &TokenIssuer, issued: &IssuedTokens, headers: &mut http::HeaderMap) -> Result<(), tower_auth::Rejection> {
 /// let cookies = Cookies::new().with_csrf(tokens); // set and cleared with the others
 /// cookies.set(issued, headers)?;
 /// let layer = RequireLayer::new(tokens.csrf());
@@ -27,20 +27,20 @@ use std::{borrow::Cow, time::Duration};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Csrf(Tokens);
+pub struct Csrf(TokenIssuer);
 
 const FIELD: HeaderName = HeaderName::from_static("x-csrf-token");
 
 const PURPOSE: &[u8] = b"tower-auth csrf";
 
 impl Csrf {
-    pub(super) fn new(tokens: Tokens) -> Self {
+    pub(super) fn new(tokens: TokenIssuer) -> Self {
         Self(tokens)
     }
 
     /// The token of a session.
     #[must_use]
-    pub fn token(&self, issued: &Issued) -> String {
+    pub fn token(&self, issued: &IssuedTokens) -> String {
         let mut made = self.0.macs(PURPOSE, issued.session_id().as_bytes());
         made.next()
             .map(|mac| URL_SAFE_NO_PAD.encode_to_string(mac))
@@ -49,7 +49,7 @@ impl Csrf {
 
     /// Sets the token's cookie on a response, beside the tokens' own; [`Cookies::with_csrf`] does
     /// it by itself.
-    pub fn set(&self, cookies: &Cookies, issued: &Issued, headers: &mut HeaderMap) {
+    pub fn set(&self, cookies: &Cookies, issued: &IssuedTokens, headers: &mut HeaderMap) {
         let life = issued.refresh_expires_in();
         headers.append(SET_COOKIE, cookies.readable(&self.token(issued), life));
     }

@@ -1,12 +1,12 @@
-//! [`EndpointLayer`]: in front of endpoints that take credentials in their bodies.
+//! [`CredentialEndpointLayer`]: in front of endpoints that take credentials in their bodies.
 
 use crate::{
     Challenge, Challenges, Rejection,
-    event::{self, Decision},
-    gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
-    place::CrossSite,
+    csrf::CrossSite,
+    layer::middleware::{self, Finish, Judge, ResponseBody, ResponseFuture},
+    layer::refusal,
+    observe::event::{self, Decision},
     rejection::OwnBody,
-    require::refusal,
 };
 use http::{
     HeaderValue, Request, Response, StatusCode,
@@ -32,18 +32,18 @@ use tower_service::Service;
 ///    every one is an event, as those of an `AuthLayer` are.
 ///
 /// ```
-/// use tower_auth::issue::EndpointLayer;
+/// use tower_auth::issue::CredentialEndpointLayer;
 ///
-/// let layer = EndpointLayer::new().trust_origin("https://app.example.com");
+/// let layer = CredentialEndpointLayer::new().trust_origin("https://app.example.com");
 /// # let _ = layer;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct EndpointLayer {
+pub struct CredentialEndpointLayer {
     cross_site: Arc<CrossSite>,
 }
 
-impl EndpointLayer {
+impl CredentialEndpointLayer {
     /// A layer that trusts no other origin.
     pub fn new() -> Self {
         Self {
@@ -70,31 +70,31 @@ impl EndpointLayer {
     }
 }
 
-impl Default for EndpointLayer {
+impl Default for CredentialEndpointLayer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<S> Layer<S> for EndpointLayer {
-    type Service = Endpoints<S>;
+impl<S> Layer<S> for CredentialEndpointLayer {
+    type Service = CredentialEndpointService<S>;
 
-    fn layer(&self, inner: S) -> Endpoints<S> {
-        Endpoints {
+    fn layer(&self, inner: S) -> CredentialEndpointService<S> {
+        CredentialEndpointService {
             inner,
             layer: self.clone(),
         }
     }
 }
 
-/// A service behind an [`EndpointLayer`].
+/// A service behind an [`CredentialEndpointLayer`].
 #[derive(Clone)]
-pub struct Endpoints<S> {
+pub struct CredentialEndpointService<S> {
     inner: S,
-    layer: EndpointLayer,
+    layer: CredentialEndpointLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for Endpoints<S>
+impl<S, B, R> Service<Request<B>> for CredentialEndpointService<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
 {
@@ -107,7 +107,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(&mut self.inner, request, &(), |(), _| {
+        middleware::call(&mut self.inner, request, &(), |(), _| {
             EndpointJudge(Arc::clone(&self.layer.cross_site))
         })
     }
@@ -175,7 +175,7 @@ impl Finish for Unkept {
     }
 }
 
-impl<S> fmt::Debug for Endpoints<S> {
+impl<S> fmt::Debug for CredentialEndpointService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.layer.fmt(f)
     }

@@ -1,4 +1,4 @@
-//! [`Grant`]: what tokens say of a subject.
+//! [`TokenSubject`]: what tokens say of a subject.
 
 use crate::{ConfigError, Identity, clock, revocation::SESSION_BEGUN, store::Account};
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use std::{
 /// What tokens are to say of a subject, and for how long.
 ///
 /// ```
-/// use tower_auth::issue::Grant;
+/// use tower_auth::issue::TokenSubject;
 ///
-/// let grant = Grant::new("42")
+/// let grant = TokenSubject::new("42")
 ///     .with_role("editor")
 ///     .with_scope("orders:read")
 ///     .with_claim("email", "ada@example.com")?;
@@ -24,7 +24,7 @@ use std::{
 /// An [`Identity`] becomes one with its subject, roles and scopes, and when it was authenticated.
 #[derive(Clone, Serialize, Deserialize)]
 #[must_use]
-pub struct Grant {
+pub struct TokenSubject {
     #[serde(rename = "sub")]
     pub(super) subject: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -75,7 +75,7 @@ const OWN_HEADER: [&str; 10] = [
     "alg", "typ", "kid", "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip",
 ];
 
-impl Grant {
+impl TokenSubject {
     /// A grant to this subject, without roles and scopes yet.
     pub fn new(subject: impl Into<String>) -> Self {
         Self {
@@ -121,7 +121,7 @@ impl Grant {
     }
 
     /// Sets the client that tokens are for (`client_id`, RFC 9068 section 2.2). Default: the
-    /// issuer's own, see [`TokensBuilder::client_id`](super::TokensBuilder::client_id).
+    /// issuer's own, see [`TokenIssuerBuilder::client_id`](super::TokenIssuerBuilder::client_id).
     pub fn with_client_id(mut self, client: impl Into<String>) -> Self {
         self.client = Some(client.into());
         self
@@ -196,7 +196,7 @@ fn insert(
     Ok(())
 }
 
-impl From<&Identity> for Grant {
+impl From<&Identity> for TokenSubject {
     fn from(identity: &Identity) -> Self {
         let grant = Self::new(identity.subject())
             .with_roles(identity.roles())
@@ -214,16 +214,16 @@ impl From<&Identity> for Grant {
     }
 }
 
-impl From<Identity> for Grant {
+impl From<Identity> for TokenSubject {
     fn from(identity: Identity) -> Self {
         Self::from(&identity)
     }
 }
 
-impl fmt::Debug for Grant {
+impl fmt::Debug for TokenSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Claims stay out: they are the application's, and may be private.
-        f.debug_struct("Grant")
+        f.debug_struct("TokenSubject")
             .field("subject", &self.subject)
             .field("roles", &self.roles)
             .field("scopes", &self.scopes)

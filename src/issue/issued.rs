@@ -1,4 +1,4 @@
-//! [`Issued`]: what a client gets.
+//! [`IssuedTokens`]: what a client gets.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::{fmt, time::Duration};
@@ -21,7 +21,7 @@ pub struct AccessToken {
 /// As JSON they are the answer of a token endpoint (RFC 6749 section 5.1), which is sent with
 /// `Cache-Control: no-store`; an axum handler returns it as it is.
 #[derive(Clone)]
-pub struct Issued {
+pub struct IssuedTokens {
     pub(super) access: AccessToken,
     pub(super) refresh: Zeroizing<String>,
     pub(super) refresh_expires_in: Duration,
@@ -57,7 +57,7 @@ impl AccessToken {
     }
 }
 
-impl Issued {
+impl IssuedTokens {
     /// The access token.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
@@ -91,7 +91,7 @@ impl Serialize for AccessToken {
     }
 }
 
-impl Serialize for Issued {
+impl Serialize for IssuedTokens {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         self.access.entries(&mut map)?;
@@ -109,9 +109,9 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-impl fmt::Debug for Issued {
+impl fmt::Debug for IssuedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued")
+        f.debug_struct("IssuedTokens")
             .field("access", &self.access)
             .field("refresh_expires_in", &self.refresh_expires_in)
             .finish_non_exhaustive()

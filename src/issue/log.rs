@@ -1,6 +1,6 @@
 //! What the life of sessions tells logs: who, and which session; never a token.
 
-use crate::store::Family;
+use crate::store::RefreshTokenFamily;
 
 macro_rules! tell {
     ($level:ident, $text:literal, $($field:ident = $value:expr),+) => {{
@@ -11,7 +11,7 @@ macro_rules! tell {
     }};
 }
 
-pub(super) fn began(family: &Family) {
+pub(super) fn began(family: &RefreshTokenFamily) {
     tell!(
         info,
         "a session began",
@@ -21,7 +21,7 @@ pub(super) fn began(family: &Family) {
     );
 }
 
-pub(super) fn renewed(family: &Family) {
+pub(super) fn renewed(family: &RefreshTokenFamily) {
     tell!(
         debug,
         "a session was renewed",
@@ -72,7 +72,7 @@ pub(super) fn not_set(rejection: &crate::Rejection) {
 }
 
 /// Somebody has to know: a refresh token is in two hands.
-pub(super) fn reused(family: &Family) {
+pub(super) fn reused(family: &RefreshTokenFamily) {
     tell!(
         warn,
         "a spent refresh token was used again; its session is ended",

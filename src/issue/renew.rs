@@ -1,12 +1,12 @@
 //! [`RenewLayer`]: sessions of browsers that renew themselves.
 
-use super::{Cookies, Issued, Tokens, log, tokens::Late};
+use super::{Cookies, IssuedTokens, TokenIssuer, log, tokens::Late};
 use crate::{
     Rejection, RejectionKind, Verdict, clock,
-    gate::{self, Finish, Judge, ResponseBody, ResponseFuture},
     json::Object,
+    layer::middleware::{self, Finish, Judge, ResponseBody, ResponseFuture},
+    layer::refusal,
     rejection::OwnBody,
-    require::refusal,
 };
 use base64_simd::URL_SAFE_NO_PAD;
 use http::{
@@ -34,7 +34,7 @@ use tower_service::Service;
 ///    place of the old one in the request.
 /// 3. Another request may have spent the refresh token before, with a response that the browser
 ///    does not have yet. The spent token returns the same tokens again within the [retry
-///    window](super::TokensBuilder::retry_within). After that, as behind a handler that takes
+///    window](super::TokenIssuerBuilder::retry_within). After that, as behind a handler that takes
 ///    minutes, the request continues unchanged, as long as its access token is valid and the new
 ///    refresh token is unspent. Once the access token has expired, the use is treated as reuse.
 /// 4. The response sets both cookies, whatever it is, unless it sets one of them itself:
@@ -45,13 +45,13 @@ use tower_service::Service;
 /// A slow response may set its cookies after those of a later response. If the user has signed in
 /// again meanwhile, the browser returns to its earlier session. An application with such slow
 /// handlers should end the earlier session at each sign-in, by
-/// [`log_out_by_refresh_token`](Tokens::log_out_by_refresh_token) with the cookie that the sign-in
+/// [`log_out_by_refresh_token`](TokenIssuer::log_out_by_refresh_token) with the cookie that the sign-in
 /// request carries.
 ///
 /// ```
-/// use tower_auth::{AuthLayer, issue::{Cookies, RenewLayer, Tokens}};
+/// use tower_auth::{AuthLayer, issue::{Cookies, RenewLayer, TokenIssuer}};
 ///
-/// # fn wire(tokens: Tokens) -> Result<(), tower_auth::ConfigError> {
+/// # fn wire(tokens: TokenIssuer) -> Result<(), tower_auth::ConfigError> {
 /// let cookies = Cookies::new();
 /// let auth = AuthLayer::new(cookies.bearer(tokens.verifier()?));
 /// let renew = RenewLayer::new(tokens, cookies); // the outer one: in axum it is added last
@@ -69,7 +69,7 @@ pub struct RenewLayer {
 // Public only in a private module: it stands in the type of a public future.
 #[derive(Clone, Debug)]
 pub struct Config {
-    tokens: Tokens,
+    tokens: TokenIssuer,
     cookies: Cookies,
     before: Duration,
 }
@@ -77,7 +77,7 @@ pub struct Config {
 impl RenewLayer {
     /// Renews these cookies with these tokens, five minutes before an access token ends, or when a
     /// third of its life is left, whichever is later.
-    pub fn new(tokens: Tokens, cookies: Cookies) -> Self {
+    pub fn new(tokens: TokenIssuer, cookies: Cookies) -> Self {
         let third = tokens.access_lifetime() / 3;
         Self {
             config: Arc::new(Config {
@@ -98,10 +98,10 @@ impl RenewLayer {
 }
 
 impl<S> Layer<S> for RenewLayer {
-    type Service = Renew<S>;
+    type Service = RenewService<S>;
 
-    fn layer(&self, inner: S) -> Renew<S> {
-        Renew {
+    fn layer(&self, inner: S) -> RenewService<S> {
+        RenewService {
             inner,
             layer: self.clone(),
         }
@@ -110,12 +110,12 @@ impl<S> Layer<S> for RenewLayer {
 
 /// A service whose sessions renew themselves; made by [`RenewLayer`].
 #[derive(Clone)]
-pub struct Renew<S> {
+pub struct RenewService<S> {
     inner: S,
     layer: RenewLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for Renew<S>
+impl<S, B, R> Service<Request<B>> for RenewService<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
 {
@@ -128,7 +128,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        gate::call(
+        middleware::call(
             &mut self.inner,
             request,
             &self.layer.config,
@@ -140,7 +140,7 @@ where
 /// One request whose session may be renewed.
 #[allow(missing_debug_implementations, reason = "nobody outside can name it")]
 pub struct RenewJudge {
-    renewing: Option<Verdict<Option<Issued>>>,
+    renewing: Option<Verdict<Option<IssuedTokens>>>,
     outcome: Outcome,
 }
 
@@ -149,7 +149,7 @@ pub struct RenewJudge {
 enum Outcome {
     #[default]
     AsItWas,
-    Renewed(Issued),
+    Renewed(IssuedTokens),
     Over,
 }
 
@@ -291,7 +291,7 @@ impl Finish for RenewFinish {
     }
 }
 
-impl<S> fmt::Debug for Renew<S> {
+impl<S> fmt::Debug for RenewService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.layer.fmt(f)
     }

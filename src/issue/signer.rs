@@ -83,7 +83,7 @@ impl Signer {
         let pair = backend::pair(compiled()?, algorithm, der)?;
         let key = Key::from_public(algorithm, &pair.public)?;
         let key = match key.thumbprint() {
-            Some(thumbprint) => key.with_kid(thumbprint),
+            Some(thumbprint) => key.with_key_id(thumbprint),
             None => key,
         };
         let pkcs8 = Zeroizing::new(der.to_vec());
@@ -115,7 +115,7 @@ impl Signer {
     /// The same key under another name (`kid`).
     #[must_use]
     pub fn with_key_id(mut self, key_id: impl Into<Arc<str>>) -> Self {
-        self.key = self.key.with_kid(key_id);
+        self.key = self.key.with_key_id(key_id);
         self
     }
 
@@ -130,7 +130,7 @@ impl Signer {
     /// What tokens call the key (`kid`).
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
-        self.key.kid()
+        self.key.key_id()
     }
 
     /// The one algorithm that the key is for.

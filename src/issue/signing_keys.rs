@@ -52,7 +52,7 @@ const LEAD: Duration = Duration::from_secs(3600);
 /// ```
 ///
 /// Servers that share an issuer [schedule](Self::schedule) the same keys for the same times, from
-/// their configuration. A [`Jwt`](crate::jwt::Jwt) takes this as its keys and follows it.
+/// their configuration. A [`JwtVerifier`](crate::jwt::JwtVerifier) takes this as its keys and follows it.
 #[derive(Clone)]
 pub struct SigningKeys {
     shared: Arc<Shared>,
@@ -236,7 +236,7 @@ impl SigningKeys {
 
     /// Returns a number that changes whenever [`jwks`](Self::jwks) does. It takes no lock, unless
     /// the overlap of a key has ended by now.
-    pub(super) fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.retire();
         self.shared.generation.load(Ordering::SeqCst)
     }

@@ -1,16 +1,16 @@
-//! [`Tokens`]: the issuer.
+//! [`TokenIssuer`]: the issuer.
 
 use super::{
-    AccessToken, Csrf, Grant, Issued, RefreshError, SigningKeys, TokensBuilder,
+    AccessToken, Csrf, IssuedTokens, RefreshError, SigningKeys, TokenIssuerBuilder, TokenSubject,
     access::{Access, Moment},
     log,
     refresh::{RefreshKey, RefreshToken},
 };
 use crate::{
     Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
-    jwt::{Jwt, JwtBuilder},
-    revocation::{Revocable, SharedRevocations},
-    store::{Family, Revocation, Rotation, TokenStore, to_its_end},
+    jwt::{JwtVerifier, JwtVerifierBuilder},
+    revocation::{SharedRevocations, WithRevocation},
+    store::{RefreshRotation, RefreshTokenFamily, Revocation, TokenStore, to_its_end},
 };
 use std::{
     fmt,
@@ -19,12 +19,12 @@ use std::{
 };
 
 /// What a subject may do now.
-pub(super) type Reload = dyn Fn(Grant) -> Verdict<Option<Grant>> + Send + Sync;
+pub(super) type Reload = dyn Fn(TokenSubject) -> Verdict<Option<TokenSubject>> + Send + Sync;
 
 /// Issues access tokens and refresh tokens, renews and revokes them. Cloning is cheap; the rules
 /// stand in the [module](super).
 #[derive(Clone)]
-pub struct Tokens(Arc<Inner>);
+pub struct TokenIssuer(Arc<Inner>);
 
 /// The time after the authentication for which a login is fresh, in seconds.
 const FRESH_WITHIN: u64 = 60;
@@ -54,10 +54,10 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Tokens {
+impl TokenIssuer {
     /// An issuer of this name (`iss`), an `https` URL as a rule, with these keys.
-    pub fn issuer(issuer: impl Into<Box<str>>, keys: SigningKeys) -> TokensBuilder {
-        TokensBuilder::new(issuer.into(), keys)
+    pub fn issuer(issuer: impl Into<Box<str>>, keys: SigningKeys) -> TokenIssuerBuilder {
+        TokenIssuerBuilder::new(issuer.into(), keys)
     }
 
     pub(super) fn new(inner: Inner) -> Self {
@@ -82,17 +82,17 @@ impl Tokens {
     /// # Errors
     ///
     /// If two keys cannot be told apart.
-    pub fn verifier(&self) -> Result<Revocable<Jwt>, ConfigError> {
+    pub fn verifier(&self) -> Result<WithRevocation<JwtVerifier>, ConfigError> {
         let jwt = self.jwt().build()?;
-        Ok(jwt.revoked_by(self.0.revocations.clone()))
+        Ok(jwt.with_revocation(self.0.revocations.clone()))
     }
 
     /// The same as a builder, to be told more; wrap what it builds by
-    /// [`Verify::revoked_by`](crate::Verify::revoked_by) and [`revocations`](Self::revocations).
-    pub fn jwt(&self) -> JwtBuilder {
+    /// [`Verify::with_revocation`](crate::Verify::with_revocation) and [`revocations`](Self::revocations).
+    pub fn jwt(&self) -> JwtVerifierBuilder {
         let Inner { access, clock, .. } = &*self.0;
         let clock = Arc::clone(clock);
-        let mut jwt = Jwt::issuer(&*access.issuer)
+        let mut jwt = JwtVerifier::issuer(&*access.issuer)
             .keys(access.keys.clone())
             .access_token_profile()
             .roles_at("roles")
@@ -109,7 +109,7 @@ impl Tokens {
     ///
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if the operating system has no
     /// randomness to give.
-    pub fn access_token(&self, grant: impl Into<Grant>) -> Result<AccessToken, Rejection> {
+    pub fn access_token(&self, grant: impl Into<TokenSubject>) -> Result<AccessToken, Rejection> {
         let now = clock::seconds(self.0.clock.now());
         let moment = Moment {
             now,
@@ -124,11 +124,11 @@ impl Tokens {
     /// minute. If a grant has no time of authentication, its subject is treated as authenticated
     /// now. The identity of an API key has no such time. Neither has the identity of a provider
     /// that leaves `auth_time` out, as many do unless `max_age` is requested. In these cases, set
-    /// the time by [`Grant::with_authenticated_at`].
+    /// the time by [`TokenSubject::with_authenticated_at`].
     ///
     /// Pass the identity that `Accounts::log_in` has returned, even if another step of the sign-in
     /// comes between. If a log-out everywhere happened meanwhile, as after a change of the
-    /// password, the session is rejected. A [`Grant`] that is made in another way does not contain
+    /// password, the session is rejected. A [`TokenSubject`] that is made in another way does not contain
     /// the time when the password was checked.
     ///
     /// # Errors
@@ -136,7 +136,10 @@ impl Tokens {
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot be reached;
     /// [`Invalid`](crate::RejectionKind::Invalid) if all sessions of the subject were ended
     /// meanwhile.
-    pub async fn log_in(&self, grant: impl Into<Grant>) -> Result<Issued, Rejection> {
+    pub async fn start_session(
+        &self,
+        grant: impl Into<TokenSubject>,
+    ) -> Result<IssuedTokens, Rejection> {
         let inner = &self.0;
         let mut grant = grant.into();
         let now = inner.clock.now();
@@ -144,7 +147,7 @@ impl Tokens {
         let auth_time = *grant.auth_time.get_or_insert(seconds);
         let token = inner.secret()?.first().map_err(Rejection::unavailable)?;
         let ends = seconds.saturating_add(inner.family.as_secs());
-        let family = Family {
+        let family = RefreshTokenFamily {
             id: token.family(),
             issuer: inner.access.issuer.to_string(),
             subject: grant.subject.clone(),
@@ -161,7 +164,7 @@ impl Tokens {
             inner.end(&family.id).await?;
             return Err(RefreshError::Ended.into());
         }
-        let family = Family {
+        let family = RefreshTokenFamily {
             begun: family.begun_after(ended),
             ..family
         };
@@ -182,20 +185,20 @@ impl Tokens {
     /// [`Invalid`](crate::RejectionKind::Invalid) if the token is not good; its source is a
     /// [`RefreshError`]. [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot
     /// be reached. The token may be tried again within the [retry
-    /// window](TokensBuilder::retry_within). It may have been spent all the same. If a client tries
+    /// window](TokenIssuerBuilder::retry_within). It may have been spent all the same. If a client tries
     /// it again after the window, the use is treated as theft.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<Issued, Rejection> {
+    pub async fn refresh(&self, refresh_token: &str) -> Result<IssuedTokens, Rejection> {
         let renewed = self.renew(refresh_token, Late::EndsSession).await?;
         renewed.ok_or_else(|| RefreshError::Reused.into())
     }
 
-    /// Renews a session like [`refresh`](Tokens::refresh). Returns `None` if a late token was left
+    /// Renews a session like [`refresh`](TokenIssuer::refresh). Returns `None` if a late token was left
     /// alone.
     pub(super) async fn renew(
         &self,
         refresh_token: &str,
         late: Late,
-    ) -> Result<Option<Issued>, Rejection> {
+    ) -> Result<Option<IssuedTokens>, Rejection> {
         let inner = &self.0;
         let (key, token) = inner.read(refresh_token).ok_or(RefreshError::Unknown)?;
         let id = token.family();
@@ -224,7 +227,7 @@ impl Tokens {
         // Before anything is spent: what fails here can be tried again.
         let grant = inner.grant(&family).await?;
         let ends = clock::seconds(family.ends_at);
-        let rotation = Rotation {
+        let rotation = RefreshRotation {
             family: &id,
             spent: &digest,
             successor: &successor.digest(),
@@ -232,7 +235,7 @@ impl Tokens {
             expires_at: clock::at(inner.refresh_expiry(seconds, ends)),
         };
         if inner.store.rotate(rotation).await? {
-            let family = Family {
+            let family = RefreshTokenFamily {
                 expires_at: rotation.expires_at,
                 ..family
             };
@@ -258,7 +261,7 @@ impl Tokens {
     /// knows whether it is done, and it may be tried again.
     /// [`Invalid`](crate::RejectionKind::Invalid) if the identity names neither a session nor a
     /// token of this issuer.
-    pub async fn log_out(&self, identity: &Identity) -> Result<(), Rejection> {
+    pub async fn end_session(&self, identity: &Identity) -> Result<(), Rejection> {
         let inner = &self.0;
         let none = || Rejection::invalid().with_detail("there is no session to end");
         // Of the same issuer are API keys, too, which are revoked where they are kept.
@@ -301,7 +304,7 @@ impl Tokens {
     ///
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached: nobody
     /// knows whether it is done, and it may be tried again.
-    pub async fn log_out_everywhere(&self, subject: &str) -> Result<(), Rejection> {
+    pub async fn end_all_sessions(&self, subject: &str) -> Result<(), Rejection> {
         let (inner, subject) = (Arc::clone(&self.0), subject.to_owned());
         to_its_end(async move { inner.end_all(subject).await }).await
     }
@@ -339,7 +342,7 @@ impl Tokens {
     /// # Errors
     ///
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot be reached.
-    pub async fn purge(&self) -> Result<u64, Rejection> {
+    pub async fn purge_expired(&self) -> Result<u64, Rejection> {
         self.0.store.purge_tokens(self.0.clock.now()).await
     }
 }
@@ -404,10 +407,10 @@ impl Inner {
     async fn again(
         self: &Arc<Self>,
         successor: &RefreshToken,
-        family: Family,
+        family: RefreshTokenFamily,
         now: SystemTime,
         late: Late,
-    ) -> Result<Option<Issued>, Rejection> {
+    ) -> Result<Option<IssuedTokens>, Rejection> {
         // A clock that was set back, or is behind another server's, makes nothing good that was
         // not: the distance counts either way.
         let passed = now.duration_since(family.rotated_at);
@@ -427,15 +430,18 @@ impl Inner {
     }
 
     /// What the subject may do now.
-    async fn grant(self: &Arc<Self>, family: &Family) -> Result<Grant, Rejection> {
-        let at_login: Grant =
+    async fn grant(
+        self: &Arc<Self>,
+        family: &RefreshTokenFamily,
+    ) -> Result<TokenSubject, Rejection> {
+        let at_login: TokenSubject =
             serde_json::from_str(&family.grant).map_err(Rejection::unavailable)?;
         let Some(reload) = &self.reload else {
             return Ok(at_login);
         };
         let (client, auth_time) = (at_login.client.clone(), at_login.auth_time);
         match reload(at_login).await? {
-            Some(now) if now.subject == family.subject => Ok(Grant {
+            Some(now) if now.subject == family.subject => Ok(TokenSubject {
                 client,
                 auth_time,
                 ..now
@@ -449,11 +455,11 @@ impl Inner {
 
     fn renewed(
         &self,
-        grant: &Grant,
+        grant: &TokenSubject,
         token: &RefreshToken,
-        family: &Family,
+        family: &RefreshTokenFamily,
         now: u64,
-    ) -> Result<Issued, Rejection> {
+    ) -> Result<IssuedTokens, Rejection> {
         let moment = Moment {
             now,
             session: Some(family),
@@ -468,11 +474,11 @@ impl Inner {
         &self,
         access: AccessToken,
         token: &RefreshToken,
-        family: &Family,
+        family: &RefreshTokenFamily,
         now: u64,
-    ) -> Issued {
+    ) -> IssuedTokens {
         let expires = clock::seconds(family.expires_at);
-        Issued {
+        IssuedTokens {
             access,
             refresh: token.to_text(),
             refresh_expires_in: Duration::from_secs(expires.saturating_sub(now)),
@@ -484,16 +490,16 @@ impl Inner {
 ///
 /// A time that lies far ahead is ignored: it was set by a clock that was wrong, and would keep the
 /// subject out until then.
-fn was_ended_meanwhile(grant: &Grant, ended: Option<u64>, now: SystemTime) -> bool {
+fn was_ended_meanwhile(grant: &TokenSubject, ended: Option<u64>, now: SystemTime) -> bool {
     let (Some(checked), Some(ended)) = (grant.checked, ended) else {
         return false;
     };
     checked <= ended && ended <= clock::millis(now).saturating_add(CLOCKS_DIFFER)
 }
 
-impl fmt::Debug for Tokens {
+impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens")
+        f.debug_struct("TokenIssuer")
             .field("issuer", &self.0.access.issuer)
             .field("audiences", &self.0.access.audiences)
             .field("keys", &self.0.access.keys)

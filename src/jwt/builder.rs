@@ -1,7 +1,7 @@
-//! [`JwtBuilder`]: what a token has to be.
+//! [`JwtVerifierBuilder`]: what a token has to be.
 
 use super::{
-    Backend, Jwt, Keys, backend,
+    Backend, JwtVerifier, Keys, backend,
     cache::{Cache, Limits},
     claims::{self, Located, ParseTyped, Rules},
     header::Types,
@@ -14,11 +14,11 @@ use std::{fmt, sync::Arc, time::Duration};
 /// Beyond this a leeway is a mistake: it lengthens the life of every token.
 const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
-/// Builds a [`Jwt`]; made by [`Jwt::issuer`].
+/// Builds a [`JwtVerifier`]; made by [`JwtVerifier::issuer`].
 ///
 /// An audience has to be configured, or building fails, and keys, unless they are discovered.
 #[must_use = "a builder verifies nothing"]
-pub struct JwtBuilder {
+pub struct JwtVerifierBuilder {
     issuer: Option<Arc<str>>,
     audiences: Vec<Box<str>>,
     any_audience: bool,
@@ -40,7 +40,7 @@ pub struct JwtBuilder {
     clock: Arc<dyn Clock>,
 }
 
-impl JwtBuilder {
+impl JwtVerifierBuilder {
     pub(super) fn new(issuer: Option<Arc<str>>) -> Self {
         Self {
             issuer,
@@ -217,7 +217,7 @@ impl JwtBuilder {
     /// [`dangerous_any_audience`](Self::dangerous_any_audience), or both; if an issuer, audience
     /// or claim path is empty; if the leeway is over an hour; if the backend is not compiled in
     /// or does not take a key; if the profile is asked for without what it requires.
-    pub fn build(self) -> Result<Jwt, ConfigError> {
+    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
         self.check()?;
         backend::check(self.backend)?;
         let keys = match self.keys {
@@ -233,7 +233,7 @@ impl JwtBuilder {
             true => Types::AccessToken,
             false => Types::Usual,
         });
-        Ok(Jwt::new(Verifier {
+        Ok(JwtVerifier::new(Verifier {
             keys: keys.source(self.issuer.as_ref(), self.backend, &self.clock)?,
             types,
             rules: Rules {
@@ -262,7 +262,7 @@ impl JwtBuilder {
     /// # Errors
     ///
     /// For what [`build`](Self::build) refuses, and if no keys can be had now.
-    pub async fn connect(self) -> Result<Jwt, ConfigError> {
+    pub async fn connect(self) -> Result<JwtVerifier, ConfigError> {
         let jwt = self.build()?;
         jwt.0.keys.connect().await?;
         Ok(jwt)
@@ -295,9 +295,9 @@ impl JwtBuilder {
     }
 }
 
-impl fmt::Debug for JwtBuilder {
+impl fmt::Debug for JwtVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtBuilder")
+        f.debug_struct("JwtVerifierBuilder")
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
             .field("keys", &self.keys)

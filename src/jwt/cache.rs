@@ -15,7 +15,7 @@
 //!    of a token are wiped as soon as no request holds its identity any more.
 //! 6. Locks are many, are held for a look or a change only, and never while a token is verified.
 
-use crate::{digest::ByFirstWord, identity::Prepared};
+use crate::{identity::Prepared, util::digest::ByFirstWord};
 use constant_time_eq::constant_time_eq;
 use foldhash::{SharedSeed, quality::SeedableRandomState};
 use std::{

@@ -12,7 +12,7 @@ use std::{error::Error, fmt, time::Duration};
 // A word, so that whatever may be an error is copied by words.
 #[repr(usize)]
 pub enum TokenError {
-    /// Longer than [`JwtBuilder::max_token_bytes`](super::JwtBuilder::max_token_bytes).
+    /// Longer than [`JwtVerifierBuilder::max_token_bytes`](super::JwtVerifierBuilder::max_token_bytes).
     TooLong,
     /// Not three parts of base64url; an opaque token, for one.
     Form,
@@ -48,7 +48,7 @@ pub enum TokenError {
     Bound,
     /// The token is an event or a logout (`events`), not an access token.
     Event,
-    /// The claims do not fit [`JwtBuilder::typed_claims`](super::JwtBuilder::typed_claims).
+    /// The claims do not fit [`JwtVerifierBuilder::typed_claims`](super::JwtVerifierBuilder::typed_claims).
     TypedClaims,
 }
 
@@ -120,7 +120,7 @@ impl Error for TokenError {}
 
 /// The issuer's keys cannot be had: the source of a [`Rejection`] with status 503, for logs.
 ///
-/// [`Jwt::health`](super::Jwt::health) says why.
+/// [`JwtVerifier::health`](super::JwtVerifier::health) says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeysUnavailable;
 

@@ -3,7 +3,7 @@
 use super::KeySet;
 use std::{sync::Arc, time::Duration};
 
-/// How an issuer's keys are, see [`Jwt::health`](super::Jwt::health). Holds no secret.
+/// How an issuer's keys are, see [`JwtVerifier::health`](super::JwtVerifier::health). Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -17,7 +17,7 @@ pub struct Health {
     /// How many keys are known.
     pub keys: usize,
     /// How many more the issuer publishes that cannot be used.
-    pub left_out: usize,
+    pub skipped_keys: usize,
     /// How old the set is: the time since it was last fetched. `None` for fixed keys, and before
     /// the first success. The age of an unused set grows without an error.
     pub age: Option<Duration>,
@@ -35,7 +35,7 @@ impl Health {
             issuer: issuer.cloned(),
             is_ready: true,
             keys: keys.keys().count(),
-            left_out: keys.left_out().len(),
+            skipped_keys: keys.skipped_keys().len(),
             age: None,
             last_error: None,
             next_refresh: None,

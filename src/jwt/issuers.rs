@@ -1,7 +1,7 @@
 //! [`Issuers`]: tokens of several issuers.
 
 use super::{
-    Health, Jwt, JwtBuilder, TokenError, log, peek,
+    Health, JwtVerifier, JwtVerifierBuilder, TokenError, log, peek,
     tenants::{Tenant, Tenants},
 };
 use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer, identity::Prepared};
@@ -17,7 +17,7 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// How many verifiers are asked whether they remember a token, before it is read.
 const FEW: usize = 4;
 
-/// Verifies tokens of several issuers, each by its own [`Jwt`] and no other's. Cloning is cheap.
+/// Verifies tokens of several issuers, each by its own [`JwtVerifier`] and no other's. Cloning is cheap.
 ///
 /// 1. The `iss` of a token, which nobody has verified yet, says whose token it claims to be. It
 ///    chooses the verifier, and decides nothing else.
@@ -29,22 +29,22 @@ const FEW: usize = 4;
 ///    more than 512 members, in all its objects together, is rejected (401).
 ///
 /// ```
-/// use tower_auth::jwt::{Algorithm, Issuers, Jwt, Key};
+/// use tower_auth::jwt::{Algorithm, Issuers, JwtVerifier, Key};
 ///
 /// # let (ours, theirs) = (Key::from_secret(Algorithm::HS256, [7; 32])?, Key::from_secret(Algorithm::HS256, [8; 32])?);
-/// let staff = Jwt::issuer("https://login.example.com/")
+/// let staff = JwtVerifier::issuer("https://login.example.com/")
 ///     .audience("https://api.example.com")
 ///     .roles_at("roles")
 ///     .keys(ours)
 ///     .build()?;
-/// let partner = Jwt::issuer("https://partner.example/").audience("example-api").keys(theirs).build()?;
+/// let partner = JwtVerifier::issuer("https://partner.example/").audience("example-api").keys(theirs).build()?;
 /// let issuers = Issuers::new([staff, partner])?;
 /// assert!(issuers.health().all(|health| health.is_ready));
 /// # Ok::<(), tower_auth::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct Issuers {
-    fixed: Arc<HashMap<Arc<str>, Jwt>>,
+    fixed: Arc<HashMap<Arc<str>, JwtVerifier>>,
     tenants: Vec<Arc<Tenants>>,
     max_token_bytes: usize,
 }
@@ -55,7 +55,7 @@ impl Issuers {
     /// # Errors
     ///
     /// If two have the same issuer, or one takes tokens of any.
-    pub fn new(issuers: impl IntoIterator<Item = Jwt>) -> Result<Self, ConfigError> {
+    pub fn new(issuers: impl IntoIterator<Item = JwtVerifier>) -> Result<Self, ConfigError> {
         let mut fixed = HashMap::new();
         let mut max_token_bytes = MAX_TOKEN_BYTES;
         for jwt in issuers {
@@ -91,12 +91,12 @@ impl Issuers {
     /// it is asked whose it is.
     ///
     /// ```
-    /// use tower_auth::jwt::{Issuers, Jwt};
+    /// use tower_auth::jwt::{Issuers, JwtVerifier};
     ///
     /// let tenant = |id: &str| format!("https://login.microsoftonline.com/{id}/v2.0");
     /// let issuers = Issuers::new([])?.with_tenants(
     ///     ["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"].map(tenant),
-    ///     |issuer| Jwt::issuer(issuer).audience("api://example").roles_at("roles"),
+    ///     |issuer| JwtVerifier::issuer(issuer).audience("api://example").roles_at("roles"),
     /// );
     /// # let _ = issuers;
     /// # Ok::<(), tower_auth::ConfigError>(())
@@ -105,7 +105,7 @@ impl Issuers {
     pub fn with_tenants(
         self,
         allowed: impl IntoIterator<Item = impl Into<Box<str>>>,
-        configure: impl Fn(&str) -> JwtBuilder + Send + Sync + 'static,
+        configure: impl Fn(&str) -> JwtVerifierBuilder + Send + Sync + 'static,
     ) -> Self {
         let allowed: HashSet<Box<str>> = allowed.into_iter().map(Into::into).collect();
         let limit = allowed.len();
@@ -135,7 +135,7 @@ impl Issuers {
         mut self,
         limit: usize,
         allowed: impl Fn(&str) -> bool + Send + Sync + 'static,
-        configure: impl Fn(&str) -> JwtBuilder + Send + Sync + 'static,
+        configure: impl Fn(&str) -> JwtVerifierBuilder + Send + Sync + 'static,
     ) -> Self {
         let tenants = Tenants::new(limit, Box::new(allowed), Box::new(configure));
         self.tenants.push(Arc::new(tenants));
@@ -145,7 +145,7 @@ impl Issuers {
     /// How the keys of each issuer are, for a readiness probe; of tenants those that have had a
     /// token.
     pub fn health(&self) -> impl Iterator<Item = Health> {
-        let fixed = self.fixed.values().map(Jwt::health);
+        let fixed = self.fixed.values().map(JwtVerifier::health);
         fixed.chain(self.tenants.iter().flat_map(|tenants| tenants.health()))
     }
 
@@ -174,7 +174,7 @@ impl Issuers {
 
 /// The verifier that was chosen for a token.
 struct Chosen {
-    jwt: Jwt,
+    jwt: JwtVerifier,
     /// The tenant of the verifier, if it belongs to one.
     tenant: Option<(Arc<Tenants>, Arc<Tenant>)>,
 }

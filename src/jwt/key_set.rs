@@ -15,17 +15,17 @@ use std::{fs, path::Path};
 #[derive(Clone, Debug)]
 pub struct KeySet {
     pub(super) keys: Vec<Key>,
-    pub(super) left_out: Vec<LeftOut>,
+    pub(super) skipped_keys: Vec<SkippedKey>,
 }
 
-/// A key of a JWK Set that cannot be used, see [`KeySet::left_out`].
+/// A key of a JWK Set that cannot be used, see [`KeySet::skipped_keys`].
 #[derive(Clone, Debug)]
-pub struct LeftOut {
+pub struct SkippedKey {
     kid: Option<Box<str>>,
     reason: Box<str>,
 }
 
-impl LeftOut {
+impl SkippedKey {
     pub(super) fn new(kid: Option<&str>, reason: &ConfigError) -> Self {
         Self {
             kid: kid.map(Into::into),
@@ -35,7 +35,7 @@ impl LeftOut {
 
     /// What the set calls the key.
     #[must_use]
-    pub fn kid(&self) -> Option<&str> {
+    pub fn key_id(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
@@ -62,7 +62,7 @@ impl KeySet {
     ///
     /// A key that cannot be used is left out and the others serve: one that is too weak, of an
     /// unknown kind (section 5: "ignore"), for another purpose than signatures, or private where
-    /// it should be public. See [`left_out`](Self::left_out); each is logged as a warning, too.
+    /// it should be public. See [`skipped_keys`](Self::skipped_keys); each is logged as a warning, too.
     /// Which algorithm a key is for is said at [`Key::from_jwk`]; a secret without `alg` is left
     /// out.
     ///
@@ -72,21 +72,21 @@ impl KeySet {
     /// if it mixes secrets with public keys: who publishes the latter publishes the former.
     pub fn from_jwks(jwks: &str) -> Result<Self, ConfigError> {
         let mut keys = Vec::new();
-        let mut left_out = Vec::new();
+        let mut skipped_keys = Vec::new();
         for entry in entries(jwks)? {
             let jwk = Jwk::new(entry);
             match jwk.key(Algorithm::RS256) {
                 Ok(key) => keys.push(key),
-                Err(error) => left_out.push(LeftOut::new(jwk.id().as_deref(), &error)),
+                Err(error) => skipped_keys.push(SkippedKey::new(jwk.id().as_deref(), &error)),
             }
         }
-        log::keys_left_out(&left_out);
+        log::keys_left_out(&skipped_keys);
         if keys.iter().any(Key::is_secret) && !keys.iter().all(Key::is_secret) {
             return Err(ConfigError::new(
                 "a JWK Set holds either secrets or public keys",
             ));
         }
-        Self::checked(keys, left_out)
+        Self::checked(keys, skipped_keys)
     }
 
     /// The keys of a JWK Set in a file, read once, now; see [`from_jwks`](Self::from_jwks).
@@ -110,13 +110,13 @@ impl KeySet {
 
     /// The keys of a JWK Set that cannot be used, and why.
     #[must_use]
-    pub fn left_out(&self) -> &[LeftOut] {
-        &self.left_out
+    pub fn skipped_keys(&self) -> &[SkippedKey] {
+        &self.skipped_keys
     }
 
-    fn checked(keys: Vec<Key>, left_out: Vec<LeftOut>) -> Result<Self, ConfigError> {
+    fn checked(keys: Vec<Key>, skipped_keys: Vec<SkippedKey>) -> Result<Self, ConfigError> {
         if keys.is_empty() {
-            return Err(match left_out.first() {
+            return Err(match skipped_keys.first() {
                 None => ConfigError::new("a key set holds at least one key"),
                 Some(first) => ConfigError::new(format!(
                     "no key of this set can be used; the first: {}",
@@ -127,14 +127,14 @@ impl KeySet {
         let mut rest = keys.as_slice();
         while let Some((key, others)) = rest.split_first() {
             if others.iter().any(|other| key.is_like(other)) {
-                return Err(ConfigError::new(match key.kid() {
+                return Err(ConfigError::new(match key.key_id() {
                     Some(kid) => format!("two keys for {} are called {kid:?}", key.algorithm()),
                     None => format!("two keys for {} have no \"kid\"", key.algorithm()),
                 }));
             }
             rest = others;
         }
-        Ok(Self { keys, left_out })
+        Ok(Self { keys, skipped_keys })
     }
 
     /// The same set, its keys made ready by this backend.
@@ -142,7 +142,7 @@ impl KeySet {
         let keys = self.keys.into_iter().map(|key| key.on(backend));
         Ok(Self {
             keys: keys.collect::<Result<_, _>>()?,
-            left_out: self.left_out,
+            skipped_keys: self.skipped_keys,
         })
     }
 
@@ -154,7 +154,7 @@ impl KeySet {
     ) -> Self {
         Self {
             keys: keys.filter_map(|key| key.on(backend).ok()).collect(),
-            left_out: Vec::new(),
+            skipped_keys: Vec::new(),
         }
     }
 
@@ -173,14 +173,14 @@ impl KeySet {
         let all = self.keys.iter().enumerate();
         let fitting = all.clone().filter(|(_, key)| key.is_for(header.algorithm));
         let Some(kid) = header.key_id.as_deref() else {
-            let nameless = fitting.clone().filter(|(_, key)| key.kid().is_none());
+            let nameless = fitting.clone().filter(|(_, key)| key.key_id().is_none());
             return only(nameless).or_else(|_| only(fitting));
         };
-        let named = |(_, key): &(usize, &Key)| key.kid() == Some(kid);
+        let named = |(_, key): &(usize, &Key)| key.key_id() == Some(kid);
         match fitting.clone().find(named) {
             Some((place, _)) => Ok(place),
             None if all.clone().any(|each| named(&each)) => Err(TokenError::KeyAlgorithm),
-            None => only(fitting.filter(|(_, key)| key.kid().is_none())),
+            None => only(fitting.filter(|(_, key)| key.key_id().is_none())),
         }
     }
 
@@ -212,7 +212,7 @@ impl Key {
 
     /// Whether no token could tell the two apart.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.kid() == other.kid() && self.is_for(other.algorithm())
+        self.key_id() == other.key_id() && self.is_for(other.algorithm())
     }
 }
 
@@ -220,7 +220,7 @@ impl From<Key> for KeySet {
     fn from(key: Key) -> Self {
         Self {
             keys: vec![key],
-            left_out: Vec::new(),
+            skipped_keys: Vec::new(),
         }
     }
 }

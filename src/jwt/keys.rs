@@ -1,4 +1,4 @@
-//! [`Keys`]: what [`JwtBuilder::keys`](super::JwtBuilder::keys) takes.
+//! [`Keys`]: what [`JwtVerifierBuilder::keys`](super::JwtVerifierBuilder::keys) takes.
 
 use super::{
     Backend, Key, KeySet,
@@ -27,7 +27,7 @@ impl Keys {
     pub(super) fn discovered(issuer: Option<&Arc<str>>) -> Result<Self, ConfigError> {
         match issuer {
             #[cfg(feature = "jwks")]
-            Some(_) => Ok(crate::jwks::RemoteKeys::discover().into()),
+            Some(_) => Ok(crate::jwt::remote::RemoteKeys::discover().into()),
             #[cfg(not(feature = "jwks"))]
             Some(_) => Err(ConfigError::new(
                 "a JWT verifier needs the issuer's keys: call `keys`, or enable the feature \"jwks\" of tower-auth, which discovers them",

@@ -1,6 +1,6 @@
 //! What is told to the log; silent without the feature `tracing`.
 
-use super::{Algorithm, Key, LeftOut};
+use super::{Algorithm, Key, SkippedKey};
 #[cfg(feature = "tracing")]
 use crate::claims::shown;
 
@@ -39,7 +39,7 @@ pub(super) fn unknown_key(algorithm: Algorithm, found: Option<&str>, known: &[Ke
         target: "tower_auth",
         algorithm = algorithm.as_str(),
         found = found.map(shown),
-        known = ?known.iter().map(|key| (key.kid(), key.algorithm())).collect::<Vec<_>>(),
+        known = ?known.iter().map(|key| (key.key_id(), key.algorithm())).collect::<Vec<_>>(),
         "the token's key is not among the issuer's"
     );
     #[cfg(not(feature = "tracing"))]
@@ -61,11 +61,11 @@ pub(super) fn audience(expected: &[Box<str>], found: &str) {
 }
 
 /// Keys of a JWK Set were left out. Nothing of it is secret.
-pub(crate) fn keys_left_out(keys: &[LeftOut]) {
+pub(crate) fn keys_left_out(keys: &[SkippedKey]) {
     #[cfg(feature = "tracing")]
     for key in keys {
         tracing::warn!(
-            kid = key.kid(),
+            kid = key.key_id(),
             reason = key.reason(),
             "a key of a JWK Set cannot be used and is left out"
         );

@@ -1,10 +1,10 @@
 //! JSON Web Tokens as bearer tokens: signature and claims.
 //!
-//! [`Jwt`] is the verifier, and [`Issuers`] are several. With fixed keys nothing is ever waited
+//! [`JwtVerifier`] is the verifier, and [`Issuers`] are several. With fixed keys nothing is ever waited
 //! for; with remote ones (feature `jwks`) only a token is whose key is not at hand. A token passes in this order, and fails at the first step that it
 //! does not pass:
 //!
-//! 1. It is no longer than [`JwtBuilder::max_token_bytes`], and has the compact form: three
+//! 1. It is no longer than [`JwtVerifierBuilder::max_token_bytes`], and has the compact form: three
 //!    parts of base64url without padding and without stray bits (RFC 7515 section 7.1).
 //! 2. Its header is a JSON object with a known `alg`, a string as `kid`, an accepted `typ`, no
 //!    `crit`, and no `b64` other than `true`. Keys that a header brings along or points to
@@ -19,14 +19,14 @@
 //!    event (`events`, if that is an object).
 //! 7. `iss` is the configured issuer, and `aud` is or holds a configured audience.
 //! 8. `exp` is there and has not passed; `nbf` and `iat` have, where present; all within
-//!    [`JwtBuilder::leeway`].
+//!    [`JwtVerifierBuilder::leeway`].
 //! 9. The subject is a non-empty string, and every other claim that is read has its type. A claim
 //!    that is `null` is absent, except `cnf`; `null` in the header is rejected. The types of claims
 //!    that are not read do not matter.
-//! 10. With [`JwtBuilder::access_token_profile`], everything that RFC 9068 requires is there.
+//! 10. With [`JwtVerifierBuilder::access_token_profile`], everything that RFC 9068 requires is there.
 //!
 //! A token that has passed is remembered with its identity, for five minutes at most
-//! ([`JwtBuilder::cache_time_to_live`]), so that the next request with it costs a look. It counts
+//! ([`JwtVerifierBuilder::cache_time_to_live`]), so that the next request with it costs a look. It counts
 //! only while the set of keys is the one it was verified with, and inside its dates by the clock of
 //! that request; a [revocation](crate::revocation) is asked about every time.
 //!
@@ -36,10 +36,10 @@
 //! (503), and its source is [`KeysUnavailable`].
 //!
 //! ```
-//! use tower_auth::{Verify, bearer, jwt::{Algorithm, Jwt, Key}};
+//! use tower_auth::{Verify, bearer, jwt::{Algorithm, JwtVerifier, Key}};
 //!
 //! # let secret = [7; 32];
-//! let jwt = Jwt::issuer("https://login.example.com/")
+//! let jwt = JwtVerifier::issuer("https://login.example.com/")
 //!     .audience("https://api.example.com")
 //!     .keys(Key::from_secret(Algorithm::HS256, secret)?)
 //!     .roles_at(["realm_access", "roles"])
@@ -69,6 +69,8 @@ mod or_opaque;
 mod peek;
 #[cfg(feature = "jwks")]
 pub(crate) mod published;
+#[cfg(feature = "jwks")]
+pub mod remote;
 #[cfg(feature = "oauth2")]
 pub(crate) mod signed;
 pub(crate) mod source;
@@ -80,12 +82,12 @@ mod signature_tests;
 
 pub use algorithm::Algorithm;
 pub use backend::Backend;
-pub use builder::JwtBuilder;
+pub use builder::JwtVerifierBuilder;
 pub use error::{KeysUnavailable, TokenError};
 pub use health::Health;
 pub use issuers::Issuers;
 pub use key::Key;
-pub use key_set::{KeySet, LeftOut};
+pub use key_set::{KeySet, SkippedKey};
 pub use keys::Keys;
 pub use or_opaque::OrOpaque;
-pub use verifier::Jwt;
+pub use verifier::JwtVerifier;

@@ -1,10 +1,10 @@
 //! [`OrOpaque`]: JWTs and opaque tokens in one place.
 
-use super::Jwt;
+use super::JwtVerifier;
 use crate::{Identity, Rejection, Verdict, Verify, bearer::Token, identity::Prepared};
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
-/// Two verifiers of bearer tokens as one; made by [`Jwt::or_opaque`] or
+/// Two verifiers of bearer tokens as one; made by [`JwtVerifier::or_opaque`] or
 /// [`OrOpaque::new`].
 ///
 /// Which of the two judges is decided by what the token looks like, before either is asked, so
@@ -26,14 +26,14 @@ pub struct OrOpaque<J, O> {
     opaque: O,
 }
 
-impl Jwt {
+impl JwtVerifier {
     /// This verifier for JWTs, and another one for all other tokens, [chosen by the token's
     /// shape](OrOpaque).
     ///
     /// ```
-    /// use tower_auth::{Identity, bearer::{Bearer, FixedTokens}, jwt::Jwt};
+    /// use tower_auth::{Identity, bearer::{Bearer, FixedTokens}, jwt::JwtVerifier};
     ///
-    /// # fn scheme(jwt: Jwt) -> Result<(), tower_auth::ConfigError> {
+    /// # fn scheme(jwt: JwtVerifier) -> Result<(), tower_auth::ConfigError> {
     /// let opaque = FixedTokens::new([("k0pBEy7lTMY6pCT0Vx3Hbw", Identity::new("ci"))])?;
     /// let scheme = Bearer::new(jwt.or_opaque(opaque));
     /// # let _ = scheme;
@@ -49,11 +49,11 @@ impl<J, O> OrOpaque<J, O> {
     /// A verifier of JWTs, whatever it is, and another one for all other tokens.
     ///
     /// ```
-    /// use tower_auth::{Verify, jwt::{Jwt, OrOpaque}, revocation::Revocations};
+    /// use tower_auth::{Verify, jwt::{JwtVerifier, OrOpaque}, revocation::Revocations};
     ///
-    /// # fn both(jwt: Jwt, opaque: tower_auth::bearer::FixedTokens, list: Revocations) {
+    /// # fn both(jwt: JwtVerifier, opaque: tower_auth::bearer::FixedTokens, list: Revocations) {
     /// // Only JWTs can be revoked before they expire here.
-    /// let both = OrOpaque::new(jwt.revoked_by(list), opaque);
+    /// let both = OrOpaque::new(jwt.with_revocation(list), opaque);
     /// # let _ = both;
     /// # }
     /// ```

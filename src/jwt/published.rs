@@ -1,6 +1,6 @@
 //! Sets that an issuer publishes: one bad key does no harm to the rest.
 
-use super::{Algorithm, Backend, Key, KeySet, LeftOut, key::Jwk, key_set::entries};
+use super::{Algorithm, Backend, Key, KeySet, SkippedKey, key::Jwk, key_set::entries};
 use crate::ConfigError;
 
 /// The most keys a published set may list; real ones have fewer than twenty.
@@ -35,7 +35,7 @@ impl KeySet {
     pub(crate) fn empty() -> Self {
         Self {
             keys: Vec::new(),
-            left_out: Vec::new(),
+            skipped_keys: Vec::new(),
         }
     }
 
@@ -68,7 +68,8 @@ impl KeySet {
                 Ok(key) => set.keys.push(key),
                 Err(error) => {
                     let kid = jwk.id();
-                    set.left_out.push(LeftOut::new(kid.as_deref(), &error));
+                    set.skipped_keys
+                        .push(SkippedKey::new(kid.as_deref(), &error));
                 }
             }
         }
@@ -83,14 +84,14 @@ impl KeySet {
             .map(|key| self.keys.iter().filter(|other| other.is_like(key)).count() > 1)
             .collect();
         let mut ambiguous = ambiguous.into_iter();
-        let left_out = &mut self.left_out;
+        let skipped_keys = &mut self.skipped_keys;
         self.keys.retain(|key| {
             let is_ambiguous = ambiguous.next().unwrap_or_default();
             if is_ambiguous {
                 let error = ConfigError::new(
                     "another key has the same \"kid\" and algorithm: no token can tell them apart",
                 );
-                left_out.push(LeftOut::new(key.kid(), &error));
+                skipped_keys.push(SkippedKey::new(key.key_id(), &error));
             }
             !is_ambiguous
         });
@@ -133,11 +134,14 @@ mod tests {
     }
 
     fn kids(set: &KeySet) -> Vec<&str> {
-        set.keys().filter_map(Key::kid).collect()
+        set.keys().filter_map(Key::key_id).collect()
     }
 
-    fn left_out(set: &KeySet) -> Vec<&str> {
-        set.left_out().iter().filter_map(LeftOut::kid).collect()
+    fn skipped_keys(set: &KeySet) -> Vec<&str> {
+        set.skipped_keys()
+            .iter()
+            .filter_map(SkippedKey::key_id)
+            .collect()
     }
 
     #[test]
@@ -155,7 +159,7 @@ mod tests {
             key(EC, "good", r#","use":"sig","key_ops":["verify"]"#),
         ]);
         assert_eq!(kids(&set), ["good"]);
-        assert_eq!(left_out(&set), ["enc", "wrap", "akp", "weak", "oct"]);
+        assert_eq!(skipped_keys(&set), ["enc", "wrap", "akp", "weak", "oct"]);
     }
 
     #[test]
@@ -173,7 +177,7 @@ mod tests {
         ]);
         assert_eq!(kids(&set), ["b"]);
         assert_eq!(set.keys().count(), 1);
-        assert_eq!(set.left_out().len(), 4);
+        assert_eq!(set.skipped_keys().len(), 4);
     }
 
     #[test]
@@ -194,7 +198,7 @@ mod tests {
     fn an_algorithm_that_is_not_accepted_is_left_out() {
         let keys = [key(RSA, "r", ""), key(EC, "e", "")];
         let set = accepting(Some(vec![Algorithm::ES256]), &keys);
-        assert_eq!((kids(&set), left_out(&set)), (vec!["e"], vec!["r"]));
+        assert_eq!((kids(&set), skipped_keys(&set)), (vec!["e"], vec!["r"]));
     }
 
     #[test]

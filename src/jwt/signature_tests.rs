@@ -1,7 +1,7 @@
 //! Signatures of other people's tokens, whose payloads are no claims: RFCs, the JOSE cookbook
 //! and C2SP/wycheproof. Without their files these tests say so and pass.
 
-use super::{Backend, Jwt, Key, KeySet, TokenError, compact::Compact};
+use super::{Backend, JwtVerifier, Key, KeySet, TokenError, compact::Compact};
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -25,7 +25,7 @@ fn backends() -> impl Iterator<Item = Option<Backend>> {
 
 /// Whether the token passes up to its payload, which may be anything.
 fn verify(keys: &KeySet, backend: Option<Backend>, token: &str) -> Result<Vec<u8>, TokenError> {
-    let jwt = Jwt::dangerous_any_issuer()
+    let jwt = JwtVerifier::dangerous_any_issuer()
         .dangerous_any_audience()
         .keys(keys.clone())
         .backend(backend)

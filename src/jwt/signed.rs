@@ -2,7 +2,7 @@
 //! by the login (OpenID Connect Core section 3.1.3.7, Back-Channel Logout section 2.6).
 
 use super::{
-    Algorithm, Jwt, JwtBuilder, KeysUnavailable, TokenError,
+    Algorithm, JwtVerifier, JwtVerifierBuilder, KeysUnavailable, TokenError,
     compact::Compact,
     header::{Header, Types},
     source::Waiting,
@@ -33,15 +33,15 @@ enum Failed {
     Fetch(Waiting),
 }
 
-impl JwtBuilder {
-    /// For [`Jwt::signed`] alone.
+impl JwtVerifierBuilder {
+    /// For [`JwtVerifier::signed`] alone.
     pub(crate) fn of_logins(mut self) -> Self {
         self.types = Some(Types::Login);
         self.without_cache()
     }
 }
 
-impl Jwt {
+impl JwtVerifier {
     /// The payload of a token with a good signature; its keys are fetched first where that helps.
     pub(crate) async fn signed(&self, token: &str, kind: Kind) -> Result<Signed, Rejection> {
         for _ in 0..=FETCHES {

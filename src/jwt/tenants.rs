@@ -1,6 +1,6 @@
 //! [`Tenants`]: issuers whose verifiers are made when they are needed.
 
-use super::{Health, Jwt, JwtBuilder};
+use super::{Health, JwtVerifier, JwtVerifierBuilder};
 use crate::{ConfigError, Rejection};
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ const KEPT: Duration = Duration::from_secs(30);
 const IN_USE: Duration = Duration::from_secs(300);
 
 type Allowed = Box<dyn Fn(&str) -> bool + Send + Sync>;
-type Configure = Box<dyn Fn(&str) -> JwtBuilder + Send + Sync>;
+type Configure = Box<dyn Fn(&str) -> JwtVerifierBuilder + Send + Sync>;
 
 pub(super) struct Tenants {
     allowed: Allowed,
@@ -35,7 +35,7 @@ pub(super) struct Tenants {
 pub(super) struct Tenant {
     /// The verifier. The cell is empty until the first token creates the verifier; other tokens
     /// wait.
-    jwt: OnceLock<Result<Jwt, Arc<ConfigError>>>,
+    jwt: OnceLock<Result<JwtVerifier, Arc<ConfigError>>>,
     /// The time of creation, in seconds since `start`.
     made: u64,
     /// The time of the last verified token, in seconds since `start`, plus one; 0 stands for never.
@@ -67,7 +67,7 @@ impl Tenants {
 
     /// Returns the verifier of a tenant. One thread creates the verifier. The others wait, which
     /// takes them as long as creating it themselves.
-    pub(super) fn jwt(&self, issuer: &str, tenant: &Tenant) -> Result<Jwt, Rejection> {
+    pub(super) fn jwt(&self, issuer: &str, tenant: &Tenant) -> Result<JwtVerifier, Rejection> {
         let made = tenant
             .jwt
             .get_or_init(|| self.configured(issuer).map_err(Arc::new));
@@ -118,7 +118,7 @@ impl Tenants {
         Ok(tenant)
     }
 
-    fn configured(&self, issuer: &str) -> Result<Jwt, ConfigError> {
+    fn configured(&self, issuer: &str) -> Result<JwtVerifier, ConfigError> {
         let jwt = (self.configure)(issuer).build()?;
         match jwt.0.rules.issuer.as_deref() == Some(issuer) {
             true => Ok(jwt),
@@ -131,12 +131,12 @@ impl Tenants {
     pub(super) fn health(&self) -> Vec<Health> {
         let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
         let made = made.values().filter_map(|tenant| tenant.ready());
-        made.map(Jwt::health).collect()
+        made.map(JwtVerifier::health).collect()
     }
 }
 
 impl Tenant {
-    fn ready(&self) -> Option<&Jwt> {
+    fn ready(&self) -> Option<&JwtVerifier> {
         self.jwt.get()?.as_ref().ok()
     }
 
@@ -181,7 +181,7 @@ mod tests {
     fn tenants(limit: usize) -> Tenants {
         let configure = |issuer: &str| {
             let key = Key::from_secret(Algorithm::HS256, [7; 32]).unwrap();
-            Jwt::issuer(issuer).audience("api").keys(key)
+            JwtVerifier::issuer(issuer).audience("api").keys(key)
         };
         Tenants::new(limit, Box::new(|_| true), Box::new(configure))
     }
@@ -264,7 +264,7 @@ mod tests {
             counted.fetch_add(1, Ordering::SeqCst);
             std::thread::sleep(Duration::from_millis(20));
             let key = Key::from_secret(Algorithm::HS256, [7; 32]).unwrap();
-            Jwt::issuer(issuer).audience("api").keys(key)
+            JwtVerifier::issuer(issuer).audience("api").keys(key)
         };
         let tenants = Tenants::new(2, Box::new(|_| true), Box::new(configure));
         let start = std::sync::Barrier::new(8);
@@ -285,7 +285,7 @@ mod tests {
         let counted = Arc::clone(&made);
         let configure = move |issuer: &str| {
             let key = Key::from_secret(Algorithm::HS256, [7; 32]).unwrap();
-            let builder = Jwt::issuer(issuer).keys(key);
+            let builder = JwtVerifier::issuer(issuer).keys(key);
             match counted.fetch_add(1, Ordering::SeqCst) {
                 0 | 1 => builder, // without an audience
                 _ => builder.audience("api"),

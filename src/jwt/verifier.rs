@@ -1,7 +1,7 @@
-//! [`Jwt`]: the verifier.
+//! [`JwtVerifier`]: the verifier.
 
 use super::{
-    Health, JwtBuilder, KeysUnavailable, TokenError,
+    Health, JwtVerifierBuilder, KeysUnavailable, TokenError,
     cache::{Cache, Hash},
     claims::Rules,
     compact::Compact,
@@ -21,10 +21,10 @@ pub(super) const FETCHES: usize = 2;
 
 /// Verifies JSON Web Tokens of one issuer. Cloning is cheap.
 ///
-/// Made by [`Jwt::issuer`] and the [`JwtBuilder`] that it returns. See the [module](super) for
+/// Made by [`JwtVerifier::issuer`] and the [`JwtVerifierBuilder`] that it returns. See the [module](super) for
 /// what is checked, in which order.
 #[derive(Clone)]
-pub struct Jwt(pub(super) Arc<Verifier>);
+pub struct JwtVerifier(pub(super) Arc<Verifier>);
 
 pub(super) struct Verifier {
     pub(super) keys: Source,
@@ -36,19 +36,19 @@ pub(super) struct Verifier {
     pub(super) cache: Option<Cache>,
 }
 
-impl Jwt {
+impl JwtVerifier {
     /// A verifier of this issuer's tokens: their `iss` is this very string, letter by letter. A
     /// slash at its end counts.
-    pub fn issuer(issuer: impl Into<Arc<str>>) -> JwtBuilder {
-        JwtBuilder::new(Some(issuer.into()))
+    pub fn issuer(issuer: impl Into<Arc<str>>) -> JwtVerifierBuilder {
+        JwtVerifierBuilder::new(Some(issuer.into()))
     }
 
     /// A verifier of anybody's tokens, as long as one of its keys has signed them.
     ///
     /// With the keys of one issuer this gives up little but RFC 8725 section 3.8. With keys that
     /// issuers share, any of them can speak for the others' subjects.
-    pub fn dangerous_any_issuer() -> JwtBuilder {
-        JwtBuilder::new(None)
+    pub fn dangerous_any_issuer() -> JwtVerifierBuilder {
+        JwtVerifierBuilder::new(None)
     }
 
     pub(super) fn new(verifier: Verifier) -> Self {
@@ -83,7 +83,7 @@ impl Lack {
     }
 }
 
-impl Verify<bearer::Token> for Jwt {
+impl Verify<bearer::Token> for JwtVerifier {
     fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
         match self.0.judge(token.as_bytes()) {
             Judged::Done(result) => Verdict::ready(result.map(Prepared::into_identity)),
@@ -290,9 +290,9 @@ impl Verifier {
     }
 }
 
-impl fmt::Debug for Jwt {
+impl fmt::Debug for JwtVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jwt")
+        f.debug_struct("JwtVerifier")
             .field("issuer", &self.0.rules.issuer)
             .field("audiences", &self.0.rules.audiences)
             .field("keys", &self.0.keys)

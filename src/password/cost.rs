@@ -1,6 +1,6 @@
 //! What checking a hash costs, of whatever kind it is.
 
-use super::kinds::{Argon2id, Kind};
+use super::formats::{Argon2id, Kind};
 use std::time::Duration;
 
 /// The kind and the parameters of a hash, ordered by the time that they take.

@@ -2,7 +2,7 @@
 
 use super::{
     cost::Cost,
-    kinds::{self, Argon2id, Impossible, Kind, Parsed},
+    formats::{self, Argon2id, Impossible, Kind, Parsed},
 };
 use crate::ConfigError;
 use constant_time_eq::constant_time_eq;
@@ -82,7 +82,7 @@ impl PasswordHash {
     ///
     /// If it is beyond these bounds, is not in the canonical form, or is of another kind.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let Parsed { kind, salt, output } = kinds::read(text)?;
+        let Parsed { kind, salt, output } = formats::read(text)?;
         Ok(Self(Arc::new(Stored {
             text: Zeroizing::new(text.to_owned()),
             cost: kind.into(),

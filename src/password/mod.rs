@@ -74,21 +74,21 @@
 //! With the feature `accounts`, `PasswordPolicy` says whether a password may be set (NIST SP
 //! 800-63B-4), and `normalize` brings what is typed at login to the form that was hashed then.
 
-#[cfg(feature = "accounts")]
-mod chosen;
 mod cost;
+mod formats;
 mod hash;
-mod kinds;
 mod nobody;
+#[cfg(feature = "accounts")]
+mod policy;
 mod pool;
 mod queue;
 #[cfg(feature = "basic")]
 mod remembered;
 
-#[cfg(feature = "accounts")]
-pub use chosen::{NormalizedPassword, PasswordPolicy, PolicyError, normalize};
 pub(crate) use cost::Cost;
 pub use hash::PasswordHash;
+#[cfg(feature = "accounts")]
+pub use policy::{NormalizedPassword, PasswordPolicy, PolicyError, normalize};
 pub use pool::HashPool;
 #[cfg(any(feature = "accounts", feature = "basic"))]
 pub(crate) use queue::Lane;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ConfigError, Rejection, Verdict,
-    digest::{Digest, Keyed},
+    util::digest::{Digest, Keyed},
 };
 use std::{
     fmt,

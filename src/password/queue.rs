@@ -4,7 +4,7 @@
 use super::PasswordHash;
 #[cfg(feature = "accounts")]
 use super::{NormalizedPassword, PasswordPolicy, PolicyError};
-use crate::{Rejection, digest::Digest};
+use crate::{Rejection, util::digest::Digest};
 use std::{
     collections::{HashMap, VecDeque},
     io,

@@ -3,7 +3,7 @@
 use super::PasswordHash;
 use crate::{
     ConfigError,
-    digest::{Digest, Keyed},
+    util::digest::{Digest, Keyed},
 };
 use std::{
     collections::{HashMap, VecDeque},

@@ -31,7 +31,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 /// A verifier, loader or policy returns one; a handler may too. Cloning is cheap.
 ///
 /// A handler that responds with a 401 needs an [`AuthLayer`](crate::AuthLayer) outside, or an
-/// `issue::EndpointLayer` if it takes credentials in its body. These layers add the
+/// `issue::CredentialEndpointLayer` if it takes credentials in its body. These layers add the
 /// `WWW-Authenticate` field that RFC 9110 section 15.5.2 requires.
 ///
 /// ```

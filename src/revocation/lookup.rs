@@ -2,8 +2,8 @@
 
 use crate::{
     Rejection, clock,
-    digest::named,
-    store::{self, Raise, Revocation, ShortLived, random_hex},
+    store::{self, EphemeralStore, Raise, Revocation, random_hex},
+    util::digest::named,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -30,7 +30,7 @@ const BATCH: usize = 250;
 ///
 /// 1. A filling writes a mark with a random name first, then every revocation of the durable store.
 ///    It is valid if the mark is still there at the end, in the same
-///    [history](store::Read::history).
+///    [history](store::BatchRead::history).
 /// 2. Every request reads the mark together with its revocations. The mark is never written again.
 ///    A store that was emptied or restored does not have the mark. A store that was restarted or
 ///    replaced has another history.
@@ -45,7 +45,7 @@ const BATCH: usize = 250;
 /// Each process fills the store for itself: when it starts, every twelve hours, and at its next
 /// request after a revocation that it could not write.
 pub(super) struct Lookup {
-    store: Arc<dyn ShortLived>,
+    store: Arc<dyn EphemeralStore>,
     state: Mutex<State>,
 }
 
@@ -69,7 +69,7 @@ struct Filled {
 }
 
 impl Lookup {
-    pub(super) fn new(store: impl ShortLived) -> Self {
+    pub(super) fn new(store: impl EphemeralStore) -> Self {
         Self {
             store: Arc::new(store),
             state: Mutex::default(),
@@ -357,7 +357,7 @@ impl Entry {
             } => (sessions_key(issuer, subject), *begun, until),
         };
         let needed = until.duration_since(now).unwrap_or_default();
-        let lifetime = needed.min(store::CUT_OFF_LASTS).saturating_add(SLACK);
+        let lifetime = needed.min(store::CUT_OFF_RETENTION).saturating_add(SLACK);
         Self {
             key,
             number,

@@ -1,7 +1,7 @@
 //! [`Revocations`]: a list in memory.
 
 use super::{
-    Cause, Revoked, Within,
+    IssuerScope, RevocationCheck, RevokedBy,
     fingerprint::Fingerprints,
     table::{Entry, Table},
 };
@@ -22,7 +22,7 @@ const LEEWAY: Duration = Duration::from_secs(3600);
 /// What was revoked, in memory. Clones share it.
 ///
 /// It holds for this process, and until it ends: where several serve the same users, or tokens
-/// outlive a restart, a shared store has to implement [`Revoked`].
+/// outlive a restart, a shared store has to implement [`RevocationCheck`].
 ///
 /// A revocation is kept until what it revokes would have expired anyway, a time that the caller
 /// gives, and an hour longer, as the leeway of a verifier may let a token live on. Memory is
@@ -86,11 +86,11 @@ impl Revocations {
     ///
     /// ```
     /// # use tower_auth::revocation::{Revocations, RevokeError};
-    /// use tower_auth::revocation::Within;
+    /// use tower_auth::revocation::IssuerScope;
     ///
     /// # let (revocations, expires_at) = (Revocations::new(), std::time::SystemTime::now());
     /// revocations.revoke_token("https://login.example.com/", "fe1d…", expires_at)?;
-    /// revocations.revoke_token(Within::NO_ISSUER, "q9Zr4TbX01Lm", expires_at)?; // an API key
+    /// revocations.revoke_token(IssuerScope::NO_ISSUER, "q9Zr4TbX01Lm", expires_at)?; // an API key
     /// # Ok::<(), RevokeError>(())
     /// ```
     ///
@@ -99,7 +99,7 @@ impl Revocations {
     /// If there is no room.
     pub fn revoke_token<'a>(
         &self,
-        within: impl Into<Within<'a>>,
+        within: impl Into<IssuerScope<'a>>,
         token_id: &str,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
@@ -127,7 +127,7 @@ impl Revocations {
     /// If there is no room.
     pub fn revoke_subject<'a>(
         &self,
-        within: impl Into<Within<'a>>,
+        within: impl Into<IssuerScope<'a>>,
         subject: &str,
         cut_off: SystemTime,
         expires_at: SystemTime,
@@ -149,7 +149,7 @@ impl Revocations {
     /// If there is no room.
     pub fn revoke_session<'a>(
         &self,
-        within: impl Into<Within<'a>>,
+        within: impl Into<IssuerScope<'a>>,
         session_id: &str,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
@@ -172,7 +172,7 @@ impl Revocations {
     fn insert(
         &self,
         entry: Entry,
-        within: Within<'_>,
+        within: IssuerScope<'_>,
         name: &str,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
@@ -190,7 +190,7 @@ impl Revocations {
 }
 
 impl List {
-    fn check(&self, identity: &Identity) -> Result<(), Cause> {
+    fn check(&self, identity: &Identity) -> Result<(), RevokedBy> {
         let issuer = identity.own_issuer();
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         if !table.subjects.is_empty() {
@@ -200,7 +200,7 @@ impl List {
             let issued_at = identity.issued_at().map(clock::seconds);
             // `None`, which is less than any time, is revoked by any cut-off.
             if cut_off.is_some_and(|cut_off| issued_at <= Some(cut_off)) {
-                return Err(Cause::Subject);
+                return Err(RevokedBy::Subject);
             }
         }
         let is_in = |entries: &super::table::Entries<()>, name: Option<&str>| {
@@ -208,16 +208,16 @@ impl List {
                 && name.is_some_and(|name| entries.contains(self.names.of(issuer, name)))
         };
         if is_in(&table.tokens, identity.token_id()) {
-            return Err(Cause::Token);
+            return Err(RevokedBy::Token);
         }
         if is_in(&table.sessions, identity.session_id()) {
-            return Err(Cause::Session);
+            return Err(RevokedBy::Session);
         }
         Ok(())
     }
 }
 
-impl Revoked for Revocations {
+impl RevocationCheck for Revocations {
     fn check(&self, identity: &Identity) -> Verdict<()> {
         Verdict::ready(self.list.check(identity).map_err(Into::into))
     }

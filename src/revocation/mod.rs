@@ -3,8 +3,8 @@
 //! A token that verifies by itself stays good until it expires, whatever happens meanwhile. What
 //! ends it earlier is a list that is asked about every identity:
 //!
-//! 1. A verifier is wrapped by [`Verify::revoked_by`](crate::Verify::revoked_by). What it
-//!    accepts, freshly or out of a cache, is then shown to a [`Revoked`], on every request.
+//! 1. A verifier is wrapped by [`Verify::with_revocation`](crate::Verify::with_revocation). What it
+//!    accepts, freshly or out of a cache, is then shown to a [`RevocationCheck`], on every request.
 //! 2. An identity is revoked by its [`token_id`](crate::Identity::token_id) (`jti`), by its
 //!    [`session_id`](crate::Identity::session_id) (`sid`), or by its subject with a cut-off: if
 //!    it was issued at or before it, or does not say when it was
@@ -12,16 +12,16 @@
 //! 3. All three are names that one issuer gave (RFC 7519 sections 4.1.2 and 4.1.7), so each
 //!    counts within that issuer only.
 //! 4. A revoked identity is [`Rejection::invalid`](crate::Rejection::invalid) (401,
-//!    `invalid_token`), with a [`Cause`] as its source. A list that cannot be asked is
+//!    `invalid_token`), with a [`RevokedBy`] as its source. A list that cannot be asked is
 //!    [`Rejection::unavailable`](crate::Rejection::unavailable) (503).
 //!
 //! An issuer is the identity's own. Where a verifier names none, as with API keys and fixed
 //! tokens, the realm that a layer puts in its place does not count here: such identities are
-//! revoked [within no issuer](Within::NO_ISSUER), or [within that of the identity](Within)
+//! revoked [within no issuer](IssuerScope::NO_ISSUER), or [within that of the identity](IssuerScope)
 //! itself. A list of its own for each such verifier keeps their names apart.
 //!
 //! [`Revocations`] is a list in memory, for one process. A list that several share implements
-//! [`Revoked`].
+//! [`RevocationCheck`].
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -31,7 +31,7 @@
 //! # struct Ticket;
 //! # let tickets = verify_fn(|_: Ticket| Ok(Identity::new("42")));
 //! let revocations = Revocations::new();
-//! let verifier = tickets.revoked_by(revocations.clone());
+//! let verifier = tickets.with_revocation(revocations.clone());
 //! # let _ = verifier;
 //!
 //! // A handler that logs out:
@@ -59,10 +59,10 @@ mod table;
 mod within;
 
 pub use memory::{Revocations, RevokeError};
-pub use revocable::Revocable;
-pub use revoked::{Cause, Revoked};
+pub use revocable::WithRevocation;
+pub use revoked::{RevocationCheck, RevokedBy};
 #[cfg(feature = "issue")]
 pub(crate) use shared::SESSION_BEGUN;
 #[cfg(feature = "store")]
 pub use shared::SharedRevocations;
-pub use within::Within;
+pub use within::IssuerScope;

@@ -1,27 +1,27 @@
-//! [`Revocable`]: a verifier that asks whether what it accepts is revoked.
+//! [`WithRevocation`]: a verifier that asks whether what it accepts is revoked.
 
-use super::Revoked;
+use super::RevocationCheck;
 use crate::{Identity, Rejection, RejectionKind, Verdict, Verify, identity::Prepared};
 use std::{fmt, sync::Arc};
 
 /// A verifier whose identities are refused once they are revoked; made by
-/// [`Verify::revoked_by`].
+/// [`Verify::with_revocation`].
 ///
 /// The list is asked on every request, whether the verifier has judged anew or remembered.
 #[derive(Clone)]
-pub struct Revocable<V> {
+pub struct WithRevocation<V> {
     verifier: V,
     list: List,
 }
 
 #[derive(Clone)]
 struct List {
-    revoked: Arc<dyn Revoked>,
+    revoked: Arc<dyn RevocationCheck>,
     allow_when_unavailable: bool,
 }
 
-impl<V> Revocable<V> {
-    pub(crate) fn new(verifier: V, revoked: impl Revoked) -> Self {
+impl<V> WithRevocation<V> {
+    pub(crate) fn new(verifier: V, revoked: impl RevocationCheck) -> Self {
         Self {
             verifier,
             list: List {
@@ -41,7 +41,7 @@ impl<V> Revocable<V> {
     }
 }
 
-impl<C: 'static, V: Verify<C>> Verify<C> for Revocable<V> {
+impl<C: 'static, V: Verify<C>> Verify<C> for WithRevocation<V> {
     fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Prepared, Rejection>> {
         match self.verifier.verify_borrowed(bytes)? {
             Ok(identity) => {
@@ -102,9 +102,9 @@ fn passed_unasked(rejection: &Rejection) {
     let _ = rejection;
 }
 
-impl<V: fmt::Debug> fmt::Debug for Revocable<V> {
+impl<V: fmt::Debug> fmt::Debug for WithRevocation<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Revocable")
+        f.debug_struct("WithRevocation")
             .field("verifier", &self.verifier)
             .field("allow_when_unavailable", &self.list.allow_when_unavailable)
             .finish_non_exhaustive()

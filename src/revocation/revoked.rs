@@ -1,4 +1,4 @@
-//! [`Revoked`]: what is asked about every identity.
+//! [`RevocationCheck`]: what is asked about every identity.
 
 use crate::{Identity, Rejection, Verdict};
 use std::{error::Error, fmt, sync::Arc};
@@ -9,7 +9,7 @@ use std::{error::Error, fmt, sync::Arc};
 /// request, so it should answer within milliseconds and bound its own time:
 ///
 /// ```
-/// use tower_auth::{Identity, Rejection, Verdict, revocation::{Cause, Revoked}};
+/// use tower_auth::{Identity, Rejection, Verdict, revocation::{RevokedBy, RevocationCheck}};
 ///
 /// # #[derive(Clone)] struct Store;
 /// # impl Store {
@@ -17,7 +17,7 @@ use std::{error::Error, fmt, sync::Arc};
 /// # }
 /// struct Shared(Store);
 ///
-/// impl Revoked for Shared {
+/// impl RevocationCheck for Shared {
 ///     fn check(&self, identity: &Identity) -> Verdict<()> {
 ///         let Some(id) = identity.token_id() else {
 ///             return Verdict::ready(Ok(())); // nothing to look up: no need to wait
@@ -26,31 +26,31 @@ use std::{error::Error, fmt, sync::Arc};
 ///         let name = (identity.issuer().map(str::to_owned), id.to_owned());
 ///         Verdict::pending(async move {
 ///             match store.has(name).await.map_err(Rejection::unavailable)? {
-///                 true => Err(Cause::Token.into()),
+///                 true => Err(RevokedBy::Token.into()),
 ///                 false => Ok(()),
 ///             }
 ///         })
 ///     }
 /// }
 /// ```
-pub trait Revoked: Send + Sync + 'static {
+pub trait RevocationCheck: Send + Sync + 'static {
     /// Passes unless the identity is revoked.
     ///
     /// It is asked before the layer adds a realm: an identity without an issuer of its own has
     /// none yet.
     ///
-    /// A revoked identity is a [`Cause`] made a rejection; a store that cannot tell answers
+    /// A revoked identity is a [`RevokedBy`] made a rejection; a store that cannot tell answers
     /// [`Rejection::unavailable`].
     fn check(&self, identity: &Identity) -> Verdict<()>;
 }
 
-impl<R: Revoked + ?Sized> Revoked for Arc<R> {
+impl<R: RevocationCheck + ?Sized> RevocationCheck for Arc<R> {
     fn check(&self, identity: &Identity) -> Verdict<()> {
         (**self).check(identity)
     }
 }
 
-impl<R: Revoked + ?Sized> Revoked for Box<R> {
+impl<R: RevocationCheck + ?Sized> RevocationCheck for Box<R> {
     fn check(&self, identity: &Identity) -> Verdict<()> {
         (**self).check(identity)
     }
@@ -59,7 +59,7 @@ impl<R: Revoked + ?Sized> Revoked for Box<R> {
 /// By what an identity is revoked: the source of its [`Rejection`], for logs and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum RevokedBy {
     /// The token itself (`jti`).
     Token,
     /// Everything its subject was issued until some time.
@@ -68,14 +68,14 @@ pub enum Cause {
     Session,
 }
 
-impl From<Cause> for Rejection {
+impl From<RevokedBy> for Rejection {
     /// 401; the client is told no more than that the credentials are not valid.
-    fn from(cause: Cause) -> Self {
+    fn from(cause: RevokedBy) -> Self {
         Self::invalid().with_source(cause)
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for RevokedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Token => "the token is revoked",
@@ -85,4 +85,4 @@ impl fmt::Display for Cause {
     }
 }
 
-impl Error for Cause {}
+impl Error for RevokedBy {}

@@ -1,19 +1,22 @@
 //! [`SharedRevocations`]: a list that servers share.
 
 use super::{
-    Cause, Revoked,
+    RevocationCheck, RevokedBy,
     lookup::{self, Known, Lookup},
 };
 use crate::{
     Clock, Identity, Rejection, SystemClock, Verdict, clock,
-    store::{self, CUT_OFF_LASTS, Names, Revocation, ShortLived, TokenStore, to_its_end},
+    store::{
+        self, CUT_OFF_RETENTION, EphemeralStore, Revocation, RevocationQuery, TokenStore,
+        to_its_end,
+    },
 };
 use std::{fmt, sync::Arc, time::SystemTime};
 
 /// What is revoked, in a [store](crate::store) that servers share.
 ///
 /// The durable store knows, and survives restarts. It is asked about every request, unless
-/// revocations are [looked up elsewhere](Self::looked_up_in), in memory that servers share. Then
+/// revocations are [looked up elsewhere](Self::with_lookup_store), in memory that servers share. Then
 ///
 /// 1. a revocation is written to the durable store first, and revoking fails unless it is in
 ///    both: once it has answered, every server rejects the revoked credentials. Before that, the
@@ -40,9 +43,9 @@ pub struct SharedRevocations {
     clock: Arc<dyn Clock>,
 }
 
-/// The claim of access tokens with the time when their session began ([`Family::begun`]).
+/// The claim of access tokens with the time when their session began ([`RefreshTokenFamily::begun`]).
 ///
-/// [`Family::begun`]: crate::store::Family::begun
+/// [`RefreshTokenFamily::begun`]: crate::store::RefreshTokenFamily::begun
 pub(crate) const SESSION_BEGUN: &str = "session_begun";
 
 impl SharedRevocations {
@@ -63,7 +66,7 @@ impl SharedRevocations {
     /// hours, and whenever something is missing. After a backup of this store was restored, restart
     /// the processes. This is not necessary for Redis, which reports a restore itself.
     #[must_use]
-    pub fn looked_up_in(mut self, quick: impl ShortLived) -> Self {
+    pub fn with_lookup_store(mut self, quick: impl EphemeralStore) -> Self {
         self.lookup = Some(Arc::new(Lookup::new(quick)));
         self
     }
@@ -125,7 +128,7 @@ impl SharedRevocations {
         cut_off: SystemTime,
         until: SystemTime,
     ) -> Result<(), Rejection> {
-        let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
+        let lasts = cut_off.checked_add(CUT_OFF_RETENTION).unwrap_or(until);
         let lasts = lasts.max(until);
         let all = |begun| {
             let all = Revocation::of_subject(issuer, subject, Some(cut_off), Some(begun), lasts);
@@ -266,7 +269,7 @@ struct Dates {
 }
 
 impl Dates {
-    fn judge(self, revoked: store::Revoked) -> Result<(), Cause> {
+    fn judge(self, revoked: store::RevocationStatus) -> Result<(), RevokedBy> {
         let cut_off = revoked.cut_off.map(clock::seconds);
         // A log-out everywhere by an earlier version has only a cut-off.
         let last = match cut_off.map(|cut_off| cut_off.saturating_mul(1000)) {
@@ -279,9 +282,9 @@ impl Dates {
         let is_cut_off =
             !self.is_own && cut_off.is_some_and(|cut_off| self.issued_at <= Some(cut_off));
         match (is_ended || is_cut_off, revoked.token, revoked.session) {
-            (true, ..) => Err(Cause::Subject),
-            (_, true, _) => Err(Cause::Token),
-            (.., true) => Err(Cause::Session),
+            (true, ..) => Err(RevokedBy::Subject),
+            (_, true, _) => Err(RevokedBy::Token),
+            (.., true) => Err(RevokedBy::Session),
             _ => Ok(()),
         }
     }
@@ -307,8 +310,8 @@ impl Asked {
         }
     }
 
-    fn names(&self) -> Names<'_> {
-        Names {
+    fn names(&self) -> RevocationQuery<'_> {
+        RevocationQuery {
             issuer: &self.issuer,
             subject: &self.subject,
             token: self.token.as_deref(),
@@ -330,7 +333,10 @@ impl Asked {
 
     /// Returns the revocations as if all entries in doubt were certain, and whether any is in
     /// doubt.
-    fn read(keys: &[Option<String>; 4], values: Vec<Option<Vec<u8>>>) -> (store::Revoked, bool) {
+    fn read(
+        keys: &[Option<String>; 4],
+        values: Vec<Option<Vec<u8>>>,
+    ) -> (store::RevocationStatus, bool) {
         let mut values = values.into_iter();
         let known = keys.each_ref().map(|key| {
             key.as_ref()?;
@@ -338,7 +344,7 @@ impl Asked {
         });
         let in_doubt = known.iter().flatten().any(|known| known.in_doubt);
         let [subject, sessions, token, session] = known;
-        let revoked = store::Revoked {
+        let revoked = store::RevocationStatus {
             token: token.is_some(),
             session: session.is_some(),
             cut_off: subject.map(|known| clock::at(known.number)),
@@ -348,20 +354,21 @@ impl Asked {
     }
 }
 
-impl Revoked for SharedRevocations {
+impl RevocationCheck for SharedRevocations {
     fn check(&self, identity: &Identity) -> Verdict<()> {
         let dates = self.dates(identity);
         if let Some(lookup) = &self.lookup {
             let asked = Asked::about(identity, dates);
             return Verdict::pending(self.clone().ask_lookup(Arc::clone(lookup), asked));
         }
-        let names = Names {
+        let names = RevocationQuery {
             issuer: identity.own_issuer().unwrap_or_default(),
             subject: identity.subject(),
             token: identity.token_id(),
             session: identity.session_id(),
         };
-        let judge = move |revoked: store::Revoked| dates.judge(revoked).map_err(Rejection::from);
+        let judge =
+            move |revoked: store::RevocationStatus| dates.judge(revoked).map_err(Rejection::from);
         match self.durable.revoked(names).now() {
             Ok(revoked) => Verdict::ready(revoked.and_then(judge)),
             Err(pending) => Verdict::pending(async move { judge(pending.await?) }),

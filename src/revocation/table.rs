@@ -1,7 +1,7 @@
 //! What is revoked, and until when that has to be remembered.
 
 use super::fingerprint::Fingerprint;
-use crate::digest::ByFirstWord;
+use crate::util::digest::ByFirstWord;
 use std::collections::HashMap;
 
 /// Below this nobody looks for entries that are no longer needed.

@@ -1,4 +1,4 @@
-//! [`Within`]: where a name that is revoked counts.
+//! [`IssuerScope`]: where a name that is revoked counts.
 
 use crate::Identity;
 
@@ -8,9 +8,9 @@ use crate::Identity;
 /// right whether or not it has an issuer of its own. [`Identity::issuer`] is not: where a
 /// verifier names none, that is the realm, which comes in only after the list was asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Within<'a>(Option<&'a str>);
+pub struct IssuerScope<'a>(Option<&'a str>);
 
-impl<'a> Within<'a> {
+impl<'a> IssuerScope<'a> {
     /// For credentials whose verifier names no issuer, such as API keys.
     pub const NO_ISSUER: Self = Self(None);
 
@@ -19,19 +19,19 @@ impl<'a> Within<'a> {
     }
 }
 
-impl<'a> From<&'a str> for Within<'a> {
+impl<'a> From<&'a str> for IssuerScope<'a> {
     fn from(issuer: &'a str) -> Self {
         Self(Some(issuer))
     }
 }
 
-impl<'a> From<&'a String> for Within<'a> {
+impl<'a> From<&'a String> for IssuerScope<'a> {
     fn from(issuer: &'a String) -> Self {
         Self(Some(issuer))
     }
 }
 
-impl<'a> From<&'a Identity> for Within<'a> {
+impl<'a> From<&'a Identity> for IssuerScope<'a> {
     fn from(identity: &'a Identity) -> Self {
         Self(identity.own_issuer())
     }

@@ -55,11 +55,12 @@ pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
-pub use short_lived::{Counted, Raise, Read, ShortLived};
+pub use short_lived::{BatchRead, Counted, EphemeralStore, Raise};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use token::{
-    CUT_OFF_LASTS, Family, Names, Revocation, RevocationPage, Revoked, Rotation, TokenStore,
+    CUT_OFF_RETENTION, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
+    RevocationQuery, RevocationStatus, TokenStore,
 };
 
 /// An answer, or that there was none in time. Outside of a runtime there is nothing to wait with.

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 ///
 /// Keys are short texts of visible ASCII, which begin with the name of what uses them
 /// (`login/…`); values are of a few kilobytes at most.
-pub trait ShortLived: Send + Sync + 'static {
+pub trait EphemeralStore: Send + Sync + 'static {
     /// Keeps a value unless the key has one; says whether it had none. Of any number of calls for
     /// one key, one is told `true`.
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool>;
@@ -17,7 +17,7 @@ pub trait ShortLived: Send + Sync + 'static {
     fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()>;
 
     /// Reads the values of several keys at one moment, in their order.
-    fn read(&self, keys: &[&str]) -> Verdict<Read>;
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead>;
 
     /// Takes a value away and gives it back. Of any number of calls, one gets it.
     fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>>;
@@ -50,7 +50,7 @@ pub trait ShortLived: Send + Sync + 'static {
     fn raise(&self, raised: &[Raise<'_>]) -> Verdict<()>;
 }
 
-/// One key in [`ShortLived::raise`].
+/// One key in [`EphemeralStore::raise`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raise<'a> {
     /// The key.
@@ -69,7 +69,7 @@ impl Raise<'_> {
     }
 }
 
-/// The state of one counter, as returned by [`ShortLived::counted`].
+/// The state of one counter, as returned by [`EphemeralStore::counted`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// The value of the counter, at least one.
@@ -89,9 +89,9 @@ fn digits(value: &[u8]) -> Result<Counted, Rejection> {
         .ok_or_else(|| Rejection::unavailable("invalid counter: not a number in decimal digits"))
 }
 
-/// What [`ShortLived::read`] has found.
+/// What [`EphemeralStore::read`] has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Read {
+pub struct BatchRead {
     /// The value of each key, if it has one.
     pub values: Vec<Option<Vec<u8>>>,
     /// The history of the store. It is different if the store was restarted or replaced by another
@@ -100,7 +100,7 @@ pub struct Read {
     pub history: Arc<str>,
 }
 
-impl<S: ShortLived + ?Sized> ShortLived for Arc<S> {
+impl<S: EphemeralStore + ?Sized> EphemeralStore for Arc<S> {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         (**self).add(key, value, lifetime)
     }
@@ -109,7 +109,7 @@ impl<S: ShortLived + ?Sized> ShortLived for Arc<S> {
         (**self).put(key, value, lifetime)
     }
 
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         (**self).read(keys)
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 /// All refresh tokens that came of one login. At any time one of them is good.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Family {
+pub struct RefreshTokenFamily {
     /// Random; access tokens carry it as their session (`sid`).
     pub id: String,
     /// The issuer of its tokens.
@@ -34,7 +34,7 @@ pub struct Family {
     pub ended: bool,
 }
 
-impl Family {
+impl RefreshTokenFamily {
     /// Returns the time when the family begins, if the subject's sessions up to a time are ended.
     pub(crate) fn begun_after(&self, ended: Option<u64>) -> u64 {
         self.begun
@@ -42,7 +42,7 @@ impl Family {
     }
 }
 
-impl fmt::Debug for Family {
+impl fmt::Debug for RefreshTokenFamily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Family")
             .field("id", &self.id)
@@ -58,7 +58,7 @@ impl fmt::Debug for Family {
 
 /// One refresh token taking the place of another.
 #[derive(Clone, Copy, Debug)]
-pub struct Rotation<'a> {
+pub struct RefreshRotation<'a> {
     /// The family's id.
     pub family: &'a str,
     /// SHA-256 of the token that is spent.
@@ -110,7 +110,7 @@ pub enum Revocation {
         issuer: String,
         /// The subject.
         subject: String,
-        /// The last [`Family::begun`] that is rejected. It only ever grows.
+        /// The last [`RefreshTokenFamily::begun`] that is rejected. It only ever grows.
         begun: u64,
         /// The time until which the revocation has to be stored.
         until: SystemTime,
@@ -154,7 +154,7 @@ pub struct RevocationPage {
 
 /// What is asked about one token.
 #[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
+pub struct RevocationQuery<'a> {
     /// The issuer of the token.
     pub issuer: &'a str,
     /// Its subject.
@@ -167,43 +167,43 @@ pub struct Names<'a> {
 
 /// What is known against one token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Revoked {
+pub struct RevocationStatus {
     /// The token itself is revoked.
     pub token: bool,
     /// Its session is.
     pub session: bool,
     /// Whatever its subject was issued up to this second is.
     pub cut_off: Option<SystemTime>,
-    /// The sessions of its subject that [began](Family::begun) up to this time are revoked.
+    /// The sessions of its subject that [began](RefreshTokenFamily::begun) up to this time are revoked.
     pub begun: Option<u64>,
 }
 
 /// For how long a subject's cut-off is remembered: credentials that do not expire, such as API
 /// keys, must not come back.
-pub const CUT_OFF_LASTS: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+pub const CUT_OFF_RETENTION: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// Keeps families of refresh tokens, and revocations, durably.
 pub trait TokenStore: Send + Sync + 'static {
     /// Adds a family, whose id is new, and returns the time up to which the subject's sessions are
-    /// ended ([`Revoked::begun`]). If the family did not begin after that time, it is stored as
+    /// ended ([`RevocationStatus::begun`]). If the family did not begin after that time, it is stored as
     /// begun one millisecond after that time.
-    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>>;
+    fn begin_family(&self, family: &RefreshTokenFamily) -> Verdict<Option<u64>>;
 
     /// The family of this id, also one that is over.
-    fn family(&self, id: &str) -> Verdict<Option<Family>>;
+    fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>>;
 
     /// Lets the successor take the place of the spent token, if that is the current one and the
     /// family was not ended. Of any number of calls for one spent token, one is told `true`.
-    fn rotate(&self, rotation: Rotation<'_>) -> Verdict<bool>;
+    fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool>;
 
     /// Ends a family, and revokes its session until a time, both or neither. The family need not be
     /// kept beyond that time.
     fn end_family(&self, issuer: &str, id: &str, until: SystemTime) -> Verdict<()>;
 
     /// Ends every family of a subject, and revokes all that the subject was issued up to the
-    /// cut-off, for [`CUT_OFF_LASTS`] at least; all or nothing. Returns the time up to which the
+    /// cut-off, for [`CUT_OFF_RETENTION`] at least; all or nothing. Returns the time up to which the
     /// subject's sessions are ended: the time of the cut-off. If the last of its families to
-    /// [begin](Family::begun) began later than that, by a clock that is ahead, it is the time when
+    /// [begin](RefreshTokenFamily::begun) began later than that, by a clock that is ahead, it is the time when
     /// that family began.
     ///
     /// A family need not be kept beyond `until`. All sessions of a subject, however many there are,
@@ -223,7 +223,7 @@ pub trait TokenStore: Send + Sync + 'static {
     fn revoke(&self, revocation: &Revocation) -> Verdict<()>;
 
     /// What is known against a token.
-    fn revoked(&self, names: Names<'_>) -> Verdict<Revoked>;
+    fn revoked(&self, names: RevocationQuery<'_>) -> Verdict<RevocationStatus>;
 
     /// Returns a page of the revocations that have to be stored beyond this time: the first page,
     /// or the page after [`RevocationPage::next`]. Revocations that are added meanwhile may be left
@@ -235,15 +235,15 @@ pub trait TokenStore: Send + Sync + 'static {
 }
 
 impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
-    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>> {
+    fn begin_family(&self, family: &RefreshTokenFamily) -> Verdict<Option<u64>> {
         (**self).begin_family(family)
     }
 
-    fn family(&self, id: &str) -> Verdict<Option<Family>> {
+    fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>> {
         (**self).family(id)
     }
 
-    fn rotate(&self, rotation: Rotation<'_>) -> Verdict<bool> {
+    fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {
         (**self).rotate(rotation)
     }
 
@@ -265,7 +265,7 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         (**self).revoke(revocation)
     }
 
-    fn revoked(&self, names: Names<'_>) -> Verdict<Revoked> {
+    fn revoked(&self, names: RevocationQuery<'_>) -> Verdict<RevocationStatus> {
         (**self).revoked(names)
     }
 

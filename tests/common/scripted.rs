@@ -21,8 +21,8 @@ use tower::ServiceExt;
 use tower_auth::{
     AuthLayer, Identity, Rejection, Verdict,
     fetch::{FetchError, fetch_fn},
-    oauth2::{Login, LoginBuilder, ProviderToken, Secret},
-    store::{MemoryStore, Raise, Read, ShortLived},
+    login::{Login, LoginBuilder, ProviderToken, Secret},
+    store::{BatchRead, EphemeralStore, MemoryStore, Raise},
 };
 use url::Url;
 
@@ -374,7 +374,7 @@ impl Plug {
     }
 }
 
-impl ShortLived for Plug {
+impl EphemeralStore for Plug {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         assert!(key.starts_with("oauth2/") && key.bytes().all(|byte| byte.is_ascii_graphic()));
         self.or(|store| store.add(key, value, lifetime))
@@ -393,7 +393,7 @@ impl ShortLived for Plug {
         self.or(|store| store.put(key, value, lifetime))
     }
 
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         self.or(|store| store.read(keys))
     }
 

@@ -13,7 +13,7 @@ use std::{
 use tower_auth::{
     Identity, Rejection, Verify, bearer,
     fetch::{Fetch, FetchError, FetchErrorKind, Fetching, fetch_fn},
-    jwt::{Jwt, JwtBuilder},
+    jwt::{JwtVerifier, JwtVerifierBuilder},
 };
 
 pub const AUDIENCE: &str = "https://api.example";
@@ -83,8 +83,8 @@ pub fn metadata(issuer: &str, jwks_uri: &str) -> String {
     json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string()
 }
 
-pub fn builder(issuer: &str) -> JwtBuilder {
-    Jwt::issuer(issuer)
+pub fn builder(issuer: &str) -> JwtVerifierBuilder {
+    JwtVerifier::issuer(issuer)
         .audience(AUDIENCE)
         .clock(runtime_clock())
 }

@@ -6,14 +6,14 @@ use super::common::wire::{Wire, serve_axum};
 use super::support::{TokenError, builder};
 use axum::{Router, response::Response, routing::get};
 use std::error::Error;
-use tower_auth::{AuthLayer, Identity, Rejection, bearer::Bearer, jwt::JwtBuilder};
+use tower_auth::{AuthLayer, Identity, Rejection, bearer::Bearer, jwt::JwtVerifierBuilder};
 
 /// One connection to a server that takes tokens.
 pub struct Server(Wire);
 
 impl Server {
     /// A server whose verifier is built so.
-    pub async fn of(builder: JwtBuilder) -> Self {
+    pub async fn of(builder: JwtVerifierBuilder) -> Self {
         async fn whoami(identity: Identity) -> String {
             identity.subject().to_owned()
         }

@@ -373,16 +373,16 @@ async fn a_request_that_is_refused_outside_is_never_verified() {
 async fn layers_that_serve_documents_sign_in_and_renew_work_inside_of_cors_and_time_outs() {
     use tower_auth::{
         fetch::fetch_fn,
-        issue::{Cookies, EndpointLayer, JwksLayer, RenewLayer, Signer, SigningKeys, Tokens},
+        issue::{Cookies, CredentialEndpointLayer, RenewLayer, Signer, SigningKeys, TokenIssuer},
         jwt::Algorithm,
-        oauth2::{Login, Secret},
-        resource::ResourceMetadata,
+        login::{Login, Secret},
         store::MemoryStore,
+        well_known::{JwksLayer, ResourceMetadata},
     };
 
     let keys = SigningKeys::new(Signer::generate(Algorithm::ES256).unwrap());
     let issuer = "https://app.example/";
-    let issued = Tokens::issuer(issuer, keys.clone()).audience(issuer);
+    let issued = TokenIssuer::issuer(issuer, keys.clone()).audience(issuer);
     let issued = issued.store(MemoryStore::new(), [7; 32]).build().unwrap();
     let metadata = ResourceMetadata::of("https://app.example/")
         .authorization_server("https://login.example/")
@@ -408,7 +408,7 @@ async fn layers_that_serve_documents_sign_in_and_renew_work_inside_of_cors_and_t
     works_everywhere!("documents and sessions", outer());
     let endpoint = ServiceBuilder::new()
         .layer(CorsLayer::permissive())
-        .layer(EndpointLayer::new());
+        .layer(CredentialEndpointLayer::new());
     let service = endpoint.clone().service(inner());
     let mut wire = Wire::connect(serve_hyper(service).await).await;
     let answer = ask(&mut wire, None).await;

@@ -9,12 +9,12 @@ use std::{
 };
 use tower_auth::{
     Clock, Identity, Rejection, RejectionKind, Verify,
-    api_key::{Key, StoredKeys},
+    api_key::{PresentedKey, StoredKeys},
     bearer::Token,
-    issue::{Signer, SigningKeys, Tokens, TokensBuilder},
-    jwt::{Algorithm, Jwt},
-    revocation::Revocable,
-    store::{AccountStore, ApiKeyStore, ShortLived, TokenStore},
+    issue::{Signer, SigningKeys, TokenIssuer, TokenIssuerBuilder},
+    jwt::{Algorithm, JwtVerifier},
+    revocation::WithRevocation,
+    store::{AccountStore, ApiKeyStore, EphemeralStore, TokenStore},
 };
 
 pub(crate) const ISSUER: &str = "https://api.example.com/";
@@ -32,7 +32,7 @@ impl<S: AccountStore + ApiKeyStore + TokenStore> Durable for S {}
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) durable: Arc<dyn Durable>,
-    pub(crate) lookup: Option<Arc<dyn ShortLived>>,
+    pub(crate) lookup: Option<Arc<dyn EphemeralStore>>,
 }
 
 impl Stores {
@@ -43,7 +43,7 @@ impl Stores {
         }
     }
 
-    pub(crate) fn with_lookup(mut self, lookup: impl ShortLived) -> Self {
+    pub(crate) fn with_lookup(mut self, lookup: impl EphemeralStore) -> Self {
         self.lookup = Some(Arc::new(lookup));
         self
     }
@@ -83,14 +83,14 @@ impl Clock for Hand {
     }
 }
 
-pub(crate) fn builder(stores: &Stores, clock: &Hand) -> TokensBuilder {
+pub(crate) fn builder(stores: &Stores, clock: &Hand) -> TokenIssuerBuilder {
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, SECRET).unwrap());
-    let builder = Tokens::issuer(ISSUER, keys)
+    let builder = TokenIssuer::issuer(ISSUER, keys)
         .audience(ISSUER)
         .store(Arc::clone(&stores.durable), SECRET)
         .clock(clock.clone());
     match &stores.lookup {
-        Some(lookup) => builder.short_lived(Arc::clone(lookup)),
+        Some(lookup) => builder.with_lookup_store(Arc::clone(lookup)),
         None => builder,
     }
 }
@@ -99,11 +99,11 @@ pub(crate) fn builder(stores: &Stores, clock: &Hand) -> TokensBuilder {
 /// server.
 #[derive(Clone)]
 pub(crate) struct Server {
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: TokenIssuer,
     pub(crate) keys: StoredKeys,
     durable: Arc<dyn Durable>,
-    by_token: Arc<Revocable<Jwt>>,
-    by_key: Arc<Revocable<StoredKeys>>,
+    by_token: Arc<WithRevocation<JwtVerifier>>,
+    by_key: Arc<WithRevocation<StoredKeys>>,
 }
 
 impl Server {
@@ -115,7 +115,7 @@ impl Server {
             .with_clock(clock.clone());
         Self {
             by_token: Arc::new(tokens.verifier().unwrap()),
-            by_key: Arc::new(keys.clone().revoked_by(tokens.revocations().clone())),
+            by_key: Arc::new(keys.clone().with_revocation(tokens.revocations().clone())),
             durable: Arc::clone(&stores.durable),
             keys,
             tokens,
@@ -127,7 +127,7 @@ impl Server {
     }
 
     pub(crate) async fn verify_key(&self, key: &str) -> Result<Identity, Rejection> {
-        self.by_key.verify(Key::new(key)).await
+        self.by_key.verify(PresentedKey::new(key)).await
     }
 
     /// Whether an access token passes, as soon as that can be answered.

@@ -152,7 +152,7 @@ async fn an_outage_locks_out_no_account() {
     let durable = PostgresStore::connect(&postgres.url).await.unwrap();
     let attempts = RedisStore::connect(&redis.url).await.unwrap();
     let accounts = Accounts::new(ISSUER, durable).unwrap();
-    let accounts = accounts.count_attempts_in(attempts);
+    let accounts = accounts.with_attempt_store(attempts);
     let accounts = accounts.max_attempts(4, Duration::from_secs(3600));
     accounts.register("ada", PASSWORD).await.unwrap();
     let unavailable = async |times| {

@@ -9,8 +9,8 @@ use crate::{
 use std::time::Duration;
 use tokio::task::block_in_place;
 use tower_auth::{
-    api_key::KeyRequest,
-    issue::Grant,
+    api_key::KeyOptions,
+    issue::TokenSubject,
     store::{MemoryStore, RedisStore},
 };
 
@@ -232,18 +232,18 @@ async fn a_second_log_out_everywhere_survives_a_restart_of_redis_from_a_snapshot
     let [one, other] = &servers[..] else {
         unreachable!()
     };
-    one.tokens.log_out_everywhere("ada").await.unwrap();
+    one.tokens.end_all_sessions("ada").await.unwrap();
     clock.pass(Duration::from_secs(3600));
     // Older than what is revoked session by session.
-    let grant = Grant::new("ada").with_lifetime(Duration::from_secs(3600));
-    let issued = one.tokens.log_in(grant).await.unwrap();
+    let grant = TokenSubject::new("ada").with_lifetime(Duration::from_secs(3600));
+    let issued = one.tokens.start_session(grant).await.unwrap();
     let token = issued.access_token().expose();
-    let key = KeyRequest::new(ISSUER, "ada");
+    let key = KeyOptions::new(ISSUER, "ada");
     let key = one.keys.create("acme", key).await.unwrap();
     assert!(other.passes(token).await && other.key_passes(key.expose()).await);
     block_in_place(|| assert!(redis.command("SAVE").starts_with("+OK")));
     clock.pass(Duration::from_secs(600));
-    one.tokens.log_out_everywhere("ada").await.unwrap();
+    one.tokens.end_all_sessions("ada").await.unwrap();
     for _ in 0..2 {
         for server in [one, other] {
             assert!(!server.passes(token).await, "an access token came back");

@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_auth::{
     Verify,
     bearer::Token,
-    issue::{Cookies, Grant, Issued, RenewLayer, Tokens},
+    issue::{Cookies, IssuedTokens, RenewLayer, TokenIssuer, TokenSubject},
     store::MemoryStore,
 };
 
@@ -25,7 +25,7 @@ struct Jar {
 }
 
 impl Jar {
-    fn new(issued: &Issued) -> Self {
+    fn new(issued: &IssuedTokens) -> Self {
         Self {
             access: issued.access_token().expose().to_owned(),
             refresh: Some(issued.refresh_token().to_owned()),
@@ -54,14 +54,14 @@ impl Jar {
     }
 
     /// The access token passes, and the refresh token was not taken away.
-    async fn is_alive(&self, tokens: &Tokens, when: &str) {
+    async fn is_alive(&self, tokens: &TokenIssuer, when: &str) {
         assert!(self.refresh.is_some(), "the cookie was cleared {when}");
         let verifier = tokens.verifier().unwrap();
         let passes = answered(|| async { verifier.verify(Token::new(self.access.as_str())).await });
         assert!(passes.await.is_ok(), "the session was ended {when}");
     }
 
-    async fn is_logged_in(&self, tokens: &Tokens, when: &str) {
+    async fn is_logged_in(&self, tokens: &TokenIssuer, when: &str) {
         let refresh = self.refresh.as_deref();
         let refresh = refresh.unwrap_or_else(|| panic!("the cookie was cleared {when}"));
         let renewed = answered(|| tokens.refresh(refresh)).await;
@@ -84,7 +84,12 @@ async fn a_renewal_whose_response_is_lost_does_not_end_the_session() {
     // Within the retry window, and after it, while the access token is still valid.
     for later in [11 * SECOND, 200 * SECOND] {
         for polls in 0.. {
-            let mut jar = Jar::new(&tokens.log_in(Grant::new("ada")).await.unwrap());
+            let mut jar = Jar::new(
+                &tokens
+                    .start_session(TokenSubject::new("ada"))
+                    .await
+                    .unwrap(),
+            );
             clock.pass(11 * MINUTE);
             let mut ready = service.clone();
             let ready = ready.ready().await.unwrap();
@@ -124,7 +129,12 @@ async fn a_renewal_with_a_slow_handler_does_not_end_the_session() {
         })
     };
     let service = RenewLayer::new(tokens.clone(), Cookies::new()).layer(handler);
-    let mut jar = Jar::new(&tokens.log_in(Grant::new("ada")).await.unwrap());
+    let mut jar = Jar::new(
+        &tokens
+            .start_session(TokenSubject::new("ada"))
+            .await
+            .unwrap(),
+    );
     clock.pass(11 * MINUTE);
     let slow = tokio::spawn(service.clone().oneshot(jar.request("/slow")));
     begun.notified().await;

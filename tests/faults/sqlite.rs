@@ -12,7 +12,7 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
-use tower_auth::{RejectionKind, issue::Grant, store::SqliteStore};
+use tower_auth::{RejectionKind, issue::TokenSubject, store::SqliteStore};
 
 const CLIENTS: usize = 16;
 
@@ -154,7 +154,10 @@ async fn child_that_issues_until_it_is_killed() {
                 for number in 0.. {
                     let subject = format!("{worker}-{number}");
                     let tokens = &server.tokens;
-                    let first = tokens.log_in(Grant::new(&subject)).await.unwrap();
+                    let first = tokens
+                        .start_session(TokenSubject::new(&subject))
+                        .await
+                        .unwrap();
                     let session = first.session_id();
                     let token = first.access_token().expose();
                     println!("\nbegun {session} {} {token}", first.refresh_token());
@@ -170,7 +173,7 @@ async fn child_that_issues_until_it_is_killed() {
                             let refresh = second.refresh_token();
                             tokens.log_out_by_refresh_token(refresh).await.unwrap();
                         }
-                        _ => tokens.log_out_everywhere(&subject).await.unwrap(),
+                        _ => tokens.end_all_sessions(&subject).await.unwrap(),
                     }
                     println!("\nended {session} - -");
                 }

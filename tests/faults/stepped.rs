@@ -13,8 +13,9 @@ use tokio::task::yield_now;
 use tower_auth::{
     Rejection, Verdict,
     store::{
-        Account, AccountStore, ApiKeyRecord, ApiKeyStore, Counted, Family, Names, Raise, Read,
-        Revocation, RevocationPage, Revoked, Rotation, ShortLived, TokenStore,
+        Account, AccountStore, ApiKeyRecord, ApiKeyStore, BatchRead, Counted, EphemeralStore,
+        Raise, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage, RevocationQuery,
+        RevocationStatus, TokenStore,
     },
 };
 
@@ -29,7 +30,9 @@ impl Stores {
         let lookup = self
             .lookup
             .clone()
-            .map(|lookup| -> Arc<dyn ShortLived> { Arc::new(Stepped(lookup, Arc::clone(broken))) });
+            .map(|lookup| -> Arc<dyn EphemeralStore> {
+                Arc::new(Stepped(lookup, Arc::clone(broken)))
+            });
         Self {
             durable: Arc::new(Stepped(Arc::clone(&self.durable), Arc::default())),
             lookup,
@@ -39,7 +42,7 @@ impl Stores {
 
 struct Stepped<S: ?Sized>(Arc<S>, Arc<AtomicBool>);
 
-impl Stepped<dyn ShortLived> {
+impl Stepped<dyn EphemeralStore> {
     fn unless_broken<T: Send + 'static>(&self, written: Verdict<T>) -> Verdict<T> {
         match self.1.load(SeqCst) {
             true => Verdict::ready(Err(Rejection::unavailable("broken"))),
@@ -167,15 +170,15 @@ impl ApiKeyStore for Stepped<dyn Durable> {
 }
 
 impl TokenStore for Stepped<dyn Durable> {
-    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>> {
+    fn begin_family(&self, family: &RefreshTokenFamily) -> Verdict<Option<u64>> {
         stepped!(self, family = family.clone(); s => s.begin_family(&family))
     }
 
-    fn family(&self, id: &str) -> Verdict<Option<Family>> {
+    fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>> {
         stepped!(self, id = id.to_owned(); s => s.family(&id))
     }
 
-    fn rotate(&self, rotation: Rotation<'_>) -> Verdict<bool> {
+    fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {
         stepped!(
             self,
             family = rotation.family.to_owned(),
@@ -183,7 +186,7 @@ impl TokenStore for Stepped<dyn Durable> {
             successor = *rotation.successor,
             at = rotation.at,
             expires_at = rotation.expires_at;
-            s => s.rotate(Rotation {
+            s => s.rotate(RefreshRotation {
                 family: &family,
                 spent: &spent,
                 successor: &successor,
@@ -216,14 +219,14 @@ impl TokenStore for Stepped<dyn Durable> {
         stepped!(self, revocation = revocation.clone(); s => s.revoke(&revocation))
     }
 
-    fn revoked(&self, names: Names<'_>) -> Verdict<Revoked> {
+    fn revoked(&self, names: RevocationQuery<'_>) -> Verdict<RevocationStatus> {
         stepped!(
             self,
             issuer = names.issuer.to_owned(),
             subject = names.subject.to_owned(),
             token = names.token.map(str::to_owned),
             session = names.session.map(str::to_owned);
-            s => s.revoked(Names {
+            s => s.revoked(RevocationQuery {
                 issuer: &issuer,
                 subject: &subject,
                 token: token.as_deref(),
@@ -241,7 +244,7 @@ impl TokenStore for Stepped<dyn Durable> {
     }
 }
 
-impl ShortLived for Stepped<dyn ShortLived> {
+impl EphemeralStore for Stepped<dyn EphemeralStore> {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         let added =
             stepped!(self, k = key.to_owned(), v = value.to_vec(); s => s.add(&k, &v, lifetime));
@@ -254,7 +257,7 @@ impl ShortLived for Stepped<dyn ShortLived> {
         self.unless_broken(put)
     }
 
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         stepped!(
             self,
             keys = keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>();

@@ -25,7 +25,7 @@ fn a_token_of_another_issuer_is_refused() {
 #[test]
 fn any_issuer_has_to_be_asked_for_by_name() {
     let builder = || {
-        let builder = Jwt::dangerous_any_issuer().audience(AUDIENCE);
+        let builder = JwtVerifier::dangerous_any_issuer().audience(AUDIENCE);
         builder.keys(key(Algorithm::HS256)).clock(now)
     };
     let other = accepted(builder(), &hs256(&with("iss", "https://other.example")));
@@ -67,7 +67,7 @@ fn a_token_for_another_audience_is_refused() {
         refused(both(), &hs256(&with("aud", wrong)), TokenError::ClaimType);
     }
     let any = || {
-        let builder = Jwt::issuer(ISSUER).dangerous_any_audience();
+        let builder = JwtVerifier::issuer(ISSUER).dangerous_any_audience();
         builder.keys(key(Algorithm::HS256)).clock(now)
     };
     accepted(any(), &hs256(&with("aud", "other")));

@@ -5,13 +5,21 @@ use crate::support::*;
 #[test]
 fn a_verifier_needs_issuer_audience_and_keys() {
     let keys = || key(Algorithm::HS256);
-    misconfigured(Jwt::issuer(ISSUER).keys(keys()).build(), "call `audience`");
     misconfigured(
-        Jwt::dangerous_any_issuer().audience(AUDIENCE).build(),
+        JwtVerifier::issuer(ISSUER).keys(keys()).build(),
+        "call `audience`",
+    );
+    misconfigured(
+        JwtVerifier::dangerous_any_issuer()
+            .audience(AUDIENCE)
+            .build(),
         "call `keys`",
     );
     misconfigured(
-        Jwt::issuer("").audience(AUDIENCE).keys(keys()).build(),
+        JwtVerifier::issuer("")
+            .audience(AUDIENCE)
+            .keys(keys())
+            .build(),
         "issuer is not empty",
     );
     misconfigured(usual().audience("").build(), "audience is not empty");

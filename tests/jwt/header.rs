@@ -86,7 +86,7 @@ fn the_key_decides_the_algorithm() {
     // The public key as the secret: what a verifier that asks the token would fall for.
     let confused = builder(key(Algorithm::RS256));
     refused(confused, &hs256(&claims()), TokenError::UnknownKey);
-    let named = builder(key(Algorithm::RS256).with_kid("k"));
+    let named = builder(key(Algorithm::RS256).with_key_id("k"));
     let token = sign(
         Algorithm::HS256,
         r#"{"alg":"HS256","kid":"k"}"#,

@@ -70,7 +70,7 @@ fn another_claim_may_be_the_subject() {
 
 #[test]
 fn roles_come_from_the_configured_claim_only() {
-    let roles = |builder: JwtBuilder, value: Value| -> Vec<String> {
+    let roles = |builder: JwtVerifierBuilder, value: Value| -> Vec<String> {
         let identity = accepted(builder, &hs256(&with("roles", value)));
         identity.roles().map(str::to_owned).collect()
     };
@@ -100,7 +100,7 @@ fn roles_come_from_the_configured_claim_only() {
 
 #[test]
 fn scopes_are_a_string_with_spaces_or_an_array() {
-    let scopes = |builder: JwtBuilder, claims: Value| -> Vec<String> {
+    let scopes = |builder: JwtVerifierBuilder, claims: Value| -> Vec<String> {
         let identity = accepted(builder, &hs256(&claims));
         identity.scopes().map(str::to_owned).collect()
     };

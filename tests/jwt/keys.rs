@@ -18,8 +18,8 @@ fn a_token_is_verified_with_the_key_it_names_or_the_only_one() {
 
     let named = || {
         set(vec![
-            good().with_kid("a"),
-            bad().with_kid("b"),
+            good().with_key_id("a"),
+            bad().with_key_id("b"),
             key(Algorithm::RS256),
         ])
     };
@@ -30,11 +30,11 @@ fn a_token_is_verified_with_the_key_it_names_or_the_only_one() {
     refused(named(), &token(Some("")), TokenError::UnknownKey);
     refused(named(), &token(None), TokenError::UnknownKey);
 
-    let one = || set(vec![good().with_kid("a")]);
+    let one = || set(vec![good().with_key_id("a")]);
     accepted(one(), &token(None));
     refused(one(), &token(Some("b")), TokenError::UnknownKey);
 
-    let nameless = || set(vec![good(), bad().with_kid("b")]);
+    let nameless = || set(vec![good(), bad().with_key_id("b")]);
     accepted(nameless(), &token(Some("whatever")));
     refused(nameless(), &token(Some("b")), TokenError::Signature);
 }
@@ -45,10 +45,10 @@ fn a_key_set_cannot_be_ambiguous_or_empty() {
     misconfigured(KeySet::new([]), "at least one key");
     misconfigured(KeySet::new([hs(), hs()]), "have no \"kid\"");
     misconfigured(
-        KeySet::new([hs().with_kid("a"), hs().with_kid("a")]),
+        KeySet::new([hs().with_key_id("a"), hs().with_key_id("a")]),
         "are called \"a\"",
     );
-    assert!(KeySet::new([hs(), key(Algorithm::HS384), hs().with_kid("a")]).is_ok());
+    assert!(KeySet::new([hs(), key(Algorithm::HS384), hs().with_key_id("a")]).is_ok());
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn weak_and_wrong_keys_are_refused_at_start_up() {
 fn a_key_says_nothing_of_its_secret() {
     let key = Key::from_secret(Algorithm::HS256, b"correct horse battery staple one!").unwrap();
     assert_eq!(
-        format!("{:?}", key.with_kid("a")),
+        format!("{:?}", key.with_key_id("a")),
         r#"Key { kid: Some("a"), algorithm: HS256, .. }"#
     );
 }
@@ -131,7 +131,7 @@ fn a_jwk_is_bound_to_the_algorithm_of_its_kind() {
         json!({"kty": "oct", "alg": "HS256", "k": URL_SAFE_NO_PAD.encode(SECRET), "kid": "k"});
     assert_eq!(jwk(&okp).unwrap().algorithm(), Algorithm::EdDSA);
     assert_eq!(jwk(&ec).unwrap().algorithm(), Algorithm::ES256);
-    assert_eq!(jwk(&oct).unwrap().kid(), Some("k"));
+    assert_eq!(jwk(&oct).unwrap().key_id(), Some("k"));
     let changed = |base: &Value, name: &str, value: Value| {
         let mut key = base.clone();
         match value {
@@ -183,10 +183,13 @@ fn the_usable_keys_of_a_set_serve_without_the_others() {
         .to_string(),
     )
     .unwrap();
-    assert_eq!(set.keys().map(Key::kid).collect::<Vec<_>>(), [Some("good")]);
-    let left_out: Vec<_> = set.left_out().iter().map(|key| key.kid()).collect();
     assert_eq!(
-        left_out,
+        set.keys().map(Key::key_id).collect::<Vec<_>>(),
+        [Some("good")]
+    );
+    let skipped_keys: Vec<_> = set.skipped_keys().iter().map(|key| key.key_id()).collect();
+    assert_eq!(
+        skipped_keys,
         [
             Some("dh"),
             Some("enc"),
@@ -196,7 +199,7 @@ fn the_usable_keys_of_a_set_serve_without_the_others() {
             None
         ]
     );
-    assert_eq!(set.left_out()[1].reason(), "\"use\" is not \"sig\"");
+    assert_eq!(set.skipped_keys()[1].reason(), "\"use\" is not \"sig\"");
 }
 
 #[test]

@@ -35,19 +35,20 @@ fn every_algorithm_verifies_through_every_backend() {
 }
 
 /// Good tokens and verifiers of every algorithm, made once.
-static TOKENS: LazyLock<Vec<(Algorithm, String, [Jwt; BACKENDS.len()])>> = LazyLock::new(|| {
-    let each = ALGORITHMS.into_iter().map(|algorithm| {
-        let token = sign(
-            algorithm,
-            &format!(r#"{{"alg":"{algorithm}"}}"#),
-            &claims().to_string(),
-        );
-        let jwts =
-            BACKENDS.map(|backend| builder(key(algorithm)).backend(backend).build().unwrap());
-        (algorithm, token, jwts)
+static TOKENS: LazyLock<Vec<(Algorithm, String, [JwtVerifier; BACKENDS.len()])>> =
+    LazyLock::new(|| {
+        let each = ALGORITHMS.into_iter().map(|algorithm| {
+            let token = sign(
+                algorithm,
+                &format!(r#"{{"alg":"{algorithm}"}}"#),
+                &claims().to_string(),
+            );
+            let jwts =
+                BACKENDS.map(|backend| builder(key(algorithm)).backend(backend).build().unwrap());
+            (algorithm, token, jwts)
+        });
+        each.collect()
     });
-    each.collect()
-});
 
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {

@@ -14,7 +14,7 @@ pub(crate) use std::{
 };
 pub(crate) use tower_auth::{
     Identity, Rejection, RejectionKind, Verify, bearer,
-    jwt::{Algorithm, Backend, Jwt, JwtBuilder, Key, KeySet, TokenError},
+    jwt::{Algorithm, Backend, JwtVerifier, JwtVerifierBuilder, Key, KeySet, TokenError},
 };
 
 pub(crate) const ISSUER: &str = "https://as.example";
@@ -128,28 +128,31 @@ pub(crate) fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW)
 }
 
-pub(crate) fn builder(keys: impl Into<tower_auth::jwt::Keys>) -> JwtBuilder {
-    Jwt::issuer(ISSUER).audience(AUDIENCE).keys(keys).clock(now)
+pub(crate) fn builder(keys: impl Into<tower_auth::jwt::Keys>) -> JwtVerifierBuilder {
+    JwtVerifier::issuer(ISSUER)
+        .audience(AUDIENCE)
+        .keys(keys)
+        .clock(now)
 }
 
-pub(crate) fn usual() -> JwtBuilder {
+pub(crate) fn usual() -> JwtVerifierBuilder {
     builder(key(Algorithm::HS256))
 }
 
-pub(crate) fn verify(jwt: &Jwt, token: impl Into<Vec<u8>>) -> Result<Identity, Rejection> {
+pub(crate) fn verify(jwt: &JwtVerifier, token: impl Into<Vec<u8>>) -> Result<Identity, Rejection> {
     jwt.verify(bearer::Token::new(token))
         .now()
         .expect("no I/O to wait for")
 }
 
 #[track_caller]
-pub(crate) fn accepted(builder: JwtBuilder, token: &str) -> Identity {
+pub(crate) fn accepted(builder: JwtVerifierBuilder, token: &str) -> Identity {
     verify(&builder.build().unwrap(), token).unwrap()
 }
 
 /// Gives the text that the client gets.
 #[track_caller]
-pub(crate) fn refused(builder: JwtBuilder, token: &str, why: TokenError) -> &'static str {
+pub(crate) fn refused(builder: JwtVerifierBuilder, token: &str, why: TokenError) -> &'static str {
     let rejection = verify(&builder.build().unwrap(), token).expect_err("the token is refused");
     assert_eq!(rejection.kind(), RejectionKind::Invalid);
     let source = rejection.source().and_then(|source| source.downcast_ref());

@@ -326,7 +326,9 @@ async fn however_many_give_up_nobody_is_left_waiting() {
 async fn revocations_are_asked_about_remembered_answers_too() {
     let endpoint = Endpoint::answering(good()).await;
     let revocations = Revocations::new();
-    let introspection = endpoint.introspection().revoked_by(revocations.clone());
+    let introspection = endpoint
+        .introspection()
+        .with_revocation(revocations.clone());
     ask(&introspection, "abc").await.unwrap();
     let now = UNIX_EPOCH + Duration::from_secs(NOW);
     revocations

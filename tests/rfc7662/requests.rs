@@ -110,9 +110,9 @@ async fn nothing_is_asked_before_somebody_waits_for_the_answer() {
 
 #[tokio::test]
 async fn jwts_are_for_another_verifier_good_or_bad() {
-    use tower_auth::jwt::{Algorithm, Jwt, Key};
+    use tower_auth::jwt::{Algorithm, JwtVerifier, Key};
     let endpoint = Endpoint::answering(good()).await;
-    let jwt = Jwt::issuer(ISSUER)
+    let jwt = JwtVerifier::issuer(ISSUER)
         .audience(AUDIENCE)
         .keys(Key::from_secret(Algorithm::HS256, [7; 32]).unwrap())
         .build()

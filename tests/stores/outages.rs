@@ -16,7 +16,7 @@ use std::{
 use tower_auth::{
     RejectionKind, Verdict,
     store::{
-        AccountStore, PostgresStore, Raise, RedisStore, Revocation, ShortLived, SqliteStore,
+        AccountStore, EphemeralStore, PostgresStore, Raise, RedisStore, Revocation, SqliteStore,
         TokenStore,
     },
 };

@@ -11,14 +11,14 @@ use std::{
 use tokio::sync::Semaphore;
 use tower_auth::{
     Clock, Identity, Rejection, RejectionKind, Verdict, Verify,
-    api_key::{Key, KeyRequest, StoredKeys},
+    api_key::{KeyOptions, PresentedKey, StoredKeys},
     bearer::Token,
-    issue::{Grant, Issued, Signer, SigningKeys, Tokens},
+    issue::{IssuedTokens, Signer, SigningKeys, TokenIssuer, TokenSubject},
     jwt::Algorithm,
     revocation::SharedRevocations,
     store::{
-        Family, MemoryStore, Raise, Read, RedisStore, Revocation, ShortLived, SqliteStore,
-        TokenStore,
+        BatchRead, EphemeralStore, MemoryStore, Raise, RedisStore, RefreshTokenFamily, Revocation,
+        SqliteStore, TokenStore,
     },
 };
 
@@ -46,30 +46,30 @@ impl Clock for Hand {
 }
 
 /// A server over these stores.
-fn server(durable: impl TokenStore, lookup: impl ShortLived, hand: &Hand) -> Tokens {
+fn server(durable: impl TokenStore, lookup: impl EphemeralStore, hand: &Hand) -> TokenIssuer {
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
-    Tokens::issuer(ISSUER, keys)
+    TokenIssuer::issuer(ISSUER, keys)
         .audience(ISSUER)
         .store(durable, [7; 32])
-        .short_lived(lookup)
+        .with_lookup_store(lookup)
         .clock(hand.clone())
         .build()
         .unwrap()
 }
 
-fn server_without_lookup(durable: impl TokenStore, hand: &Hand) -> Tokens {
+fn server_without_lookup(durable: impl TokenStore, hand: &Hand) -> TokenIssuer {
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
-    let tokens = Tokens::issuer(ISSUER, keys).audience(ISSUER);
+    let tokens = TokenIssuer::issuer(ISSUER, keys).audience(ISSUER);
     let tokens = tokens.store(durable, [7; 32]).clock(hand.clone());
     tokens.build().unwrap()
 }
 
-async fn identity(tokens: &Tokens, issued: &Issued) -> Result<Identity, Rejection> {
+async fn identity(tokens: &TokenIssuer, issued: &IssuedTokens) -> Result<Identity, Rejection> {
     let token = Token::new(issued.access_token().expose());
     tokens.verifier().unwrap().verify(token).await
 }
 
-async fn passes(tokens: &Tokens, issued: &Issued) -> bool {
+async fn passes(tokens: &TokenIssuer, issued: &IssuedTokens) -> bool {
     let result = identity(tokens, issued).await;
     if let Err(rejection) = &result {
         assert_eq!(rejection.kind(), RejectionKind::Invalid, "{rejection:?}");
@@ -95,29 +95,29 @@ async fn a_log_out_everywhere_survives_a_restart_of_redis_from_a_snapshot() {
     let store = RedisStore::connect(&redis.url).await.unwrap();
     let tokens = server(durable.clone(), store.clone(), &hand);
     tokens.revocations().fill().await.unwrap();
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     hand.pass(HOUR);
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
-    let sessionless = tokens.access_token(Grant::new("42")).unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
+    let sessionless = tokens.access_token(TokenSubject::new("42")).unwrap();
     let keys = StoredKeys::new(MemoryStore::new()).with_clock(hand.clone());
-    let key = keys.create("k", KeyRequest::new(ISSUER, "42")).await;
+    let key = keys.create("k", KeyOptions::new(ISSUER, "42")).await;
     let key = key.unwrap();
     assert!(passes(&tokens, &issued).await);
     // The snapshot has the first cut-off, and not the second.
     redis.command("SAVE");
     hand.pass(600);
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     assert!(!passes(&tokens, &issued).await);
     redis.kill();
     redis.restart();
 
     let restarted = server(durable, store, &hand);
     for tokens in [&tokens, &restarted] {
-        let keys = keys.clone().revoked_by(tokens.revocations().clone());
+        let keys = keys.clone().with_revocation(tokens.revocations().clone());
         let are_refused = async || {
             let token = Token::new(sessionless.expose());
             let token = tokens.verifier().unwrap().verify(token).await;
-            let key = keys.verify(Key::new(key.expose())).await;
+            let key = keys.verify(PresentedKey::new(key.expose())).await;
             assert!(!passes(tokens, &issued).await);
             assert_eq!(token.unwrap_err().kind(), RejectionKind::Invalid);
             assert_eq!(key.unwrap_err().kind(), RejectionKind::Invalid);
@@ -163,14 +163,14 @@ impl Gate {
     }
 }
 
-impl ShortLived for Gate {
+impl EphemeralStore for Gate {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         self.store.add(key, value, lifetime)
     }
     fn put(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<()> {
         self.store.put(key, value, lifetime)
     }
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         self.reads.fetch_add(1, SeqCst);
         match self.fails.load(SeqCst) {
             true => Verdict::ready(Err(Rejection::unavailable("down"))),
@@ -214,11 +214,11 @@ async fn while_the_lookup_store_is_filled_the_durable_one_answers() {
     let gate = Gate::new(&hand);
     let tokens = server(durable, gate.clone(), &hand);
     let (one, two) = (
-        tokens.log_in(Grant::new("1")),
-        tokens.log_in(Grant::new("2")),
+        tokens.start_session(TokenSubject::new("1")),
+        tokens.start_session(TokenSubject::new("2")),
     );
     let (one, two) = (one.await.unwrap(), two.await.unwrap());
-    tokens.log_out_everywhere("2").await.unwrap();
+    tokens.end_all_sessions("2").await.unwrap();
     let entered = gate.entered.load(SeqCst);
     gate.close();
     for _ in 0..20 {
@@ -252,7 +252,7 @@ async fn a_log_out_whose_client_goes_away_is_finished() {
     tokens.revocations().fill().await.unwrap();
     let mut issued = Vec::new();
     for _ in 0..4 {
-        issued.push(tokens.log_in(Grant::new("42")).await.unwrap());
+        issued.push(tokens.start_session(TokenSubject::new("42")).await.unwrap());
     }
     let identity = identity(&tokens, &issued[0]).await.unwrap();
     hand.pass(300);
@@ -267,7 +267,7 @@ async fn a_log_out_whose_client_goes_away_is_finished() {
     gate.close();
     let patience = Duration::from_millis(20);
     let gone = [
-        tokio::time::timeout(patience, tokens.log_out(&identity)).await,
+        tokio::time::timeout(patience, tokens.end_session(&identity)).await,
         tokio::time::timeout(
             patience,
             tokens.log_out_by_refresh_token(issued[1].refresh_token()),
@@ -282,9 +282,9 @@ async fn a_log_out_whose_client_goes_away_is_finished() {
         becomes("refused", async || !passes(&tokens, issued).await).await;
     }
 
-    let issued = tokens.log_in(Grant::new("43")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("43")).await.unwrap();
     gate.open.forget_permits(Semaphore::MAX_PERMITS);
-    let gone = tokio::time::timeout(patience, tokens.log_out_everywhere("43")).await;
+    let gone = tokio::time::timeout(patience, tokens.end_all_sessions("43")).await;
     assert!(gone.is_err() && passes(&tokens, &issued).await);
     gate.open();
     becomes("refused", async || !passes(&tokens, &issued).await).await;
@@ -299,7 +299,7 @@ async fn a_revocation_that_could_not_be_written_is_written_by_the_next_filling()
     for tokens in [&one, &two] {
         tokens.revocations().fill().await.unwrap();
     }
-    let issued = one.log_in(Grant::new("42")).await.unwrap();
+    let issued = one.start_session(TokenSubject::new("42")).await.unwrap();
     gate.fails.store(true, SeqCst);
     let failed = one.log_out_by_refresh_token(issued.refresh_token()).await;
     assert_eq!(failed.unwrap_err().kind(), RejectionKind::Unavailable);
@@ -320,7 +320,7 @@ async fn a_lookup_store_that_fails_is_tried_once_a_second() {
     let gate = Gate::new(&hand);
     let tokens = server(durable, gate.clone(), &hand);
     tokens.revocations().fill().await.unwrap();
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     gate.fails.store(true, SeqCst);
     let (begun, before) = (Instant::now(), gate.reads.load(SeqCst));
     for _ in 0..200 {
@@ -347,7 +347,7 @@ async fn a_clock_that_jumps_takes_back_no_revocation() {
         let other = Hand::new();
         let lookup = MemoryStore::new().with_clock(other.clone());
         let tokens = server(durable, lookup, &hand);
-        let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+        let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
         tokens.revocations().fill().await.unwrap();
         let token = Revocation::Token {
             issuer: ISSUER.into(),
@@ -371,8 +371,8 @@ async fn a_lookup_store_that_was_emptied_or_killed_is_not_believed() {
     let tokens = server(durable, store, &hand);
     tokens.revocations().fill().await.unwrap();
     let (one, two) = (
-        tokens.log_in(Grant::new("1")),
-        tokens.log_in(Grant::new("2")),
+        tokens.start_session(TokenSubject::new("1")),
+        tokens.start_session(TokenSubject::new("2")),
     );
     let (one, two) = (one.await.unwrap(), two.await.unwrap());
     tokens
@@ -430,18 +430,21 @@ async fn a_log_out_everywhere_by_a_clock_that_is_behind_ends_every_session_for_a
     let lookup = MemoryStore::new().with_clock(hand.clone());
     let one = server(durable.clone(), lookup.clone(), &hand);
     let two = server(durable.clone(), lookup.clone(), &ahead);
-    let issued = two.log_in(Grant::new("42")).await.unwrap();
+    let issued = two.start_session(TokenSubject::new("42")).await.unwrap();
     let plain = SharedRevocations::new(durable).with_clock(hand.clone());
-    let looked_up = plain.clone().looked_up_in(lookup);
+    let looked_up = plain.clone().with_lookup_store(lookup);
     looked_up.fill().await.unwrap();
     let pass = async |list: &SharedRevocations| {
         let now = ahead.clone();
         let jwt = one.jwt().clock(move || now.now()).build().unwrap();
         let token = Token::new(issued.access_token().expose());
-        jwt.revoked_by(list.clone()).verify(token).await.is_ok()
+        jwt.with_revocation(list.clone())
+            .verify(token)
+            .await
+            .is_ok()
     };
     assert!(pass(&plain).await && pass(&looked_up).await);
-    one.log_out_everywhere("42").await.unwrap();
+    one.end_all_sessions("42").await.unwrap();
     assert!(!pass(&plain).await && !pass(&looked_up).await);
 }
 
@@ -452,7 +455,7 @@ async fn a_log_out_everywhere_by_an_earlier_build_ends_sessions() {
     let lookup = MemoryStore::new().with_clock(hand.clone());
     let tokens = server(durable.clone(), lookup, &hand);
     let alone = server_without_lookup(durable.clone(), &hand);
-    let issued = tokens.log_in(Grant::new("42")).await.unwrap();
+    let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let cut_off = Revocation::Subject {
         issuer: ISSUER.into(),
         subject: "42".into(),
@@ -464,18 +467,18 @@ async fn a_log_out_everywhere_by_an_earlier_build_ends_sessions() {
     assert!(!passes(&tokens, &issued).await && !passes(&alone, &issued).await);
     hand.pass(1);
     // A later session, and one that an earlier build has begun.
-    let later = tokens.log_in(Grant::new("42")).await.unwrap();
-    let earlier = tokens.log_in(Grant::new("42")).await.unwrap();
+    let later = tokens.start_session(TokenSubject::new("42")).await.unwrap();
+    let earlier = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let id = identity(&tokens, &earlier).await.unwrap();
     let id = id.session_id().unwrap();
     let family = durable.family(id).await.unwrap().unwrap();
-    let family = Family { begun: 0, ..family };
+    let family = RefreshTokenFamily { begun: 0, ..family };
     durable.begin_family(&family).await.unwrap();
     let renewed = tokens.refresh(earlier.refresh_token()).await.unwrap();
     for issued in [&later, &renewed] {
         assert!(passes(&tokens, issued).await && passes(&alone, issued).await);
     }
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     for issued in [&later, &renewed] {
         assert!(!passes(&tokens, issued).await && !passes(&alone, issued).await);
     }
@@ -489,7 +492,7 @@ async fn values_of_an_earlier_build_keep_nobody_out() {
     let (hand, durable) = (Hand::new(), MemoryStore::new());
     let store = RedisStore::connect(&redis.url).await.unwrap();
     let tokens = server(durable, store, &hand);
-    tokens.log_out_everywhere("42").await.unwrap();
+    tokens.end_all_sessions("42").await.unwrap();
     let keys = redis.command("KEYS *revoked/a/*");
     let (_, digest) = keys.trim_end().rsplit_once('/').unwrap();
     // Cut-off and end, in seconds.
@@ -497,7 +500,7 @@ async fn values_of_an_earlier_build_keep_nobody_out() {
     assert_eq!(redis.command(&old).trim_end(), "+OK");
     hand.pass(60);
     tokens.revocations().fill().await.unwrap();
-    let token = tokens.access_token(Grant::new("42")).unwrap();
+    let token = tokens.access_token(TokenSubject::new("42")).unwrap();
     let verified = tokens
         .verifier()
         .unwrap()

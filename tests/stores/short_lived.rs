@@ -2,7 +2,7 @@
 
 use crate::at_once;
 use std::{sync::Arc, time::Duration};
-use tower_auth::store::{Raise, ShortLived};
+use tower_auth::store::{EphemeralStore, Raise};
 
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(1_500);
@@ -21,13 +21,13 @@ impl Wait for Really {
     }
 }
 
-async fn value(store: &Arc<impl ShortLived>, key: &str) -> Option<Vec<u8>> {
+async fn value(store: &Arc<impl EphemeralStore>, key: &str) -> Option<Vec<u8>> {
     let mut read = store.read(&[key]).await.unwrap();
     assert_eq!(read.values.len(), 1);
     read.values.remove(0)
 }
 
-pub(crate) async fn all(store: &Arc<impl ShortLived>, time: &impl Wait) {
+pub(crate) async fn all(store: &Arc<impl EphemeralStore>, time: &impl Wait) {
     a_value_is_added_once(store).await;
     a_value_is_taken_once(store).await;
     several_values_are_read_in_order(store).await;
@@ -39,7 +39,7 @@ pub(crate) async fn all(store: &Arc<impl ShortLived>, time: &impl Wait) {
     has_one_history(store).await;
 }
 
-async fn a_value_is_added_once(store: &Arc<impl ShortLived>) {
+async fn a_value_is_added_once(store: &Arc<impl EphemeralStore>) {
     assert!(store.add("added/1", b"one", LONG).await.unwrap());
     assert!(!store.add("added/1", b"two", LONG).await.unwrap());
     assert_eq!(value(store, "added/1").await.as_deref(), Some(&b"one"[..]));
@@ -59,7 +59,7 @@ async fn a_value_is_added_once(store: &Arc<impl ShortLived>) {
     assert_eq!(value(store, "added/race").await, Some(vec![winner as u8]));
 }
 
-async fn a_value_is_taken_once(store: &Arc<impl ShortLived>) {
+async fn a_value_is_taken_once(store: &Arc<impl EphemeralStore>) {
     let bytes: Vec<u8> = (0..4096).map(|byte| byte as u8).collect();
     assert!(store.add("taken/1", &bytes, LONG).await.unwrap());
     assert_eq!(store.take("taken/1").await.unwrap(), Some(bytes));
@@ -70,7 +70,7 @@ async fn a_value_is_taken_once(store: &Arc<impl ShortLived>) {
     assert_eq!(taken.await.into_iter().flatten().count(), 1);
 }
 
-async fn several_values_are_read_in_order(store: &Arc<impl ShortLived>) {
+async fn several_values_are_read_in_order(store: &Arc<impl EphemeralStore>) {
     store.put("read/a", b"1", LONG).await.unwrap();
     store.put("read/A", b"2", LONG).await.unwrap();
     let keys = ["read/A", "read/none", "read/a", "read/A", "read/%"];
@@ -86,7 +86,7 @@ async fn several_values_are_read_in_order(store: &Arc<impl ShortLived>) {
     assert_eq!(value(store, &long).await.as_deref(), Some(&b"long"[..]));
 }
 
-async fn a_counter_counts_each(store: &Arc<impl ShortLived>) {
+async fn a_counter_counts_each(store: &Arc<impl EphemeralStore>) {
     for wanted in 1..=3 {
         assert_eq!(store.count("counted/1", LONG).await.unwrap(), wanted);
     }
@@ -96,7 +96,7 @@ async fn a_counter_counts_each(store: &Arc<impl ShortLived>) {
     assert_eq!(counts, (1..=100).collect::<Vec<_>>());
 }
 
-async fn counters_are_read_without_counting(store: &Arc<impl ShortLived>, time: &impl Wait) {
+async fn counters_are_read_without_counting(store: &Arc<impl EphemeralStore>, time: &impl Wait) {
     store.put("tally/value", b"12", LONG).await.unwrap();
     for _ in 0..12 {
         store.count("tally/a", LONG).await.unwrap();
@@ -126,7 +126,7 @@ async fn counters_are_read_without_counting(store: &Arc<impl ShortLived>, time: 
     assert!(store.counted(&[]).await.unwrap().is_empty());
 }
 
-async fn values_and_counters_end(store: &Arc<impl ShortLived>, time: &impl Wait) {
+async fn values_and_counters_end(store: &Arc<impl EphemeralStore>, time: &impl Wait) {
     store.put("ended/put", b"x", SHORT).await.unwrap();
     assert!(store.add("ended/add", b"x", SHORT).await.unwrap());
     assert!(store.add("ended/take", b"x", SHORT).await.unwrap());
@@ -151,7 +151,7 @@ async fn values_and_counters_end(store: &Arc<impl ShortLived>, time: &impl Wait)
     assert_eq!(added.await.into_iter().filter(|added| *added).count(), 1);
 }
 
-async fn any_lifetime_is_taken(store: &Arc<impl ShortLived>) {
+async fn any_lifetime_is_taken(store: &Arc<impl EphemeralStore>) {
     let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     assert!(store.add("lifetime/long", b"x", century).await.unwrap());
     assert!(value(store, "lifetime/long").await.is_some());
@@ -174,7 +174,10 @@ fn raise(key: &str, number: u64, lifetime: Duration) -> Raise<'_> {
     }
 }
 
-async fn numbers_and_their_ends_are_only_raised(store: &Arc<impl ShortLived>, time: &impl Wait) {
+async fn numbers_and_their_ends_are_only_raised(
+    store: &Arc<impl EphemeralStore>,
+    time: &impl Wait,
+) {
     let number = async |key: &str| {
         let value = value(store, key).await?;
         assert_eq!(value.len(), 20);
@@ -240,7 +243,7 @@ async fn numbers_and_their_ends_are_only_raised(store: &Arc<impl ShortLived>, ti
 }
 
 /// A store that has lost nothing has one history.
-pub(crate) async fn has_one_history(store: &Arc<impl ShortLived>) {
+pub(crate) async fn has_one_history(store: &Arc<impl EphemeralStore>) {
     let history = store.read(&["x"]).await.unwrap().history;
     store.put("history/1", b"x", LONG).await.unwrap();
     let read = store.read(&["history/1", "history/2"]).await.unwrap();

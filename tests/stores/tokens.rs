@@ -5,10 +5,12 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tower_auth::store::{Family, Names, Revocation, Revoked, Rotation, TokenStore};
+use tower_auth::store::{
+    RefreshRotation, RefreshTokenFamily, Revocation, RevocationQuery, RevocationStatus, TokenStore,
+};
 
-pub(crate) fn family(issuer: &str, subject: &str, id: &str) -> Family {
-    Family {
+pub(crate) fn family(issuer: &str, subject: &str, id: &str) -> RefreshTokenFamily {
+    RefreshTokenFamily {
         id: format!("{issuer}/{id}"),
         issuer: issuer.to_owned(),
         subject: subject.to_owned(),
@@ -26,8 +28,8 @@ pub(crate) fn rotation<'a>(
     family: &'a str,
     spent: &'a [u8; 32],
     successor: &'a [u8; 32],
-) -> Rotation<'a> {
-    Rotation {
+) -> RefreshRotation<'a> {
+    RefreshRotation {
         family,
         spent,
         successor,
@@ -43,13 +45,13 @@ async fn revoked(
     token: Option<&str>,
     session: Option<&str>,
 ) -> (bool, bool, Option<SystemTime>) {
-    let names = Names {
+    let names = RevocationQuery {
         issuer,
         subject,
         token,
         session,
     };
-    let Revoked {
+    let RevocationStatus {
         token,
         session,
         cut_off,
@@ -73,7 +75,7 @@ pub(crate) async fn revocations(store: &impl TokenStore, now: SystemTime) -> Vec
 
 /// Up to when the sessions of a subject are ended.
 async fn ended(store: &Arc<impl TokenStore>, issuer: &str, subject: &str) -> Option<u64> {
-    let names = Names {
+    let names = RevocationQuery {
         issuer,
         subject,
         token: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tower_auth::{
     AuthLayer,
     bearer::Bearer,
-    jwt::{self, Jwt, JwtBuilder, Key},
+    jwt::{self, JwtVerifier, JwtVerifierBuilder, Key},
 };
 
 /// Whether this version of the crate remembers verified tokens. If not, the cached cases take the
@@ -37,18 +37,18 @@ pub(crate) fn cache_of(material: &Material, tokens: usize) -> AuthLayer {
     layer(builder)
 }
 
-fn layer(builder: JwtBuilder) -> AuthLayer {
+fn layer(builder: JwtVerifierBuilder) -> AuthLayer {
     AuthLayer::new(Bearer::new(builder.build().unwrap()))
 }
 
-fn builder(material: &Material) -> JwtBuilder {
+fn builder(material: &Material) -> JwtVerifierBuilder {
     let key = match material.algorithm {
         Algorithm::HS256 => Key::from_secret(jwt::Algorithm::HS256, material.secret.as_bytes()),
         _ => Key::from_jwk(&material.jwk.to_string()),
     };
-    Jwt::issuer(ISSUER)
+    JwtVerifier::issuer(ISSUER)
         .audience(AUDIENCE)
-        .keys(key.unwrap().with_kid(crate::tokens::KID))
+        .keys(key.unwrap().with_key_id(crate::tokens::KID))
         .roles_at("roles")
         .leeway(Duration::from_secs(LEEWAY))
 }

@@ -17,7 +17,7 @@ use disabled as rust_crypto;
 use super::{Algorithm, key::Material};
 use crate::ConfigError;
 
-/// Who does the cryptography, chosen by [`JwtBuilder::backend`](super::JwtBuilder::backend).
+/// Who does the cryptography, chosen by [`JwtVerifierBuilder::backend`](super::JwtVerifierBuilder::backend).
 ///
 /// Each comes with the feature of its name; there is nothing to install for the process. Where none
 /// is chosen it is `AwsLcRs`, or `RustCrypto` if that is the only one; but HS256 is done by

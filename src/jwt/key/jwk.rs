@@ -77,7 +77,7 @@ impl<'a> Jwk<'a> {
     fn named(&self, algorithm: Algorithm, material: super::Material) -> Result<Key, ConfigError> {
         let key = Key::new(algorithm, material)?;
         Ok(match self.text("kid")? {
-            Some(id) => key.with_kid(&*id),
+            Some(id) => key.with_key_id(&*id),
             None => key,
         })
     }

@@ -101,14 +101,14 @@ impl Key {
 
     /// The same key under this name, which tokens call it by (`kid`).
     #[must_use]
-    pub fn with_kid(mut self, kid: impl Into<Arc<str>>) -> Self {
-        self.id = Some(kid.into());
+    pub fn with_key_id(mut self, key_id: impl Into<Arc<str>>) -> Self {
+        self.id = Some(key_id.into());
         self
     }
 
     /// What tokens call the key.
     #[must_use]
-    pub fn kid(&self) -> Option<&str> {
+    pub fn key_id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 

@@ -60,7 +60,7 @@ impl Key {
             self.members()?,
             self.algorithm()
         );
-        if let Some(kid) = self.kid() {
+        if let Some(kid) = self.key_id() {
             jwk.push_str(r#","kid":"#);
             jwk.push_str(&serde_json::Value::from(kid).to_string());
         }
@@ -103,7 +103,7 @@ mod tests {
         .unwrap();
         let again = Key::from_jwk(&key.to_public_jwk().unwrap()).unwrap();
         assert!(again.is_same(&key));
-        assert_eq!(again.kid(), Some("a\"b"));
+        assert_eq!(again.key_id(), Some("a\"b"));
         let secret = Key::from_secret(Algorithm::HS256, [7; 32]).unwrap();
         assert!(secret.to_public_jwk().is_none() && secret.thumbprint().is_none());
     }

@@ -5,7 +5,7 @@ mod api_keys;
 mod short_lived;
 mod tokens;
 
-use super::{Account, ApiKeyRecord, Family};
+use super::{Account, ApiKeyRecord, RefreshTokenFamily};
 use crate::{Clock, Rejection, SystemClock, Verdict};
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -38,7 +38,7 @@ struct Tables {
     names: HashMap<Within, String>,
     keys: HashMap<[u8; 32], ApiKeyRecord>,
     key_ids: HashMap<String, [u8; 32]>,
-    families: HashMap<String, Family>,
+    families: HashMap<String, RefreshTokenFamily>,
     tokens: HashMap<Within, SystemTime>,
     sessions: HashMap<Within, SystemTime>,
     subjects: HashMap<Within, Subject>,
@@ -115,7 +115,11 @@ impl Tables {
     }
 
     /// Ends the families that match, and returns when the last of them began.
-    fn end_families(&mut self, until: SystemTime, are: impl Fn(&Family) -> bool) -> u64 {
+    fn end_families(
+        &mut self,
+        until: SystemTime,
+        are: impl Fn(&RefreshTokenFamily) -> bool,
+    ) -> u64 {
         let mut begun = 0;
         for family in self.families.values_mut().filter(|family| are(family)) {
             begun = begun.max(family.begun);

@@ -3,11 +3,11 @@
 use super::{MemoryStore, Value, ready};
 use crate::{
     Verdict,
-    store::{Counted, Raise, Read, ShortLived},
+    store::{BatchRead, Counted, EphemeralStore, Raise},
 };
 use std::{sync::Arc, time::Duration};
 
-impl ShortLived for MemoryStore {
+impl EphemeralStore for MemoryStore {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         let now = self.clock.now();
         let mut tables = self.tables();
@@ -22,12 +22,12 @@ impl ShortLived for MemoryStore {
         Verdict::ready(self.tables().keep(key, value, 0, now, lifetime))
     }
 
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         let now = self.clock.now();
         let mut tables = self.tables();
         let mut read = |key: &&str| tables.value(key, now).map(Value::read);
         let values = keys.iter().map(&mut read).collect();
-        ready(Read {
+        ready(BatchRead {
             values,
             history: Arc::default(),
         })

@@ -4,18 +4,19 @@ use super::{MemoryStore, Subject, Within, extend, ready, within};
 use crate::{
     Verdict, clock,
     store::{
-        CUT_OFF_LASTS, Family, Names, Revocation, RevocationPage, Revoked, Rotation, TokenStore,
+        CUT_OFF_RETENTION, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
+        RevocationQuery, RevocationStatus, TokenStore,
     },
 };
 use std::{collections::HashMap, time::SystemTime};
 
 impl TokenStore for MemoryStore {
-    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>> {
+    fn begin_family(&self, family: &RefreshTokenFamily) -> Verdict<Option<u64>> {
         let mut tables = self.tables();
         let subject = within(&family.issuer, &family.subject);
         let ended = tables.subjects.get(&subject).and_then(|known| known.begun);
         let begun = family.begun_after(ended);
-        let family = Family {
+        let family = RefreshTokenFamily {
             begun,
             ..family.clone()
         };
@@ -23,11 +24,11 @@ impl TokenStore for MemoryStore {
         ready(ended)
     }
 
-    fn family(&self, id: &str) -> Verdict<Option<Family>> {
+    fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>> {
         ready(self.tables().families.get(id).cloned())
     }
 
-    fn rotate(&self, rotation: Rotation<'_>) -> Verdict<bool> {
+    fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {
         let mut tables = self.tables();
         let family = tables.families.get_mut(rotation.family);
         let family = family.filter(|family| !family.ended && family.current == *rotation.spent);
@@ -59,7 +60,7 @@ impl TokenStore for MemoryStore {
             family.issuer == issuer && family.subject == subject
         });
         let begun = last.max(clock::millis(cut_off));
-        let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
+        let lasts = cut_off.checked_add(CUT_OFF_RETENTION).unwrap_or(until);
         let revoked = Subject {
             cut_off: Some(cut_off),
             begun: Some(begun),
@@ -111,13 +112,13 @@ impl TokenStore for MemoryStore {
         ready(())
     }
 
-    fn revoked(&self, names: Names<'_>) -> Verdict<Revoked> {
+    fn revoked(&self, names: RevocationQuery<'_>) -> Verdict<RevocationStatus> {
         let tables = self.tables();
         let is_in = |table: &HashMap<Within, SystemTime>, name: Option<&str>| {
             name.is_some_and(|name| table.contains_key(&within(names.issuer, name)))
         };
         let subject = tables.subjects.get(&within(names.issuer, names.subject));
-        ready(Revoked {
+        ready(RevocationStatus {
             token: is_in(&tables.tokens, names.token),
             session: is_in(&tables.sessions, names.session),
             cut_off: subject.and_then(|subject| subject.cut_off),

@@ -2,7 +2,7 @@
 
 mod server;
 
-use super::{Counted, Raise, Read, ShortLived};
+use super::{BatchRead, Counted, EphemeralStore, Raise};
 use crate::{ConfigError, Rejection, Verdict};
 use redis::{Cmd, FromRedisValue};
 use server::{Live, Server};
@@ -47,7 +47,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///    When its memory is full, every write is unavailable, including a log-out. The counters of
 ///    failed logins cannot fill it: there is at most one per account, and 65,536 for all names
 ///    without an account (some 8 MB). Give it memory for these, and for a revocation per log-out.
-/// 3. Its [history](Read::history) consists of the server's `run_id` and `master_replid`. Both are
+/// 3. Its [history](BatchRead::history) consists of the server's `run_id` and `master_replid`. Both are
 ///    read at every connection, and every second in use. A server that was restarted, even from an
 ///    old snapshot, has other values. So has a server that replaced another one.
 /// 4. Replication of Redis is asynchronous: a replica that takes over may lack the last values. For
@@ -151,7 +151,7 @@ impl RedisStore {
     }
 }
 
-impl ShortLived for RedisStore {
+impl EphemeralStore for RedisStore {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         let mut command = redis::cmd("SET");
         command.arg(self.key(key)).arg(value);
@@ -167,7 +167,7 @@ impl ShortLived for RedisStore {
         self.ask(command)
     }
 
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         let mut command = redis::cmd("MGET");
         for key in keys {
             command.arg(self.key(key));
@@ -180,7 +180,7 @@ impl ShortLived for RedisStore {
                 false => store.server.query(&live, &command, deadline).await?,
             };
             let history = Arc::clone(&live.history);
-            Ok(Read { values, history })
+            Ok(BatchRead { values, history })
         })
     }
 

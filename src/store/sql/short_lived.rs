@@ -1,7 +1,7 @@
 //! Short-lived values in SQL. They end by the clock of the database.
 
 use super::{Connection, Row, now_millis, skip_locked};
-use crate::store::{Counted, Read, sql::BATCH};
+use crate::store::{BatchRead, Counted, sql::BATCH};
 use sqlx::{QueryBuilder, Row as _};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -51,9 +51,9 @@ pub(super) async fn put(
     Ok(())
 }
 
-pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::Result<Read> {
+pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::Result<BatchRead> {
     if keys.is_empty() {
-        return Ok(Read {
+        return Ok(BatchRead {
             values: Vec::new(),
             history: Arc::default(),
         });
@@ -71,7 +71,7 @@ pub(super) async fn read(connection: &mut Connection, keys: &[String]) -> sqlx::
     for row in &rows {
         found.insert(row.try_get(0)?, value(row, 1)?);
     }
-    Ok(Read {
+    Ok(BatchRead {
         values: keys
             .iter()
             .map(|key| found.get(key.as_bytes()).cloned())

@@ -3,7 +3,7 @@
 use super::{Connection, Row, fits, lock, skip_locked};
 use crate::clock;
 use crate::store::{
-    CUT_OFF_LASTS, Family, Revocation, RevocationPage, Revoked,
+    CUT_OFF_RETENTION, RefreshTokenFamily, Revocation, RevocationPage, RevocationStatus,
     sql::{
         BATCH, Kind, PAGE, decode, from_digest, from_millis, from_number, from_seconds, from_text,
         revocation_digest, to_millis, to_number, to_seconds, to_seconds_up,
@@ -15,7 +15,7 @@ use std::time::SystemTime;
 /// Within a transaction.
 pub(super) async fn begin_family(
     connection: &mut Connection,
-    family: &Family,
+    family: &RefreshTokenFamily,
 ) -> sqlx::Result<Option<u64>> {
     // Otherwise a family that begins while all of a subject are ended could be missed by that, and
     // not be told of it either.
@@ -48,7 +48,10 @@ pub(super) async fn begin_family(
     Ok(ended)
 }
 
-pub(super) async fn family(connection: &mut Connection, id: &str) -> sqlx::Result<Option<Family>> {
+pub(super) async fn family(
+    connection: &mut Connection,
+    id: &str,
+) -> sqlx::Result<Option<RefreshTokenFamily>> {
     let found = sqlx::query(
         "SELECT id, issuer, subject, granted, begun, current_digest, \
          rotated_at, expires_at, ends_at, ended \
@@ -58,7 +61,7 @@ pub(super) async fn family(connection: &mut Connection, id: &str) -> sqlx::Resul
     .fetch_optional(connection)
     .await?;
     let family = |row: Row| {
-        Ok(Family {
+        Ok(RefreshTokenFamily {
             id: row.try_get(0)?,
             issuer: row.try_get(1)?,
             subject: row.try_get(2)?,
@@ -140,7 +143,7 @@ pub(super) async fn end_families_of(
         .await?;
         begun = begun.max(last.map_or(0, from_number));
     }
-    let lasts = cut_off.checked_add(CUT_OFF_LASTS).unwrap_or(until);
+    let lasts = cut_off.checked_add(CUT_OFF_RETENTION).unwrap_or(until);
     let revoked = Marks {
         cut_off: Some(to_seconds(cut_off)),
         begun: Some(to_number(begun)),
@@ -277,7 +280,7 @@ pub(super) async fn revoked(
     subject: &str,
     token: Option<&str>,
     session: Option<&str>,
-) -> sqlx::Result<Revoked> {
+) -> sqlx::Result<RevocationStatus> {
     let subject = revocation_digest(Kind::Subject, issuer, subject);
     let digest = |kind, name: Option<&str>| {
         name.map_or(subject, |name| revocation_digest(kind, issuer, name))
@@ -290,7 +293,7 @@ pub(super) async fn revoked(
     .bind(digest(Kind::Session, session).as_slice())
     .fetch_all(connection)
     .await?;
-    let mut revoked = Revoked::default();
+    let mut revoked = RevocationStatus::default();
     for row in &rows {
         let (cut_off, begun): (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
         match kind(row.try_get(0)?)? {

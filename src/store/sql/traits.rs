@@ -4,8 +4,9 @@ use super::{Store, accounts, api_keys, fits, short_lived, tokens};
 use crate::{
     Verdict,
     store::{
-        Account, AccountStore, ApiKeyRecord, ApiKeyStore, Counted, Family, Names, Raise, Read,
-        Revocation, RevocationPage, Revoked, Rotation, ShortLived, TokenStore,
+        Account, AccountStore, ApiKeyRecord, ApiKeyStore, BatchRead, Counted, EphemeralStore,
+        Raise, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage, RevocationQuery,
+        RevocationStatus, TokenStore,
         sql::{BATCH, lifetime_millis},
     },
 };
@@ -165,14 +166,14 @@ impl ApiKeyStore for Store {
 }
 
 impl TokenStore for Store {
-    fn begin_family(&self, family: &Family) -> Verdict<Option<u64>> {
+    fn begin_family(&self, family: &RefreshTokenFamily) -> Verdict<Option<u64>> {
         let family = family.clone();
         self.transact(|connection| {
             Box::pin(async move { tokens::begin_family(connection, &family).await })
         })
     }
 
-    fn family(&self, id: &str) -> Verdict<Option<Family>> {
+    fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>> {
         if !fits([id]) {
             return Verdict::ready(Ok(None));
         }
@@ -180,7 +181,7 @@ impl TokenStore for Store {
         self.read(|connection| Box::pin(async move { tokens::family(connection, &id).await }))
     }
 
-    fn rotate(&self, rotation: Rotation<'_>) -> Verdict<bool> {
+    fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {
         if !fits([rotation.family]) {
             return Verdict::ready(Ok(false));
         }
@@ -223,7 +224,7 @@ impl TokenStore for Store {
         })
     }
 
-    fn revoked(&self, names: Names<'_>) -> Verdict<Revoked> {
+    fn revoked(&self, names: RevocationQuery<'_>) -> Verdict<RevocationStatus> {
         let (issuer, subject) = (names.issuer.to_owned(), names.subject.to_owned());
         let token = names.token.map(str::to_owned);
         let session = names.session.map(str::to_owned);
@@ -264,7 +265,7 @@ impl TokenStore for Store {
     }
 }
 
-impl ShortLived for Store {
+impl EphemeralStore for Store {
     fn add(&self, key: &str, value: &[u8], lifetime: Duration) -> Verdict<bool> {
         let (key, value) = (key.to_owned(), value.to_vec());
         let (lifetime, sweeps) = (lifetime_millis(lifetime), self.sweeps());
@@ -291,7 +292,7 @@ impl ShortLived for Store {
         })
     }
 
-    fn read(&self, keys: &[&str]) -> Verdict<Read> {
+    fn read(&self, keys: &[&str]) -> Verdict<BatchRead> {
         let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
         Self::read(self, |connection| {
             Box::pin(async move { short_lived::read(connection, &keys).await })

@@ -267,7 +267,7 @@ impl fmt::Debug for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Account, AccountStore, ShortLived};
+    use crate::store::{Account, AccountStore, EphemeralStore};
     use std::time::{Instant, UNIX_EPOCH};
 
     struct File(std::path::PathBuf);

@@ -66,7 +66,7 @@ pub(super) async fn change_password(
 pub(super) async fn log_in(pair: &Pair, polls: usize, subject: &str) -> Result<bool, Failed> {
     let [dropping, _] = &pair.accounts;
     let limited = dropping.clone();
-    let limited = limited.count_attempts_in(Arc::clone(&pair.attempts));
+    let limited = limited.with_attempt_store(Arc::clone(&pair.attempts));
     let limited = limited.max_attempts(3, 3600 * SECOND);
     limited
         .register(subject, PASSWORD)

@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicBool, Ordering::SeqCst},
     },
 };
-use tower_auth::{issue::Grant, store::MemoryStore};
+use tower_auth::{issue::TokenSubject, store::MemoryStore};
 
 /// A log-out whose write to the lookup store fails, at any await of a filling of that store by the
 /// same server.
@@ -31,7 +31,7 @@ async fn during_a_filling(pair: &Pair, polls: usize, subject: &str) -> Result<bo
     let mut filling = pin!(pair.dropping.tokens.revocations().fill());
     let filled = dropped_after(polls, filling.as_mut()).await;
     pair.broken.store(true, SeqCst);
-    let answer = pair.dropping.tokens.log_out(&identity).await;
+    let answer = pair.dropping.tokens.end_session(&identity).await;
     pair.broken.store(false, SeqCst);
     if filled.is_none() {
         let _ = filling.await;
@@ -40,7 +40,7 @@ async fn during_a_filling(pair: &Pair, polls: usize, subject: &str) -> Result<bo
     if answer.is_ok() {
         return Err(wrong("answered although the lookup store is broken"));
     }
-    pair.other.tokens.log_out(&identity).await?;
+    pair.other.tokens.end_session(&identity).await?;
     pair.is_ended(&session).await?;
     settled.map(|()| filled.is_some())
 }
@@ -57,7 +57,11 @@ async fn a_log_out_that_fails_on_an_idle_server_is_done_or_not_done() {
     for everywhere in [false, true] {
         for ticks in 0.. {
             let subject = format!("{everywhere}-{ticks}");
-            let issued = other.tokens.log_in(Grant::new(&subject)).await.unwrap();
+            let issued = other
+                .tokens
+                .start_session(TokenSubject::new(&subject))
+                .await
+                .unwrap();
             clock.pass(300 * SECOND);
             let token = issued.access_token().expose();
             let identity = other.verify(token).await.unwrap();
@@ -69,8 +73,8 @@ async fn a_log_out_that_fails_on_an_idle_server_is_done_or_not_done() {
             };
             let ending = async {
                 match everywhere {
-                    true => idle.tokens.log_out_everywhere(&subject).await,
-                    false => idle.tokens.log_out(&identity).await,
+                    true => idle.tokens.end_all_sessions(&subject).await,
+                    false => idle.tokens.end_session(&identity).await,
                 }
             };
             let (answer, ()) = in_a_process(async { tokio::join!(ending, breaks) });
@@ -114,9 +118,9 @@ async fn killed_in_a_log_out(pair: &Pair, ticks: usize, subject: &str) -> Result
     let token = session.access_token().expose();
     let identity = pair.other.verify(token).await.unwrap();
     let tokens = &pair.dropping.tokens;
-    let done = in_a_process(stopped_after(ticks, tokens.log_out(&identity)));
+    let done = in_a_process(stopped_after(ticks, tokens.end_session(&identity)));
     same(async || pair.ended(&session).await, None).await?;
-    pair.other.tokens.log_out(&identity).await?;
+    pair.other.tokens.end_session(&identity).await?;
     pair.is_ended(&session).await?;
     completed(done)
 }
@@ -131,10 +135,10 @@ async fn killed_in_a_log_out_everywhere(
     let late = pair.session(subject).await?;
     pair.clock.pass(2 * SECOND);
     let tokens = &pair.dropping.tokens;
-    let done = in_a_process(stopped_after(ticks, tokens.log_out_everywhere(subject)));
+    let done = in_a_process(stopped_after(ticks, tokens.end_all_sessions(subject)));
     same(async || pair.ended(&session).await, None).await?;
     same(async || pair.ended(&late).await, None).await?;
-    pair.other.tokens.log_out_everywhere(subject).await?;
+    pair.other.tokens.end_all_sessions(subject).await?;
     pair.is_ended(&session).await?;
     pair.is_ended(&late).await?;
     completed(done)

@@ -9,9 +9,9 @@ use std::{
 use tower_auth::{
     Rejection, RejectionKind,
     account::Accounts,
-    issue::{Grant, Issued},
+    issue::{IssuedTokens, TokenSubject},
     password::HashPool,
-    store::{MemoryStore, ShortLived},
+    store::{EphemeralStore, MemoryStore},
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub(super) struct Pair {
     pub(super) dropping: Server,
     pub(super) other: Server,
     pub(super) durable: Arc<dyn Durable>,
-    pub(super) attempts: Arc<dyn ShortLived>,
+    pub(super) attempts: Arc<dyn EphemeralStore>,
     pub(super) accounts: [Accounts; 2],
     pub(super) clock: Hand,
     /// While this is set, the dropping server cannot write to the lookup store.
@@ -40,7 +40,7 @@ impl Pair {
             let accounts = Accounts::new(ISSUER, Arc::clone(&stores.durable)).unwrap();
             accounts.pool(pool.clone()).clock(clock.clone())
         };
-        let attempts: Arc<dyn ShortLived> = match &stepped.lookup {
+        let attempts: Arc<dyn EphemeralStore> = match &stepped.lookup {
             Some(lookup) => Arc::clone(lookup),
             None => Arc::new(MemoryStore::new()),
         };
@@ -84,12 +84,16 @@ impl Pair {
         }
     }
 
-    pub(super) async fn session(&self, subject: &str) -> Result<Issued, Failed> {
-        Ok(self.other.tokens.log_in(Grant::new(subject)).await?)
+    pub(super) async fn session(&self, subject: &str) -> Result<IssuedTokens, Failed> {
+        Ok(self
+            .other
+            .tokens
+            .start_session(TokenSubject::new(subject))
+            .await?)
     }
 
     /// Whether a session was ended durably, and its access token is refused by each server.
-    pub(super) async fn ended(&self, session: &Issued) -> Vec<bool> {
+    pub(super) async fn ended(&self, session: &IssuedTokens) -> Vec<bool> {
         let token = session.access_token().expose();
         vec![
             self.other.has_ended(session.session_id()).await,
@@ -98,7 +102,7 @@ impl Pair {
         ]
     }
 
-    pub(super) async fn is_ended(&self, session: &Issued) -> Result<(), Failed> {
+    pub(super) async fn is_ended(&self, session: &IssuedTokens) -> Result<(), Failed> {
         same(async || self.ended(session).await, Some(true)).await?;
         for server in [&self.dropping, &self.other] {
             match server.tokens.refresh(session.refresh_token()).await {
@@ -110,7 +114,7 @@ impl Pair {
         Ok(())
     }
 
-    pub(super) async fn is_alive(&self, session: &Issued) -> Result<(), Failed> {
+    pub(super) async fn is_alive(&self, session: &IssuedTokens) -> Result<(), Failed> {
         same(async || self.ended(session).await, Some(false)).await
     }
 

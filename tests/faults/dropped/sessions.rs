@@ -7,12 +7,12 @@ use crate::{
 };
 use tower_auth::{
     Clock,
-    api_key::{CreateError, KeyRequest, NewKey},
-    issue::Grant,
-    store::{Names, Revocation},
+    api_key::{CreateError, GeneratedKey, KeyOptions},
+    issue::TokenSubject,
+    store::{Revocation, RevocationQuery},
 };
 
-fn created(created: Result<NewKey, CreateError>) -> Result<NewKey, Failed> {
+fn created(created: Result<GeneratedKey, CreateError>) -> Result<GeneratedKey, Failed> {
     created.map_err(|error| match error {
         CreateError::Store(rejection) => rejection.into(),
         error => wrong(error.to_string()),
@@ -20,13 +20,16 @@ fn created(created: Result<NewKey, CreateError>) -> Result<NewKey, Failed> {
 }
 
 pub(super) async fn log_in(pair: &Pair, polls: usize, subject: &str) -> Result<bool, Failed> {
-    let begun = pair.dropping.tokens.log_in(Grant::new(subject));
+    let begun = pair
+        .dropping
+        .tokens
+        .start_session(TokenSubject::new(subject));
     let begun = dropped_after(polls, begun).await;
     // A session whose tokens were not received disturbs nothing, and ends with the others.
     let session = pair.session(subject).await?;
     pair.is_alive(&session).await?;
     pair.clock.pass(SECOND);
-    pair.other.tokens.log_out_everywhere(subject).await?;
+    pair.other.tokens.end_all_sessions(subject).await?;
     pair.is_ended(&session).await?;
     completed(begun)
 }
@@ -55,9 +58,9 @@ pub(super) async fn refresh(pair: &Pair, polls: usize, subject: &str) -> Result<
 pub(super) async fn log_out(pair: &Pair, polls: usize, subject: &str) -> Result<bool, Failed> {
     let session = pair.session(subject).await?;
     let identity = pair.other.verify(session.access_token().expose()).await?;
-    let dropped = dropped_after(polls, pair.dropping.tokens.log_out(&identity)).await;
+    let dropped = dropped_after(polls, pair.dropping.tokens.end_session(&identity)).await;
     let settled = same(async || pair.ended(&session).await, None).await;
-    pair.other.tokens.log_out(&identity).await?;
+    pair.other.tokens.end_session(&identity).await?;
     pair.is_ended(&session).await?;
     settled?;
     completed(dropped)
@@ -83,7 +86,7 @@ pub(super) async fn log_out_everywhere(
 ) -> Result<bool, Failed> {
     let neighbour = pair.session(&format!("neighbour-of-{subject}")).await?;
     let old = pair.session(subject).await?;
-    let key = KeyRequest::new(ISSUER, subject);
+    let key = KeyOptions::new(ISSUER, subject);
     let key = created(pair.other.keys.create("acme", key).await)?;
     // Further back than sessions are revoked one by one.
     pair.clock.pass(300 * SECOND);
@@ -97,9 +100,9 @@ pub(super) async fn log_out_everywhere(
         }
         seen
     };
-    let dropped = dropped_after(polls, pair.dropping.tokens.log_out_everywhere(subject)).await;
+    let dropped = dropped_after(polls, pair.dropping.tokens.end_all_sessions(subject)).await;
     let settled = same(&seen, None).await;
-    pair.other.tokens.log_out_everywhere(subject).await?;
+    pair.other.tokens.end_all_sessions(subject).await?;
     same(&seen, Some(true)).await?;
     pair.is_ended(&old).await?;
     pair.is_ended(&late).await?;
@@ -117,7 +120,7 @@ pub(super) async fn revoke_token(pair: &Pair, polls: usize, subject: &str) -> Re
         until: pair.clock.now() + 3600 * SECOND,
     };
     let seen = async || {
-        let names = Names {
+        let names = RevocationQuery {
             issuer: ISSUER,
             subject,
             token: Some(token.id()),
@@ -144,7 +147,7 @@ pub(super) async fn revoke_token(pair: &Pair, polls: usize, subject: &str) -> Re
 }
 
 pub(super) async fn revoke_key(pair: &Pair, polls: usize, subject: &str) -> Result<bool, Failed> {
-    let key = KeyRequest::new(ISSUER, subject);
+    let key = KeyOptions::new(ISSUER, subject);
     let key = created(pair.other.keys.create("acme", key).await)?;
     let seen = async || {
         let mut seen = Vec::new();

@@ -15,8 +15,8 @@ use std::{
 use tokio::time::timeout;
 use tower_auth::{
     Rejection,
-    api_key::{CreateError, KeyRequest},
-    issue::{Grant, Issued},
+    api_key::{CreateError, KeyOptions},
+    issue::{IssuedTokens, TokenSubject},
     store::Revocation,
 };
 
@@ -131,9 +131,9 @@ impl Client {
     }
 
     async fn log_in(&mut self) {
-        let grant = Grant::new(self.subject());
+        let grant = TokenSubject::new(self.subject());
         let server = self.server();
-        let called = self.call("log-in", server.tokens.log_in(grant));
+        let called = self.call("log-in", server.tokens.start_session(grant));
         match called.await {
             Called::Done(issued) => {
                 count(&self.shared.counts.sessions);
@@ -190,7 +190,7 @@ impl Client {
         count(&self.shared.counts.operations);
         let [one, other] = &self.shared.servers;
         let (one, other) = tokio::join!(one.tokens.refresh(&spent), other.tokens.refresh(&spent));
-        let mut successor: Option<Issued> = None;
+        let mut successor: Option<IssuedTokens> = None;
         for answer in [one, other] {
             match (answer, &successor) {
                 (Ok(issued), Some(first)) if first.refresh_token() != issued.refresh_token() => {
@@ -208,7 +208,7 @@ impl Client {
         }
     }
 
-    fn renewed(&mut self, issued: &Issued) {
+    fn renewed(&mut self, issued: &IssuedTokens) {
         count(&self.shared.counts.refreshed);
         self.session.as_mut().expect("a session").renew(issued);
     }
@@ -230,7 +230,7 @@ impl Client {
             match &session.access {
                 Some((token, _)) => {
                     let identity = server.verify(token).await?;
-                    server.tokens.log_out(&identity).await
+                    server.tokens.end_session(&identity).await
                 }
                 None => {
                     let tokens = &server.tokens;
@@ -257,7 +257,7 @@ impl Client {
         let server = self.server();
         let called = self.call(
             "log-out everywhere",
-            server.tokens.log_out_everywhere(&subject),
+            server.tokens.end_all_sessions(&subject),
         );
         match called.await {
             Called::Done(()) => {
@@ -357,7 +357,7 @@ impl Client {
         let called = self.call("an API key", async {
             let created = server
                 .keys
-                .create("acme", KeyRequest::new(ISSUER, &subject))
+                .create("acme", KeyOptions::new(ISSUER, &subject))
                 .await;
             created.map_err(|error| match error {
                 CreateError::Store(rejection) => rejection,

@@ -1,6 +1,6 @@
 //! The credentials of a client, and those that it has given up.
 
-use tower_auth::issue::Issued;
+use tower_auth::issue::IssuedTokens;
 
 pub(super) struct Session {
     pub(super) id: String,
@@ -27,7 +27,7 @@ pub(super) struct Unanswered {
 }
 
 impl Session {
-    pub(super) fn renew(&mut self, issued: &Issued) {
+    pub(super) fn renew(&mut self, issued: &IssuedTokens) {
         self.refresh = issued.refresh_token().to_owned();
         let access = issued.access_token();
         let access = (access.expose().to_owned(), access.id().to_owned());

@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
-use tower_auth::issue::Grant;
+use tower_auth::issue::TokenSubject;
 
 /// Counts of the attempts of all clients.
 #[derive(Default)]
@@ -134,7 +134,8 @@ impl Load {
         *self.shared.phase.lock().unwrap() = "recovery";
         let ended = Instant::now();
         for server in &self.shared.servers {
-            let issued = answered(|| server.tokens.log_in(Grant::new("recovery"))).await;
+            let issued =
+                answered(|| server.tokens.start_session(TokenSubject::new("recovery"))).await;
             let issued = issued.expect("a log-in after the fault");
             for server in &self.shared.servers {
                 let passes = server.passes(issued.access_token().expose()).await;

@@ -123,7 +123,7 @@ impl Client {
         let again = answered(|| async {
             match (&session, &key) {
                 (Some(session), _) if everywhere => {
-                    one.tokens.log_out_everywhere(&session.subject).await
+                    one.tokens.end_all_sessions(&session.subject).await
                 }
                 (Some(session), _) => {
                     let tokens = &one.tokens;

@@ -1,0 +1,30 @@
+//! What an identity must be allowed to do: policies, path rules and the layer that asks.
+//!
+//! Authentication says who is calling (401), a requirement whether they may (403). A
+//! requirement stands on one route ([`RequireLayer::new`](crate::RequireLayer::new)) or on a table of paths and methods
+//! ([`AccessRules`]), and it is made of policies:
+//!
+//! ```
+//! use tower_auth::{Policy, any_role, role, scope};
+//!
+//! let policy = role("admin").or(any_role(["editor", "author"]).and(scope("posts:write")));
+//! # let _ = policy;
+//! ```
+
+mod combine;
+mod path;
+mod policies;
+mod policy;
+mod recent;
+mod rules;
+
+pub use combine::{All, Any, Not, all, any};
+pub use policies::{
+    Authenticated, Claim, Roles, Scopes, Subject, all_scopes, any_role, authenticated, claim, role,
+    scope, subject,
+};
+pub use policy::{Policy, PolicyFn, policy_fn};
+pub(crate) use policy::{enforce, missing};
+pub use recent::{AuthenticatedWithin, Fresh, authenticated_within, fresh};
+pub(crate) use rules::Rule;
+pub use rules::{AccessRules, RoutePattern};

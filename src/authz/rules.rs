@@ -1,0 +1,289 @@
+//! [`AccessRules`]: a table of paths and methods, deny by default.
+
+use super::path;
+use crate::{Identity, Policy, Rejection, Verdict};
+use http::{Method, request::Parts};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
+
+/// Who may call what: rules over paths and methods, deny by default.
+///
+/// Used inside an [`AuthLayer`](crate::AuthLayer::rules), where open paths are reachable
+/// without credentials and challenges name the scopes that a path takes, or as a
+/// [`RequireLayer`](crate::RequireLayer::rules) of its own. It is the way for tonic, whose
+/// methods cannot carry a layer, and for whoever wants the whole table in one place.
+///
+/// ```
+/// use http::Method;
+/// use tower_auth::{AccessRules, authenticated, role, scope};
+///
+/// let rules = AccessRules::new()
+///     .allow("/health")
+///     .require((Method::GET, "/orders/{id}"), scope("orders:read"))
+///     .require((Method::DELETE, "/orders/{id}"), role("admin"))
+///     .require("/admin/{*rest}", role("admin"))
+///     .otherwise(authenticated());
+/// # let _ = rules;
+/// ```
+///
+/// - `{name}` matches one segment (`:name` and `*` do not, and panic), `{*name}` at the end the rest of a path, at least one
+///   character: `/admin/{*rest}` does not match `/admin` or `/admin/`.
+/// - The most specific pattern wins, whatever the order. A method that is not listed for it gets
+///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`. `GET` also covers `CONNECT` with a path,
+///   which opens a WebSocket over HTTP/2 (RFC 8441) as `GET` does over HTTP/1.1.
+/// - Without `otherwise`, what no rule names is denied: 401 for a visitor, else 403.
+/// - A path that servers read differently is malformed: 400. That is `/a/../b`, `/a//b`, `/a%2fb`,
+///   `\`, `%zz`, `..;x`, escaped control characters and overlong UTF-8 (`%0a`, `%c0%af`). A path is
+///   also malformed if its spelling would match another rule than the normal spelling (`/%61dmin`,
+///   `/items%3Apurge`, `/caf%c3%a9`), or another rule than the path without parameters
+///   (`/admin;x/users`, for servers behind that ignore parameters). Patterns may be spelled either
+///   way. A pattern with parameters panics, because all of its paths would be ambiguous.
+/// - Paths are case-sensitive.
+/// - Paths are matched as the layer sees them: under axum's `nest` without the prefix, and before
+///   anything further inside changes them. `/admin/` is another path than `/admin`, so a layer that
+///   trims slashes or rewrites paths belongs outside.
+#[derive(Clone, Default)]
+pub struct AccessRules {
+    router: matchit::Router<usize>,
+    patterns: HashMap<String, usize>,
+    endpoints: Vec<Rules>,
+    otherwise: Rule,
+}
+
+/// The rules of one pattern.
+#[derive(Clone, Default)]
+struct Rules {
+    every_method: Option<Rule>,
+    methods: Vec<(Method, Rule)>,
+}
+
+/// What one rule says.
+#[derive(Clone)]
+pub(crate) enum Rule {
+    Allow,
+    Require(Arc<dyn Policy>),
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self::Require(Arc::new(NoRule))
+    }
+}
+
+/// What no rule names is denied.
+struct NoRule;
+
+impl Policy for NoRule {
+    fn check(&self, _: &Identity, _: &Parts) -> Verdict<()> {
+        Verdict::ready(Err(Rejection::forbidden()))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        "no rule".into()
+    }
+}
+
+/// A path pattern, with methods or for all of them; made from `"/path"`,
+/// `(Method::GET, "/path")` or `([Method::GET, Method::PUT], "/path")`.
+#[derive(Clone, Debug)]
+pub struct RoutePattern {
+    pattern: String,
+    methods: Vec<Method>,
+}
+
+impl From<&str> for RoutePattern {
+    fn from(pattern: &str) -> Self {
+        Self {
+            pattern: pattern.to_owned(),
+            methods: Vec::new(),
+        }
+    }
+}
+
+impl From<String> for RoutePattern {
+    fn from(pattern: String) -> Self {
+        Self {
+            pattern,
+            methods: Vec::new(),
+        }
+    }
+}
+
+impl From<(Method, &str)> for RoutePattern {
+    fn from((method, pattern): (Method, &str)) -> Self {
+        Self {
+            pattern: pattern.to_owned(),
+            methods: vec![method],
+        }
+    }
+}
+
+impl<const N: usize> From<([Method; N], &str)> for RoutePattern {
+    /// # Panics
+    ///
+    /// If there are no methods: the rule would never apply.
+    #[track_caller]
+    fn from((methods, pattern): ([Method; N], &str)) -> Self {
+        assert!(N > 0, "a rule for no methods never applies");
+        Self {
+            pattern: pattern.to_owned(),
+            methods: methods.to_vec(),
+        }
+    }
+}
+
+impl AccessRules {
+    /// Rules that deny everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens an endpoint to visitors. Credentials that are sent all the same must be good.
+    ///
+    /// # Panics
+    ///
+    /// If the pattern is not valid, conflicts with another one, or has a rule already.
+    #[track_caller]
+    #[must_use]
+    pub fn allow(self, endpoint: impl Into<RoutePattern>) -> Self {
+        self.rule(endpoint.into(), Rule::Allow)
+    }
+
+    /// Requires a policy of whoever calls this endpoint.
+    ///
+    /// # Panics
+    ///
+    /// If the pattern is not valid, conflicts with another one, or has a rule already.
+    #[track_caller]
+    #[must_use]
+    pub fn require(self, endpoint: impl Into<RoutePattern>, policy: impl Policy) -> Self {
+        self.rule(endpoint.into(), Rule::Require(Arc::new(policy)))
+    }
+
+    /// Requires a policy of whoever calls anything that no rule names.
+    #[must_use]
+    pub fn otherwise(mut self, policy: impl Policy) -> Self {
+        self.otherwise = Rule::Require(Arc::new(policy));
+        self
+    }
+
+    #[track_caller]
+    fn rule(mut self, endpoint: RoutePattern, rule: Rule) -> Self {
+        let RoutePattern { pattern, methods } = endpoint;
+        assert!(
+            pattern.starts_with('/'),
+            "path pattern {pattern:?} does not begin with '/'"
+        );
+        assert!(
+            !path::has_foreign_wildcard(&pattern),
+            "path pattern {pattern:?} has a wildcard of another syntax: write {{id}} for a segment \
+             and {{*rest}} for the rest of a path"
+        );
+        let index = match self.patterns.get(&pattern) {
+            Some(&index) => index,
+            None => {
+                let index = self.endpoints.len();
+                let plain = path::normalized_pattern(&pattern);
+                assert!(
+                    path::is_unambiguous(&pattern) && path::is_unambiguous(&plain),
+                    "path pattern {pattern:?} is ambiguous, as no request's path may be"
+                );
+                assert!(
+                    path::without_parameters(&plain).is_none(),
+                    "path pattern {pattern:?} has parameters (`;`): servers that ignore them read \
+                     its paths as others, so that they are ambiguous"
+                );
+                // As it is written, and as clients and decoding servers spell it.
+                let spellings = [Some(&pattern), Some(&plain).filter(|_| plain != pattern)];
+                for spelling in spellings.into_iter().flatten() {
+                    if let Err(error) = self.router.insert(spelling, index) {
+                        panic!("path pattern {pattern:?}: {error}");
+                    }
+                }
+                self.endpoints.push(Rules::default());
+                self.patterns.insert(pattern.clone(), index);
+                index
+            }
+        };
+        let Some(rules) = self.endpoints.get_mut(index) else {
+            return self;
+        };
+        if methods.is_empty() {
+            assert!(
+                rules.every_method.is_none(),
+                "{pattern:?} has a rule already"
+            );
+            rules.every_method = Some(rule);
+            return self;
+        }
+        for method in methods {
+            let taken = rules.methods.iter().any(|(known, _)| *known == method);
+            assert!(!taken, "{method} {pattern:?} has a rule already");
+            rules.methods.push((method, rule.clone()));
+        }
+        self
+    }
+
+    /// The rule for a request.
+    ///
+    /// # Errors
+    ///
+    /// Malformed, if the path may be read in more than one way.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<&Rule, Rejection> {
+        let ambiguous = || Err(Rejection::malformed().with_detail("the path is ambiguous"));
+        if !path::is_unambiguous(path) {
+            return ambiguous();
+        }
+        let rule = self.matching(method, path);
+        let meets_another = |spelling: &str| {
+            !path::is_unambiguous(spelling) || !std::ptr::eq(rule, self.matching(method, spelling))
+        };
+        let plain = path::normalized(path);
+        let bare = path::without_parameters(plain.as_deref().unwrap_or(path));
+        // Whether a slash at the end is kept depends on the server.
+        let trimmed = bare.as_deref().and_then(|bare| bare.strip_suffix('/'));
+        let trimmed = trimmed.filter(|path| !path.is_empty());
+        let mut spellings = [plain.as_deref(), bare.as_deref(), trimmed].into_iter();
+        if spellings.any(|spelling| spelling.is_some_and(meets_another)) {
+            return ambiguous();
+        }
+        Ok(rule)
+    }
+
+    fn matching(&self, method: &Method, path: &str) -> &Rule {
+        let matched = self
+            .router
+            .at(path)
+            .ok()
+            .and_then(|found| self.endpoints.get(*found.value));
+        matched
+            .and_then(|rules| rules.of(method))
+            .unwrap_or(&self.otherwise)
+    }
+}
+
+impl Rules {
+    fn of(&self, method: &Method) -> Option<&Rule> {
+        let listed = |wanted: &Method| {
+            self.methods
+                .iter()
+                .find(|(method, _)| method == wanted)
+                .map(|(_, rule)| rule)
+        };
+        // A plain `CONNECT` has no path (RFC 9113 section 8.5), so it does not match any pattern.
+        let as_get = || {
+            matches!(*method, Method::HEAD | Method::CONNECT)
+                .then(|| listed(&Method::GET))
+                .flatten()
+        };
+        listed(method)
+            .or_else(as_get)
+            .or(self.every_method.as_ref())
+    }
+}
+
+impl fmt::Debug for AccessRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.patterns.keys()).finish()
+    }
+}

@@ -1,0 +1,244 @@
+//! Extractors for axum handlers, and rejections as axum responses.
+
+use crate::{
+    Identity, Rejection,
+    layer::refusal,
+    observe::event::{self, Decision},
+};
+use axum_core::{
+    body::Body,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+#[cfg(feature = "accounts")]
+use http::StatusCode;
+use http::{Extensions, HeaderMap, request::Parts};
+#[cfg(any(feature = "accounts", feature = "issue"))]
+use http::{
+    HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use serde::de::DeserializeOwned;
+use std::{ops::Deref, sync::Arc};
+
+/// Who is calling, or 401 for a visitor, or 500 where there is no `AuthLayer`.
+impl<S: Send + Sync> FromRequestParts<S> for Identity {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        required(parts).cloned()
+    }
+}
+
+/// Who is calling, `None` for a visitor, or 500 where there is no `AuthLayer`.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts).map(Option::<&Self>::cloned)
+    }
+}
+
+/// The claims of the caller's token, as one type.
+///
+/// Where the verifier parses them into this type (`typed_claims`), they are parsed once per
+/// token; otherwise here, for every request.
+///
+/// ```
+/// use serde::Deserialize;
+/// use tower_auth::Claims;
+///
+/// #[derive(Deserialize)]
+/// struct Profile {
+///     email: String,
+/// }
+///
+/// async fn handler(claims: Claims<Profile>) -> String {
+///     format!("hello {}", claims.email)
+/// }
+/// # let _ = handler;
+/// ```
+///
+/// A visitor is refused with 401, an identity without claims (Basic, an API key) with 403, and a
+/// token whose claims are not a `T` with 401.
+#[derive(Debug)]
+pub struct Claims<T>(pub Arc<T>);
+
+impl<T> Clone for Claims<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Deref for Claims<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T, S> FromRequestParts<S> for Claims<T>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+    S: Send + Sync,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let identity = required(parts)?;
+        claims(identity).map_err(|rejection| logged(rejection, Some(identity)))
+    }
+}
+
+fn claims<T>(identity: &Identity) -> Result<Claims<T>, Rejection>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    if let Some(typed) = identity.typed_claims() {
+        return Ok(Claims(typed));
+    }
+    if !identity.has_claims() {
+        let rejection = Rejection::forbidden().with_scheme(identity.scheme());
+        return Err(rejection.with_detail("the credentials carry no claims"));
+    }
+    let claims = identity.claims().map(Arc::new).map(Claims);
+    claims.ok_or_else(|| Rejection::invalid().with_scheme(identity.scheme()))
+}
+
+/// Extracts the provider's token of the caller.
+///
+/// The rejection is 401 for an anonymous caller, and if the token has expired, so that a browser
+/// signs in again. It is 403 for credentials other than a session of a login, and 500 without an
+/// `AuthLayer`.
+#[cfg(feature = "oauth2")]
+impl<S: Send + Sync> FromRequestParts<S> for crate::login::ProviderToken {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let identity = required(parts)?;
+        if let Some(token) = parts.extensions.get::<Self>() {
+            return Ok(token.clone());
+        }
+        let rejection = match identity.scheme() {
+            crate::login::SCHEME => {
+                Rejection::invalid().with_detail("the provider's token has ended")
+            }
+            _ => Rejection::forbidden().with_detail("the credentials carry no provider's token"),
+        };
+        let rejection = rejection.with_scheme(identity.scheme());
+        Err(logged(rejection, Some(identity)))
+    }
+}
+
+/// Extracts the provider's token of the caller, or `None` if the caller has none. Without an
+/// `AuthLayer`, the rejection is 500.
+#[cfg(feature = "oauth2")]
+impl<S: Send + Sync> OptionalFromRequestParts<S> for crate::login::ProviderToken {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts)?;
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+fn optional(parts: &Parts) -> Result<Option<&Identity>, Rejection> {
+    Identity::from_extensions(&parts.extensions).map_err(|rejection| logged(rejection, None))
+}
+
+fn required(parts: &Parts) -> Result<&Identity, Rejection> {
+    optional(parts)?.ok_or_else(|| logged(Rejection::missing(), None))
+}
+
+fn logged(rejection: Rejection, identity: Option<&Identity>) -> Rejection {
+    event::emit(Some(&rejection), || Decision::about(identity, None));
+    rejection
+}
+
+/// A problem document (RFC 9457): 422 for what may not be chosen, 409 for a name that is taken,
+/// and 503.
+#[cfg(feature = "accounts")]
+impl IntoResponse for crate::account::RegisterError {
+    fn into_response(self) -> Response {
+        use crate::account::RegisterError as E;
+        match self {
+            E::Name(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+            E::Password(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+            E::Taken => problem(StatusCode::CONFLICT, &E::Taken.to_string()),
+            E::Unavailable(rejection) => rejection.into_response(),
+        }
+    }
+}
+
+/// A problem document (RFC 9457): 422 for what may not be chosen, and what a login answers.
+#[cfg(feature = "accounts")]
+impl IntoResponse for crate::account::ChangeError {
+    fn into_response(self) -> Response {
+        use crate::account::ChangeError as E;
+        match self {
+            E::Password(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
+            E::Refused(rejection) => rejection.into_response(),
+        }
+    }
+}
+
+/// The texts are fixed ones: nothing of a request is in them.
+#[cfg(feature = "accounts")]
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or_default();
+    let document = serde_json::json!({
+        "type": "about:blank",
+        "title": title,
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let mut response = Response::new(Body::from(document.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/problem+json");
+    headers.insert(CONTENT_TYPE, json);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer of a token endpoint (RFC 6749 section 5.1): JSON that no cache keeps.
+#[cfg(feature = "issue")]
+impl IntoResponse for crate::issue::IssuedTokens {
+    fn into_response(self) -> Response {
+        tokens(&self)
+    }
+}
+
+/// The answer of a token endpoint (RFC 6749 section 5.1): JSON that no cache keeps.
+#[cfg(feature = "issue")]
+impl IntoResponse for crate::issue::AccessToken {
+    fn into_response(self) -> Response {
+        tokens(&self)
+    }
+}
+
+#[cfg(feature = "issue")]
+fn tokens(issued: &impl serde::Serialize) -> Response {
+    let Ok(json) = serde_json::to_vec(issued) else {
+        return Rejection::unavailable("the tokens are no JSON").into_response();
+    };
+    let mut response = Response::new(Body::from(json));
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(CONTENT_TYPE, json);
+    let no_store = HeaderValue::from_static("no-store");
+    headers.insert(CACHE_CONTROL, no_store);
+    response
+}
+
+/// `application/problem+json`, which the `AuthLayer` outside completes by its challenges.
+///
+/// A 401 needs such a layer: an [`AuthLayer`](crate::AuthLayer) or, for endpoints that take
+/// credentials in their bodies, an `issue::CredentialEndpointLayer`. Without one outside, the response lacks
+/// the `WWW-Authenticate` field that RFC 9110 section 15.5.2 requires.
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        refusal(self, HeaderMap::new(), Extensions::new()).map(|body| Body::from(body.into_bytes()))
+    }
+}

@@ -1,0 +1,241 @@
+//! [`RemoteKeys`]: where an issuer's keys are, and how they are kept.
+
+use super::{
+    document,
+    flight::{At, Target},
+    published::{Published, Timing},
+    remote::RemoteSet,
+};
+use crate::{
+    ConfigError,
+    fetch::on_demand::OnDemand,
+    fetch::{Fetch, Guard},
+    jwt::{
+        Algorithm, Keys,
+        published::Accept,
+        source::{Context, Plan, Remote},
+    },
+};
+use http::Uri;
+use std::{fmt, sync::Arc, time::Duration};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Beyond this a duration is a mistake.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Keys that an issuer publishes, for [`JwtVerifierBuilder::keys`](crate::jwt::JwtVerifierBuilder::keys).
+///
+/// See the [module](super) for what happens when.
+#[must_use = "nothing is fetched before a verifier is built with it"]
+pub struct RemoteKeys {
+    /// `None`: where the issuer's metadata says.
+    url: Option<Box<str>>,
+    client: Option<Arc<dyn Fetch>>,
+    allow_http: bool,
+    timing: Timing,
+    accept: Accept,
+}
+
+impl RemoteKeys {
+    /// The keys that the metadata of the verifier's issuer points to. This is what a verifier
+    /// without keys uses.
+    pub fn discover() -> Self {
+        Self {
+            url: None,
+            client: None,
+            allow_http: false,
+            timing: Timing {
+                cooldown: Duration::from_secs(30),
+                lifetime: HOUR,
+                bounds: (MINUTE, DAY),
+                stale_limit: DAY,
+            },
+            accept: Accept {
+                rsa: Algorithm::RS256,
+                algorithms: None,
+            },
+        }
+    }
+
+    /// The JWK Set at this URL.
+    pub fn at(url: impl Into<Box<str>>) -> Self {
+        Self {
+            url: Some(url.into()),
+            ..Self::discover()
+        }
+    }
+
+    /// Fetches with this client. Default: [`HttpClient`](crate::fetch), with the feature
+    /// `reqwest`.
+    pub fn client(mut self, client: impl Fetch) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
+    /// Fetches over `http`, too.
+    ///
+    /// Whoever is on the way can then replace the keys and sign tokens of anybody. For tests on
+    /// loopback.
+    pub fn dangerous_allow_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    /// Sets the lifetime of a set for which the issuer does not state one. The next use after four
+    /// fifths of it, plus a random time, starts another fetch. Default: an hour.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.timing.lifetime = lifetime;
+        self
+    }
+
+    /// Sets the shortest and the longest lifetime that is accepted from an issuer (`Cache-Control:
+    /// max-age`). Default: a minute and a day. The longest one bounds the time for which a
+    /// withdrawn key may go unnoticed.
+    pub fn lifetime_between(mut self, least: Duration, most: Duration) -> Self {
+        self.timing.bounds = (least, most);
+        self
+    }
+
+    /// Sets the time between two fetches that are started by tokens with an unknown key or an
+    /// invalid signature. Default: 30 seconds; at least one.
+    pub fn cooldown(mut self, cooldown: Duration) -> Self {
+        self.timing.cooldown = cooldown;
+        self
+    }
+
+    /// Sets the time for which a set is used after its last success while fetches fail; never
+    /// shorter than its lifetime. Default: 24 hours. Whole seconds count.
+    ///
+    /// A set that is older does not verify any token: tokens wait for a fetch, and are 503 if the
+    /// fetch fails. Without failures a set is used for at most twice its lifetime.
+    pub fn stale_limit(mut self, limit: Duration) -> Self {
+        self.timing.stale_limit = limit;
+        self
+    }
+
+    /// What RSA keys that do not say (`alg`) are for. Default: `RS256`.
+    pub fn rsa_algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.accept.rsa = algorithm;
+        self
+    }
+
+    /// Takes keys for these algorithms only. Default: all but the symmetric ones, which are
+    /// never taken from a published set.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.accept.algorithms = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let Timing {
+            cooldown,
+            lifetime,
+            bounds: (least, most),
+            stale_limit,
+        } = self.timing;
+        let refuse = |message: &'static str| Err(ConfigError::new(message));
+        if [cooldown, lifetime, least, most, stale_limit]
+            .into_iter()
+            .any(|duration| duration > LONGEST)
+        {
+            return refuse("what is remembered of remote keys lasts a year at most");
+        }
+        if cooldown < Duration::from_secs(1) {
+            return refuse("a cooldown of remote keys is at least a second");
+        }
+        if least < Duration::from_secs(1) || lifetime < Duration::from_secs(1) {
+            return refuse("a lifetime of remote keys is at least a second");
+        }
+        if least > most {
+            return refuse("the bounds of a lifetime are in order");
+        }
+        if !self.accept.rsa.is_rsa() {
+            return refuse("RSA keys need an algorithm of RSA");
+        }
+        if let Some(algorithms) = &self.accept.algorithms
+            && (algorithms.is_empty() || algorithms.iter().any(|one| one.is_symmetric()))
+        {
+            return refuse("remote keys are for at least one algorithm, and for no symmetric one");
+        }
+        Ok(())
+    }
+
+    fn place(&self, issuer: Option<&str>) -> Result<At, ConfigError> {
+        match (&self.url, issuer) {
+            (Some(url), _) => match url.parse::<Uri>() {
+                Ok(url) => Ok(At::Url(url)),
+                Err(error) => {
+                    let url = without_credentials(url);
+                    Err(ConfigError::new(format!("{url:?} is no URL")).with_source(error))
+                }
+            },
+            (None, Some(issuer)) => match document::metadata_urls(issuer) {
+                Some(urls) => Ok(At::Metadata {
+                    issuer: issuer.into(),
+                    urls,
+                }),
+                None => Err(ConfigError::new(format!(
+                    "the issuer {:?} is no URL that metadata could be at: call `keys`",
+                    without_credentials(issuer)
+                ))),
+            },
+            (None, None) => Err(ConfigError::new(
+                "keys are discovered at an issuer, and this verifier is for any",
+            )),
+        }
+    }
+}
+
+impl Plan for RemoteKeys {
+    fn source(self: Box<Self>, context: Context) -> Result<Box<dyn Remote>, ConfigError> {
+        self.check()?;
+        let at = self.place(context.issuer.as_deref())?;
+        let guard = Guard::new(self.client, self.allow_http)?;
+        let urls = match &at {
+            At::Metadata { urls, .. } => urls.as_slice(),
+            At::Url(url) => std::slice::from_ref(url),
+        };
+        for url in urls {
+            guard.check(url).map_err(|error| {
+                let url = url.to_string();
+                let url = without_credentials(&url);
+                ConfigError::new(format!("{url:?} cannot be asked for keys")).with_source(error)
+            })?;
+        }
+        let target = Target {
+            at,
+            guard,
+            accept: self.accept,
+            backend: context.backend,
+        };
+        let cooldown = self.timing.cooldown;
+        let set = Published::new(target, self.timing, Arc::clone(&context.clock));
+        Ok(Box::new(RemoteSet {
+            issuer: context.issuer,
+            keys: Arc::new(OnDemand::new(set, cooldown, context.clock)),
+        }))
+    }
+}
+
+impl From<RemoteKeys> for Keys {
+    fn from(keys: RemoteKeys) -> Self {
+        Self::planned(keys)
+    }
+}
+
+/// Returns the part of a URL behind a `user:password@`, because start-up errors are logged.
+fn without_credentials(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
+}
+
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys")
+            .field("url", &self.url.as_deref().map(without_credentials))
+            .field("allow_http", &self.allow_http)
+            .finish_non_exhaustive()
+    }
+}

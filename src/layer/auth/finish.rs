@@ -1,0 +1,209 @@
+//! What an `AuthLayer` does to responses: challenges, and marks for caches.
+
+use super::layer::Config;
+use crate::{
+    Challenges, Format, Identity, Rejection,
+    layer::middleware::Finish,
+    rejection::{OwnBody, render},
+    scheme::OnResponse,
+};
+use http::{
+    HeaderMap, HeaderValue, Response,
+    header::{CACHE_CONTROL, VARY},
+    response,
+};
+use std::{mem, sync::Arc};
+
+/// What is left to do once the inner service has answered.
+#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
+pub struct AuthFinish {
+    pub(super) config: Arc<Config>,
+    pub(super) grpc: bool,
+    pub(super) private: bool,
+    pub(super) hook: Option<Box<Hook>>,
+}
+
+/// What a scheme adds to the response, and for whom.
+pub(super) type Hook = (Box<OnResponse>, Identity);
+
+impl Finish for AuthFinish {
+    #[inline]
+    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
+        if let Some(hook) = self.hook {
+            let (on_response, identity) = *hook;
+            with_parts(response, |parts| on_response(Ok(&identity), parts));
+        }
+        match (self.grpc, self.private) {
+            (true, _) => {}
+            (false, true) => keep_private(response.headers_mut(), self.config.vary.as_ref()),
+            (false, false) => keep_apart_by_authorization(response.headers_mut()),
+        }
+        // A layer inside that has its own schemes has challenged already; a status that a
+        // handler has changed is the handler's own answer.
+        let status = response.status();
+        let open = response.extensions().get::<Rejection>();
+        let rejection = open
+            .filter(|r| r.is_open() && r.status() == status)
+            .cloned()?;
+        with_parts(response, |parts| {
+            if rejection.is_rendered() && (self.grpc || self.config.responder.is_some()) {
+                return Some(complete(&self.config, rejection, self.grpc, parts));
+            }
+            challenge(&self.config, rejection, parts);
+            parts
+                .headers
+                .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            None
+        })
+    }
+}
+
+/// Changes the head of a response that stays where it is.
+#[cold]
+fn with_parts<B, T>(response: &mut Response<B>, f: impl FnOnce(&mut response::Parts) -> T) -> T {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = response.status();
+    parts.version = response.version();
+    parts.headers = mem::take(response.headers_mut());
+    parts.extensions = mem::take(response.extensions_mut());
+    let answer = f(&mut parts);
+    *response.status_mut() = parts.status;
+    *response.version_mut() = parts.version;
+    *response.headers_mut() = parts.headers;
+    *response.extensions_mut() = parts.extensions;
+    answer
+}
+
+/// The whole response of a rejection: rendered, and challenged where that is in HTTP.
+pub(super) fn complete(
+    config: &Config,
+    rejection: Rejection,
+    grpc: bool,
+    parts: &mut response::Parts,
+) -> OwnBody {
+    let format = if grpc { Format::Grpc } else { Format::Http };
+    let body = render(&rejection, format, config.responder.as_deref(), parts);
+    if grpc {
+        parts.extensions.insert(rejection.challenged());
+    } else {
+        challenge(config, rejection, parts);
+    }
+    body
+}
+
+/// Adds every scheme's challenge, once.
+fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts) {
+    let mut challenges = Challenges::new(config.realm.as_str(), &mut parts.headers)
+        .with_resource_metadata(config.resource_metadata.as_deref());
+    config.scheme.challenge(&rejection, &mut challenges);
+    parts.extensions.insert(rejection.challenged());
+}
+
+/// Keeps shared caches from giving one caller's response to another (RFC 9111 sections 4.1
+/// and 5.2.2.7).
+#[inline]
+fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
+    // Hardly any response has either, and one pass costs less than two lookups.
+    if headers
+        .keys()
+        .any(|name| name == CACHE_CONTROL || name == VARY)
+    {
+        return keep_more_private(headers, vary);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    if let Some(vary) = vary {
+        headers.insert(VARY, vary.clone());
+    }
+}
+
+#[cold]
+fn keep_more_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
+    let directives = Directives::of(headers);
+    if !directives.keep_out_shared_caches() {
+        directives.make_private(headers);
+    }
+    if let Some(vary) = vary {
+        add_vary(headers, vary);
+    }
+}
+
+/// Keeps a response to `Authorization` apart in shared caches. A shared cache stores a response to
+/// `Authorization` only if the response has `public`, `s-maxage` or `must-revalidate` (RFC 9111
+/// section 3.5). Such a response has to vary by the field. `must-revalidate` alone is meant to be
+/// strict, so it does not open the response to other callers.
+#[inline]
+fn keep_apart_by_authorization(headers: &mut HeaderMap) {
+    if headers.contains_key(CACHE_CONTROL) {
+        keep_shareable_apart(headers);
+    }
+}
+
+#[cold]
+fn keep_shareable_apart(headers: &mut HeaderMap) {
+    let directives = Directives::of(headers);
+    let shared = directives.has("public") || directives.has("s-maxage");
+    if directives.keep_out_shared_caches() || !(shared || directives.has("must-revalidate")) {
+        return;
+    }
+    if !shared {
+        directives.make_private(headers);
+    }
+    add_vary(headers, &HeaderValue::from_static("authorization"));
+}
+
+/// The directives of `Cache-Control` (RFC 9111 section 5.2).
+struct Directives(Vec<String>);
+
+impl Directives {
+    fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(CACHE_CONTROL).iter();
+        let texts = values.filter_map(|value| value.to_str().ok());
+        let directives = texts.flat_map(|text| text.split(','));
+        Self(directives.map(|d| d.trim().to_owned()).collect())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|directive| is_named(directive, name))
+    }
+
+    /// Returns whether shared caches are kept out of the whole response. `private="field"` leaves
+    /// the rest of the response to shared caches. Shared caches that know the status code ignore a
+    /// `no-store` beside `must-understand` (section 5.2.2.3).
+    fn keep_out_shared_caches(&self) -> bool {
+        let mut all = self.0.iter();
+        all.any(|d| d.eq_ignore_ascii_case("private"))
+            || (self.has("no-store") && !self.has("must-understand"))
+    }
+
+    fn make_private(self, headers: &mut HeaderMap) {
+        let Self(mut all) = self;
+        all.retain(|d| !d.is_empty() && !is_named(d, "public") && !is_named(d, "s-maxage"));
+        all.insert(0, "private".to_owned());
+        let value = HeaderValue::try_from(all.join(", "));
+        let value = value.unwrap_or_else(|_| HeaderValue::from_static("private"));
+        headers.insert(CACHE_CONTROL, value);
+    }
+}
+
+fn is_named(directive: &str, name: &str) -> bool {
+    let found = directive.split('=').next().unwrap_or_default();
+    found.trim().eq_ignore_ascii_case(name)
+}
+
+fn add_vary(headers: &mut HeaderMap, fields: &HeaderValue) {
+    if !varies(headers, fields) {
+        headers.append(VARY, fields.clone());
+    }
+}
+
+/// Whether the response varies by all of these fields already.
+fn varies(headers: &HeaderMap, fields: &HeaderValue) -> bool {
+    let list = |value: &HeaderValue| -> Vec<String> {
+        let text = value.to_str().unwrap_or_default();
+        text.split(',')
+            .map(|field| field.trim().to_ascii_lowercase())
+            .collect()
+    };
+    let known: Vec<_> = headers.get_all(VARY).iter().flat_map(list).collect();
+    known.iter().any(|field| field == "*") || list(fields).iter().all(|f| known.contains(f))
+}

@@ -1,0 +1,473 @@
+//! The layer: what it is built from, and the service it makes.
+
+use super::{
+    judge::AuthJudge,
+    load::{Load, LoadFn},
+};
+use crate::{
+    AccessRules, Anonymous, Challenges, Format, Hierarchy, Identity, IntoVerdict, Rejection,
+    Scheme,
+    credential::Strip,
+    csrf::CrossSite,
+    identity::Implied,
+    layer::middleware::{self, ResponseBody, ResponseFuture},
+    realm::{Realm, kept},
+    rejection::Responder,
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use std::{
+    any::TypeId,
+    borrow::Cow,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Says who is calling, to everything behind it.
+///
+/// Behind it, exactly one of [`Identity`] and [`Anonymous`](crate::Anonymous) is in the
+/// request's extensions; whoever may not pass is refused, see [`Rejection`].
+///
+/// ```
+/// # #[cfg(feature = "bearer")] {
+/// use tower_auth::{AuthLayer, Identity, Rejection, bearer::{Bearer, Token}, verify_fn};
+///
+/// let tokens = verify_fn(|token: Token| match token.as_bytes() {
+///     b"open-sesame" => Ok(Identity::new("ali")), // a real one hashes, and compares in constant time
+///     _ => Err(Rejection::invalid()),
+/// });
+/// let layer = AuthLayer::new(Bearer::new(tokens)).realm("cave");
+/// # let _ = layer;
+/// # }
+/// ```
+///
+/// # Responses
+///
+/// A response to a credential outside `Authorization`, and every one of a layer that lets
+/// visitors in, gets `Cache-Control: private`, unless it is stricter, and `Vary` by the fields
+/// that credentials are read from: a shared cache must not give it to somebody else.
+///
+/// Shared caches do not store other responses to `Authorization`, unless `Cache-Control` has
+/// `public`, `s-maxage` or `must-revalidate` (RFC 9111 section 3.5). Such a response gets `Vary:
+/// Authorization`. If it has `must-revalidate` alone, it also gets `private`. If a shared cache
+/// ignores section 3.5, the handler has to set `private` or `no-store`.
+///
+/// # In axum
+///
+/// A layer covers the routes that were added before it: `.layer(AuthLayer::new(…))` comes last.
+/// `route_layer` on a `MethodRouter` covers the methods added before it: `get(a).post(b)` first,
+/// then `.route_layer(RequireLayer::new(…))`.
+///
+/// # With other layers
+///
+/// Layers of tower, tower-http and tonic work on both sides. A rejected request holds no permit of
+/// the inner service, and neither does a request whose verdict is pending.
+///
+/// | layer | where |
+/// |---|---|
+/// | CORS | outside: preflights have no credentials |
+/// | time-outs | outside: they cover verification as well |
+/// | `CatchPanicLayer`, compression | either side |
+/// | traces that log header fields | inside. Outside, they need `SetSensitiveRequestHeadersLayer` around them, because this layer marks credentials as sensitive for inner services only |
+/// | layers that change the path or method | outside: rules apply to the path and method that this layer receives |
+/// | retries | inside. Outside, each attempt is verified anew |
+/// | concurrency limits | inside, they limit the service; outside, they limit verification as well |
+/// | `tonic_web::GrpcWebLayer` | outside, with [`grpc`](Self::grpc), so that rejections are gRPC responses |
+///
+/// # As an option
+///
+/// `tower::util::option_layer` takes only layers that do not change the type of the response, and
+/// this layer changes the type of its body. In axum, change the router instead:
+/// `if enabled { app.layer(auth) } else { app }`. Anywhere else, map the body back to the type of
+/// the inner service, outside of the layer:
+///
+/// ```
+/// # #[cfg(all(feature = "axum", feature = "bearer"))] {
+/// use axum::{Router, body::Body, routing::get};
+/// use http::Response;
+/// use tower::util::{MapResponseLayer, option_layer};
+/// use tower_auth::{AuthLayer, ResponseBody, Scheme};
+///
+/// fn app(scheme: Option<impl Scheme>) -> Router {
+///     let auth = scheme.map(|scheme| {
+///         let boxed = |response: Response<ResponseBody<Body>>| response.map(Body::new);
+///         (MapResponseLayer::new(boxed), AuthLayer::new(scheme))
+///     });
+///     Router::new()
+///         .route("/", get(|| async { "hello" }))
+///         .layer(option_layer(auth))
+/// }
+/// # use tower_auth::{Identity, Rejection, bearer::{Bearer, Token}, verify_fn};
+/// # let bearer = Bearer::new(verify_fn(|_: Token| Ok::<Identity, Rejection>(Identity::new("ann"))));
+/// # let _ = app(Some(bearer));
+/// # }
+/// ```
+///
+/// Without the layer, extractors and `RequireLayer` respond with 500, so routes that need an
+/// identity stay closed.
+///
+/// # Cross-site requests
+///
+/// Browsers send cookies, client certificates and Basic credentials by themselves, also with a
+/// request that another site made them send. If the request also has a cookie or certificate, the
+/// same applies to a credential in the query or a subprotocol: another site can fill these to
+/// replace the user with its own. Such a request passes if
+///
+/// 1. it is a `GET` or `HEAD` that opens no WebSocket: one that changes something all the same is
+///    not protected;
+/// 2. its `Origin` is [trusted](Self::trust_origin);
+/// 3. it has `Sec-Fetch-Site`, and that is `same-origin` or `none`: where the field is, it decides;
+/// 4. it has none, and either no `Origin` (no browser) or one that is the host it is for. `http`
+///    and `https` of one host count as one here.
+///
+/// Everything else is refused with 403.
+///
+/// The host is `:authority` or `Host`, as it arrives; no `X-Forwarded-Host` is read. Behind a proxy
+/// that changes it, trust the public origin, or what comes without `Sec-Fetch-Site` (browsers send
+/// that over `https` and to `localhost` only) is refused. A proxy that drops the port makes other
+/// ports of the same host look like the own, where that field does not say otherwise.
+#[derive(Clone)]
+#[must_use]
+pub struct AuthLayer {
+    config: Arc<Config>,
+}
+
+/// Everything a layer was built from, shared by its services.
+// Public only in a private module: it stands in the type of a public future.
+#[derive(Clone)]
+pub struct Config {
+    pub(super) scheme: Arc<dyn Scheme>,
+    pub(super) optional: bool,
+    pub(super) load: Option<Arc<dyn Load>>,
+    pub(super) rules: Option<Arc<AccessRules>>,
+    pub(super) grpc: bool,
+    pub(super) preflight: bool,
+    pub(super) responder: Option<Arc<Responder>>,
+    pub(super) realm: Realm,
+    /// Where the document about this resource is.
+    pub(super) resource_metadata: Option<Arc<str>>,
+    pub(super) cross_site: CrossSite,
+    pub(super) implied: Option<Arc<Implied>>,
+    pub(super) strip: Arc<Strip>,
+    /// The header fields that credentials are read from.
+    pub(super) vary: Option<HeaderValue>,
+}
+
+impl AuthLayer {
+    /// A layer that requires credentials of this scheme; several schemes are one by
+    /// [`or`](Scheme::or).
+    ///
+    /// # Panics
+    ///
+    /// If two schemes read the same location: it would depend on their order who judges. Or if
+    /// no scheme has a challenge for a request without credentials: every 401 carries one
+    /// (RFC 9110 section 15.5.2).
+    #[track_caller]
+    pub fn new(scheme: impl Scheme) -> Self {
+        let locations = scheme.locations();
+        let mut rest = locations.as_slice();
+        while let Some((location, others)) = rest.split_first() {
+            assert!(!others.contains(location), "two schemes read {location:?}");
+            rest = others;
+        }
+        let mut challenges = HeaderMap::new();
+        scheme.challenge(
+            &Rejection::missing(),
+            &mut Challenges::new(REALM, &mut challenges),
+        );
+        assert!(
+            !challenges.is_empty(),
+            "the scheme has no challenge for a request without credentials"
+        );
+        let strip = Strip::new(&locations);
+        Self {
+            config: Arc::new(Config {
+                scheme: Arc::new(scheme),
+                optional: false,
+                load: None,
+                rules: None,
+                grpc: false,
+                preflight: false,
+                responder: None,
+                realm: Realm::new(REALM),
+                resource_metadata: None,
+                cross_site: CrossSite::default(),
+                implied: None,
+                vary: vary(&strip),
+                strip: Arc::new(strip),
+            }),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+
+    /// Lets visitors without credentials in, as [`Anonymous`](crate::Anonymous).
+    ///
+    /// A bad credential is refused all the same, and so is an `Authorization` of a scheme that
+    /// this layer does not know.
+    pub fn optional(self) -> Self {
+        self.with(|config| config.optional = true)
+    }
+
+    /// Loads the application's own user by the identity and puts it into the request's
+    /// extensions, as a `U`.
+    ///
+    /// No user (`Ok(None)`) is 401, an error is answered as it says, such as 503 for
+    /// [`Rejection::unavailable`]. Skipped for visitors. Rules are applied afterwards. A
+    /// layer further inside that decides anew removes the user with the identity.
+    ///
+    /// The loaded user does not change the identity: policies still receive the roles and scopes of
+    /// the credentials. If roles come from a database, read them in the verifier:
+    ///
+    /// ```
+    /// # #[cfg(feature = "bearer")] {
+    /// # use tower_auth::{Rejection, Verify, bearer::Token, verify_fn};
+    /// # async fn roles_of(_: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+    /// fn with_roles(inner: impl Verify<Token> + Clone) -> impl Verify<Token> {
+    ///     verify_fn(move |token: Token| {
+    ///         let inner = inner.clone();
+    ///         async move {
+    ///             let identity = inner.verify(token).await?;
+    ///             let roles = roles_of(identity.subject()).await;
+    ///             Ok(identity.with_roles(roles.map_err(Rejection::unavailable)?))
+    ///         }
+    ///     })
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// ```
+    /// # use tower_auth::{AuthLayer, Identity, Rejection, Scheme};
+    /// # #[derive(Clone)] struct User;
+    /// # async fn user(_: &str) -> Result<Option<User>, std::io::Error> { Ok(Some(User)) }
+    /// # fn layer(scheme: impl Scheme) -> AuthLayer {
+    /// AuthLayer::new(scheme).load(|identity: Identity| async move {
+    ///     user(identity.subject()).await.map_err(Rejection::unavailable)
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the user is an [`Identity`] or an [`Anonymous`](crate::Anonymous): such a value would
+    /// replace the caller that the layer has established.
+    #[track_caller]
+    pub fn load<F, R, U, M>(self, f: F) -> Self
+    where
+        F: Fn(Identity) -> R + Send + Sync + 'static,
+        R: IntoVerdict<Option<U>, M>,
+        U: Clone + Send + Sync + 'static,
+        M: 'static,
+    {
+        let user = TypeId::of::<U>();
+        assert!(
+            user != TypeId::of::<Identity>() && user != TypeId::of::<Anonymous>(),
+            "`load` must not return an `Identity` or `Anonymous`: it puts the application's own \
+             user beside the identity; let the verifier add roles and scopes"
+        );
+        self.with(|config| config.load = Some(Arc::new(LoadFn::new(f))))
+    }
+
+    /// Applies rules over paths and methods, deny by default.
+    ///
+    /// What the rules open is reachable for visitors; everything else takes an identity, with or
+    /// without [`optional`](Self::optional).
+    pub fn rules(self, rules: AccessRules) -> Self {
+        self.with(|config| config.rules = Some(Arc::new(rules)))
+    }
+
+    /// Refuses gRPC requests in gRPC: HTTP 200 with `grpc-status` and no body.
+    ///
+    /// A gRPC request is a `POST` with `Content-Type: application/grpc`, alone or followed by
+    /// `+` or `;`. All others are refused in HTTP, as without this. A gRPC request that is refused
+    /// in HTTP gets no body: its client goes by the status.
+    pub fn grpc(self) -> Self {
+        self.with(|config| config.grpc = true)
+    }
+
+    /// Renders refusals in the application's own way.
+    ///
+    /// The status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` are set by the layer,
+    /// whatever the response says. For [`Format::Grpc`] the body is dropped and the headers are
+    /// metadata.
+    pub fn responder<F>(self, f: F) -> Self
+    where
+        F: Fn(&Rejection, Format) -> Response<Bytes> + Send + Sync + 'static,
+    {
+        self.with(|config| config.responder = Some(Arc::new(f)))
+    }
+
+    /// Names the realm in the challenges of schemes that have none of their own; default `api`.
+    ///
+    /// It is also the issuer of identities that have no other.
+    ///
+    /// Schemes without an issuer or realm of their own share it: `subject("api", "42")` then
+    /// means user 42 of each of them. Give each a realm of its own where these are different
+    /// people.
+    ///
+    /// A name that is made at run time is kept for the life of the process.
+    pub fn realm(self, realm: impl Into<Cow<'static, str>>) -> Self {
+        let realm = Realm::new(realm);
+        self.with(|config| config.realm = realm)
+    }
+
+    /// Tells clients without a good token where to get one: the challenges of bearer tokens name
+    /// the URL of this document (RFC 9728 section 5.1), as MCP clients expect it.
+    ///
+    /// The document itself is served by its [own layer](crate::well_known::ResourceMetadata::layer),
+    /// outside of this one; [`well_known`](crate::well_known) shows both.
+    ///
+    /// # Panics
+    ///
+    /// If no scheme of this layer would tell anybody: it takes no bearer tokens.
+    #[cfg(feature = "bearer")]
+    #[track_caller]
+    pub fn resource(self, metadata: &crate::well_known::ResourceMetadata) -> Self {
+        let url = metadata.shared_url();
+        let mut challenges = HeaderMap::new();
+        self.config.scheme.challenge(
+            &Rejection::missing(),
+            &mut Challenges::new(REALM, &mut challenges).with_resource_metadata(Some(&url)),
+        );
+        let is_told = |value: &HeaderValue| {
+            let text = value.to_str().unwrap_or_default();
+            text.contains(&*url)
+        };
+        assert!(
+            challenges.values().any(is_told),
+            "no scheme of this layer tells clients of resource metadata"
+        );
+        self.with(|config| config.resource_metadata = Some(url))
+    }
+
+    /// How an OpenAPI document describes what this layer takes.
+    #[cfg(feature = "openapi")]
+    pub fn openapi(&self) -> crate::OpenApiSecurity {
+        let security = crate::OpenApiSecurity::of(&self.config.scheme);
+        match self.config.optional {
+            true => security.optional(),
+            false => security,
+        }
+    }
+
+    /// Lets CORS preflights (Fetch standard, section 3.2.2: `OPTIONS` with `Origin` and
+    /// `Access-Control-Request-Method`) go inward as [`Anonymous`](crate::Anonymous), without
+    /// rules.
+    ///
+    /// Only for applications that answer them inside of this layer; better put the CORS layer
+    /// outside, where preflights never get here. Anybody can send one: a handler for every method
+    /// is then open to `OPTIONS`. A layer inside must not override methods by a header field
+    /// (`X-HTTP-Method-Override`). Otherwise any request could be sent as a preflight, without
+    /// rules.
+    pub fn allow_preflight(self) -> Self {
+        self.with(|config| config.preflight = true)
+    }
+
+    /// Which roles come with others, wherever an identity's roles are asked for.
+    pub fn role_hierarchy(self, hierarchy: Hierarchy) -> Self {
+        self.with(|config| Arc::make_mut(config.implied.get_or_insert_default()).roles = hierarchy)
+    }
+
+    /// Which scopes come with others, wherever an identity's scopes are asked for.
+    pub fn scope_hierarchy(self, hierarchy: Hierarchy) -> Self {
+        self.with(|config| Arc::make_mut(config.implied.get_or_insert_default()).scopes = hierarchy)
+    }
+
+    /// Trusts this origin, such as `https://app.example.com`, with the credentials that browsers
+    /// send by themselves; see [cross-site requests](Self#cross-site-requests).
+    ///
+    /// # Panics
+    ///
+    /// If it is no origin.
+    #[track_caller]
+    pub fn trust_origin(mut self, origin: impl AsRef<str>) -> Self {
+        Arc::make_mut(&mut self.config)
+            .cross_site
+            .trust(origin.as_ref());
+        self
+    }
+
+    /// Turns the [cross-site check](Self#cross-site-requests) off.
+    ///
+    /// Any web page can then make its visitors' browsers act on their behalf, unless the
+    /// application prevents that in another way.
+    pub fn dangerous_allow_cross_site_requests(self) -> Self {
+        self.with(|config| config.cross_site.turn_off())
+    }
+}
+
+/// The realm of layers that name none.
+const REALM: &str = "api";
+
+/// The fields that credentials are read from, for `Vary`.
+fn vary(strip: &Strip) -> Option<HeaderValue> {
+    let names: Vec<_> = strip.fields().iter().map(HeaderName::as_str).collect();
+    // Kept, since every response gets it, and a constant is cloned the fastest.
+    let text = kept(names.join(", ").into());
+    (!text.is_empty()).then(|| HeaderValue::from_static(text))
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = AuthService<S>;
+
+    fn layer(&self, inner: S) -> AuthService<S> {
+        AuthService {
+            inner,
+            config: self.config.clone(),
+        }
+    }
+}
+
+/// A service that knows who is calling; made by [`AuthLayer`].
+#[derive(Clone)]
+pub struct AuthService<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S, B, R> Service<Request<B>> for AuthService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, AuthJudge>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        middleware::call(&mut self.inner, request, &self.config, AuthJudge::new)
+    }
+}
+
+impl fmt::Debug for AuthLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+impl<S> fmt::Debug for AuthService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer")
+            .field("locations", &self.scheme.locations())
+            .field("optional", &self.optional)
+            .field("rules", &self.rules)
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,285 @@
+//! From what is configured to a [`Login`], or to what is wrong with it.
+
+use super::{
+    Client, Inner, Login, LoginBuilder, Paths,
+    builder::ByHand,
+    flights::Flights,
+    provider::{Fixed, Provider},
+    recent::Recent,
+    return_to::{self, Returns},
+    seal::Sealer,
+};
+use crate::{
+    ConfigError, csrf::CrossSite, fetch::Guard, jwt::JwtVerifier, jwt::remote::RemoteKeys,
+    rejection::is_token, util::loopback::is_loopback,
+};
+use http::Uri;
+use std::{sync::Arc, time::Duration};
+use url::Url;
+
+/// Beyond this a leeway is a mistake.
+const MAX_LEEWAY: Duration = Duration::from_secs(3600);
+
+/// Beyond this a session is a mistake.
+const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+
+impl LoginBuilder {
+    /// Builds the login. Nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// If there is no client, redirect URI or secret; if a URL is none, is not `https` (a
+    /// redirect URI on loopback may be `http`), or not in its normal form; if a path is none, or
+    /// two are one; if the cookie's name does not begin with `__Host-`; if a duration is 0 or too
+    /// long; if what takes a store has none; if the issuer has no place for metadata and there
+    /// are no endpoints; if a parameter is one that the login sets itself; if there is no HTTP
+    /// client.
+    pub fn build(mut self) -> Result<Login, ConfigError> {
+        self.check()?;
+        let refuse = ConfigError::new;
+        let client = self
+            .client
+            .take()
+            .filter(|client| !client.id.is_empty())
+            .ok_or_else(|| {
+                refuse("a login needs this application's id: call `client_basic`, `client_post` or `public_client`")
+            })?;
+        let redirect_uri = self
+            .redirect_uri
+            .take()
+            .ok_or_else(|| refuse("a login needs a redirect URI: call `redirect_uri`"))?;
+        let base = redirect(&redirect_uri)?;
+        let paths = self.paths(&base)?;
+        let prefix = base.path().strip_suffix(&paths.callback);
+        let prefix = prefix.unwrap_or_default().to_owned();
+        let own = [&paths.login, &paths.callback, &paths.logout];
+        let own = own.into_iter().chain(&paths.by_provider);
+        let mut own: Vec<_> = own.map(|path| format!("{prefix}{path}")).collect();
+        own.push(base.path().to_owned());
+        let mut returns = Returns::new(base.clone(), own);
+        for origin in &self.allowed {
+            returns.allow(origin)?;
+        }
+        let lands = |path: &Option<String>| {
+            let home = format!("{prefix}/");
+            let path = path.as_ref().unwrap_or(&home);
+            let landed = returns.check(path);
+            landed.ok_or_else(|| ConfigError::new(format!("{path:?} is no place to end at")))
+        };
+        let (after_login, after_logout) = (lands(&self.after_login)?, lands(&self.after_logout)?);
+        let mut cross_site = CrossSite::default();
+        cross_site.trust(&base.origin().ascii_serialization());
+        for origin in &self.trusted {
+            cross_site.trust(&return_to::origin(origin)?.ascii_serialization());
+        }
+        let guard = Guard::new(self.fetch.clone(), self.allow_http)?;
+        let fixed = self.hand.endpoints(&guard)?;
+        let jwt = self.jwt(&client)?;
+        let is_fixed = fixed.endpoints().is_some();
+        if is_fixed && fixed.user_info.is_none() && !self.openid {
+            return Err(refuse("without OpenID a login needs a user-info endpoint"));
+        }
+        let provider = Provider::new(
+            Arc::clone(&self.issuer),
+            fixed,
+            guard.clone(),
+            Arc::clone(&self.clock),
+        );
+        for url in provider.urls() {
+            guard.check(url).map_err(|error| {
+                ConfigError::new(format!("{url} cannot be asked for metadata")).with_source(error)
+            })?;
+        }
+        if provider.urls().is_empty() && !is_fixed {
+            return Err(refuse("the issuer is no URL that metadata could be at"));
+        }
+        let sealer = |purpose| Sealer::new(&self.secrets, purpose, &self.issuer, &client.id);
+        if self.openid {
+            self.request.scopes.retain(|scope| scope != "openid");
+            self.request.scopes.insert(0, "openid".to_owned());
+        }
+        Ok(Login(Arc::new(Inner {
+            pending: sealer("login")?,
+            sessions: sealer("session")?,
+            stored: sealer("stored session")?,
+            client,
+            redirect_uri,
+            origin: base.origin().ascii_serialization(),
+            paths,
+            returns,
+            after_login,
+            after_logout,
+            post_logout: self.post_logout,
+            cross_site,
+            prefix,
+            request: self.request,
+            customize: self.customize,
+            provider,
+            jwt,
+            just_now: format!("{}-just-now", self.cookie),
+            cookie: self.cookie,
+            lifetime: self.lifetime.as_secs(),
+            refresh_before: self.refresh_before.as_secs(),
+            leeway: self.leeway.as_secs(),
+            subject: self.subject,
+            roles: self.roles,
+            scopes: self.scopes,
+            store: self.store,
+            in_store: self.in_store,
+            form_post: self.form_post,
+            on_login: self.on_login,
+            flights: Flights::default(),
+            failing: Recent::default(),
+            ended: Recent::default(),
+            issuer: self.issuer,
+            clock: self.clock,
+        })))
+    }
+
+    /// Who verifies ID tokens.
+    fn jwt(&mut self, client: &Client) -> Result<Option<JwtVerifier>, ConfigError> {
+        if !self.openid {
+            return Ok(None);
+        }
+        let keys = self.keys.take().unwrap_or_else(|| {
+            let mut keys = RemoteKeys::discover();
+            if let Some(fetch) = &self.fetch {
+                keys = keys.client(Arc::clone(fetch));
+            }
+            if self.allow_http {
+                keys = keys.dangerous_allow_http();
+            }
+            keys.into()
+        });
+        let clock = Arc::clone(&self.clock);
+        let jwt = JwtVerifier::issuer(Arc::clone(&self.issuer))
+            .audience(client.id.as_str())
+            .keys(keys)
+            .leeway(self.leeway)
+            .clock(move || clock.now())
+            .of_logins()
+            .build()?;
+        Ok(Some(jwt))
+    }
+
+    fn paths(&self, base: &Url) -> Result<Paths, ConfigError> {
+        let callback = self.callback_path.as_deref().unwrap_or(base.path());
+        let paths = Paths {
+            login: self.login_path.clone(),
+            callback: callback.to_owned(),
+            logout: self.logout_path.as_deref().unwrap_or("/logout").to_owned(),
+            by_provider: self.by_provider.clone(),
+        };
+        let mut all = vec![&paths.login, &paths.callback, &paths.logout];
+        all.extend(&paths.by_provider);
+        for (i, path) in all.iter().enumerate() {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+            if !path.starts_with('/') || path.contains("//") || !path.bytes().all(is_plain) {
+                return Err(ConfigError::new(format!("{path:?} is no plain path")));
+            }
+            if all.iter().take(i).any(|other| other == path) {
+                return Err(ConfigError::new(format!("{path:?} cannot be two things")));
+            }
+        }
+        Ok(paths)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |message: &'static str| Err(ConfigError::new(message));
+        if self.issuer.is_empty() {
+            return refuse("an issuer is not empty");
+        }
+        if !self.cookie.starts_with("__Host-") || !is_token(&self.cookie) {
+            return refuse("the name of a session's cookie begins with \"__Host-\"");
+        }
+        if self.lifetime < Duration::from_secs(1) || self.lifetime > MAX_LIFETIME {
+            return refuse("a session lasts between a second and a year");
+        }
+        if self.leeway > MAX_LEEWAY || self.refresh_before > MAX_LIFETIME {
+            return refuse("a leeway is at most an hour, and what is refreshed lasts a year");
+        }
+        if self.store.is_none() && (self.in_store || self.by_provider.is_some()) {
+            return refuse("sessions in a store, and log-out by the provider, take a store");
+        }
+        if self.by_provider.is_some() && !self.openid {
+            return refuse("log-out by the provider takes OpenID");
+        }
+        if self.on_login.is_some() && (self.in_store || self.by_provider.is_some()) {
+            return refuse("with `on_login` there are no sessions of this login to keep or to end");
+        }
+        if self.on_login.is_some() && self.logout_path.is_some() {
+            return refuse(
+                "with `on_login` this login cannot log out: serve the log-out yourself, which ends your own session",
+            );
+        }
+        if let Some(uri) = &self.post_logout
+            && !Url::parse(uri).is_ok_and(|uri| matches!(uri.scheme(), "http" | "https"))
+        {
+            return Err(ConfigError::new(format!(
+                "the post-logout redirect URI {uri:?} is no http or https URL"
+            )));
+        }
+        let paths = [&self.subject, &self.roles, &self.scopes];
+        let mut paths = paths.into_iter().flatten();
+        if paths.any(|path| path.names().next().is_none()) {
+            return refuse("the path of a claim has at least one name");
+        }
+        self.request.check()
+    }
+}
+
+impl ByHand {
+    fn endpoints(&self, guard: &Guard) -> Result<Fixed, ConfigError> {
+        let uri = |text: &String| {
+            let bad = || ConfigError::new(format!("{text:?} is no URL that may be asked"));
+            let uri: Uri = text.parse().map_err(|error| bad().with_source(error))?;
+            guard
+                .check(&uri)
+                .map_err(|error| bad().with_source(error))?;
+            Ok(uri)
+        };
+        let url = |text: &String| {
+            uri(text)?;
+            Url::parse(text)
+                .map_err(|error| ConfigError::new(format!("{text:?} is no URL")).with_source(error))
+        };
+        Ok(Fixed {
+            authorization: self.authorization.as_ref().map(url).transpose()?,
+            token: self.token.as_ref().map(uri).transpose()?,
+            user_info: self.user_info.as_ref().map(uri).transpose()?,
+            revocation: self.revocation.as_ref().map(uri).transpose()?,
+            end_session: self.end_session.as_ref().map(url).transpose()?,
+            names_itself: self.names_itself,
+        })
+    }
+}
+
+/// A redirect URI: `https`, or `http` on loopback (RFC 8252 section 7.3).
+fn redirect(text: &str) -> Result<Url, ConfigError> {
+    let refuse =
+        |why: &'static str| Err(ConfigError::new(format!("the redirect URI {text:?} {why}")));
+    let Ok(url) = Url::parse(text) else {
+        return refuse("is no URL");
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if url.host_str().is_some_and(is_loopback) => {}
+        _ => return refuse("is not https"),
+    }
+    if url.as_str() != text {
+        return refuse("is not in its normal form");
+    }
+    if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return refuse("has a fragment or a user");
+    }
+    // The provider adds these parameters, and a parameter that occurs twice is rejected.
+    let is_own = |name: &str| matches!(name, "code" | "error" | "iss" | "state");
+    if url.query_pairs().any(|(name, _)| is_own(&name)) {
+        return refuse("has a parameter of the answer in its query");
+    }
+    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    if !url.host_str().unwrap_or_default().bytes().all(is_host_byte) {
+        return refuse("has a strange host");
+    }
+    Ok(url)
+}

@@ -1,0 +1,435 @@
+//! [`LoginBuilder`]: what is configured.
+
+use super::{AuthRequest, Client, Customize, Hook, LoggedIn, Secret, client::Method};
+use crate::{
+    ClaimPath, Clock, IntoVerdict, SystemClock, fetch::Fetch, jwt::Keys, store::EphemeralStore,
+};
+use http::{HeaderMap, request};
+use std::{fmt, sync::Arc, time::Duration};
+use zeroize::Zeroizing;
+
+/// Builds a [`Login`](super::Login); made by [`Login::builder`](super::Login::builder).
+///
+/// A client, a redirect URI and a [`Secret`] have to be configured, or building fails.
+#[must_use = "a builder logs nobody in"]
+pub struct LoginBuilder {
+    pub(super) issuer: Arc<str>,
+    pub(super) openid: bool,
+    pub(super) client: Option<Client>,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) secrets: Vec<Secret>,
+    pub(super) request: AuthRequest,
+    pub(super) customize: Option<Box<Customize>>,
+    pub(super) hand: ByHand,
+    pub(super) keys: Option<Keys>,
+    pub(super) fetch: Option<Arc<dyn Fetch>>,
+    pub(super) allow_http: bool,
+    pub(super) login_path: String,
+    pub(super) callback_path: Option<String>,
+    pub(super) logout_path: Option<String>,
+    pub(super) by_provider: Option<String>,
+    pub(super) after_login: Option<String>,
+    pub(super) after_logout: Option<String>,
+    pub(super) post_logout: Option<String>,
+    pub(super) allowed: Vec<String>,
+    pub(super) trusted: Vec<String>,
+    pub(super) cookie: String,
+    pub(super) lifetime: Duration,
+    pub(super) refresh_before: Duration,
+    pub(super) leeway: Duration,
+    pub(super) subject: Option<ClaimPath>,
+    pub(super) roles: Option<ClaimPath>,
+    pub(super) scopes: Option<ClaimPath>,
+    pub(super) store: Option<Arc<dyn EphemeralStore>>,
+    pub(super) in_store: bool,
+    pub(super) form_post: bool,
+    pub(super) on_login: Option<Box<Hook>>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Endpoints that are not discovered.
+#[derive(Default)]
+pub(super) struct ByHand {
+    pub(super) authorization: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) user_info: Option<String>,
+    pub(super) revocation: Option<String>,
+    pub(super) end_session: Option<String>,
+    pub(super) names_itself: bool,
+}
+
+impl LoginBuilder {
+    pub(super) fn new(issuer: Arc<str>) -> Self {
+        Self {
+            issuer,
+            openid: true,
+            client: None,
+            redirect_uri: None,
+            secrets: Vec::new(),
+            request: AuthRequest::default(),
+            customize: None,
+            hand: ByHand::default(),
+            keys: None,
+            fetch: None,
+            allow_http: false,
+            login_path: "/login".to_owned(),
+            callback_path: None,
+            logout_path: None,
+            by_provider: None,
+            after_login: None,
+            after_logout: None,
+            post_logout: None,
+            allowed: Vec::new(),
+            trusted: Vec::new(),
+            cookie: "__Host-session".to_owned(),
+            lifetime: Duration::from_secs(12 * 3600),
+            refresh_before: Duration::from_secs(60),
+            leeway: Duration::from_secs(60),
+            subject: None,
+            roles: None,
+            scopes: None,
+            store: None,
+            in_store: false,
+            form_post: false,
+            on_login: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    fn client(mut self, id: impl Into<String>, method: Method) -> Self {
+        let id = id.into();
+        self.client = Some(Client { id, method });
+        self
+    }
+
+    /// This application's own id and secret, sent by the Basic scheme (`client_secret_basic`).
+    pub fn client_basic(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.client(id, Method::Basic(Zeroizing::new(secret.into())))
+    }
+
+    /// This application's own id and secret, sent in the form (`client_secret_post`).
+    pub fn client_post(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.client(id, Method::Post(Zeroizing::new(secret.into())))
+    }
+
+    /// This application's own id; it has no secret.
+    pub fn public_client(self, id: impl Into<String>) -> Self {
+        self.client(id, Method::Public)
+    }
+
+    /// Where the provider sends the browser back to, letter by letter as it is registered there.
+    /// Its path is the one that the layer answers. `http` is for loopback only.
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(uri.into());
+        self
+    }
+
+    /// Sets the application's secret, the same on every server. If this method is called again with
+    /// other secrets, the first secret encrypts, and all of them decrypt.
+    ///
+    /// To change the secret without logging users out, first give the new secret as the second to
+    /// every server. Then give the new secret as the first and the old one as the second. Drop the
+    /// old secret when the sessions that it has encrypted have expired. A server that lacks a
+    /// secret cannot read the cookies that were encrypted by it. Users with such cookies are
+    /// rejected there, and keep the cookies.
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// Asks for these scopes, separated by spaces, besides `openid`.
+    pub fn scope(mut self, scopes: &str) -> Self {
+        self.request = self.request.scope(scopes);
+        self
+    }
+
+    /// Asks for an access token for this API (RFC 8707).
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.request = self.request.resource(resource);
+        self
+    }
+
+    /// Asks for an access token for this API, where the provider calls that `audience`.
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        self.param("audience", audience)
+    }
+
+    /// Whether the user is asked: `none`, `login`, `consent`, `select_account`. Default: what the
+    /// query of `/login` says, if anything.
+    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.request = self.request.prompt(prompt);
+        self
+    }
+
+    /// How long ago the user may have been authenticated; whole seconds count. Default: what the
+    /// query of `/login` says, which cannot ask for longer than this.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.request = self.request.max_age(age.as_secs());
+        self
+    }
+
+    /// Which strengths of authentication are wished for, separated by spaces. Default: what the
+    /// query of `/login` says.
+    pub fn acr_values(mut self, values: impl Into<String>) -> Self {
+        self.request = self.request.acr_values(values);
+        self
+    }
+
+    /// Any other parameter for the provider.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.request = self.request.param(name, value);
+        self
+    }
+
+    /// Changes what the provider is asked for, by the request for `/login`. The request comes
+    /// with what is configured and what the query asks for.
+    pub fn customize(
+        mut self,
+        f: impl Fn(&request::Parts, AuthRequest) -> AuthRequest + Send + Sync + 'static,
+    ) -> Self {
+        self.customize = Some(Box::new(f));
+        self
+    }
+
+    /// Plain OAuth 2.0: there is no ID token, and the user-info endpoint says who it is.
+    ///
+    /// The access token alone then says whose login this is. That is safe with the code flow and
+    /// PKCE, as it is here, and in no other.
+    pub fn without_openid(mut self) -> Self {
+        self.openid = false;
+        self
+    }
+
+    /// Sets the endpoint that the browser is sent to. If this and
+    /// [`token_endpoint`](Self::token_endpoint) are set, no endpoint is discovered. Keys are still
+    /// discovered, unless they are given by [`keys`](Self::keys). If only one of the two is set, or
+    /// any other endpoint, it replaces the discovered one.
+    pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.hand.authorization = Some(url.into());
+        self
+    }
+
+    /// Where codes are exchanged.
+    pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.hand.token = Some(url.into());
+        self
+    }
+
+    /// Sets the endpoint that returns the user of a token. It is called only [without
+    /// OpenID](Self::without_openid).
+    pub fn user_info_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.hand.user_info = Some(url.into());
+        self
+    }
+
+    /// Where tokens are revoked at log-out.
+    pub fn revocation_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.hand.revocation = Some(url.into());
+        self
+    }
+
+    /// Where the browser is sent to at log-out.
+    pub fn end_session_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.hand.end_session = Some(url.into());
+        self
+    }
+
+    /// Rejects an authorization response that does not name the provider (`iss`, RFC 9207).
+    /// Default: only if the metadata says that every response does.
+    pub fn require_issuer_parameter(mut self) -> Self {
+        self.hand.names_itself = true;
+        self
+    }
+
+    /// Has the provider answer by a form that the browser posts (`response_mode=form_post`, OAuth
+    /// 2.0 Form Post Response Mode), so that the code is in no URL.
+    ///
+    /// Where the provider's metadata does not say that it can (`response_modes_supported`, RFC 8414
+    /// section 2), the answer is in the query as ever. The cookies of logins under way are
+    /// `SameSite=None` then, since another site posts the form; a session that the browser had
+    /// before is not seen at that moment, and ends by itself instead of at once.
+    pub fn form_post(mut self) -> Self {
+        self.form_post = true;
+        self
+    }
+
+    /// The keys that ID tokens are signed with. Default: [`RemoteKeys::discover`](crate::jwt::remote::RemoteKeys::discover).
+    pub fn keys(mut self, keys: impl Into<Keys>) -> Self {
+        self.keys = Some(keys.into());
+        self
+    }
+
+    /// Sends requests by this client, instead of the one that the feature `reqwest` brings.
+    pub fn fetch_with(mut self, client: impl Fetch) -> Self {
+        self.fetch = Some(Arc::new(client));
+        self
+    }
+
+    /// Lets the provider be asked over plain `http`.
+    ///
+    /// Then whoever can see or change what is on the network can log in as anybody. For tests on
+    /// loopback. Keys that are given by [`keys`](Self::keys) have a method of their own.
+    pub fn dangerous_allow_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    /// The path where a login begins. Default: `/login`.
+    pub fn login_path(mut self, path: impl Into<String>) -> Self {
+        self.login_path = path.into();
+        self
+    }
+
+    /// Sets the path of the callback as this layer receives it, if a proxy or a router removes a
+    /// prefix of the path. Default: the path of the redirect URI.
+    ///
+    /// The rest of the redirect URI's path is the prefix in the paths of browsers. For example, if
+    /// the redirect URI is `https://example.com/shop/callback` and this path is `/callback`,
+    /// browsers are sent to `/shop/login`, and return to paths below `/shop`.
+    pub fn callback_path(mut self, path: impl Into<String>) -> Self {
+        self.callback_path = Some(path.into());
+        self
+    }
+
+    /// Sets the path of the log-out. Default: `/logout`. It cannot be set together with
+    /// [`on_login`](Self::on_login).
+    pub fn logout_path(mut self, path: impl Into<String>) -> Self {
+        self.logout_path = Some(path.into());
+        self
+    }
+
+    /// The path where the provider posts logout tokens (OpenID Connect Back-Channel Logout).
+    /// Default: none. It takes a [store](Self::store).
+    pub fn backchannel_logout_path(mut self, path: impl Into<String>) -> Self {
+        self.by_provider = Some(path.into());
+        self
+    }
+
+    /// Sets the path where a login without `return_to` ends, as in the browser. Default: `/`.
+    pub fn after_login(mut self, path: impl Into<String>) -> Self {
+        self.after_login = Some(path.into());
+        self
+    }
+
+    /// Sets the path where a log-out without the provider ends, as in the browser. Default: `/`.
+    pub fn after_logout(mut self, path: impl Into<String>) -> Self {
+        self.after_logout = Some(path.into());
+        self
+    }
+
+    /// Where the provider sends the browser after its own log-out, as it is registered there.
+    pub fn post_logout_redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.post_logout = Some(uri.into());
+        self
+    }
+
+    /// Lets `return_to` lead to this origin, such as `https://app.example.com`. Default: only to
+    /// paths of this application.
+    pub fn allow_return_to(mut self, origin: impl Into<String>) -> Self {
+        self.allowed.push(origin.into());
+        self
+    }
+
+    /// Allows pages of this origin, such as a front end at `https://app.example.com`, to log out by
+    /// a `POST`. Default: only this application's own origin, which the redirect URI names.
+    ///
+    /// For all other requests from that origin, also call
+    /// [`AuthLayer::trust_origin`](crate::AuthLayer::trust_origin). The browser has to send the
+    /// cookie from there.
+    pub fn trust_origin(mut self, origin: impl Into<String>) -> Self {
+        self.trusted.push(origin.into());
+        self
+    }
+
+    /// The name of the session's cookie, which begins with `__Host-`. Default: `__Host-session`.
+    /// The other cookies' names begin with it.
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.cookie = name.into();
+        self
+    }
+
+    /// How long a session lasts, whatever is refreshed. Default: 12 hours. Whole seconds count.
+    pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Sets the time before its end at which an access token is refreshed. It is not refreshed
+    /// before three quarters of its lifetime. Default: 60 seconds.
+    pub fn refresh_before(mut self, time: Duration) -> Self {
+        self.refresh_before = time;
+        self
+    }
+
+    /// By how much the provider's clock may differ. Default: 60 seconds; at most an hour.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// The claim that is the subject, a string or a whole number. Default: `sub`.
+    ///
+    /// It has to be one that the provider never gives to another, unlike an e-mail address.
+    pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.subject = Some(path.into());
+        self
+    }
+
+    /// The claim that holds the roles. Default: none, so that nobody has any.
+    pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.roles = Some(path.into());
+        self
+    }
+
+    /// The claim that holds the scopes. Default: none.
+    pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.scopes = Some(path.into());
+        self
+    }
+
+    /// What servers share for a while: that a `state` has come back, that a session was ended,
+    /// who refreshes. Every request with a session then reads it.
+    pub fn store(mut self, store: impl EphemeralStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Keeps sessions in the [store](Self::store), encrypted; the cookie is then a name alone.
+    pub fn sessions_in_store(mut self) -> Self {
+        self.in_store = true;
+        self
+    }
+
+    /// Makes the application create a session of its own from a login, instead of one of this
+    /// module. The closure returns fields for the response, such as cookies.
+    ///
+    /// There is then no session of this module: [`Login::session`](super::Login::session) panics.
+    /// The layer passes `/logout` on to the application, which has to serve it and to end its
+    /// session. To log out at the provider, too, keep [`TokenSet::id_token`](super::TokenSet::id_token)
+    /// in that session. Then send the browser to the provider's `end_session_endpoint`, with the ID
+    /// token as `id_token_hint` (OpenID Connect RP-Initiated Logout section 2). Log-out by the
+    /// provider ([`backchannel_logout_path`](Self::backchannel_logout_path)) is not possible.
+    pub fn on_login<F, R, M>(mut self, f: F) -> Self
+    where
+        F: Fn(LoggedIn) -> R + Send + Sync + 'static,
+        R: IntoVerdict<HeaderMap, M>,
+    {
+        self.on_login = Some(Box::new(move |logged_in| f(logged_in).into_verdict()));
+        self
+    }
+
+    /// Tells the time. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+}
+
+impl fmt::Debug for LoginBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginBuilder")
+            .field("issuer", &self.issuer)
+            .field("redirect_uri", &self.redirect_uri)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,265 @@
+//! `/callback`: the provider has sent the browser back.
+//!
+//! 1. The answer is in the query, or in a form where that was asked for. No parameter is there
+//!    twice.
+//! 2. `state` is that of a login that was begun in this browser, not longer than ten minutes ago:
+//!    its sealed cookie says so. Nobody can make a browser finish somebody else's login.
+//! 3. With a store, the state has not come back before. Without one the provider alone sees to it
+//!    that a code is used once (RFC 6749 section 4.1.2), and a browser may try codes with one state
+//!    for ten minutes. If the provider cannot be reached, a state may come back once more. A state
+//!    may come back to a browser with a session, by its back button or from a login that was given
+//!    up. The browser is then sent to the page where logins end.
+//! 4. `iss` is the issuer, and is there if the provider says that it always is (RFC 9207).
+//! 5. An `error` ends the login. Its text is never passed on. A login with `prompt=none` must not
+//!    ask the user. If the provider would have to, the browser continues without a session.
+//! 6. The code is exchanged, with PKCE's verifier (RFC 7636 section 4.5).
+//! 7. The [ID token](super::id_token) is verified, or the user-info endpoint is asked.
+//! 8. There is a new session, whatever the browser had before.
+
+use super::{
+    Inner, LoggedIn, LoginError, cookies,
+    error::Phase,
+    form::{Body, Form},
+    id_token::{self, Expected, Nonce},
+    page,
+    pending::{self, Pending},
+    provider::Failure,
+    seal,
+    session::Session,
+    sessions::{Carried, key},
+    tokens::TokenSet,
+};
+use crate::{Rejection, RejectionKind};
+use bytes::Bytes;
+use http::{HeaderValue, Response, request::Parts};
+use std::{error::Error as _, sync::Arc, time::Duration};
+
+/// For how long after a login a refusal does not begin another one, in seconds: a user whom the
+/// application refuses would go round in circles.
+const JUST_NOW: u64 = 10;
+
+pub(super) async fn callback(
+    inner: &Inner,
+    head: &Parts,
+    answer: &[u8],
+    set: &mut Vec<HeaderValue>,
+) -> Result<Response<Bytes>, Refused> {
+    let query = Form::read(answer)?;
+    let Some(state) = query.one("state")? else {
+        // Some providers leave out `state` when the user declines. Nothing is changed then.
+        return Err(match query.one("error")? {
+            Some(error @ "access_denied") => LoginError::of_authorization(error).into(),
+            _ => LoginError::State.into(),
+        });
+    };
+    let taken = Pending::take(inner, &head.headers, state);
+    let (pending, end) = match taken {
+        Ok(taken) => taken,
+        Err(error) => return lead_on(inner, head, error).await,
+    };
+    let spent = key(inner, "state", state);
+    if !spend(inner, &spent).await? {
+        set.extend(end);
+        return lead_on(inner, head, LoginError::Replayed).await;
+    }
+    let error = match finish(inner, head, &query, &pending, set).await {
+        Ok(response) => {
+            set.extend(end);
+            return Ok(response);
+        }
+        Err(error) => error,
+    };
+    if error.kind() == RejectionKind::Unavailable && give_back(inner, &spent).await {
+        // Reloading the page makes another attempt.
+        return Err(Refused {
+            rejection: error,
+            return_to: Some(pending.return_to),
+        });
+    }
+    set.extend(end);
+    let source = error.source().and_then(|source| source.downcast_ref());
+    if pending.silent && source.is_some_and(LoginError::takes_a_user) {
+        set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
+        return Ok(page::see_other(&pending.return_to)?);
+    }
+    Err(Refused {
+        rejection: error,
+        return_to: Some(pending.return_to),
+    })
+}
+
+/// A login that has failed, and the address that its user wanted to reach.
+pub(super) struct Refused {
+    pub(super) rejection: Rejection,
+    pub(super) return_to: Option<String>,
+}
+
+impl<E: Into<Rejection>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self {
+            rejection: error.into(),
+            return_to: None,
+        }
+    }
+}
+
+/// The time for which a state stays spent: as long as its cookie might come back.
+const SPENT: Duration = Duration::from_secs(pending::LIFETIME + 120);
+
+/// Marks a state as spent. Returns whether it has not come back before.
+async fn spend(inner: &Inner, state: &str) -> Result<bool, Rejection> {
+    match &inner.store {
+        Some(store) => store.add(state, b"1", SPENT).await,
+        None => Ok(true),
+    }
+}
+
+/// Allows a state to come back once more. Returns whether that succeeded.
+async fn give_back(inner: &Inner, state: &str) -> bool {
+    match &inner.store {
+        Some(store) => store.take(state).await.is_ok(),
+        None => true,
+    }
+}
+
+/// Sends a browser with a session to the page where logins end. That does not change anything,
+/// whichever site caused the request.
+async fn lead_on(
+    inner: &Inner,
+    head: &Parts,
+    error: LoginError,
+) -> Result<Response<Bytes>, Refused> {
+    if let Some(carried) = inner.carried(&head.headers)
+        && inner.load(carried).await.is_ok()
+    {
+        return Ok(page::see_other(&inner.after_login)?);
+    }
+    Err(error.into())
+}
+
+async fn finish(
+    inner: &Inner,
+    head: &Parts,
+    query: &Form<'_>,
+    pending: &Pending,
+    set: &mut Vec<HeaderValue>,
+) -> Result<Response<Bytes>, Rejection> {
+    let code = query.one("code")?;
+    let error = query.one("error")?;
+    let issuer = query.one("iss")?;
+    let endpoints = inner.provider.endpoints().await?;
+    match issuer {
+        Some(issuer) if issuer != &*inner.issuer => return Err(LoginError::Issuer.into()),
+        None if endpoints.names_itself => return Err(LoginError::Issuer.into()),
+        _ => {}
+    }
+    let code = match (code, error) {
+        (_, Some(error)) => {
+            let error = LoginError::of_authorization(error);
+            if let LoginError::Client(_) = &error {
+                super::log::misconfigured(&inner.issuer, &error);
+            }
+            return Err(error.into());
+        }
+        (None, None) => return Err(LoginError::Request.into()),
+        (Some(code), None) => code,
+    };
+    let tokens = exchange(inner, code, pending).await?;
+    let session = session(inner, tokens, pending).await?;
+    let identity = session.identity(inner)?;
+    if let Some(hook) = &inner.on_login {
+        let logged_in = LoggedIn {
+            identity: identity.clone(),
+            tokens: Arc::unwrap_or_clone(session.tokens),
+        };
+        let fields = hook(logged_in).await?;
+        let mut response = page::see_other(&pending.return_to)?;
+        response.headers_mut().extend(fields);
+        response.extensions_mut().insert(identity);
+        set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
+        return Ok(response);
+    }
+    let before = cookies::count(&head.headers, &inner.cookie);
+    // Fails where it is too long, before anything is kept.
+    let sealed = inner.seal_cookie(&session)?;
+    let own = inner.set_session(&session, &sealed, before)?;
+    inner.keep(&session).await?;
+    match inner.carried(&head.headers) {
+        Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => {
+            inner.end_in_browser(&id).await?;
+        }
+        None => {}
+    }
+    set.extend(own);
+    set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
+    let mut response = page::see_other(&pending.return_to)?;
+    // For the log; the layer takes it away.
+    response.extensions_mut().insert(identity);
+    Ok(response)
+}
+
+/// RFC 6749 section 4.1.3.
+async fn exchange(inner: &Inner, code: &str, pending: &Pending) -> Result<TokenSet, LoginError> {
+    let mut form = Body::default();
+    form.push("grant_type", "authorization_code");
+    form.push("code", code);
+    form.push("redirect_uri", &inner.redirect_uri);
+    form.push("code_verifier", &pending.verifier.0);
+    for resource in pending.resources.split_ascii_whitespace() {
+        form.push("resource", resource);
+    }
+    let answer = inner
+        .provider
+        .tokens(&inner.client, form, Phase::Code)
+        .await;
+    let answer = answer.map_err(|Failure { error, .. }| {
+        if let LoginError::Client(_) = &error {
+            super::log::misconfigured(&inner.issuer, &error);
+        }
+        error
+    })?;
+    TokenSet::read(&answer, inner.now())
+}
+
+async fn session(
+    inner: &Inner,
+    mut tokens: TokenSet,
+    pending: &Pending,
+) -> Result<Session, Rejection> {
+    let mut user_info = None;
+    match &inner.jwt {
+        Some(jwt) => {
+            let expected = Expected {
+                client: &inner.client.id,
+                access_token: tokens.access_token(),
+                nonce: Nonce::Is(&pending.nonce),
+                max_age: pending.max_age,
+                leeway: inner.leeway,
+                now: inner.now(),
+            };
+            let missing = LoginError::IdToken("there is none");
+            let token = tokens.id_token().ok_or(missing)?;
+            id_token::verify(jwt, token, &expected).await?;
+        }
+        None => {
+            let claims = inner.provider.user_info(tokens.access_token()).await?;
+            user_info = Some(String::from_utf8(claims).map_err(|_| LoginError::UserInfo)?);
+            // Nobody has verified it.
+            tokens.id = None;
+        }
+    }
+    let made = inner.now();
+    let session = Session {
+        id: seal::random_text()?,
+        made,
+        ends: made.saturating_add(inner.lifetime),
+        issued: made,
+        sub: String::new(),
+        resources: pending.resources.clone(),
+        tokens: Arc::new(tokens),
+        user_info,
+        sid: None,
+        auth_time: None,
+    };
+    Ok(session.of_its_login(inner)?)
+}

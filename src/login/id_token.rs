@@ -1,0 +1,421 @@
+//! ID tokens: what a login, a refresh and a log-out by the provider are told.
+//!
+//! An ID token is verified in this order (OpenID Connect Core section 3.1.3.7):
+//!
+//! 1. Its signature, by a key that the issuer publishes; it says it is a `JWT`, or nothing.
+//! 2. `iss` is the issuer, `aud` is or holds this client, `exp` and `iat` are there and good.
+//! 3. Of several audiences the token names this client as `azp`; an `azp` is this client.
+//! 4. `nonce` is the one of this login.
+//! 5. `at_hash`, where present, is that of the access token (section 3.1.3.6).
+//! 6. `auth_time` is not in the future. If `max_age` was requested, `auth_time` must be present and
+//!    recent enough.
+//!
+//! After a refresh (section 12.2) the subject is the same as before, and so is `sid`, if it is
+//! there, and `nonce`. Logout tokens are verified by Back-Channel Logout section 2.6.
+
+use super::LoginError;
+use crate::{
+    Rejection,
+    claims::{
+        self,
+        date::{self, Round},
+    },
+    json::{Object, Value},
+    jwt::{
+        Algorithm, JwtVerifier,
+        signed::{Kind, Signed},
+    },
+};
+use base64_simd::URL_SAFE_NO_PAD;
+use constant_time_eq::constant_time_eq;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+/// What a token has to fit.
+pub(super) struct Expected<'a> {
+    pub(super) client: &'a str,
+    pub(super) access_token: &'a str,
+    pub(super) nonce: Nonce<'a>,
+    /// In seconds.
+    pub(super) max_age: Option<u64>,
+    pub(super) leeway: u64,
+    pub(super) now: u64,
+}
+
+/// The `nonce` that is expected.
+pub(super) enum Nonce<'a> {
+    /// The claim must be present and have this value.
+    Is(&'a str),
+    /// The rule for a refresh (OpenID Connect Core section 12.2). If the claim is present, it must
+    /// be that of the previous token, if the previous token had one.
+    AsBefore(Option<&'a str>),
+}
+
+fn bad(why: &'static str) -> Rejection {
+    LoginError::IdToken(why).into()
+}
+
+/// Verifies an ID token.
+pub(super) async fn verify(
+    jwt: &JwtVerifier,
+    token: &str,
+    expected: &Expected<'_>,
+) -> Result<(), Rejection> {
+    let Signed { payload, algorithm } = jwt.signed(token, Kind::Id).await.map_err(own)?;
+    check(&payload, algorithm, expected).map_err(bad)?;
+    jwt.judge_claims(payload)
+        .map(drop)
+        .map_err(|error| bad("a registered claim").with_source(error))
+}
+
+/// An outage stays one; whatever else is wrong is the provider's token.
+fn own(rejection: Rejection) -> Rejection {
+    match rejection.kind() {
+        crate::RejectionKind::Unavailable => {
+            rejection.with_detail("signing in is not possible now")
+        }
+        _ => rejection.with_detail("the sign-in failed"),
+    }
+}
+
+fn check(
+    payload: &Object,
+    algorithm: Algorithm,
+    expected: &Expected<'_>,
+) -> Result<(), &'static str> {
+    let claims = payload.value();
+    let claim = |name| claims::present(claims.named(name));
+    if claim("iat").is_none() {
+        return Err("there is no iat");
+    }
+    let several = claims
+        .named("aud")
+        .and_then(Value::elements)
+        .is_some_and(|mut audiences| audiences.nth(1).is_some());
+    match claim("azp") {
+        Some(azp) if azp.is_str(expected.client) => {}
+        Some(_) => return Err("azp is another client"),
+        None if several => return Err("there are several audiences and no azp"),
+        None => {}
+    }
+    let nonce = claim("nonce");
+    let is = |expected: &str| {
+        let nonce = nonce.and_then(Value::as_str);
+        nonce.is_some_and(|nonce| constant_time_eq(expected.as_bytes(), nonce.as_bytes()))
+    };
+    let is_same = match expected.nonce {
+        Nonce::Is(expected) => is(expected),
+        Nonce::AsBefore(Some(before)) => nonce.is_none() || is(before),
+        Nonce::AsBefore(None) => true,
+    };
+    if !is_same {
+        return Err("nonce is another");
+    }
+    if let Some(hash) = claim("at_hash") {
+        let own = at_hash(algorithm, expected.access_token);
+        if !hash.is_str(&own) {
+            return Err("at_hash is of another access token");
+        }
+    }
+    let at = claim("auth_time");
+    let at = at.map(|at| date::read(at, Round::Down));
+    if at.flatten() > Some(expected.now.saturating_add(expected.leeway)) {
+        return Err("auth_time is in the future");
+    }
+    if let Some(max_age) = expected.max_age {
+        let at = at.ok_or("there is no auth_time")?;
+        let at = at.ok_or("auth_time is no date")?;
+        let until = at.saturating_add(max_age).saturating_add(expected.leeway);
+        if expected.now > until {
+            return Err("the user was authenticated too long ago");
+        }
+    }
+    Ok(())
+}
+
+/// The left half of the hash that belongs to the signature's algorithm.
+fn at_hash(algorithm: Algorithm, token: &str) -> String {
+    let token = token.as_bytes();
+    let hash = match algorithm {
+        Algorithm::HS384 | Algorithm::RS384 | Algorithm::PS384 | Algorithm::ES384 => {
+            Sha384::digest(token).to_vec()
+        }
+        // Ed25519 hashes by SHA-512 (RFC 8032 section 5.1).
+        Algorithm::HS512 | Algorithm::RS512 | Algorithm::PS512 | Algorithm::EdDSA => {
+            Sha512::digest(token).to_vec()
+        }
+        _ => Sha256::digest(token).to_vec(),
+    };
+    let (half, _) = hash.split_at(hash.len() / 2);
+    URL_SAFE_NO_PAD.encode_to_string(half)
+}
+
+/// Which sessions a logout token ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LogoutToken {
+    pub(super) id: String,
+    pub(super) subject: Option<String>,
+    pub(super) session: Option<String>,
+    /// The time of issue, by the provider's clock.
+    pub(super) issued: u64,
+}
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// For how long after it was made a logout token is taken, in seconds, and beyond its `exp` never.
+pub(super) const LOGOUT_AGE: u64 = 300;
+
+/// Verifies a logout token (Back-Channel Logout section 2.6).
+pub(super) async fn verify_logout(
+    jwt: &JwtVerifier,
+    token: &str,
+    issuer: &str,
+    client: &str,
+    leeway: u64,
+    now: u64,
+) -> Result<LogoutToken, Rejection> {
+    let Signed { payload, .. } =
+        jwt.signed(token, Kind::Logout)
+            .await
+            .map_err(|rejection| match rejection.kind() {
+                crate::RejectionKind::Unavailable => rejection,
+                _ => LoginError::LogoutToken("its signature or form").into(),
+            })?;
+    check_logout(&payload, issuer, client, leeway, now)
+        .map_err(|why| LoginError::LogoutToken(why).into())
+}
+
+fn check_logout(
+    payload: &Object,
+    issuer: &str,
+    client: &str,
+    leeway: u64,
+    now: u64,
+) -> Result<LogoutToken, &'static str> {
+    let claims = payload.value();
+    if !claims.named("iss").is_some_and(|iss| iss.is_str(issuer)) {
+        return Err("iss is another issuer");
+    }
+    let audience = claims.named("aud").ok_or("there is no aud")?;
+    if !matches!(claims::is_for(audience, &[client.into()]), Ok(true)) {
+        return Err("aud is another client");
+    }
+    let claim = |name| claims::present(claims.named(name));
+    let date = |name, round| match claim(name) {
+        None => Ok(None),
+        Some(value) => date::read(value, round).map(Some).ok_or("a date is none"),
+    };
+    let made = date("iat", Round::Up)?.ok_or("there is no iat")?;
+    if made > now.saturating_add(leeway) {
+        return Err("iat is in the future");
+    }
+    // `exp` is required since errata 1; what is older has `iat` only.
+    let until = date("exp", Round::Down)?.unwrap_or(u64::MAX);
+    let until = until.min(made.saturating_add(LOGOUT_AGE));
+    if now >= until.saturating_add(leeway) {
+        return Err("it has expired");
+    }
+    let is_logout = claims
+        .named("events")
+        .and_then(|events| events.named(EVENT));
+    if is_logout.is_none_or(|event| event.members().is_none()) {
+        return Err("events does not say that it is one");
+    }
+    // The claim is forbidden (section 2.4), also if it is `null`.
+    if claims.named("nonce").is_some() {
+        return Err("it has a nonce");
+    }
+    let text = |name| match claim(name) {
+        None => Ok(None),
+        Some(value) => match value.as_str() {
+            Some(text) if !text.is_empty() => Ok(Some(text.into_owned())),
+            _ => Err("a name is none"),
+        },
+    };
+    let token = LogoutToken {
+        id: text("jti")?.ok_or("there is no jti")?,
+        subject: text("sub")?,
+        session: text("sid")?,
+        issued: made,
+    };
+    match (&token.subject, &token.session) {
+        (None, None) => Err("it names neither subject nor session"),
+        _ => Ok(token),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value as Json, json};
+
+    fn object(json: &Json) -> Object {
+        Object::parse(json.to_string().into_bytes()).unwrap()
+    }
+
+    fn with(mut json: Json, name: &str, value: Json) -> Json {
+        match value {
+            Json::Null => drop(json.as_object_mut().unwrap().remove(name)),
+            value => json[name] = value,
+        }
+        json
+    }
+
+    const EXPECTED: Expected<'_> = Expected {
+        client: "app",
+        access_token: "token",
+        nonce: Nonce::Is("n"),
+        max_age: Some(60),
+        leeway: 10,
+        now: 1000,
+    };
+
+    #[test]
+    fn an_id_token_has_to_fit_this_login() {
+        let hash = at_hash(Algorithm::RS256, "token");
+        let good =
+            json!({ "aud": "app", "iat": 1, "nonce": "n", "auth_time": 930, "at_hash": hash });
+        let judge = |json: &Json| check(&object(json), Algorithm::RS256, &EXPECTED);
+        assert_eq!(judge(&good), Ok(()));
+        for (name, value) in [
+            ("azp", json!("app")),
+            ("aud", json!(["app"])),
+            ("at_hash", Json::Null),
+        ] {
+            assert_eq!(judge(&with(good.clone(), name, value)), Ok(()));
+        }
+        for (name, value) in [
+            ("iat", Json::Null),
+            ("azp", json!("other")),
+            ("azp", json!(["app"])),
+            ("aud", json!(["app", "other"])),
+            ("nonce", Json::Null),
+            ("nonce", json!("N")),
+            ("nonce", json!(["n"])),
+            ("at_hash", json!("")),
+            ("at_hash", json!(7)),
+            ("at_hash", json!(at_hash(Algorithm::RS512, "token"))),
+            ("auth_time", Json::Null),
+            ("auth_time", json!(929)),
+            ("auth_time", json!(1011)),
+            ("auth_time", json!("930")),
+        ] {
+            let other = with(good.clone(), name, value);
+            assert!(judge(&other).is_err(), "{other}");
+        }
+        let both = with(good, "aud", json!(["app", "other"]));
+        assert_eq!(judge(&with(both, "azp", json!("app"))), Ok(()));
+    }
+
+    #[test]
+    fn null_is_absence_where_a_claim_of_an_id_token_is_optional() {
+        let good = json!({ "aud": "app", "iat": 1, "nonce": "n", "auth_time": 930 });
+        for (name, is_optional) in [
+            ("azp", true),
+            ("at_hash", true),
+            ("iat", false),
+            ("nonce", false),
+            ("auth_time", false),
+        ] {
+            let mut claims = good.clone();
+            claims[name] = Json::Null;
+            let judged = check(&object(&claims), Algorithm::RS256, &EXPECTED);
+            assert_eq!(judged.is_ok(), is_optional, "{name}");
+        }
+        let logout = json!({
+            "iss": "i", "aud": "app", "iat": 1000, "jti": "1", "sid": "s", "sub": "a",
+            "events": { EVENT: {} },
+        });
+        for (name, is_optional) in [
+            ("exp", true),
+            ("sub", true),
+            ("sid", true),
+            ("iss", false),
+            ("aud", false),
+            ("iat", false),
+            ("jti", false),
+            ("events", false),
+            // The claim is forbidden, whatever its value is.
+            ("nonce", false),
+        ] {
+            let mut claims = logout.clone();
+            claims[name] = Json::Null;
+            let judged = check_logout(&object(&claims), "i", "app", 10, 1000);
+            assert_eq!(judged.is_ok(), is_optional, "{name}");
+        }
+    }
+
+    /// Tests the rule of OpenID Connect Core section 12.2.
+    #[test]
+    fn a_nonce_of_a_refresh_is_absent_or_the_same() {
+        let judge = |before, nonce| {
+            let expected = Expected {
+                client: "app",
+                access_token: "token",
+                nonce: Nonce::AsBefore(before),
+                max_age: None,
+                leeway: 10,
+                now: 1000,
+            };
+            let claims = with(json!({ "aud": "app", "iat": 1 }), "nonce", nonce);
+            check(&object(&claims), Algorithm::RS256, &expected).is_ok()
+        };
+        assert!(judge(Some("n"), Json::Null));
+        assert!(judge(Some("n"), json!("n")));
+        assert!(judge(None, json!("m")));
+        assert!(!judge(Some("n"), json!("m")));
+        assert!(!judge(Some("n"), json!(7)));
+    }
+
+    /// OpenID Connect Core appendix A.3 and A.4 hold this pair.
+    #[test]
+    fn the_hash_of_an_access_token_is_that_of_the_specification() {
+        let hash = at_hash(
+            Algorithm::RS256,
+            "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y",
+        );
+        assert_eq!(hash, "77QmUPtjPfzWtF2AnpK9RQ");
+    }
+
+    #[test]
+    fn a_logout_token_is_one_by_every_rule() {
+        let good = json!({
+            "iss": "i", "aud": "app", "iat": 1000, "exp": 1100, "jti": "1", "sid": "s",
+            "events": { EVENT: {} },
+        });
+        let judge = |json: &Json| check_logout(&object(json), "i", "app", 10, 1000);
+        assert_eq!(
+            judge(&good),
+            Ok(LogoutToken {
+                id: "1".into(),
+                subject: None,
+                session: Some("s".into()),
+                issued: 1000,
+            })
+        );
+        assert!(judge(&with(good.clone(), "sub", json!("a"))).is_ok());
+        assert!(judge(&with(good.clone(), "exp", Json::Null)).is_ok());
+        for (name, value) in [
+            ("iss", json!("j")),
+            ("iss", Json::Null),
+            ("aud", json!("other")),
+            ("aud", Json::Null),
+            ("iat", Json::Null),
+            ("iat", json!(1011)),
+            ("iat", json!(1000 - 310)),
+            ("exp", json!(990)),
+            ("jti", Json::Null),
+            ("jti", json!(7)),
+            ("sid", Json::Null),
+            ("sid", json!("")),
+            ("sub", json!(7)),
+            ("nonce", json!("n")),
+            ("events", Json::Null),
+            ("events", json!({})),
+            ("events", json!({ EVENT: true })),
+            ("events", json!([EVENT])),
+        ] {
+            let other = with(good.clone(), name, value);
+            assert!(judge(&other).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Signing in with an identity provider: OAuth 2.0 and OpenID Connect.
+//!
+//! A [`Login`] is two things: a [`LoginLayer`] that answers `/login`, `/callback` and `/logout`
+//! and passes everything else on, and a [`SessionScheme`] by which an
+//! [`AuthLayer`](crate::AuthLayer) behind it knows who has logged in.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use axum::{Router, routing::get};
+//! use tower_auth::{AuthLayer, ConfigError, Identity};
+//! use tower_auth::login::{Login, Secret};
+//!
+//! # fn app(
+//! #     client_secret: &str,
+//! #     secret: &str,
+//! #     client: impl tower_auth::fetch::Fetch,
+//! # ) -> Result<Router, ConfigError> {
+//! let login = Login::builder("https://login.example.com/")
+//!     .client_basic("shop", client_secret)
+//!     .redirect_uri("https://shop.example.com/callback")
+//!     .secret(Secret::new(secret)?)
+//!     .scope("profile offline_access")
+//!     .roles_at("roles")
+//! #   .fetch_with(tower_auth::fetch::fetch_fn(|_| async { Err::<http::Response<bytes::Bytes>, _>("") }))
+//!     .build()?;
+//!
+//! let app = Router::new()
+//!     .route("/me", get(|identity: Identity| async move { identity.subject().to_owned() }))
+//!     .layer(AuthLayer::new(login.session())) // or login.session().or(Bearer::new(jwt))
+//!     .layer(login.layer()); // the outermost
+//! # Ok(app)
+//! # }
+//! # }
+//! ```
+//!
+//! # A login
+//!
+//! 1. A browser that navigates and is refused with 401 is sent to `/login?return_to=…`; a call of
+//!    an API keeps its 401. A link may lead there, too. `return_to` passes an allow-list: paths of
+//!    this application, and [origins](LoginBuilder::allow_return_to) that are named. Anything else
+//!    is 400.
+//! 2. `/login` sends the browser to the provider: authorization code (RFC 6749 section 4.1) with
+//!    `state`, PKCE by S256 (RFC 7636) and `nonce`, always all of them, and the redirect URI as it
+//!    is configured. What it needs to remember is in a cookie of its own, for ten minutes, so that
+//!    any server of a fleet takes the callback, and several tabs can sign in at once. There are at
+//!    most five such cookies, with 6,000 bytes together, or less beside a session of more than 8
+//!    KB. Beyond that, the oldest login is given up. A `return_to` of more than 2,048 bytes is not
+//!    kept. If another site sends the browser here (`Sec-Fetch-Site`), the limit is 512 bytes. The
+//!    user then lands [where logins end](LoginBuilder::after_login).
+//! 3. `/callback` takes the answer: `state` by that cookie, `iss` (RFC 9207), then the code is
+//!    exchanged with the verifier of PKCE and the client's own credentials. A response that comes
+//!    again to a browser with a session leads to the page where logins end.
+//! 4. The ID token is verified by this crate's own verifier: signature, `iss`, `aud`, `azp`,
+//!    `nonce`, `exp`, `iat`, `at_hash`, and `auth_time` where an age was asked for (OpenID Connect
+//!    Core section 3.1.3.7). Without OpenID the user-info endpoint says who it is.
+//! 5. There is a new session, whatever the browser had before, and the browser is sent on.
+//! 6. Sessions are encrypted cookies that hold the tokens, or they are [in a
+//!    store](LoginBuilder::sessions_in_store). A session takes up to four cookies with 14 KB
+//!    together; many proxies accept only 8 KB in one field. Tokens are refreshed before they end,
+//!    once, however many requests of a page come at a time. A refresh requests the resources of the
+//!    login again.
+//! 7. `/logout` ends the session, revokes the refresh token (RFC 7009) in the background and
+//!    continues to the provider's own log-out. It takes a `POST`, or a `GET` by which a browser
+//!    navigates from a page of the same origin. In some browsers, a Content Security Policy of the
+//!    application with `form-action 'self'` blocks the redirect to the provider. Allow the
+//!    provider's origin there.
+//!
+//! Behind a proxy or a router that removes a prefix of the path, the redirect URI includes the
+//! prefix, and [`callback_path`](LoginBuilder::callback_path) does not.
+//!
+//! # Cookies
+//!
+//! All are `__Host-`, `Secure`, `HttpOnly` and `SameSite=Lax`, encrypted by XChaCha20-Poly1305
+//! under keys derived (HKDF-SHA-256) from the [`Secret`], bound to what they are for, their name
+//! and their time. They expire at the time that is written inside of them. Some browsers also
+//! accept
+//! `Secure` cookies from `http://localhost`. In a browser that does not, a login ends with 400 at
+//! the callback. A cookie that cannot be decrypted may belong to another application on the same
+//! host, so it is rejected, and not cleared. Two logins for one host need
+//! [names](LoginBuilder::cookie_name) and paths of their own. One cookie has no content. It marks
+//! that a login has ended within the last ten seconds,
+//! so that a user whom the application refuses is not sent round in circles.
+//!
+//! # What a store adds
+//!
+//! Without [`store`](LoginBuilder::store) servers share nothing but the secret. Then
+//!
+//! * that a code is used once is up to the provider. A callback that is sent again, with its
+//!   cookie, gets as far as the token endpoint, and is refused there;
+//! * a browser may try codes with one state for ten minutes, each at the token endpoint;
+//! * a copy of a session's cookie lives on after log-out, until the session's end;
+//! * after a refresh, a late response of another server can set the cookies of a session that has
+//!   been logged out or replaced meanwhile;
+//! * two servers may refresh at the same time, which a provider that rotates refresh tokens may
+//!   take for a theft.
+//!
+//! With one a `state` comes back once, log-out is for every copy, one server refreshes, and the
+//! provider can [log users out](LoginBuilder::backchannel_logout_path).
+//! [`sessions_in_store`](LoginBuilder::sessions_in_store) is the safest: a refresh then sets no
+//! cookies, so a late response cannot set them either. Marks of ended sessions are as durable as
+//! the store. If a store loses data early, ended sessions in cookies are accepted again, and
+//! sessions in the store end. If a store is restored from a snapshot, as Redis may be by a restart,
+//! it accepts copies of cookies again whose sessions have ended since the snapshot.
+//!
+//! # Refusals
+//!
+//! The provider's own texts are not shown to users. Logs have an error code if it matches
+//! `[a-z_]{1,40}`.
+//!
+//! | | |
+//! |---|---|
+//! | a strange, old, replayed or mixed-up callback | 400 |
+//! | a code that the token endpoint rejects, by any error code; a wrong ID token; `login_required` and the like | 401 |
+//! | a refresh token that the token endpoint rejects, by any error code; the session then ends | 401 |
+//! | `access_denied` | 403 |
+//! | the provider cannot be reached, or rejects this application's configuration (`invalid_client`, `invalid_scope` and the like) | 503 |
+//! | a refresh that fails in one of these ways, after the access token has expired; the session is kept | 503 |
+//!
+//! If the refreshes of a session are answered with the same 4xx for five minutes, the session ends.
+//!
+//! A browser gets a small page, everybody else `application/problem+json`. The source of the
+//! [`Rejection`](crate::Rejection) is a [`LoginError`].
+//!
+//! # What is not here
+//!
+//! Encrypted ID tokens are not supported. ID tokens that are signed with the client's secret
+//! (HS256) need the secret as a key of at least 32 bytes by [`keys`](LoginBuilder::keys). The
+//! user-info endpoint is called only [without OpenID](LoginBuilder::without_openid). The provider's
+//! metadata is not checked for PKCE support. If a provider ignores PKCE, public clients without
+//! OpenID have no defence against stolen codes (RFC 9700 section 2.1.1).
+
+mod build;
+mod builder;
+mod callback;
+mod client;
+mod cookies;
+mod error;
+mod fields;
+mod flights;
+mod form;
+mod id_token;
+mod layer;
+mod log;
+mod login;
+mod logout;
+mod page;
+mod pending;
+mod provider;
+mod recent;
+mod refresh;
+mod request;
+mod return_to;
+mod scheme;
+mod seal;
+mod secret;
+mod session;
+mod sessions;
+mod tokens;
+mod turns;
+
+pub use builder::LoginBuilder;
+use client::Client;
+pub use error::LoginError;
+pub use layer::{LoginFuture, LoginLayer, LoginService};
+pub use request::AuthRequest;
+#[cfg(feature = "axum")]
+pub(crate) use scheme::NAME as SCHEME;
+pub use scheme::SessionScheme;
+pub use secret::Secret;
+pub use tokens::{ProviderToken, TokenSet};
+
+use crate::{
+    ClaimPath, Clock, ConfigError, Identity, Verdict, csrf::CrossSite, jwt::JwtVerifier,
+    store::EphemeralStore,
+};
+use flights::Flights;
+use http::{HeaderMap, request::Parts};
+use provider::Provider;
+use recent::Recent;
+use refresh::{Failing, Outcome};
+use return_to::Returns;
+use seal::Sealer;
+use std::{fmt, sync::Arc};
+
+/// Signs users in with one provider. Cloning is cheap.
+///
+/// See the [module](self) for what happens when.
+#[derive(Clone)]
+pub struct Login(Arc<Inner>);
+
+impl Login {
+    /// A login with this provider, by its issuer: letter by letter, a slash at its end counts.
+    /// Its endpoints and keys are discovered, unless they are given.
+    pub fn builder(issuer: impl Into<Arc<str>>) -> LoginBuilder {
+        LoginBuilder::new(issuer.into())
+    }
+
+    /// The layer that answers the login's own paths. It belongs outside of the
+    /// [`AuthLayer`](crate::AuthLayer).
+    #[must_use]
+    pub fn layer(&self) -> LoginLayer {
+        LoginLayer(Arc::clone(&self.0))
+    }
+
+    /// The scheme that knows who has logged in.
+    ///
+    /// # Panics
+    ///
+    /// If the application creates sessions of its own by [`LoginBuilder::on_login`]. The scheme
+    /// would not accept any request.
+    #[must_use]
+    #[track_caller]
+    pub fn session(&self) -> SessionScheme {
+        assert!(
+            self.0.on_login.is_none(),
+            "a login with `on_login` makes no sessions of its own: use the scheme of the application's sessions"
+        );
+        SessionScheme::new(Arc::clone(&self.0))
+    }
+
+    /// Asks the provider where its endpoints are, so that what is configured wrongly fails at
+    /// start-up. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the provider's metadata cannot be had now, or is that of another issuer.
+    pub async fn connect(&self) -> Result<(), ConfigError> {
+        let endpoints = self.0.provider.endpoints().await;
+        endpoints.map(drop).map_err(|error| {
+            ConfigError::new(format!("cannot sign in with {}", self.0.issuer)).with_source(error)
+        })
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("issuer", &self.0.issuer)
+            .field("redirect_uri", &self.0.redirect_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a login has brought, for [`LoginBuilder::on_login`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoggedIn {
+    /// Who it is: the provider is the issuer, and the claims are those of the ID token.
+    pub identity: Identity,
+    /// The provider's tokens.
+    pub tokens: TokenSet,
+}
+
+type Hook = dyn Fn(LoggedIn) -> Verdict<HeaderMap> + Send + Sync;
+type Customize = dyn Fn(&Parts, AuthRequest) -> AuthRequest + Send + Sync;
+
+/// The paths that a login answers.
+#[derive(Debug)]
+struct Paths {
+    login: String,
+    callback: String,
+    logout: String,
+    /// For logout tokens.
+    by_provider: Option<String>,
+}
+
+/// What layer and scheme share.
+struct Inner {
+    issuer: Arc<str>,
+    client: Client,
+    redirect_uri: String,
+    /// The origin of the redirect URI.
+    origin: String,
+    paths: Paths,
+    /// The prefix that browsers have in these paths, and that a proxy or a router removes.
+    prefix: String,
+    returns: Returns,
+    after_login: String,
+    after_logout: String,
+    post_logout: Option<String>,
+    cross_site: CrossSite,
+    request: AuthRequest,
+    customize: Option<Box<Customize>>,
+    provider: Provider,
+    /// `None` without OpenID.
+    jwt: Option<JwtVerifier>,
+    pending: Sealer,
+    sessions: Sealer,
+    /// For what is in the store.
+    stored: Sealer,
+    /// The name of the session's cookie.
+    cookie: String,
+    /// The name of the cookie that says that a login has just ended.
+    just_now: String,
+    /// In seconds, and so are the next two.
+    lifetime: u64,
+    refresh_before: u64,
+    leeway: u64,
+    subject: Option<ClaimPath>,
+    roles: Option<ClaimPath>,
+    scopes: Option<ClaimPath>,
+    store: Option<Arc<dyn EphemeralStore>>,
+    in_store: bool,
+    form_post: bool,
+    on_login: Option<Box<Hook>>,
+    flights: Flights<Outcome>,
+    /// The failing refreshes, by the id of the session.
+    failing: Recent<Failing>,
+    /// The sessions that have ended in their browsers by requests to this process.
+    ended: Recent<()>,
+    clock: Arc<dyn Clock>,
+}

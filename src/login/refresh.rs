@@ -1,0 +1,265 @@
+//! Refreshing tokens (RFC 6749 section 6).
+//!
+//! 1. Requests of one session share [one refresh](super::flights), and servers that share a store
+//!    [take turns](super::turns). A result is kept for a minute, for requests that were sent with
+//!    the old cookie: if a provider rotates refresh tokens, a second use would end the session. A
+//!    request follows kept results to the newest session.
+//! 2. The new access and refresh tokens are used as soon as the token endpoint has answered. If the
+//!    new ID token cannot be verified because keys cannot be fetched, the session keeps the claims
+//!    of the previous ID token. If the new ID token is wrong, the session ends.
+//! 3. If the token endpoint rejects the refresh token, the session ends, unless another server has
+//!    renewed it meanwhile. [`LoginError::of_token`] decides which errors are a rejection.
+//! 4. After any other failure the session is kept, and the next request after five seconds tries
+//!    again. If the access token has expired by then, the response is 503. If the same 4xx comes
+//!    for five minutes, the session ends.
+//! 5. If a log-out or another login ends a session in this process, the session is not refreshed,
+//!    and the cookies of a refresh under way are not set.
+
+use super::{
+    Inner, LoginError,
+    error::Phase,
+    fields,
+    form::Body,
+    id_token::{self, Expected, Nonce},
+    provider::Failure,
+    recent,
+    session::Session,
+    sessions::Mark,
+    tokens::TokenSet,
+};
+use crate::{Rejection, RejectionKind, util::digest::Digest};
+use http::StatusCode;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
+
+/// The time for which a result is kept.
+pub(super) const KEPT: Duration = Duration::from_secs(60);
+
+/// The time for which a failure is kept.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The time for which the same 4xx may come before the session ends.
+const FAILING: Duration = Duration::from_secs(300);
+
+/// The time limit for verifying a new ID token.
+const VERIFYING: Duration = Duration::from_secs(3);
+
+/// The largest number of results that a request follows.
+const MAX_HOPS: usize = 8;
+
+/// A session after a refresh.
+#[derive(Clone)]
+pub(super) struct Fresh {
+    pub(super) session: Session,
+    /// The value of its cookie. All responses get the same value, so that the parts of a session in
+    /// several cookies fit together. `None` if the session is in the store, or was not refreshed.
+    pub(super) sealed: Option<String>,
+}
+
+pub(super) type Outcome = Result<Arc<Fresh>, Rejection>;
+
+/// The status of a failed refresh, and the time since which no other answer has come.
+pub(super) type Failing = (StatusCode, Instant);
+
+/// Returns the name of the refresh that a session needs.
+fn name(session: &Session) -> Digest {
+    let token = session.tokens.refresh_token().unwrap_or_default();
+    let parts = [session.id.as_bytes(), token.as_bytes()];
+    recent::digest(&fields::write(&parts))
+}
+
+impl Inner {
+    /// Returns the session with an access token that does not end soon, if possible.
+    pub(super) async fn fresh(self: &Arc<Self>, session: Session) -> Result<Fresh, Rejection> {
+        let is_due = |session: &Session| session.is_due(self.now(), self.refresh_before);
+        if is_due(&session) && self.ended.get(session.id.as_bytes()).is_some() {
+            return Err(LoginError::Ended.into());
+        }
+        let mut latest = Fresh {
+            session,
+            sealed: None,
+        };
+        for _ in 0..MAX_HOPS {
+            if !is_due(&latest.session) {
+                return Ok(latest);
+            }
+            match self.flights.landed(&name(&latest.session)) {
+                Some(Ok(fresh)) => latest = (*fresh).clone(),
+                _ => break,
+            }
+        }
+        match self.refreshed(&latest.session).await {
+            Ok(fresh) => Ok((*fresh).clone()),
+            Err(rejection)
+                if rejection.kind() == RejectionKind::Unavailable
+                    && !latest.session.is_stale(self.now()) =>
+            {
+                Ok(latest)
+            }
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    async fn refreshed(self: &Arc<Self>, session: &Session) -> Outcome {
+        if Handle::try_current().is_err() {
+            return Err(Rejection::unavailable("refreshing needs a Tokio runtime"));
+        }
+        let serves = |outcome: &Outcome| match outcome {
+            Ok(fresh) => !fresh.session.is_due(self.now(), self.refresh_before),
+            Err(_) => true,
+        };
+        let kept = |outcome: &Outcome| match outcome {
+            Err(rejection) if rejection.kind() == RejectionKind::Unavailable => PAUSE,
+            _ => KEPT,
+        };
+        let (inner, before) = (Arc::clone(self), session.clone());
+        let work = async move { inner.refresh_in_turn(&before).await.map(Arc::new) };
+        let flight = self.flights.join(name(session), serves, kept, work);
+        let mut flight = flight.map_err(|_| LoginError::provider("too many refreshes at once"))?;
+        let outcome = flight.wait_for(Option::is_some).await;
+        let outcome = outcome.map_err(Rejection::unavailable)?;
+        match &*outcome {
+            Some(outcome) => outcome.clone(),
+            None => Err(Rejection::unavailable("no refresh")),
+        }
+    }
+
+    /// Removes the kept results of a session that has ended.
+    pub(super) fn forget(&self, session: &Session) {
+        self.flights.forget(&name(session));
+    }
+
+    /// Requests a refresh from the provider. If the provider rejects it, the session ends.
+    pub(super) async fn refresh(&self, session: &Session) -> Result<Fresh, Rejection> {
+        let mut form = Body::default();
+        form.push("grant_type", "refresh_token");
+        let token = session.tokens.refresh_token().unwrap_or_default();
+        form.push("refresh_token", token);
+        for resource in session.resources.split_ascii_whitespace() {
+            form.push("resource", resource);
+        }
+        let answer = self
+            .provider
+            .tokens(&self.client, form, Phase::Refresh)
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return self.not_refreshed(session, failure).await,
+        };
+        self.failing.remove(session.id.as_bytes());
+        let mut tokens = TokenSet::read(&answer, self.now())?;
+        // A provider that does not rotate does not send a refresh token.
+        tokens.refresh = tokens.refresh.or_else(|| session.tokens.refresh.clone());
+        let before = session.tokens.id.clone();
+        let is_verified = match (&self.jwt, tokens.id_token()) {
+            (Some(jwt), Some(token)) => {
+                let nonce = session.nonce();
+                let expected = Expected {
+                    client: &self.client.id,
+                    access_token: tokens.access_token(),
+                    nonce: Nonce::AsBefore(nonce.as_deref()),
+                    max_age: None,
+                    leeway: self.leeway,
+                    now: self.now(),
+                };
+                let verified = id_token::verify(jwt, token, &expected);
+                let verified = timeout(VERIFYING, verified).await;
+                match verified.unwrap_or_else(|late| Err(Rejection::unavailable(late))) {
+                    Ok(()) => true,
+                    Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
+                        super::log::not_verified(&self.issuer, &rejection);
+                        false
+                    }
+                    Err(rejection) => {
+                        self.end_of(session).await;
+                        return Err(rejection);
+                    }
+                }
+            }
+            _ => false,
+        };
+        if !is_verified {
+            tokens.id.clone_from(&before);
+        }
+        let fresh = match session.with_tokens(self, tokens) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                self.end_of(session).await;
+                return Err(error.into());
+            }
+        };
+        self.sealed(session, fresh).await
+    }
+
+    /// Adds the value of the cookie. If the new ID token is too long for cookies, the previous one
+    /// is kept.
+    async fn sealed(&self, session: &Session, mut fresh: Session) -> Result<Fresh, Rejection> {
+        match self.seal_session(&fresh) {
+            Ok(sealed) => {
+                return Ok(Fresh {
+                    session: fresh,
+                    sealed,
+                });
+            }
+            Err(rejection) if !super::sessions::is_too_long(&rejection) => return Err(rejection),
+            Err(_) => {}
+        }
+        let mut tokens = (*fresh.tokens).clone();
+        tokens.id.clone_from(&session.tokens.id);
+        fresh.tokens = Arc::new(tokens);
+        match self.seal_session(&fresh) {
+            Ok(sealed) => Ok(Fresh {
+                session: fresh,
+                sealed,
+            }),
+            // The previous refresh token is spent, and there is no room for the new one.
+            Err(rejection) => {
+                super::log::not_kept(&self.issuer, &rejection);
+                self.end_of(session).await;
+                Err(LoginError::Ended.into())
+            }
+        }
+    }
+
+    async fn not_refreshed(&self, session: &Session, failure: Failure) -> Result<Fresh, Rejection> {
+        let Failure { error, status } = failure;
+        if let LoginError::Code(code) = &error {
+            if let Some(fresh) = self.renewed_elsewhere(session).await? {
+                return Ok(fresh);
+            }
+            super::log::refresh_refused(&self.issuer, code);
+            self.end_of(session).await;
+            return Err(LoginError::Ended.into());
+        }
+        super::log::not_refreshed(&self.issuer, &error);
+        let id = session.id.as_bytes();
+        let since = match (status, self.failing.get(id)) {
+            (None, _) => {
+                self.failing.remove(id);
+                return Err(error.into());
+            }
+            (Some(status), Some((before, since))) if status == before => since,
+            (Some(status), _) => {
+                self.failing.insert(id, (status, Instant::now()));
+                return Err(error.into());
+            }
+        };
+        if since.elapsed() < FAILING {
+            return Err(error.into());
+        }
+        self.failing.remove(id);
+        self.end_of(session).await;
+        Err(LoginError::Ended.into())
+    }
+
+    /// Ends a session whose refresh token cannot be used any more. If the store cannot be reached,
+    /// the next refresh of the session is rejected again.
+    async fn end_of(&self, session: &Session) {
+        if let Err(rejection) = self.end(Mark::Session(&session.id)).await {
+            super::log::not_ended(&self.issuer, &rejection);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! [`SessionScheme`]: the session as credentials of an [`AuthLayer`](crate::AuthLayer).
+
+use super::{
+    Inner, LoginError, cookies, refresh::Fresh, session::Session, sessions::Carried,
+    tokens::ProviderToken,
+};
+use crate::{
+    Attempt, Challenge, Challenges, Found, Identity, Location, Place, Rejection, RejectionKind,
+    Scheme, Verdict, credential::Locations, scheme::Beside,
+};
+use http::{HeaderValue, header, request::Parts};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+pub(crate) const NAME: &str = "Cookie";
+
+/// The scheme that knows who has logged in, by the cookie that the login has set; made by
+/// [`Login::session`](super::Login::session).
+///
+/// Its identity has the provider as issuer, the provider's subject, and the claims of the ID
+/// token; it ends with the session. Requests with the cookie pass the
+/// [cross-site check](crate::AuthLayer#cross-site-requests), which trusts the redirect URI's origin
+/// for these requests. The provider's tokens are refreshed
+/// on the way, and [`ProviderToken`] is put beside the identity.
+#[derive(Clone)]
+pub struct SessionScheme {
+    inner: Arc<Inner>,
+    locations: Locations,
+}
+
+/// What a request has brought about.
+#[derive(Default)]
+struct Outcome {
+    cookies: Vec<HeaderValue>,
+    token: Option<ProviderToken>,
+    /// Whether the session has ended without a decision of the application.
+    is_over: bool,
+}
+
+type Shared = Arc<Mutex<Outcome>>;
+
+impl SessionScheme {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        let locations = Locations::new([Location::cookie(&inner.cookie)]);
+        Self { inner, locations }
+    }
+
+    /// Returns whether the request comes from a page of the redirect URI's origin, according to its
+    /// only `Origin` field. A proxy may have changed the host that the cross-site check compares.
+    fn is_own_origin(&self, head: &Parts) -> bool {
+        let mut origins = head.headers.get_all(header::ORIGIN).iter();
+        let is_own = |origin: &HeaderValue| origin.as_bytes() == self.inner.origin.as_bytes();
+        origins.next().is_some_and(is_own) && origins.next().is_none()
+    }
+
+    fn verdict(
+        &self,
+        carried: Option<Carried>,
+        before: usize,
+        shared: &Shared,
+    ) -> Verdict<Identity> {
+        let inner = &self.inner;
+        let Some(carried) = carried else {
+            return Verdict::ready(noted(Err(LoginError::Ended.into()), shared));
+        };
+        match carried {
+            Carried::Whole(session)
+                if inner.store.is_none() && !session.is_due(inner.now(), inner.refresh_before) =>
+            {
+                Verdict::ready(noted(admit(inner, &session, Vec::new(), shared), shared))
+            }
+            carried => {
+                let (inner, shared) = (Arc::clone(inner), Arc::clone(shared));
+                Verdict::pending(async move {
+                    let result = look(&inner, carried, before, &shared).await;
+                    noted(result, &shared)
+                })
+            }
+        }
+    }
+}
+
+/// Records that a session has ended.
+fn noted(result: Result<Identity, Rejection>, shared: &Shared) -> Result<Identity, Rejection> {
+    if let Err(rejection) = &result
+        && rejection.kind() == RejectionKind::Invalid
+    {
+        lock(shared).is_over = true;
+    }
+    result
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Outcome> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn look(
+    inner: &Arc<Inner>,
+    carried: Carried,
+    before: usize,
+    shared: &Shared,
+) -> Result<Identity, Rejection> {
+    let session = inner.load(carried).await?;
+    let access = Arc::clone(&session.tokens);
+    let Fresh { session, sealed } = inner.fresh(session).await?;
+    // A log-out may have come during the request to the provider.
+    let is_new = !Arc::ptr_eq(&access, &session.tokens);
+    if is_new && inner.is_ended(&session).await? {
+        return Err(LoginError::Ended.into());
+    }
+    let cookies = match sealed {
+        Some(sealed) => inner.set_session(&session, &sealed, before)?,
+        None => Vec::new(),
+    };
+    admit(inner, &session, cookies, shared)
+}
+
+fn admit(
+    inner: &Inner,
+    session: &Session,
+    cookies: Vec<HeaderValue>,
+    shared: &Shared,
+) -> Result<Identity, Rejection> {
+    if inner.now() >= session.ends {
+        return Err(LoginError::Ended.into());
+    }
+    let token =
+        (!session.is_stale(inner.now())).then(|| ProviderToken(Arc::clone(&session.tokens)));
+    let mut shared = lock(shared);
+    shared.cookies = cookies;
+    shared.token = token;
+    drop(shared);
+    session.identity(inner)
+}
+
+impl Scheme for SessionScheme {
+    fn locations(&self) -> Vec<Location> {
+        self.locations.all().to_vec()
+    }
+
+    fn find(&self, head: &Parts) -> Found {
+        let found = self.locations.find(head);
+        match self.is_own_origin(head) {
+            true => found.sent_by_own_origin(),
+            false => found,
+        }
+    }
+
+    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
+        let found = self.find(head);
+        if found.is_nothing() {
+            return None;
+        }
+        if found.is_ambiguous() {
+            let malformed = Verdict::ready(Err(Rejection::malformed()));
+            return Some(Attempt::new(NAME, Place::Cookie, malformed));
+        }
+        let shared = Shared::default();
+        let before = cookies::count(&head.headers, &self.inner.cookie);
+        let carried = self.inner.carried(&head.headers);
+        let id = match &carried {
+            Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => Some(id.clone()),
+            None => None,
+        };
+        let is_own = id.is_some() || self.inner.has_sealed_cookie(&head.headers);
+        let verdict = self.verdict(carried, before, &shared);
+        let (inner, for_response) = (Arc::clone(&self.inner), Arc::clone(&shared));
+        let mut attempt = Attempt::new(NAME, Place::Cookie, verdict);
+        attempt.trial.hooks.get_or_insert_default().on_admit =
+            Some(Box::new(move |_, extensions| {
+                if let Some(token) = lock(&shared).token.take() {
+                    Beside::put(extensions, token);
+                }
+            }));
+        Some(attempt.on_response(move |result, response| {
+            // The response to a log-out or another login has set or cleared the cookies. The
+            // browser may receive this response later, and it must not undo that.
+            if id.is_some_and(|id| inner.ended.get(id.as_bytes()).is_some()) {
+                return;
+            }
+            let mut shared = lock(&for_response);
+            let mut set = std::mem::take(&mut shared.cookies);
+            // Not because the application does not want this user.
+            let is_over = shared.is_over && result.is_err();
+            if is_over && is_own {
+                set = cookies::clear_joined(&inner.cookie, before);
+            }
+            cookies::append(&mut response.headers, set);
+        }))
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        if rejection.status() == http::StatusCode::UNAUTHORIZED {
+            let realm = challenges.realm();
+            challenges.push(Challenge::new(NAME).param("realm", realm));
+        }
+    }
+}
+
+impl fmt::Debug for SessionScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionScheme")
+            .field("issuer", &self.inner.issuer)
+            .field("cookie", &self.inner.cookie)
+            .finish_non_exhaustive()
+    }
+}

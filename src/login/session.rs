@@ -1,0 +1,336 @@
+//! [`Session`]: who has logged in, and the provider's tokens of theirs.
+
+use super::{
+    Inner, LoginError, fields,
+    tokens::{Hidden, TokenSet},
+};
+use crate::{
+    Identity, Rejection,
+    claims::{
+        self,
+        date::{self, Round},
+    },
+    clock,
+    identity::Names,
+    json::{Object, Value},
+};
+use base64_simd::URL_SAFE_NO_PAD;
+use std::{borrow::Cow, sync::Arc};
+use zeroize::Zeroizing;
+
+/// One session. Its claims are those of the ID token, which was verified when it came, or those
+/// of the user-info answer.
+#[derive(Clone)]
+pub(super) struct Session {
+    /// Random.
+    pub(super) id: String,
+    /// In seconds since 1970, and so are the others.
+    pub(super) made: u64,
+    /// From when it is over, whatever is refreshed.
+    pub(super) ends: u64,
+    /// The time of issue of the login's ID token, by the provider's clock. Without OpenID, it
+    /// equals `made`.
+    pub(super) issued: u64,
+    /// The user's name at the provider, also if the application uses another claim as the subject.
+    pub(super) sub: String,
+    /// The resources that a refresh requests access tokens for (RFC 8707), separated by spaces.
+    pub(super) resources: String,
+    pub(super) tokens: Arc<TokenSet>,
+    pub(super) user_info: Option<String>,
+    /// What the provider calls its session. An ID token of a refresh need not say it again.
+    pub(super) sid: Option<String>,
+    /// When the user was authenticated for this login, as the login's ID token said. That of a
+    /// refresh need not say it again, and does not make it any later.
+    pub(super) auth_time: Option<u64>,
+}
+
+impl Session {
+    /// Stores the claims about the login as they were at its time. A user-info response does not
+    /// say anything about the authentication (OpenID Connect Core section 5.1), and may hold
+    /// members that users edit.
+    pub(super) fn of_its_login(mut self, inner: &Inner) -> Result<Self, LoginError> {
+        let claims = self.payload().ok_or(LoginError::UserInfo)?;
+        self.sub = name_of_user(inner, &claims)?;
+        if self.user_info.is_none() {
+            let date = |name| {
+                let at = claims.value().named(name)?;
+                date::read(at, Round::Down)
+            };
+            self.auth_time = date("auth_time");
+            self.issued = date("iat").unwrap_or(self.made).min(clock::LAST_SECOND);
+            self.sid = sid(&claims);
+        }
+        Ok(self)
+    }
+
+    pub(super) fn write(&self) -> Zeroizing<Vec<u8>> {
+        let tokens = &self.tokens;
+        let number = |number: Option<u64>| number.map(u64::to_be_bytes);
+        let times = [tokens.expires_at, tokens.lifetime, self.auth_time].map(number);
+        let [expires, lifetime, authenticated] = times
+            .each_ref()
+            .map(|time| time.as_ref().map_or(&[][..], |seconds| seconds));
+        fields::write(&[
+            self.id.as_bytes(),
+            &self.made.to_be_bytes(),
+            &self.ends.to_be_bytes(),
+            &self.issued.to_be_bytes(),
+            self.sub.as_bytes(),
+            self.resources.as_bytes(),
+            tokens.access_token().as_bytes(),
+            expires,
+            lifetime,
+            tokens.refresh_token().unwrap_or_default().as_bytes(),
+            tokens.id_token().unwrap_or_default().as_bytes(),
+            self.user_info.as_deref().unwrap_or_default().as_bytes(),
+            self.sid.as_deref().unwrap_or_default().as_bytes(),
+            authenticated,
+        ])
+    }
+
+    pub(super) fn read(plain: &[u8]) -> Option<Self> {
+        let [
+            id,
+            made,
+            ends,
+            issued,
+            sub,
+            resources,
+            access,
+            expires,
+            lifetime,
+            refresh,
+            id_token,
+            user_info,
+            sid,
+            auth_time,
+        ] = fields::read(plain)?;
+        let hidden = |field: &[u8]| {
+            let text = fields::text(field)?;
+            Some((!text.is_empty()).then(|| Hidden::new(text)))
+        };
+        let optional = |field| {
+            let text = fields::text(field)?;
+            Some((!text.is_empty()).then(|| text.to_owned()))
+        };
+        Some(Self {
+            id: fields::text(id)?.to_owned(),
+            made: fields::number(made)?,
+            ends: fields::number(ends)?,
+            issued: fields::number(issued)?,
+            sub: fields::text(sub)?.to_owned(),
+            resources: fields::text(resources)?.to_owned(),
+            tokens: Arc::new(TokenSet {
+                access: hidden(access)?.unwrap_or_default(),
+                refresh: hidden(refresh)?,
+                id: hidden(id_token)?,
+                expires_at: seconds(expires)?,
+                lifetime: seconds(lifetime)?,
+            }),
+            user_info: optional(user_info)?,
+            sid: optional(sid)?,
+            auth_time: seconds(auth_time)?,
+        })
+    }
+
+    fn payload(&self) -> Option<Object> {
+        let text = match (&self.user_info, self.tokens.id_token()) {
+            (Some(claims), _) => claims.clone().into_bytes(),
+            (None, Some(token)) => {
+                let payload = token.split('.').nth(1)?;
+                URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?
+            }
+            (None, None) => return None,
+        };
+        Object::parse(text).ok()
+    }
+
+    /// Whose it is, as policies and handlers see it.
+    pub(super) fn identity(&self, inner: &Inner) -> Result<Identity, Rejection> {
+        let claims = self.payload().ok_or(LoginError::UserInfo)?;
+        identity(self, inner, claims).map_err(Rejection::from)
+    }
+
+    /// Returns the session with the tokens of a refresh. Their ID token must be of the same user
+    /// and of the same session at the provider (OpenID Connect Core section 12.2); otherwise this
+    /// is an error. The issuer has been verified before.
+    pub(super) fn with_tokens(&self, inner: &Inner, tokens: TokenSet) -> Result<Self, LoginError> {
+        let mut fresh = Self {
+            tokens: Arc::new(tokens),
+            ..self.clone()
+        };
+        let claims = fresh.payload().ok_or(LoginError::UserInfo)?;
+        if name_of_user(inner, &claims)? != self.sub {
+            return Err(LoginError::IdToken("the subject is another than before"));
+        }
+        if fresh.user_info.is_some() {
+            return Ok(fresh);
+        }
+        match (&self.sid, sid(&claims)) {
+            (Some(before), Some(after)) if *before != after => {
+                return Err(LoginError::IdToken("the session is another than before"));
+            }
+            // Said late, so that a log-out by it is not missed.
+            (None, after) => fresh.sid = after,
+            _ => {}
+        }
+        Ok(fresh)
+    }
+
+    /// Returns the nonce of the last ID token.
+    pub(super) fn nonce(&self) -> Option<String> {
+        let claims = self.payload()?;
+        let nonce = claims.value().named("nonce").and_then(Value::as_str);
+        nonce.map(Cow::into_owned)
+    }
+
+    /// Returns whether the access token should be refreshed: `before` seconds before its end, or
+    /// after three quarters of its lifetime, whichever is later.
+    pub(super) fn is_due(&self, now: u64, before: u64) -> bool {
+        let tokens = &self.tokens;
+        let before = tokens
+            .lifetime
+            .map_or(before, |seconds| before.min(seconds / 4));
+        tokens.refresh.is_some()
+            && tokens
+                .expires_at
+                .is_some_and(|end| now.saturating_add(before) >= end)
+    }
+
+    /// Whether the access token is over at this time.
+    pub(super) fn is_stale(&self, now: u64) -> bool {
+        self.tokens.expires_at.is_some_and(|end| now >= end)
+    }
+}
+
+/// Returns the provider's name of the user.
+fn name_of_user(inner: &Inner, claims: &Object) -> Result<String, LoginError> {
+    // Read from `sub`, also if the application uses another claim as the subject.
+    let own = claims.value().named("sub").and_then(Value::as_str);
+    match own {
+        Some(own) => Ok(own.into_owned()),
+        None => Ok(subject(inner, claims)?.into_owned()),
+    }
+}
+
+/// Seconds, or nothing.
+fn seconds(field: &[u8]) -> Option<Option<u64>> {
+    match field {
+        [] => Some(None),
+        seconds => fields::number(seconds).map(Some),
+    }
+}
+
+fn sid(claims: &Object) -> Option<String> {
+    let sid = claims.value().named("sid").and_then(Value::as_str);
+    sid.filter(|sid| !sid.is_empty()).map(Cow::into_owned)
+}
+
+fn subject<'a>(inner: &Inner, claims: &'a Object) -> Result<Cow<'a, str>, LoginError> {
+    let value = match &inner.subject {
+        Some(path) => claims.at(path),
+        None => claims.value().named("sub"),
+    };
+    let value = value.ok_or(LoginError::UserInfo)?;
+    // Some providers number their users.
+    if let Some(number) = value.as_number()
+        && number.bytes().all(|digit| digit.is_ascii_digit())
+    {
+        return Ok(number.into());
+    }
+    let subject = claims::subject(value).map_err(|_| LoginError::UserInfo)?;
+    subject.ok_or(LoginError::UserInfo)
+}
+
+fn identity(session: &Session, inner: &Inner, claims: Object) -> Result<Identity, LoginError> {
+    let wrong = |_| LoginError::IdToken("a claim is of the wrong type");
+    let subject = subject(inner, &claims)?.into_owned();
+    let at = |path: &Option<_>| path.as_ref().and_then(|path| claims.at(path));
+    let roles = at(&inner.roles).map(|roles| claims::roles(&claims, roles));
+    let scopes = at(&inner.scopes).map(|scopes| claims::scopes(&claims, scopes));
+    let roles = roles
+        .transpose()
+        .map_err(wrong)?
+        .unwrap_or_else(Names::default);
+    let scopes = scopes
+        .transpose()
+        .map_err(wrong)?
+        .unwrap_or_else(Names::default);
+    let sid = session.sid.as_ref().unwrap_or(&session.id).clone();
+    let mut identity = Identity::new(subject)
+        .with_issuer(Arc::clone(&inner.issuer))
+        .with_expiry(clock::at(session.ends))
+        .with_issued_at(clock::at(session.made))
+        .with_session_id(sid);
+    if let Some(at) = session.auth_time {
+        identity = identity.with_authenticated_at(clock::at(at));
+    }
+    Ok(identity.with_claims(claims, roles, scopes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session {
+            id: "id".into(),
+            made: 1,
+            ends: 2,
+            issued: 3,
+            sub: "alice".into(),
+            resources: "https://a.example https://b.example".into(),
+            tokens: Arc::new(TokenSet {
+                access: Hidden::new("access"),
+                refresh: Some(Hidden::new("refresh")),
+                id: Some(Hidden::new("e30.e30.x")),
+                expires_at: Some(1000),
+                lifetime: Some(100),
+            }),
+            user_info: None,
+            sid: Some("s".into()),
+            auth_time: Some(7),
+        }
+    }
+
+    #[test]
+    fn a_session_is_read_as_it_was_written() {
+        let mut other = session();
+        (other.sid, other.auth_time) = (None, None);
+        other.user_info = Some("{}".into());
+        other.tokens = Arc::new(TokenSet {
+            access: Hidden::new("access"),
+            refresh: None,
+            id: None,
+            expires_at: None,
+            lifetime: None,
+        });
+        for session in [session(), other] {
+            let plain = session.write();
+            let read = Session::read(&plain).unwrap();
+            assert_eq!(*read.write(), *plain);
+            assert_eq!((read.issued, &*read.sub), (3, "alice"));
+            assert_eq!(read.resources, session.resources);
+            assert_eq!((read.sid, read.auth_time), (session.sid, session.auth_time));
+            for end in 0..plain.len() {
+                assert!(Session::read(&plain[..end]).is_none(), "{end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_due_by_the_setting_or_after_three_quarters_of_its_life() {
+        let session = session();
+        for (now, before, due) in [
+            (989, 10, false),
+            (990, 10, true),
+            (974, 60, false),
+            (975, 60, true),
+            (975, 7200, true),
+            (999, 0, false),
+            (1000, 0, true),
+        ] {
+            assert_eq!(session.is_due(now, before), due, "{now} {before}");
+        }
+    }
+}

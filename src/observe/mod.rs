@@ -1,0 +1,3 @@
+//! Events: one structured record per decision.
+
+pub(crate) mod event;

@@ -1,0 +1,325 @@
+//! [`ApiKey`]: the scheme.
+
+use super::PresentedKey;
+use crate::{
+    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verify,
+    realm::Realm,
+    scheme::token_scheme::Carried,
+    scheme::{Admit, Trial, Tried},
+};
+use http::{StatusCode, request::Parts};
+use std::{borrow::Cow, fmt};
+
+const NAME: &str = "ApiKey";
+
+/// In bytes. Known kinds of keys stay below 256.
+pub(super) const MAX_SIZE: usize = 512;
+
+/// The `ApiKey` authentication scheme: finds a key and asks a verifier about it.
+///
+/// The rules stand in the [module](super).
+pub struct ApiKey<V>(Carried<V>);
+
+impl<V: Verify<PresentedKey>> ApiKey<V> {
+    /// API keys in these locations, judged by this verifier.
+    ///
+    /// Of several cookies the first in this order counts; two explicit locations that are filled
+    /// at once are 400.
+    ///
+    /// ```
+    /// # use tower_auth::{Location, api_key::{ApiKey, ApiKeys}};
+    /// # let keys = ApiKeys::new();
+    /// let scheme = ApiKey::new(
+    ///     [Location::header("x-api-key"), Location::authorization("ApiKey")],
+    ///     keys,
+    /// );
+    /// # let _ = scheme;
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is no location, or one of them twice.
+    #[track_caller]
+    #[must_use]
+    pub fn new(locations: impl IntoIterator<Item = Location>, verifier: V) -> Self {
+        Self(Carried::new(NAME, locations, MAX_SIZE, verifier))
+    }
+
+    /// API keys in the header field of this name.
+    ///
+    /// # Panics
+    ///
+    /// If this is no name of a field, as in [`Location::header`].
+    #[track_caller]
+    #[must_use]
+    pub fn header(name: &str, verifier: V) -> Self {
+        Self::new([Location::header(name)], verifier)
+    }
+
+    /// Sets the realm of this scheme: in its challenges, and that within which the subject of
+    /// an identity without an issuer is unique. The layer's realm by default.
+    ///
+    /// A name that is made at run time is kept for the life of the process.
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
+        self.0.realm = Some(Realm::new(realm));
+        self
+    }
+}
+
+impl<V: Verify<PresentedKey>> Scheme for ApiKey<V> {
+    fn locations(&self) -> Vec<Location> {
+        self.0.locations.all().to_vec()
+    }
+
+    fn find(&self, head: &Parts) -> Found {
+        self.0.locations.find(head)
+    }
+
+    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
+        Attempt::by(self, head)
+    }
+
+    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
+        self.0.attempt(head, admit, trial, is_key)
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        if rejection.status() == StatusCode::UNAUTHORIZED {
+            let realm = self.0.realm_or(challenges.realm());
+            challenges.push(Challenge::new(NAME).param("realm", realm));
+        }
+    }
+}
+
+impl<V> fmt::Debug for ApiKey<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey")
+            .field("locations", &self.0.locations)
+            .field("realm", &self.0.realm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether this can be a key at all: visible ASCII, bounded.
+pub(super) fn is_key(bytes: &[u8]) -> bool {
+    // Without an early end, so that it is done many bytes at a time.
+    let visible = |all, byte: &u8| all & byte.is_ascii_graphic();
+    (1..=MAX_SIZE).contains(&bytes.len()) && bytes.iter().fold(true, visible)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Identity, Place, RejectionKind, api_key::ApiKeys, verify_fn};
+    use http::{HeaderMap, Request};
+
+    /// A store with the keys of `user1` and `user2`.
+    fn keys() -> (ApiKeys, String, String) {
+        let keys = ApiKeys::new();
+        let one = keys.create("acme", Identity::new("user1")).unwrap();
+        let two = keys.create("acme", Identity::new("user2")).unwrap();
+        (keys, one.expose().to_owned(), two.expose().to_owned())
+    }
+
+    fn head(uri: &str, fields: &[(&str, &[u8])]) -> Parts {
+        let mut request = Request::get(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    /// The answer as the layer would read it: no credentials at all are missing ones.
+    fn judge(scheme: &impl Scheme, head: &Parts) -> Result<(Place, Identity), RejectionKind> {
+        if scheme.find(head).is_ambiguous() {
+            return Err(RejectionKind::Malformed);
+        }
+        let attempt = scheme
+            .authenticate(head)
+            .ok_or(RejectionKind::Missing)
+            .inspect(|attempt| assert_eq!(attempt.trial.scheme, "ApiKey"))?;
+        let identity = attempt.verdict.now().unwrap();
+        identity
+            .map(|identity| (attempt.trial.place.unwrap(), identity))
+            .map_err(|rejection| rejection.kind())
+    }
+
+    #[test]
+    fn a_key_is_found_and_says_whose_it_is() {
+        let (keys, one, two) = keys();
+        let scheme = ApiKey::header("X-API-Key", keys);
+        for (key, user) in [(one, "user1"), (two, "user2")] {
+            let head = head("/", &[("x-api-key", key.as_bytes())]);
+            let (place, identity) = judge(&scheme, &head).unwrap();
+            assert_eq!((place, identity.subject()), (Place::Header, user));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_malformed_and_never_judged() {
+        let scheme = ApiKey::header(
+            "x-api-key",
+            verify_fn(|_: PresentedKey| -> Result<Identity, Rejection> { panic!("judged") }),
+        );
+        let long = [b'a'; MAX_SIZE + 1];
+        for value in [
+            &b""[..],
+            b"a b",
+            b"a\tb",
+            b"\xff",
+            "a\u{e9}".as_bytes(),
+            b"a, b",
+            &long,
+        ] {
+            let head = head("/", &[("x-api-key", value)]);
+            assert_eq!(
+                judge(&scheme, &head).unwrap_err(),
+                RejectionKind::Malformed,
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_visible_ascii_up_to_the_bound_is_for_the_verifier() {
+        let scheme = ApiKey::header(
+            "x-api-key",
+            verify_fn(|_: PresentedKey| Ok(Identity::new("user1"))),
+        );
+        let visible: Vec<u8> = (b'!'..=b'~').collect();
+        for value in [&visible[..], &[b'a'; MAX_SIZE], b"a"] {
+            judge(&scheme, &head("/", &[("x-api-key", value)])).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_decoded_parameter_keeps_to_the_same_form() {
+        let scheme = ApiKey::new(
+            [Location::query("api_key")],
+            verify_fn(|key: PresentedKey| {
+                Ok(Identity::new(String::from_utf8_lossy(key.as_bytes())))
+            }),
+        );
+        let judge = |query: &str| judge(&scheme, &head(&format!("/?{query}"), &[]));
+        assert_eq!(judge("api_key=a%2Bb").unwrap().1.subject(), "a+b");
+        for query in [
+            "api_key=a+b",
+            "api_key=a%00b",
+            "api_key=a%0d%0ab",
+            "api_key=",
+            "api_key",
+            "api_key=%",
+            "api_key=%zz",
+            "api_key=%ff",
+        ] {
+            assert_eq!(
+                judge(query).unwrap_err(),
+                RejectionKind::Malformed,
+                "{query}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_401_has_a_challenge_and_nothing_else_has() {
+        let scheme = ApiKey::header("x-api-key", ApiKeys::new()).realm("keys");
+        for (rejection, challenged) in [
+            (Rejection::missing(), true),
+            (Rejection::invalid().with_scheme("Basic"), true),
+            (Rejection::invalid().with_scheme("ApiKey"), true),
+            (Rejection::insufficient_authentication(), true),
+            (Rejection::malformed().with_scheme("ApiKey"), false),
+            (Rejection::forbidden(), false),
+            (Rejection::unavailable("down"), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            scheme.challenge(&rejection, &mut Challenges::new("layer", &mut headers));
+            let value = headers.get("www-authenticate");
+            let expected = challenged.then_some(r#"ApiKey realm="keys""#);
+            assert_eq!(value.map(|value| value.to_str().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn the_layers_realm_serves_where_there_is_no_own() {
+        let (keys, key, _) = keys();
+        let scheme = ApiKey::header("x-api-key", keys);
+        let mut headers = HeaderMap::new();
+        scheme.challenge(
+            &Rejection::missing(),
+            &mut Challenges::new("layer", &mut headers),
+        );
+        assert_eq!(headers["www-authenticate"], r#"ApiKey realm="layer""#);
+        let head = head("/", &[("x-api-key", key.as_bytes())]);
+        assert!(scheme.authenticate(&head).unwrap().trial.realm.is_none());
+        let own = scheme.realm("own").authenticate(&head).unwrap();
+        assert_eq!(own.trial.realm.map(Realm::as_str), Some("own"));
+    }
+
+    /// What other software says a request means; see the folder's own README.
+    #[test]
+    fn the_shared_vectors_are_read_as_they_should_be() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../shared/vectors/api_key.jsonl");
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            eprintln!("skipped: {} is absent", file.display());
+            return;
+        };
+        let (keys, one, two) = keys();
+        let unknown = "dW5rbm93bi10b2tlbg.dW5rbm93bi10b2tlbg";
+        let swapped: String = one
+            .chars()
+            .map(|c| {
+                if c.is_ascii_lowercase() {
+                    c.to_ascii_uppercase()
+                } else {
+                    c.to_ascii_lowercase()
+                }
+            })
+            .collect();
+        let fill = |text: &str| {
+            text.replace("{K:swapcase}", &swapped)
+                .replace("{K2}", &two)
+                .replace("{K}", &one)
+                .replace("{X}", unknown)
+        };
+        let mut cases = 0;
+        for line in text.lines() {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |key: &str| case[key].as_str().map(fill);
+            let name = text("name").unwrap();
+            let locations = case["config"].as_array().unwrap().iter().map(|config| {
+                match config.as_str().unwrap().split_once(':').unwrap() {
+                    ("header", name) => Location::header(name),
+                    ("query", name) => Location::query(name),
+                    ("cookie", name) => Location::cookie(name),
+                    ("authorization", name) => Location::authorization(name),
+                    other => panic!("{name}: {other:?}"),
+                }
+            });
+            let scheme = ApiKey::new(locations, keys.clone());
+            let block = text("block").unwrap();
+            let fields: Vec<_> = block
+                .split("\r\n")
+                .map(|line| line.split_once(':').unwrap())
+                // The wire is Latin-1: one byte per character.
+                .map(|(name, value)| (name, value.trim().chars().map(|c| c as u8).collect()))
+                .collect::<Vec<(&str, Vec<u8>)>>();
+            let fields: Vec<_> = fields.iter().map(|(n, v)| (*n, v.as_slice())).collect();
+            let uri = format!("/?{}", text("query").unwrap_or_default());
+            let answer = judge(&scheme, &head(&uri, &fields));
+            match (case["expect"].as_str().unwrap(), case["prefer"].as_str()) {
+                ("accept", _) => {
+                    let user = text("client").unwrap_or_else(|| "user1".into());
+                    let (_, identity) = answer.expect(&name);
+                    assert_eq!(identity.subject(), user, "{name}");
+                }
+                ("reject", _) | ("either", Some("reject")) => assert!(answer.is_err(), "{name}"),
+                _ => {}
+            }
+            cases += 1;
+        }
+        assert!(cases >= 17, "{cases} cases");
+    }
+}

@@ -1,0 +1,224 @@
+//! The keys of a store, found by digest and by id.
+
+use super::{
+    groups::{Groups, Seat},
+    slots::Slots,
+};
+use crate::{
+    identity::Prepared,
+    util::digest::{Digest, Ends},
+};
+use std::collections::{HashMap, hash_map::Entry};
+
+/// Digests with what they mean.
+#[derive(Default)]
+pub(super) struct Table {
+    keys: Slots<Record>,
+    ids: HashMap<Box<str>, Digest>,
+    identities: Groups,
+}
+
+/// What lies beside a digest: all that refusing takes, and where the identity is.
+struct Record {
+    ends: Ends,
+    identity: Seat,
+}
+
+impl Table {
+    /// Changes nothing, and says no, if the key is not new in both digest and id.
+    pub(super) fn insert(
+        &mut self,
+        id: &str,
+        digest: [u8; 32],
+        ends: Ends,
+        identity: &Prepared,
+    ) -> bool {
+        let digest = Digest(digest);
+        if self.keys.get(&digest).is_some() {
+            return false;
+        }
+        let Entry::Vacant(vacant) = self.ids.entry(id.into()) else {
+            return false;
+        };
+        vacant.insert(digest);
+        let identity = self.identities.put(identity);
+        self.keys.insert_new(digest, Record { ends, identity });
+        true
+    }
+
+    #[inline]
+    pub(super) fn get(&self, digest: [u8; 32]) -> Option<(Prepared, Ends)> {
+        let record = self.keys.get(&Digest(digest))?;
+        Some((self.identities.get(record.identity)?, record.ends))
+    }
+
+    pub(super) fn revoke(&mut self, id: &str) -> bool {
+        let digest = self.ids.get(id);
+        match digest.and_then(|digest| self.keys.get_mut(digest)) {
+            Some(record) => {
+                record.ends = Ends::REVOKED;
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> Option<Prepared> {
+        let record = self.keys.remove(&self.ids.remove(id)?)?;
+        self.identities.take(record.identity)
+    }
+
+    /// Each held alone.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Prepared, Ends)> {
+        self.keys.values().filter_map(|record| {
+            let identity = self.identities.get(record.identity)?;
+            Some((identity.clone(), record.ends))
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Identity;
+    use proptest::prelude::*;
+    use std::{
+        collections::HashMap,
+        sync::{Arc, Weak},
+    };
+
+    #[test]
+    fn a_key_lies_in_one_line_of_memory() {
+        assert_eq!(Slots::<Record>::SLOT_BYTES, 64);
+    }
+
+    fn put(table: &mut Table, id: &str, digest: u8, subject: &str) -> bool {
+        let identity = Prepared::from(Identity::new(subject));
+        table.insert(id, [digest; 32], Ends::NEVER, &identity)
+    }
+
+    #[test]
+    fn a_taken_digest_or_id_changes_nothing() {
+        let mut table = Table::default();
+        assert!(put(&mut table, "a", 1, "first"));
+        assert!(!put(&mut table, "b", 1, "second"));
+        assert!(!put(&mut table, "a", 2, "third"));
+        assert_eq!(table.len(), 1);
+        assert!(!table.revoke("b"));
+        assert!(table.get([2; 32]).is_none());
+        assert!(put(&mut table, "b", 2, "third"));
+    }
+
+    #[test]
+    fn a_removed_key_is_gone_from_both_sides() {
+        let mut table = Table::default();
+        put(&mut table, "a", 1, "first");
+        assert!(table.remove("a").is_some());
+        assert!(table.remove("a").is_none());
+        assert!(table.get([1; 32]).is_none());
+        assert_eq!((table.len(), table.ids.len()), (0, 0));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u16),
+        Revoke(u16),
+        Remove(u16),
+        /// A request with this key begins.
+        Hold(u16),
+        /// All of them end.
+        Release,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        // So many that there are several groups.
+        let key = 0..3_000_u16;
+        prop_oneof![
+            12 => key.clone().prop_map(Step::Insert),
+            2 => key.clone().prop_map(Step::Revoke),
+            4 => key.clone().prop_map(Step::Remove),
+            2 => key.prop_map(Step::Hold),
+            1 => Just(Step::Release),
+        ]
+    }
+
+    /// Digests of which many begin alike.
+    fn digest(key: u16) -> [u8; 32] {
+        let mut digest = [(key % 200) as u8; 32];
+        digest[30..].copy_from_slice(&key.to_ne_bytes());
+        digest
+    }
+
+    struct Key {
+        ends: Ends,
+        data: Weak<u16>,
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn it_does_what_a_map_does_and_keeps_nothing(steps in prop::collection::vec(step(), 0..6_000)) {
+            let mut table = Table::default();
+            let mut model: HashMap<u16, Key> = HashMap::new();
+            let mut held: Vec<(u16, Prepared)> = Vec::new();
+            let mut removed: Vec<Weak<u16>> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Insert(key) => {
+                        let data = Arc::new(key);
+                        let weak = Arc::downgrade(&data);
+                        let identity = Identity::new(key.to_string()).with_data(data);
+                        let identity = Prepared::from(identity);
+                        let is_new = table.insert(&key.to_string(), digest(key), Ends::NEVER, &identity);
+                        prop_assert_eq!(is_new, !model.contains_key(&key));
+                        if is_new {
+                            model.insert(key, Key { ends: Ends::NEVER, data: weak });
+                        }
+                    }
+                    Step::Revoke(key) => {
+                        let known = model.get_mut(&key);
+                        prop_assert_eq!(table.revoke(&key.to_string()), known.is_some());
+                        if let Some(known) = known {
+                            known.ends = Ends::REVOKED;
+                        }
+                    }
+                    Step::Remove(key) => {
+                        let gone = table.remove(&key.to_string());
+                        let known = model.remove(&key);
+                        prop_assert_eq!(gone.is_some(), known.is_some());
+                        drop(gone);
+                        if let Some(known) = known {
+                            prop_assert!(!held.is_empty() || known.data.upgrade().is_none());
+                            removed.push(known.data);
+                        }
+                    }
+                    Step::Hold(key) => {
+                        held.extend(table.get(digest(key)).map(|(identity, _)| (key, identity)));
+                    }
+                    Step::Release => {
+                        for (key, identity) in held.drain(..) {
+                            let identity = identity.into_identity();
+                            prop_assert_eq!(identity.data::<Arc<u16>>().map(|data| **data), Some(key));
+                        }
+                        prop_assert!(removed.drain(..).all(|data| data.upgrade().is_none()));
+                    }
+                }
+                prop_assert_eq!(table.len(), model.len());
+            }
+            for key in 0..3_000 {
+                let found = table.get(digest(key));
+                prop_assert_eq!(found.as_ref().map(|found| found.1), model.get(&key).map(|key| key.ends));
+                if let Some((identity, _)) = found {
+                    let identity = identity.into_identity();
+                    prop_assert_eq!(identity.subject(), key.to_string());
+                }
+            }
+            prop_assert_eq!(table.all().count(), model.len());
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! [`FixedTokens`]: opaque tokens in memory.
+
+use super::{MAX_TOKEN_SIZE, Token, syntax};
+use crate::{
+    Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
+    identity::Prepared,
+    util::digest::{Digest, DigestMap, Ends, MIN_SECRET},
+};
+use std::{fmt, sync::Arc};
+
+/// Opaque tokens that are fixed at start-up: a verifier for [`Bearer`](super::Bearer).
+///
+/// For a simple service whose few callers get their tokens out of band, such as from the
+/// environment. Tokens are found by their SHA-256 digest, so a request costs the same however
+/// many there are; the tokens themselves are not kept. Where tokens come and go at run time,
+/// [generated API keys](crate#the-rooms) do that, and tell leaks by their form.
+///
+/// The identity given with a token is what its requests get: subject, roles, scopes, data, and
+/// the time from which the token is refused ([`Identity::with_expiry`]). Clones share the tokens.
+///
+/// ```
+/// use tower_auth::{ConfigError, Identity, bearer::{Bearer, FixedTokens}};
+///
+/// # let from_the_environment = "c2VjcmV0LXNlY3JldC1zZWNyZXQ";
+/// let tokens = FixedTokens::new([
+///     (from_the_environment, Identity::new("prometheus").with_scope("metrics:read")),
+/// ])?;
+/// let scheme = Bearer::new(tokens);
+/// # let _ = scheme;
+/// # Ok::<(), ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct FixedTokens {
+    tokens: Arc<DigestMap<Record>>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Record {
+    identity: Prepared,
+    ends: Ends,
+}
+
+impl FixedTokens {
+    /// These tokens, each with whose it is.
+    ///
+    /// # Errors
+    ///
+    /// If a token is shorter than 22 characters (too few for 128 bits), longer than 16 KiB, not
+    /// a `b64token` (RFC 6750 section 2.1), or there twice; or if a subject is empty.
+    pub fn new(
+        tokens: impl IntoIterator<Item = (impl AsRef<str>, Identity)>,
+    ) -> Result<Self, ConfigError> {
+        let mut all = DigestMap::default();
+        for (token, identity) in tokens {
+            let digest = digest(token.as_ref())?;
+            if identity.subject().is_empty() {
+                return Err(ConfigError::new("a token needs a subject"));
+            }
+            let record = Record {
+                ends: Ends::of(&identity),
+                identity: identity.into(),
+            };
+            if all.insert(digest, record).is_some() {
+                return Err(ConfigError::new("this token is there already"));
+            }
+        }
+        Ok(Self {
+            tokens: Arc::new(all),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// Sets the clock that decides about expiry, for this handle and the clones made of it; the
+    /// system's by default.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    fn judge(&self, token: &Token) -> Result<Identity, Rejection> {
+        let Some(record) = self.tokens.get(&Digest(token.digest())) else {
+            return Err(Rejection::invalid().with_source("there is no such token"));
+        };
+        if record.ends.is_over(|| clock::now(&*self.clock)) {
+            return Err(Rejection::invalid().with_source("the token has expired"));
+        }
+        Ok(record.identity.identity())
+    }
+}
+
+fn digest(token: &str) -> Result<Digest, ConfigError> {
+    if token.len() < MIN_SECRET {
+        return Err(ConfigError::new(
+            "a token shorter than 22 characters can be guessed",
+        ));
+    }
+    if token.len() > MAX_TOKEN_SIZE || !syntax::is_b64token(token.as_bytes()) {
+        return Err(ConfigError::new(
+            "a token is at most 16 KiB of letters, digits and -._~+/, and may end in = (RFC 6750 section 2.1)",
+        ));
+    }
+    Ok(Digest(Token::new(token).digest()))
+}
+
+impl Verify<Token> for FixedTokens {
+    fn verify(&self, token: Token) -> Verdict<Identity> {
+        Verdict::ready(self.judge(&token))
+    }
+}
+
+impl fmt::Debug for FixedTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FixedTokens({} tokens)", self.tokens.len())
+    }
+}

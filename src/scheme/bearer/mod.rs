@@ -1,0 +1,52 @@
+//! Bearer tokens (RFC 6750).
+//!
+//! 1. A token is looked for in `Authorization: Bearer`, or in the configured
+//!    [`locations`](Bearer::locations). Two of them filled at once are 400
+//!    (RFC 6750 section 2), before anything else is done.
+//! 2. It is bounded (16 KiB unless [set otherwise](Bearer::max_token_bytes)) and has to be a
+//!    `b64token` (section 2.1); anything else is 400, `error="invalid_request"`.
+//! 3. What it means is for the verifier to say: anything that implements
+//!    [`Verify<Token>`](crate::Verify). A token it does not accept is 401,
+//!    `error="invalid_token"`.
+//! 4. A refused client is told so in a challenge (section 3, RFC 9470 section 3). Where no token
+//!    was sent, or another scheme judged, the challenge has no error code (section 3.1).
+//!    `scope` lists what the request would have needed, where that is known, and
+//!    `resource_metadata` says where to get a token ([`crate::well_known`]).
+//!
+//! [`FixedTokens`] is a verifier of a few opaque tokens, known by their digests.
+//!
+//! A token in the body of a form (section 2.2) is not looked for: an authentication scheme sees
+//! the head of a request only.
+//!
+//! ```
+//! use tower_auth::{Identity, Location, Rejection, bearer::{Bearer, Token}, verify_fn};
+//!
+//! # async fn owner_of(_: &str) -> Result<Option<String>, std::io::Error> { Ok(None) }
+//! let sessions = verify_fn(|token: Token| async move {
+//!     let owner = owner_of(token.as_str())
+//!         .await
+//!         .map_err(Rejection::unavailable)?
+//!         .ok_or_else(Rejection::invalid)?;
+//!     Ok(Identity::new(owner))
+//! });
+//! let bearer = Bearer::new(sessions).locations([
+//!     Location::authorization("Bearer"),
+//!     Location::cookie("__Host-session"),
+//! ]);
+//! # let _ = bearer;
+//! ```
+
+mod challenge;
+mod fixed;
+mod scheme;
+mod syntax;
+mod token;
+
+pub use fixed::FixedTokens;
+pub use scheme::Bearer;
+#[cfg(feature = "introspection")]
+pub(crate) use syntax::is_b64token;
+pub use token::Token;
+
+/// In bytes; access tokens with many claims reach a few KiB.
+pub(crate) const MAX_TOKEN_SIZE: usize = 16 * 1024;

@@ -1,0 +1,67 @@
+//! [`ResourceMetadata`]: the document, ready to be sent.
+
+use super::{ResourceMetadataBuilder, ResourceMetadataLayer};
+use crate::well_known::Published;
+use std::{fmt, sync::Arc};
+
+/// What clients are told about a protected resource (RFC 9728 section 2). A cheap clone.
+///
+/// How it is used stands in the [module](crate::well_known).
+#[derive(Clone)]
+pub struct ResourceMetadata(pub(super) Arc<Document>);
+
+/// A document, and how it is asked for.
+pub(super) struct Document {
+    pub(super) resource: String,
+    pub(super) url: Arc<str>,
+    /// Path and query of a request for it.
+    pub(super) asked: String,
+    pub(super) published: Published,
+}
+
+impl ResourceMetadata {
+    /// Begins the document of this resource: the URL under which clients know it, such as
+    /// `https://api.example.com/mcp`.
+    ///
+    /// [`build`](ResourceMetadataBuilder::build) says whether it can be one.
+    pub fn of(resource: impl Into<String>) -> ResourceMetadataBuilder {
+        ResourceMetadataBuilder::new(resource.into())
+    }
+
+    /// The resource's identifier.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.0.resource
+    }
+
+    /// Where clients find the document (RFC 9728 section 3.1).
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// The document itself, in JSON.
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        &self.0.published.text
+    }
+
+    /// The layer that serves it; see there.
+    #[must_use]
+    pub fn layer(&self) -> ResourceMetadataLayer {
+        ResourceMetadataLayer::new(self.clone())
+    }
+
+    pub(crate) fn shared_url(&self) -> Arc<str> {
+        self.0.url.clone()
+    }
+}
+
+impl fmt::Debug for ResourceMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceMetadata")
+            .field("resource", &self.0.resource)
+            .field("url", &self.0.url)
+            .finish_non_exhaustive()
+    }
+}

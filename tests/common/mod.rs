@@ -3,9 +3,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
+pub mod events;
 pub mod origin;
+pub mod passwords;
 pub mod ports;
-#[cfg(feature = "reqwest")]
 pub mod provider;
 pub mod signer;
 pub mod wire;

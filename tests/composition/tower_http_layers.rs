@@ -1,11 +1,8 @@
 //! The layers of `tower-http`, version 0.7. Every position is also tested with version 0.6.
 
-#[path = "../common/events.rs"]
-mod events;
-
 use crate::{
     common::{
-        Probe, Toy, get, send,
+        Probe, Toy, events, get, send,
         wire::{Wire, serve_axum},
     },
     support::{Tokens, ask, auth, inner, require, serve_hyper, whoami, works_everywhere},

@@ -2,11 +2,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../common/events.rs"]
-mod events;
 
 mod answers;
 mod caching;
+mod certified_provider;
 mod configuration;
 mod faults;
 mod requests;

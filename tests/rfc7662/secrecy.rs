@@ -1,8 +1,11 @@
 //! Neither tokens nor this service's secret are to be seen anywhere but at the endpoint.
 
 use crate::{
-    common::{Probe, get, send},
-    events::{LINES, record},
+    common::{
+        Probe,
+        events::{LINES, record},
+        get, send,
+    },
     support::*,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};

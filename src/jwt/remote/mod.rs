@@ -69,7 +69,7 @@ mod remote;
 mod remote_keys;
 mod shelf;
 
-/// Of `shelf`, which a model checker has another for (`tests/model.rs`).
+/// Of `shelf`, which a model checker has another for (`tests/thread_interleavings.rs`).
 mod sync {
     pub(super) use std::sync::{
         Arc, PoisonError, RwLock,

@@ -1,0 +1,7 @@
+//! Authorization: policies, their combinations, and rules by path and method.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod path_rules;
+mod policies;

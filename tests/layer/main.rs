@@ -1,0 +1,12 @@
+//! The promises of the layers: tower's contract, nesting, credential locations, rejections, caching
+//! headers and bodies.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bodies;
+mod credential_locations;
+mod nesting;
+mod readiness;
+mod rejections;
+mod shared_caches;

@@ -1,0 +1,11 @@
+//! Login with an OpenID Provider: the authorization response, the session, refresh and log-out, with
+//! a scripted provider and with a certified one.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod browser;
+mod certified_provider;
+mod provider_responses;
+mod refresh;
+mod scripted;

@@ -1,0 +1,14 @@
+//! Secrets do not leave the crate, and every decision is logged once, in the documented fields.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod decisions;
+mod secrets;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests of the verifier"
+)]
+#[path = "../jwt/support.rs"]
+mod support;

@@ -112,6 +112,11 @@ impl Issuer {
 
     /// A token of ten claims, good for a day.
     pub(crate) fn token(&self) -> String {
+        self.token_of("auth0|64f1c2d3e4a5b6c7d8e9f0a1")
+    }
+
+    /// A token of this subject.
+    pub(crate) fn token_of(&self, subject: &str) -> String {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap()
@@ -121,7 +126,7 @@ impl Issuer {
         });
         let claims = json!({
             "iss": "https://login.example.com/",
-            "sub": "auth0|64f1c2d3e4a5b6c7d8e9f0a1",
+            "sub": subject,
             "aud": ["https://api.example.com", "https://login.example.com/userinfo"],
             "client_id": "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6",
             "iat": now - 10,

@@ -5,7 +5,6 @@ mod facts;
 mod hierarchy;
 mod names;
 mod scope;
-mod shared;
 
 pub use claim_path::ClaimPath;
 pub use hierarchy::Hierarchy;
@@ -14,13 +13,11 @@ pub use scope::Scope;
 pub(crate) use {
     facts::{Facts, Text},
     names::Names,
-    shared::Group,
 };
 
 use crate::{Place, Rejection, clock, json::Object, realm::Realm};
 use http::Extensions;
 use serde::de::DeserializeOwned;
-use shared::Shared;
 use std::{fmt, sync::Arc, time::SystemTime};
 
 /// Who is calling, as one scheme established it.
@@ -42,7 +39,8 @@ use std::{fmt, sync::Arc, time::SystemTime};
 /// ```
 #[derive(Clone)]
 pub struct Identity {
-    facts: Shared,
+    /// Shared by all requests with the same token or key.
+    facts: Arc<Facts>,
     /// What the schemes and the layer around this request add to the verifier's facts.
     scheme: &'static str,
     place: Option<Place>,
@@ -55,7 +53,7 @@ pub struct Identity {
 #[doc(hidden)]
 #[allow(unreachable_pub, missing_debug_implementations)]
 #[derive(Clone)]
-pub struct Prepared(Shared);
+pub struct Prepared(Arc<Facts>);
 
 #[allow(dead_code, reason = "only some features keep identities")]
 impl Prepared {
@@ -99,10 +97,8 @@ impl Prepared {
 }
 
 impl From<Facts> for Prepared {
-    /// Facts are large: they are put together where they stay.
-    #[inline]
     fn from(facts: Facts) -> Self {
-        Self(Shared::new(facts))
+        Self(Arc::new(facts))
     }
 }
 
@@ -134,14 +130,13 @@ impl Identity {
     /// The subject is not checked. Reject credentials without a subject: an identity with an empty
     /// subject satisfies [`authenticated`](crate::authenticated) like any other identity.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
-        Self::of(Shared::new(Facts {
+        Self::of(Arc::new(Facts {
             subject: Text::Own(subject.into()),
             ..Facts::default()
         }))
     }
 
-    #[inline]
-    fn of(facts: Shared) -> Self {
+    fn of(facts: Arc<Facts>) -> Self {
         Self {
             facts,
             scheme: "",
@@ -151,9 +146,10 @@ impl Identity {
         }
     }
 
-    // Verifiers build an identity before they share it, so that this clones nothing.
+    /// Returns the facts for a change. Verifiers build an identity before they share it, so this
+    /// rarely copies.
     fn facts_mut(&mut self) -> &mut Facts {
-        self.facts.make_mut()
+        Arc::make_mut(&mut self.facts)
     }
 
     /// Adds a role.

@@ -78,11 +78,9 @@
 //! ```
 
 mod form;
-mod groups;
 mod key;
 mod new_key;
 mod scheme;
-mod slots;
 mod store;
 #[cfg(feature = "store")]
 mod stored;

@@ -168,11 +168,9 @@ async fn token(
         "exp": now.as_secs() + 600,
         "scope": request.scope,
     });
-    match encode(
-        &Header::default(),
-        &claims,
-        &EncodingKey::from_secret(SECRET),
-    ) {
+    let token =
+        EncodingKey::from_secret(SECRET).and_then(|key| encode(&Header::default(), &claims, &key));
+    match token {
         Ok(token) => Ok(Json(json!({
             "access_token": token,
             "token_type": "Bearer",

@@ -194,6 +194,8 @@ pub use credential::{Credential, Found, Location, Place};
 pub use error::ConfigError;
 #[cfg(feature = "axum")]
 pub use frameworks::axum::Claims;
+#[cfg(feature = "jsonwebtoken-12")]
+pub use frameworks::jsonwebtoken;
 #[cfg(feature = "openapi")]
 pub use frameworks::openapi::OpenApiSecurity;
 #[cfg(feature = "tonic")]
@@ -235,6 +237,11 @@ struct Readme;
 #[cfg(all(doctest, feature = "jwks", feature = "reqwest"))]
 #[doc = include_str!("../docs/providers.md")]
 struct Providers;
+
+/// Compiles every snippet of the page for users of `jsonwebtoken`.
+#[cfg(all(doctest, feature = "issue", feature = "jsonwebtoken-12"))]
+#[doc = include_str!("../docs/from-jsonwebtoken.md")]
+struct FromJsonwebtoken;
 
 /// Compiles the snippet of the page for who comes from Flask-JWT-Extended.
 #[cfg(all(doctest, feature = "issue"))]

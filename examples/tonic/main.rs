@@ -188,7 +188,7 @@ fn token(
         "roles": [role],
         "scope": scope,
     });
-    let key = jsonwebtoken::EncodingKey::from_secret(SECRET);
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET)?;
     Ok(jsonwebtoken::encode(
         &jsonwebtoken::Header::default(),
         &claims,

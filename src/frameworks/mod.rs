@@ -2,6 +2,8 @@
 
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
+#[cfg(feature = "jsonwebtoken-12")]
+pub mod jsonwebtoken;
 #[cfg(feature = "openapi")]
 pub(crate) mod openapi;
 #[cfg(feature = "tonic")]

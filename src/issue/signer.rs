@@ -145,7 +145,13 @@ impl Signer {
         &self.key
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+    /// Returns the private key as PKCS #8; `None` for a shared secret.
+    #[cfg(feature = "jsonwebtoken-12")]
+    pub(crate) fn pkcs8(&self) -> Option<&[u8]> {
+        self.private.pkcs8.as_deref().map(Vec::as_slice)
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         self.private.signing.sign(message)
     }
 }

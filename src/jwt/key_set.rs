@@ -26,7 +26,7 @@ pub struct SkippedKey {
 }
 
 impl SkippedKey {
-    pub(super) fn new(kid: Option<&str>, reason: &ConfigError) -> Self {
+    pub(crate) fn new(kid: Option<&str>, reason: &ConfigError) -> Self {
         Self {
             kid: kid.map(Into::into),
             reason: reason.to_string().into(),
@@ -71,13 +71,23 @@ impl KeySet {
     /// If the text is no JWK Set, if no key of it can be used, if two cannot be told apart, or
     /// if it mixes secrets with public keys: who publishes the latter publishes the former.
     pub fn from_jwks(jwks: &str) -> Result<Self, ConfigError> {
+        Self::from_entries(entries(jwks)?.map(|entry| {
+            let jwk = Jwk::new(entry);
+            jwk.key(Algorithm::RS256)
+                .map_err(|error| SkippedKey::new(jwk.id().as_deref(), &error))
+        }))
+    }
+
+    /// The entries of a JWK Set, each of them a key or the reason why it is skipped.
+    pub(crate) fn from_entries(
+        entries: impl Iterator<Item = Result<Key, SkippedKey>>,
+    ) -> Result<Self, ConfigError> {
         let mut keys = Vec::new();
         let mut skipped_keys = Vec::new();
-        for entry in entries(jwks)? {
-            let jwk = Jwk::new(entry);
-            match jwk.key(Algorithm::RS256) {
+        for entry in entries {
+            match entry {
                 Ok(key) => keys.push(key),
-                Err(error) => skipped_keys.push(SkippedKey::new(jwk.id().as_deref(), &error)),
+                Err(skipped) => skipped_keys.push(skipped),
             }
         }
         log::keys_left_out(&skipped_keys);

@@ -79,7 +79,7 @@ pub(crate) fn sign(algorithm: Algorithm, header: &str, payload: &str) -> String 
     let key = match algorithm {
         Algorithm::ES256 | Algorithm::ES384 => oracle::EncodingKey::from_ec_pem(&pem()).unwrap(),
         Algorithm::EdDSA => oracle::EncodingKey::from_ed_pem(&pem()).unwrap(),
-        algorithm if is_hmac(algorithm) => oracle::EncodingKey::from_secret(&SECRET),
+        algorithm if is_hmac(algorithm) => oracle::EncodingKey::from_secret(&SECRET).unwrap(),
         _ => oracle::EncodingKey::from_rsa_pem(&pem()).unwrap(),
     };
     let algorithm = algorithm.as_str().parse().unwrap();
@@ -96,7 +96,7 @@ pub(crate) fn oracle_verifies(algorithm: Algorithm, token: &str) -> bool {
     let key = match algorithm {
         Algorithm::ES256 | Algorithm::ES384 => oracle::DecodingKey::from_ec_pem(&pem()).unwrap(),
         Algorithm::EdDSA => oracle::DecodingKey::from_ed_pem(&pem()).unwrap(),
-        algorithm if is_hmac(algorithm) => oracle::DecodingKey::from_secret(&SECRET),
+        algorithm if is_hmac(algorithm) => oracle::DecodingKey::from_secret(&SECRET).unwrap(),
         _ => oracle::DecodingKey::from_rsa_pem(&pem()).unwrap(),
     };
     let algorithm = algorithm.as_str().parse().unwrap();

@@ -118,7 +118,7 @@ fn world() -> World {
     let signed = |header: &str, claims: &Value| {
         let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
         let signed = format!("{}.{}", part(header), part(&claims.to_string()));
-        let key = oracle::EncodingKey::from_secret(HMAC);
+        let key = oracle::EncodingKey::from_secret(HMAC).unwrap();
         let signature = oracle::crypto::sign(signed.as_bytes(), &key, oracle::Algorithm::HS256);
         format!("{signed}.{}", signature.unwrap())
     };

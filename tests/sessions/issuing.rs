@@ -572,7 +572,7 @@ async fn only_our_own_tokens_are_trusted_to_say_when_their_session_began() {
         "iss": "https://other.example/", "aud": ISSUER, "sub": "42", "sid": "s", "jti": "j",
         "iat": START / 1000, "exp": START / 1000 + 600, "session_begun": u64::MAX,
     });
-    let key = jsonwebtoken::EncodingKey::from_secret(&[9; 32]);
+    let key = jsonwebtoken::EncodingKey::from_secret(&[9; 32]).unwrap();
     let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
     let other = JwtVerifier::issuer("https://other.example/")
         .audience(ISSUER)

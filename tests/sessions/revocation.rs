@@ -186,7 +186,7 @@ async fn what_a_handler_revokes_is_refused_whatever_the_realm() {
 }
 
 fn hs256(claims: &serde_json::Value) -> String {
-    let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
+    let key = jsonwebtoken::EncodingKey::from_secret(&[7; 32]).unwrap();
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
 }
 

@@ -3,7 +3,7 @@
 mod checks;
 mod der;
 mod jwk;
-#[cfg(feature = "issue")]
+#[cfg(any(feature = "issue", feature = "jsonwebtoken-12"))]
 mod public;
 
 pub(super) use jwk::Jwk;
@@ -153,7 +153,7 @@ impl Key {
     }
 
     /// Whether the signature is this key's for this message.
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.shared.prepared {
             Some((_, prepared)) => prepared.verify(message, signature),
             None => false,

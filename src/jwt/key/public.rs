@@ -5,6 +5,7 @@ use crate::{ConfigError, jwt::algorithm::Family};
 use base64_simd::URL_SAFE_NO_PAD;
 use der::Decode;
 use pkcs1::RsaPublicKeyRef;
+#[cfg(feature = "issue")]
 use sha2::{Digest, Sha256};
 
 impl Key {
@@ -19,6 +20,27 @@ impl Key {
             Family::Ed25519 => Self::new(algorithm, checks::ed25519(algorithm, public)?),
             Family::Hmac => Err(ConfigError::new("a shared secret has no public half")),
         }
+    }
+
+    /// Returns the key as backends give it, see [`from_public`](Self::from_public), or the bytes of a
+    /// shared secret.
+    #[cfg(feature = "jsonwebtoken-12")]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match &self.shared.material {
+            Material::Secret(secret) => secret,
+            Material::Rsa(bytes) | Material::Point(bytes) => bytes,
+            Material::Ed25519(bytes) => bytes,
+        }
+    }
+
+    /// An RSA public key by its modulus and exponent, both big-endian.
+    #[cfg(feature = "jsonwebtoken-12")]
+    pub(crate) fn from_rsa_components(
+        algorithm: Algorithm,
+        n: &[u8],
+        e: &[u8],
+    ) -> Result<Self, ConfigError> {
+        Self::new(algorithm, checks::rsa(algorithm, n, e)?)
     }
 
     /// The members that make up the key, in the order of RFC 7638 section 3.2; `None` for a
@@ -48,6 +70,7 @@ impl Key {
     }
 
     /// The thumbprint of the key (RFC 7638), by SHA-256; `None` for a secret.
+    #[cfg(feature = "issue")]
     pub(crate) fn thumbprint(&self) -> Option<String> {
         let digest = Sha256::digest(format!("{{{}}}", self.members()?));
         Some(URL_SAFE_NO_PAD.encode_to_string(digest))

@@ -11,20 +11,22 @@
 //! # let _ = policy;
 //! ```
 
+mod closure;
 mod combine;
+mod enforce;
 mod path;
 mod policies;
 mod policy;
 mod recent;
 mod rules;
 
-pub use combine::{All, Any, Not, all, any};
+pub use closure::{PolicyFn, policy_fn};
+pub(crate) use enforce::{enforce, missing};
 pub use policies::{
     Authenticated, Claim, Roles, Scopes, Subject, all_scopes, any_role, authenticated, claim, role,
     scope, subject,
 };
-pub use policy::{Policy, PolicyFn, policy_fn};
-pub(crate) use policy::{enforce, missing};
+pub use policy::{All, Any, Not, Policy, all, any};
 pub use recent::{AuthenticatedWithin, Fresh, authenticated_within, fresh};
 pub(crate) use rules::Rule;
 pub use rules::{AccessRules, RoutePattern};

@@ -1,8 +1,9 @@
 //! [`Policy`]: a requirement on an identity.
 
-use crate::{Identity, IntoVerdict, Rejection, RejectionKind, Scope, Verdict};
+use super::combine;
+use crate::{Identity, Scope, Verdict};
 use http::request::Parts;
-use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 /// A requirement on an identity, checked after authentication.
 ///
@@ -35,27 +36,27 @@ pub trait Policy: Send + Sync + 'static {
     }
 
     /// Both this policy and another one.
-    fn and(self, other: impl Policy) -> crate::All
+    fn and(self, other: impl Policy) -> All
     where
         Self: Sized,
     {
-        crate::all([Box::new(self) as Box<dyn Policy>, Box::new(other)])
+        all([Box::new(self) as Box<dyn Policy>, Box::new(other)])
     }
 
     /// This policy or another one.
-    fn or(self, other: impl Policy) -> crate::Any
+    fn or(self, other: impl Policy) -> Any
     where
         Self: Sized,
     {
-        crate::any([Box::new(self) as Box<dyn Policy>, Box::new(other)])
+        any([Box::new(self) as Box<dyn Policy>, Box::new(other)])
     }
 
     /// The opposite of this policy.
-    fn not(self) -> crate::Not<Self>
+    fn not(self) -> Not<Self>
     where
         Self: Sized,
     {
-        crate::Not::new(self)
+        Not(self)
     }
 }
 
@@ -87,111 +88,120 @@ impl<P: Policy + ?Sized> Policy for Arc<P> {
     }
 }
 
-/// Checks a policy on behalf of a layer: who was judged, and all scopes that it takes.
-pub(crate) fn enforce(policy: &Arc<dyn Policy>, identity: &Identity, head: &Parts) -> Verdict<()> {
-    let scheme = identity.scheme();
-    match policy.check(identity, head).now() {
-        Ok(result) => Verdict::ready(result.map_err(|r| explained(r, &**policy, scheme))),
-        Err(pending) => {
-            let policy = Arc::clone(policy);
-            Verdict::pending(
-                async move { pending.await.map_err(|r| explained(r, &*policy, scheme)) },
-            )
+/// Requires every one of several policies; of two, [`Policy::and`] is shorter.
+///
+/// # Panics
+///
+/// If there are none: that would allow everybody.
+#[track_caller]
+#[must_use]
+pub fn all(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> All {
+    let policies: Vec<_> = policies.into_iter().collect();
+    assert!(!policies.is_empty(), "all of no policies allows everybody");
+    let mut scopes: Vec<Scope> = Vec::new();
+    for scope in policies.iter().flat_map(Policy::scopes) {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
         }
     }
+    All { policies, scopes }
 }
 
-fn explained(rejection: Rejection, policy: &dyn Policy, scheme: &'static str) -> Rejection {
-    let rejection = if scheme.is_empty() {
-        rejection
-    } else {
-        rejection.with_scheme(scheme)
-    };
-    // A client that comes back with one scope more should not fail on the next one.
-    if rejection.kind() == RejectionKind::Forbidden && !rejection.scopes().is_empty() {
-        let mut needed = policy.scopes().to_vec();
-        // A closure names its scopes in its answer only.
-        needed.extend(
-            rejection
-                .scopes()
-                .iter()
-                .filter(|s| !policy.scopes().contains(s))
-                .cloned(),
-        );
-        return rejection.with_scopes(needed);
-    }
-    rejection
-}
-
-/// What a request without credentials is told by a layer that has this policy.
-pub(crate) fn missing(policy: &dyn Policy) -> Rejection {
-    let scopes = policy.scopes();
-    if scopes.is_empty() {
-        return Rejection::missing();
-    }
-    Rejection::missing().with_scopes(scopes.iter().cloned())
-}
-
-/// A policy from a closure, plain or async.
-///
-/// An async closure cannot keep the two references (`lifetime may not live long enough`); it takes
-/// what it needs out of them first.
+/// Requires at least one of several policies; of two, [`Policy::or`] is shorter.
 ///
 /// ```
-/// use tower_auth::{Identity, Rejection, policy_fn};
+/// use tower_auth::{Policy, any, role, scope};
 ///
-/// let office_hours = policy_fn("office_hours", |identity, _head| {
-///     if identity.has_role("night_shift") { Ok(()) } else { Err(Rejection::forbidden()) }
-/// });
-///
-/// # async fn allowed(_: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
-/// let decided_elsewhere = policy_fn("pdp", |identity: &Identity, head| {
-///     let (subject, path) = (identity.subject().to_owned(), head.uri.path().to_owned());
-///     async move {
-///         match allowed(&subject, &path).await.map_err(Rejection::unavailable)? {
-///             true => Ok(()),
-///             false => Err(Rejection::forbidden()),
-///         }
-///     }
-/// });
-/// # let _ = (office_hours, decided_elsewhere);
+/// let policy = any([Box::new(role("admin")) as Box<dyn Policy>, Box::new(scope("write"))]);
+/// # let _ = policy;
 /// ```
-pub fn policy_fn<F, R, M>(name: &'static str, f: F) -> PolicyFn<F, M>
-where
-    F: Fn(&Identity, &Parts) -> R + Send + Sync + 'static,
-    R: IntoVerdict<(), M>,
-{
-    PolicyFn {
-        name,
-        f,
-        marker: PhantomData,
-    }
+///
+/// # Panics
+///
+/// If there are none: that would allow nobody.
+#[track_caller]
+#[must_use]
+pub fn any(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> Any {
+    let policies: Vec<_> = policies.into_iter().collect();
+    assert!(!policies.is_empty(), "any of no policies allows nobody");
+    Any(policies)
 }
 
-/// A closure that checks identities; made by [`policy_fn`].
-pub struct PolicyFn<F, M> {
-    name: &'static str,
-    f: F,
-    marker: PhantomData<fn() -> M>,
+/// Every one of some policies; made by [`Policy::and`] and [`all`].
+pub struct All {
+    policies: Vec<Box<dyn Policy>>,
+    scopes: Vec<Scope>,
 }
 
-impl<F, R, M> Policy for PolicyFn<F, M>
-where
-    F: Fn(&Identity, &Parts) -> R + Send + Sync + 'static,
-    R: IntoVerdict<(), M>,
-    M: 'static,
-{
+impl Policy for All {
     fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        (self.f)(identity, head).into_verdict()
+        let policies = self.policies.iter();
+        combine::all(policies.map(|policy| policy.check(identity, head)))
     }
 
     fn name(&self) -> Cow<'_, str> {
-        self.name.into()
+        joined(&self.policies, " and ")
+    }
+
+    fn scopes(&self) -> &[Scope] {
+        &self.scopes
     }
 }
 
-impl<F, M> fmt::Debug for PolicyFn<F, M> {
+/// At least one of some policies; made by [`Policy::or`] and [`any`].
+pub struct Any(Vec<Box<dyn Policy>>);
+
+impl Policy for Any {
+    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
+        combine::any(self.0.iter().map(|policy| policy.check(identity, head)))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        joined(&self.0, " or ")
+    }
+
+    /// Of the first alternative that scopes would satisfy.
+    fn scopes(&self) -> &[Scope] {
+        self.0
+            .iter()
+            .map(Policy::scopes)
+            .find(|s| !s.is_empty())
+            .unwrap_or_default()
+    }
+}
+
+fn joined(policies: &[Box<dyn Policy>], word: &str) -> Cow<'static, str> {
+    let names: Vec<_> = policies.iter().map(|policy| policy.name()).collect();
+    format!("({})", names.join(word)).into()
+}
+
+/// The opposite of a policy; made by [`Policy::not`].
+pub struct Not<P>(P);
+
+impl<P: Policy> Policy for Not<P> {
+    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
+        combine::not(self.0.check(identity, head))
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        format!("not {}", self.0.name()).into()
+    }
+}
+
+impl fmt::Debug for All {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PolicyFn({})", self.name)
+        f.write_str(&self.name())
+    }
+}
+
+impl fmt::Debug for Any {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl<P: Policy> fmt::Debug for Not<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
     }
 }

@@ -200,11 +200,11 @@ pub use frameworks::jsonwebtoken;
 pub use frameworks::openapi::OpenApiSecurity;
 #[cfg(feature = "tonic")]
 pub use frameworks::tonic::RequestExt;
-pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity, Scope};
+pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity};
 pub use layer::{
     AuthLayer, AuthService, RequireLayer, RequireService, ResponseBody, ResponseFuture,
 };
-pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind};
+pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind, Scope};
 #[cfg(feature = "api-key")]
 pub use scheme::api_key;
 #[cfg(feature = "basic")]

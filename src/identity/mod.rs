@@ -4,11 +4,9 @@ mod claim_path;
 mod facts;
 mod hierarchy;
 mod names;
-mod scope;
 
 pub use claim_path::ClaimPath;
 pub use hierarchy::Hierarchy;
-pub use scope::Scope;
 #[allow(unused_imports, reason = "only token verifiers read claims")]
 pub(crate) use {
     facts::{Facts, Text},

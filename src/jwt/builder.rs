@@ -40,8 +40,24 @@ pub struct JwtVerifierBuilder {
     clock: Arc<dyn Clock>,
 }
 
+impl JwtVerifier {
+    /// A verifier of this issuer's tokens: their `iss` is this very string, letter by letter. A
+    /// slash at its end counts.
+    pub fn issuer(issuer: impl Into<Arc<str>>) -> JwtVerifierBuilder {
+        JwtVerifierBuilder::new(Some(issuer.into()))
+    }
+
+    /// A verifier of anybody's tokens, as long as one of its keys has signed them.
+    ///
+    /// With the keys of one issuer this gives up little but RFC 8725 section 3.8. With keys that
+    /// issuers share, any of them can speak for the others' subjects.
+    pub fn dangerous_any_issuer() -> JwtVerifierBuilder {
+        JwtVerifierBuilder::new(None)
+    }
+}
+
 impl JwtVerifierBuilder {
-    pub(super) fn new(issuer: Option<Arc<str>>) -> Self {
+    fn new(issuer: Option<Arc<str>>) -> Self {
         Self {
             issuer,
             audiences: Vec::new(),
@@ -222,7 +238,7 @@ impl JwtVerifierBuilder {
         backend::check(self.backend)?;
         let keys = match self.keys {
             Some(keys) => keys,
-            None => Keys::discovered(self.issuer.as_ref())?,
+            None => discovered_keys(self.issuer.as_ref())?,
         };
         let mut reader = claims::reader();
         let mut located = |path: &ClaimPath| Located::new(path, &mut reader);
@@ -292,6 +308,21 @@ impl JwtVerifierBuilder {
             return refuse("RFC 9068 requires an expiry");
         }
         Ok(())
+    }
+}
+
+/// Returns the keys of a verifier that has none configured.
+fn discovered_keys(issuer: Option<&Arc<str>>) -> Result<Keys, ConfigError> {
+    match issuer {
+        #[cfg(feature = "jwks")]
+        Some(_) => Ok(super::remote::RemoteKeys::discover().into()),
+        #[cfg(not(feature = "jwks"))]
+        Some(_) => Err(ConfigError::new(
+            "a JWT verifier needs the issuer's keys: call `keys`, or enable the feature \"jwks\" of tower-auth, which discovers them",
+        )),
+        None => Err(ConfigError::new(
+            "a JWT verifier of any issuer's tokens needs keys: call `keys`",
+        )),
     }
 }
 

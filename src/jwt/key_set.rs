@@ -1,6 +1,6 @@
 //! [`KeySet`]: the keys of an issuer, and which of them a token is verified with.
 
-use super::{Algorithm, Backend, Key, TokenError, header::Header, key::Jwk, log};
+use super::{Algorithm, Backend, Key, SkippedKey, TokenError, header::Header, key::Jwk, log};
 use crate::{ConfigError, json::Value};
 use std::{fs, path::Path};
 
@@ -16,34 +16,6 @@ use std::{fs, path::Path};
 pub struct KeySet {
     pub(super) keys: Vec<Key>,
     pub(super) skipped_keys: Vec<SkippedKey>,
-}
-
-/// A key of a JWK Set that cannot be used, see [`KeySet::skipped_keys`].
-#[derive(Clone, Debug)]
-pub struct SkippedKey {
-    kid: Option<Box<str>>,
-    reason: Box<str>,
-}
-
-impl SkippedKey {
-    pub(crate) fn new(kid: Option<&str>, reason: &ConfigError) -> Self {
-        Self {
-            kid: kid.map(Into::into),
-            reason: reason.to_string().into(),
-        }
-    }
-
-    /// What the set calls the key.
-    #[must_use]
-    pub fn key_id(&self) -> Option<&str> {
-        self.kid.as_deref()
-    }
-
-    /// Why it cannot be used.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
 }
 
 impl KeySet {
@@ -130,7 +102,7 @@ impl KeySet {
                 None => ConfigError::new("a key set holds at least one key"),
                 Some(first) => ConfigError::new(format!(
                     "no key of this set can be used; the first: {}",
-                    first.reason
+                    first.reason()
                 )),
             });
         }

@@ -23,21 +23,6 @@ impl Keys {
         Self(Kind::Planned(Box::new(plan)))
     }
 
-    /// What serves when none are configured.
-    pub(super) fn discovered(issuer: Option<&Arc<str>>) -> Result<Self, ConfigError> {
-        match issuer {
-            #[cfg(feature = "jwks")]
-            Some(_) => Ok(crate::jwt::remote::RemoteKeys::discover().into()),
-            #[cfg(not(feature = "jwks"))]
-            Some(_) => Err(ConfigError::new(
-                "a JWT verifier needs the issuer's keys: call `keys`, or enable the feature \"jwks\" of tower-auth, which discovers them",
-            )),
-            None => Err(ConfigError::new(
-                "a JWT verifier of any issuer's tokens needs keys: call `keys`",
-            )),
-        }
-    }
-
     pub(super) fn source(
         self,
         issuer: Option<&Arc<str>>,

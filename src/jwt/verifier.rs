@@ -1,7 +1,7 @@
 //! [`JwtVerifier`]: the verifier.
 
 use super::{
-    Health, JwtVerifierBuilder, KeysUnavailable, TokenError,
+    Health, KeysUnavailable, TokenError,
     cache::{Cache, Hash},
     claims::Rules,
     compact::Compact,
@@ -21,7 +21,7 @@ pub(super) const FETCHES: usize = 2;
 
 /// Verifies JSON Web Tokens of one issuer. Cloning is cheap.
 ///
-/// Made by [`JwtVerifier::issuer`] and the [`JwtVerifierBuilder`] that it returns. See the [module](super) for
+/// Made by [`JwtVerifier::issuer`] and the [`JwtVerifierBuilder`](super::JwtVerifierBuilder) that it returns. See the [module](super) for
 /// what is checked, in which order.
 #[derive(Clone)]
 pub struct JwtVerifier(pub(super) Arc<Verifier>);
@@ -37,20 +37,6 @@ pub(super) struct Verifier {
 }
 
 impl JwtVerifier {
-    /// A verifier of this issuer's tokens: their `iss` is this very string, letter by letter. A
-    /// slash at its end counts.
-    pub fn issuer(issuer: impl Into<Arc<str>>) -> JwtVerifierBuilder {
-        JwtVerifierBuilder::new(Some(issuer.into()))
-    }
-
-    /// A verifier of anybody's tokens, as long as one of its keys has signed them.
-    ///
-    /// With the keys of one issuer this gives up little but RFC 8725 section 3.8. With keys that
-    /// issuers share, any of them can speak for the others' subjects.
-    pub fn dangerous_any_issuer() -> JwtVerifierBuilder {
-        JwtVerifierBuilder::new(None)
-    }
-
     pub(super) fn new(verifier: Verifier) -> Self {
         Self(Arc::new(verifier))
     }

@@ -13,6 +13,7 @@ mod challenge;
 mod grpc;
 mod kind;
 mod render;
+mod scope;
 
 pub(crate) use body::OwnBody;
 pub(crate) use challenge::is_token;
@@ -21,8 +22,8 @@ pub(crate) use grpc::{is_grpc, without_body};
 pub use kind::RejectionKind;
 pub use render::Format;
 pub(crate) use render::{Responder, render};
+pub use scope::Scope;
 
-use crate::Scope;
 use http::StatusCode;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 

@@ -1,6 +1,7 @@
 //! Signatures by `aws-lc-rs`.
 
-use super::{Algorithm, BadKey, Material, Prepared};
+use super::prepared::{BadKey, Material, Prepared};
+use crate::jwt::Algorithm;
 use ::aws_lc_rs::{
     hmac,
     signature::{self, ParsedPublicKey, VerificationAlgorithm},

@@ -1,6 +1,7 @@
 //! Stands in for a backend that is not compiled in.
 
-use super::{Algorithm, BadKey, Material, Prepared};
+use super::prepared::{BadKey, Material, Prepared};
+use crate::jwt::Algorithm;
 
 pub(super) const COMPILED: bool = false;
 

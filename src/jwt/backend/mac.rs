@@ -1,7 +1,8 @@
 //! HMAC by the crates `hmac` and `sha2`: of `RustCrypto`, and of whoever chooses no backend where
 //! nothing is faster.
 
-use super::{Algorithm, BadKey, Material, Prepared};
+use super::prepared::{BadKey, Material, Prepared};
+use crate::jwt::Algorithm;
 use ::hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384, Sha512};
 

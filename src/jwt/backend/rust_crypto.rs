@@ -1,6 +1,10 @@
 //! Signatures by the crates of the RustCrypto project.
 
-use super::{Algorithm, BadKey, Material, Prepared, mac};
+use super::{
+    mac,
+    prepared::{BadKey, Material, Prepared},
+};
+use crate::jwt::Algorithm;
 use ::rsa::{
     BigUint, RsaPublicKey, pkcs1v15, pss,
     sha2::{Sha256 as RsaSha256, Sha384 as RsaSha384, Sha512 as RsaSha512},

@@ -1,7 +1,9 @@
 //! What is too weak to be a key, or none at all.
 
-use super::{Algorithm, Material};
-use crate::{ConfigError, jwt::algorithm::Family};
+use crate::{
+    ConfigError,
+    jwt::{Algorithm, algorithm::Family, backend::Material},
+};
 use der::{Encode, asn1::UintRef};
 use pkcs1::RsaPublicKeyRef;
 use zeroize::Zeroizing;

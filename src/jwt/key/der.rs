@@ -1,7 +1,10 @@
 //! Public keys in DER and PEM.
 
-use super::{Algorithm, Material, checks};
-use crate::{ConfigError, jwt::algorithm::Family};
+use super::checks;
+use crate::{
+    ConfigError,
+    jwt::{Algorithm, algorithm::Family, backend::Material},
+};
 use der::{Decode, Document, asn1::ObjectIdentifier};
 use pkcs1::RsaPublicKeyRef;
 use spki::SubjectPublicKeyInfoRef;

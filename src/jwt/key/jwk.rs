@@ -1,7 +1,11 @@
 //! One JSON Web Key (RFC 7517, RFC 7518 section 6, RFC 8037 section 2).
 
-use super::{Algorithm, Key, checks, der};
-use crate::{ConfigError, json::Value, jwt::algorithm::Family};
+use super::{Key, checks, der};
+use crate::{
+    ConfigError,
+    json::Value,
+    jwt::{Algorithm, algorithm::Family, backend::Material},
+};
 use base64_simd::URL_SAFE_NO_PAD;
 use std::borrow::Cow;
 use zeroize::Zeroizing;
@@ -74,7 +78,7 @@ impl<'a> Jwk<'a> {
         self.named(material.0, material.1)
     }
 
-    fn named(&self, algorithm: Algorithm, material: super::Material) -> Result<Key, ConfigError> {
+    fn named(&self, algorithm: Algorithm, material: Material) -> Result<Key, ConfigError> {
         let key = Key::new(algorithm, material)?;
         Ok(match self.text("kid")? {
             Some(id) => key.with_key_id(&*id),
@@ -145,5 +149,50 @@ impl<'a> Jwk<'a> {
             .decode_to_vec(text.as_bytes())
             .map(Zeroizing::new)
             .map_err(|_| ConfigError::new(format!("{name:?} is not base64url without padding")))
+    }
+}
+
+impl Key {
+    /// A JSON Web Key (RFC 7517), with its `kid`.
+    ///
+    /// The algorithm is its `alg`. Without one it is `RS256` for RSA, and that of the curve for
+    /// EC and OKP; a secret has to say.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, is too weak, is not meant for signatures (`use`, `key_ops`), is of an
+    /// unknown kind, or holds the private half.
+    pub fn from_jwk(jwk: &str) -> Result<Self, ConfigError> {
+        let jwk = Value::object(jwk)
+            .map_err(|error| ConfigError::new("this is not a JSON Web Key").with_source(error))?;
+        Jwk::new(jwk).key(Algorithm::RS256)
+    }
+}
+
+/// A key of a JWK Set that cannot be used, see [`KeySet::skipped_keys`](crate::jwt::KeySet::skipped_keys).
+#[derive(Clone, Debug)]
+pub struct SkippedKey {
+    kid: Option<Box<str>>,
+    reason: Box<str>,
+}
+
+impl SkippedKey {
+    pub(crate) fn new(kid: Option<&str>, reason: &ConfigError) -> Self {
+        Self {
+            kid: kid.map(Into::into),
+            reason: reason.to_string().into(),
+        }
+    }
+
+    /// What the set calls the key.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Why it cannot be used.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }

@@ -1,7 +1,10 @@
 //! Public keys as JSON Web Keys, for who issues tokens.
 
-use super::{Algorithm, Key, Material, checks};
-use crate::{ConfigError, jwt::algorithm::Family};
+use super::{Key, checks};
+use crate::{
+    ConfigError,
+    jwt::{Algorithm, algorithm::Family, backend::Material},
+};
 use base64_simd::URL_SAFE_NO_PAD;
 use der::Decode;
 use pkcs1::RsaPublicKeyRef;

@@ -68,14 +68,7 @@ mod published;
 mod remote;
 mod remote_keys;
 mod shelf;
-
-/// Of `shelf`, which a model checker has another for (`tests/thread_interleavings.rs`).
-mod sync {
-    pub(super) use std::sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    };
-}
+mod sync;
 
 #[allow(unused_imports, reason = "only a login looks for other metadata")]
 pub(crate) use document::metadata_urls;

@@ -1,0 +1,155 @@
+//! [`Key`]: verifies signatures of one algorithm.
+
+use super::{checks, der};
+use crate::{
+    ConfigError,
+    jwt::{
+        Algorithm, Backend,
+        backend::{self, Material, Prepared},
+    },
+};
+use std::{fmt, sync::Arc};
+
+/// A key that verifies signatures of one algorithm, parsed once. Cloning is cheap.
+///
+/// The algorithm is the key's, not the token's: a token that names another one is refused. What
+/// is too weak for its algorithm, or no key at all, fails here, at start-up:
+///
+/// - a secret shorter than the hash (32, 48 or 64 bytes; RFC 7518 section 3.2),
+/// - an RSA modulus under 2048 bits (RFC 7518 section 3.3) or over 8192, an exponent that is
+///   even, 1, or over 33 bits,
+/// - a point that is not on the algorithm's curve, an Ed25519 key of small order,
+/// - a private key where a public one belongs.
+#[derive(Clone)]
+pub struct Key {
+    id: Option<Arc<str>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    algorithm: Algorithm,
+    pub(super) material: Material,
+    /// With the backend that was chosen for it; `None` where none is compiled in.
+    prepared: Option<(Option<Backend>, Box<dyn Prepared>)>,
+}
+
+impl Key {
+    /// A shared secret, as bytes: decode it first if it is configured as text in base64 or hex.
+    ///
+    /// # Errors
+    ///
+    /// If the algorithm takes another kind of key, if the secret is shorter than the hash, or if
+    /// it is a key in PEM by mistake.
+    pub fn from_secret(
+        algorithm: Algorithm,
+        secret: impl AsRef<[u8]>,
+    ) -> Result<Self, ConfigError> {
+        Self::new(algorithm, checks::secret(algorithm, secret.as_ref())?)
+    }
+
+    /// A public key in PEM: `PUBLIC KEY`, or `RSA PUBLIC KEY` for RSA.
+    ///
+    /// # Errors
+    ///
+    /// If it is none (a private key, a certificate), or one that the algorithm does not take.
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::new(algorithm, der::from_pem(algorithm, pem.as_ref())?)
+    }
+
+    /// A public key in DER: `SubjectPublicKeyInfo` (RFC 5280 section 4.1), or `RSAPublicKey`
+    /// (RFC 8017 appendix A.1.1) for RSA.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, or one that the algorithm does not take.
+    pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::new(algorithm, der::from_der(algorithm, der.as_ref())?)
+    }
+
+    /// The same key under this name, which tokens call it by (`kid`).
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<Arc<str>>) -> Self {
+        self.id = Some(key_id.into());
+        self
+    }
+
+    /// What tokens call the key.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The one algorithm that the key is for.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.shared.algorithm
+    }
+
+    pub(super) fn new(algorithm: Algorithm, material: Material) -> Result<Self, ConfigError> {
+        let prepared = match Backend::compiled() {
+            Some(_) => Some((None, backend::prepare(None, algorithm, &material)?)),
+            None => None,
+        };
+        let shared = Shared {
+            algorithm,
+            material,
+            prepared,
+        };
+        Ok(Self {
+            id: None,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The same key, made ready by this backend, or by the fastest.
+    pub(in crate::jwt) fn on(self, backend: Option<Backend>) -> Result<Self, ConfigError> {
+        if matches!(self.shared.prepared, Some((ready, _)) if ready == backend) {
+            return Ok(self);
+        }
+        let algorithm = self.shared.algorithm;
+        let prepared = backend::prepare(backend, algorithm, &self.shared.material)?;
+        let shared = Shared {
+            algorithm,
+            material: self.shared.material.clone(),
+            prepared: Some((backend, prepared)),
+        };
+        Ok(Self {
+            id: self.id,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Whether the signature is this key's for this message.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.shared.prepared {
+            Some((_, prepared)) => prepared.verify(message, signature),
+            None => false,
+        }
+    }
+
+    /// Whether the other is the same public key, for the same algorithm and under the same name.
+    #[allow(dead_code, reason = "only remote sets are compared")]
+    pub(in crate::jwt) fn is_same(&self, other: &Self) -> bool {
+        let material = match (&self.shared.material, &other.shared.material) {
+            (Material::Rsa(one), Material::Rsa(two)) => one == two,
+            (Material::Point(one), Material::Point(two)) => one == two,
+            (Material::Ed25519(one), Material::Ed25519(two)) => one == two,
+            // Of secrets nobody should ask.
+            _ => false,
+        };
+        material && self.id == other.id && self.shared.algorithm == other.shared.algorithm
+    }
+
+    pub(in crate::jwt) fn is_secret(&self) -> bool {
+        matches!(self.shared.material, Material::Secret(_))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("kid", &self.id)
+            .field("algorithm", &self.shared.algorithm)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! The synchronization primitives of the published set. The model checker of `tests/model.rs` has
+//! its own in their place.
+
+pub(super) use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};

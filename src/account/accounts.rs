@@ -27,8 +27,14 @@ const LONGEST_TYPED: usize = 3 * LONGEST;
 /// replaced meanwhile.
 const REREADS: usize = 3;
 
-/// Registers accounts and logs them in. Cloning is cheap; the rules stand in the
-/// [module](super).
+/// The time for which verified credentials of the Basic scheme are cached, and the number of such
+/// credentials, as in [`Users`](crate::basic::Users).
+#[cfg(feature = "basic")]
+const BASIC_LIFETIME: Duration = Duration::from_secs(60);
+#[cfg(feature = "basic")]
+const BASIC_CAPACITY: usize = 1024;
+
+/// Registers accounts and logs them in. Cloning is cheap; see the [module](super) for the rules.
 #[derive(Clone)]
 #[must_use]
 pub struct Accounts {
@@ -65,7 +71,10 @@ impl Accounts {
             attempts: Arc::new(Attempts::new(here(&clock), ATTEMPTS, WINDOW)?),
             counts_here: true,
             #[cfg(feature = "basic")]
-            remembered: super::basic::remembered()?,
+            remembered: Arc::new(crate::password::Remembered::new(
+                BASIC_LIFETIME,
+                BASIC_CAPACITY,
+            )?),
             clock,
         })
     }

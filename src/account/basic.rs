@@ -4,16 +4,9 @@ use super::{Accounts, UserName};
 use crate::{
     Identity, Rejection, RejectionKind, Verdict, Verify,
     basic::Credentials,
-    password::{Lane, PasswordHash, Remembered},
+    password::{Lane, PasswordHash},
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-/// As with [`Users`](crate::basic::Users).
-const TIME_TO_LIVE: Duration = Duration::from_secs(60);
-const CAPACITY: usize = 1024;
+use std::time::Instant;
 
 /// Credentials that were right are taken for right for another minute without computing the hash
 /// again; 1024 are remembered at most, and no password is. The account is read on every request
@@ -90,8 +83,4 @@ enum Recalled {
     Right(Box<Identity>),
     /// Credentials that have to be checked, in this lane.
     Other(Lane),
-}
-
-pub(super) fn remembered() -> Result<Arc<Remembered>, crate::ConfigError> {
-    Ok(Arc::new(Remembered::new(TIME_TO_LIVE, CAPACITY)?))
 }

@@ -50,6 +50,13 @@ pub struct IntrospectionBuilder {
     clock: Arc<dyn Clock>,
 }
 
+impl Introspection {
+    /// A verifier that asks at this URL, the server's `introspection_endpoint`.
+    pub fn endpoint(url: impl Into<String>) -> IntrospectionBuilder {
+        IntrospectionBuilder::new(url.into())
+    }
+}
+
 impl IntrospectionBuilder {
     pub(super) fn new(url: String) -> Self {
         Self {

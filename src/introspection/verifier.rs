@@ -1,7 +1,7 @@
 //! [`Introspection`]: the verifier.
 
 use super::{
-    IntrospectionBuilder, IntrospectionError,
+    IntrospectionError,
     cache::Cache,
     call::Endpoint,
     flights::{Answer, Flight, Flights, Seat},
@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Verifies opaque tokens by asking the authorization server (RFC 7662). Cloning is cheap, and
 /// clones share what they know.
 ///
-/// Made by [`Introspection::endpoint`] and the [`IntrospectionBuilder`] that it returns. See the
+/// Made by [`Introspection::endpoint`] and the [`IntrospectionBuilder`](super::IntrospectionBuilder) that it returns. See the
 /// [module](super) for what is done, in which order.
 #[derive(Clone)]
 pub struct Introspection(Arc<Inner>);
@@ -31,11 +31,6 @@ pub(super) struct Inner {
 }
 
 impl Introspection {
-    /// A verifier that asks at this URL, the server's `introspection_endpoint`.
-    pub fn endpoint(url: impl Into<String>) -> IntrospectionBuilder {
-        IntrospectionBuilder::new(url.into())
-    }
-
     pub(super) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }

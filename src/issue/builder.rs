@@ -3,8 +3,8 @@
 use super::{
     SigningKeys, TokenIssuer, TokenSubject,
     access::Access,
+    issuer::{Inner, Reload},
     refresh::RefreshKey,
-    tokens::{Inner, Reload},
 };
 use crate::{
     Clock, ConfigError, IntoVerdict, SystemClock,
@@ -32,8 +32,15 @@ pub struct TokenIssuerBuilder {
     clock: Arc<dyn Clock>,
 }
 
+impl TokenIssuer {
+    /// An issuer of this name (`iss`), an `https` URL as a rule, with these keys.
+    pub fn issuer(issuer: impl Into<Box<str>>, keys: SigningKeys) -> TokenIssuerBuilder {
+        TokenIssuerBuilder::new(issuer.into(), keys)
+    }
+}
+
 impl TokenIssuerBuilder {
-    pub(super) fn new(issuer: Box<str>, keys: SigningKeys) -> Self {
+    fn new(issuer: Box<str>, keys: SigningKeys) -> Self {
         const DAY: u64 = 24 * 3600;
         Self {
             issuer,
@@ -222,7 +229,7 @@ impl TokenIssuerBuilder {
         if self.client.as_deref() == Some("") {
             return refuse("a client id is not empty");
         }
-        if self.access.as_secs() == 0 || self.access > super::LONGEST_ACCESS {
+        if self.access.as_secs() == 0 || self.access > super::grant::LONGEST_ACCESS {
             return refuse("access tokens are good for a second at least, and a day at most");
         }
         if self.refresh < self.access || self.family < self.refresh {

@@ -369,7 +369,7 @@ impl Cookies {
     }
 
     /// Returns a cookie that scripts may read, set beside the tokens. An empty value clears it.
-    pub(super) fn readable(&self, value: &str, life: Duration) -> HeaderValue {
+    fn readable(&self, value: &str, life: Duration) -> HeaderValue {
         let life = match value {
             "" => Some(Duration::ZERO),
             _ => self.kept_for(life),
@@ -408,6 +408,20 @@ impl Cookies {
             .unwrap_or_else(|_| HeaderValue::from_static("invalid=; Max-Age=0"));
         value.set_sensitive(true);
         value
+    }
+}
+
+impl Csrf {
+    /// Sets the token's cookie on a response, beside the tokens' own; [`Cookies::with_csrf`] does
+    /// it by itself.
+    pub fn set(&self, cookies: &Cookies, issued: &IssuedTokens, headers: &mut HeaderMap) {
+        let life = issued.refresh_expires_in();
+        headers.append(SET_COOKIE, cookies.readable(&self.token(issued), life));
+    }
+
+    /// Clears the token's cookie, as after a log-out.
+    pub fn clear(&self, cookies: &Cookies, headers: &mut HeaderMap) {
+        headers.append(SET_COOKIE, cookies.readable("", Duration::ZERO));
     }
 }
 

@@ -1,11 +1,11 @@
 //! [`Csrf`]: the double-submit token, for clients that need one.
 
-use super::{Cookies, IssuedTokens, TokenIssuer};
+use super::{IssuedTokens, TokenIssuer};
 use crate::{Identity, Policy, Rejection, Verdict};
 use base64_simd::URL_SAFE_NO_PAD;
 use constant_time_eq::constant_time_eq;
-use http::{HeaderMap, HeaderName, Method, header::SET_COOKIE, request::Parts};
-use std::{borrow::Cow, time::Duration};
+use http::{HeaderName, Method, request::Parts};
+use std::borrow::Cow;
 
 /// The double-submit token against cross-site requests, bound to the session.
 ///
@@ -33,11 +33,15 @@ const FIELD: HeaderName = HeaderName::from_static("x-csrf-token");
 
 const PURPOSE: &[u8] = b"tower-auth csrf";
 
-impl Csrf {
-    pub(super) fn new(tokens: TokenIssuer) -> Self {
-        Self(tokens)
+impl TokenIssuer {
+    /// The double-submit token against cross-site requests, for clients that need one.
+    #[must_use]
+    pub fn csrf(&self) -> Csrf {
+        Csrf(self.clone())
     }
+}
 
+impl Csrf {
     /// The token of a session.
     #[must_use]
     pub fn token(&self, issued: &IssuedTokens) -> String {
@@ -45,18 +49,6 @@ impl Csrf {
         made.next()
             .map(|mac| URL_SAFE_NO_PAD.encode_to_string(mac))
             .unwrap_or_default()
-    }
-
-    /// Sets the token's cookie on a response, beside the tokens' own; [`Cookies::with_csrf`] does
-    /// it by itself.
-    pub fn set(&self, cookies: &Cookies, issued: &IssuedTokens, headers: &mut HeaderMap) {
-        let life = issued.refresh_expires_in();
-        headers.append(SET_COOKIE, cookies.readable(&self.token(issued), life));
-    }
-
-    /// Clears the token's cookie, as after a log-out.
-    pub fn clear(&self, cookies: &Cookies, headers: &mut HeaderMap) {
-        headers.append(SET_COOKIE, cookies.readable("", Duration::ZERO));
     }
 
     fn is_right(&self, identity: &Identity, head: &Parts) -> bool {

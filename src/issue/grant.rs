@@ -8,6 +8,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+/// The longest lifetime of an access token. A revocation of one is kept for longer.
+pub(super) const LONGEST_ACCESS: Duration = Duration::from_secs(24 * 3600);
+
 /// What tokens are to say of a subject, and for how long.
 ///
 /// ```
@@ -144,7 +147,7 @@ impl TokenSubject {
     /// Sets the lifetime of the access token, instead of the issuer's lifetime; at least a second,
     /// and at most a day.
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
-        let lifetime = lifetime.clamp(Duration::from_secs(1), super::LONGEST_ACCESS);
+        let lifetime = lifetime.clamp(Duration::from_secs(1), LONGEST_ACCESS);
         self.lifetime = Some(lifetime.as_secs());
         self
     }

@@ -51,12 +51,13 @@ mod endpoint;
 mod error;
 mod grant;
 mod issued;
+mod issuer;
 mod log;
 mod refresh;
 mod renew;
+mod renewal;
 mod signer;
 mod signing_keys;
-mod tokens;
 
 pub use builder::TokenIssuerBuilder;
 pub use cookies::{CookieBearer, Cookies, SameSite};
@@ -65,12 +66,7 @@ pub use endpoint::{CredentialEndpointLayer, CredentialEndpointService};
 pub use error::RefreshError;
 pub use grant::TokenSubject;
 pub use issued::{AccessToken, IssuedTokens};
+pub use issuer::TokenIssuer;
 pub use renew::{RenewLayer, RenewService};
 pub use signer::Signer;
 pub use signing_keys::SigningKeys;
-pub use tokens::TokenIssuer;
-
-use std::time::Duration;
-
-/// The longest life of an access token. What revokes one is remembered for longer.
-const LONGEST_ACCESS: Duration = Duration::from_secs(24 * 3600);

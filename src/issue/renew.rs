@@ -1,6 +1,6 @@
 //! [`RenewLayer`]: sessions of browsers that renew themselves.
 
-use super::{Cookies, IssuedTokens, TokenIssuer, log, tokens::Late};
+use super::{Cookies, IssuedTokens, TokenIssuer, log, renewal::Late};
 use crate::{
     Rejection, RejectionKind, Verdict, clock,
     json::Object,

@@ -21,7 +21,7 @@ use std::{
 
 /// For how long a key is published after it has signed for the last time: the longest life of an
 /// access token, and the largest leeway of a verifier.
-const OVERLAP: u64 = super::LONGEST_ACCESS.as_secs() + 3600;
+const OVERLAP: u64 = super::grant::LONGEST_ACCESS.as_secs() + 3600;
 
 /// For how long a key is published before it signs, unless its owner says.
 const LEAD: Duration = Duration::from_secs(3600);

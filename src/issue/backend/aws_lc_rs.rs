@@ -1,6 +1,6 @@
 //! Signatures by `aws-lc-rs`.
 
-use super::{Pair, Signing, Unprepared};
+use super::prepared::{Pair, Signing, Unprepared};
 use crate::jwt::Algorithm;
 use ::aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},

@@ -1,6 +1,6 @@
 //! Stands in for a backend that is not compiled in.
 
-use super::{Pair, Signing, Unprepared};
+use super::prepared::{Pair, Signing, Unprepared};
 use crate::jwt::Algorithm;
 use zeroize::Zeroizing;
 

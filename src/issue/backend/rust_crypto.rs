@@ -1,6 +1,6 @@
 //! Signatures by the crates of the RustCrypto project; those of RSA are left to the other one.
 
-use super::{Pair, Signing, Unprepared};
+use super::prepared::{Pair, Signing, Unprepared};
 use crate::jwt::Algorithm;
 use ::hmac::{Hmac, KeyInit, Mac};
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};

@@ -1,7 +1,7 @@
 //! [`TokenIssuer`]: the issuer.
 
 use super::{
-    AccessToken, Csrf, IssuedTokens, RefreshError, SigningKeys, TokenIssuerBuilder, TokenSubject,
+    AccessToken, IssuedTokens, RefreshError, SigningKeys, TokenSubject,
     access::{Access, Moment},
     log,
     refresh::{RefreshKey, RefreshToken},
@@ -10,7 +10,7 @@ use crate::{
     Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
     jwt::{JwtVerifier, JwtVerifierBuilder},
     revocation::{SharedRevocations, WithRevocation},
-    store::{RefreshRotation, RefreshTokenFamily, Revocation, TokenStore, to_its_end},
+    store::{RefreshTokenFamily, Revocation, TokenStore, to_its_end},
 };
 use std::{
     fmt,
@@ -21,25 +21,16 @@ use std::{
 /// What a subject may do now.
 pub(super) type Reload = dyn Fn(TokenSubject) -> Verdict<Option<TokenSubject>> + Send + Sync;
 
-/// Issues access tokens and refresh tokens, renews and revokes them. Cloning is cheap; the rules
-/// stand in the [module](super).
+/// Issues access tokens and refresh tokens, renews and revokes them. Cloning is cheap; see the
+/// [module](super) for the rules.
 #[derive(Clone)]
-pub struct TokenIssuer(Arc<Inner>);
+pub struct TokenIssuer(pub(super) Arc<Inner>);
 
 /// The time after the authentication for which a login is fresh, in seconds.
 const FRESH_WITHIN: u64 = 60;
 
 /// The largest expected difference between the clocks of servers, in milliseconds.
 const CLOCKS_DIFFER: u64 = 180_000;
-
-/// The action for a spent refresh token after the retry window, if its successor is unspent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
-    /// The use is treated as reuse of a spent token.
-    EndsSession,
-    /// No tokens are returned, and no session is ended. The client does not need new tokens yet.
-    IsLeft,
-}
 
 pub(super) struct Inner {
     pub(super) access: Access,
@@ -55,11 +46,6 @@ pub(super) struct Inner {
 }
 
 impl TokenIssuer {
-    /// An issuer of this name (`iss`), an `https` URL as a rule, with these keys.
-    pub fn issuer(issuer: impl Into<Box<str>>, keys: SigningKeys) -> TokenIssuerBuilder {
-        TokenIssuerBuilder::new(issuer.into(), keys)
-    }
-
     pub(super) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }
@@ -178,80 +164,6 @@ impl TokenIssuer {
         Ok(inner.issued(access, &token, &family, seconds))
     }
 
-    /// Renews a session: spends a refresh token, and gives a new pair.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`](crate::RejectionKind::Invalid) if the token is not good; its source is a
-    /// [`RefreshError`]. [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot
-    /// be reached. The token may be tried again within the [retry
-    /// window](TokenIssuerBuilder::retry_within). It may have been spent all the same. If a client tries
-    /// it again after the window, the use is treated as theft.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<IssuedTokens, Rejection> {
-        let renewed = self.renew(refresh_token, Late::EndsSession).await?;
-        renewed.ok_or_else(|| RefreshError::Reused.into())
-    }
-
-    /// Renews a session like [`refresh`](TokenIssuer::refresh). Returns `None` if a late token was left
-    /// alone.
-    pub(super) async fn renew(
-        &self,
-        refresh_token: &str,
-        late: Late,
-    ) -> Result<Option<IssuedTokens>, Rejection> {
-        let inner = &self.0;
-        let (key, token) = inner.read(refresh_token).ok_or(RefreshError::Unknown)?;
-        let id = token.family();
-        let family = inner.store.family(&id).await?;
-        let family = family.filter(|family| *family.issuer == *inner.access.issuer);
-        let family = family.ok_or(RefreshError::Unknown)?;
-        let digest = token.digest();
-        // A successor is made under the key of its predecessor, or a retry would find another.
-        let successor = key.successor(&token);
-        let now = inner.clock.now();
-        let seconds = clock::seconds(now);
-        if family.ended {
-            // Whoever ended it may have failed to tell where revocations are looked up.
-            inner.revocations.spread(&[inner.ended(&id)]).await?;
-            return Err(RefreshError::Ended.into());
-        }
-        if seconds >= clock::seconds(family.ends_at) {
-            return Err(RefreshError::Expired.into());
-        }
-        if digest != family.current {
-            return inner.again(&successor, family, now, late).await;
-        }
-        if seconds >= clock::seconds(family.expires_at) {
-            return Err(RefreshError::Expired.into());
-        }
-        // Before anything is spent: what fails here can be tried again.
-        let grant = inner.grant(&family).await?;
-        let ends = clock::seconds(family.ends_at);
-        let rotation = RefreshRotation {
-            family: &id,
-            spent: &digest,
-            successor: &successor.digest(),
-            at: now,
-            expires_at: clock::at(inner.refresh_expiry(seconds, ends)),
-        };
-        if inner.store.rotate(rotation).await? {
-            let family = RefreshTokenFamily {
-                expires_at: rotation.expires_at,
-                ..family
-            };
-            let renewed = inner.renewed(&grant, &successor, &family, seconds)?;
-            return Ok(Some(renewed));
-        }
-        // Somebody was faster: another request of the same client, as a rule.
-        let family = inner.store.family(&id).await?;
-        let family = family.ok_or(RefreshError::Unknown)?;
-        if family.ended {
-            return Err(RefreshError::Ended.into());
-        }
-        let now = inner.clock.now();
-        inner.again(&successor, family, now, late).await
-    }
-
     /// Logs out of the session that an identity belongs to: ends its refresh tokens and revokes
     /// its access tokens. A token without a session is revoked by its id.
     ///
@@ -309,12 +221,6 @@ impl TokenIssuer {
         to_its_end(async move { inner.end_all(subject).await }).await
     }
 
-    /// The double-submit token against cross-site requests, for clients that need one.
-    #[must_use]
-    pub fn csrf(&self) -> Csrf {
-        Csrf::new(self.clone())
-    }
-
     pub(super) fn macs(
         &self,
         purpose: &'static [u8],
@@ -353,7 +259,7 @@ impl Inner {
         self.secrets.first().ok_or_else(none)
     }
 
-    fn read(&self, text: &str) -> Option<(&RefreshKey, RefreshToken)> {
+    pub(super) fn read(&self, text: &str) -> Option<(&RefreshKey, RefreshToken)> {
         let mut keys = self.secrets.iter();
         keys.find_map(|key| Some((key, key.read(text)?)))
     }
@@ -361,16 +267,16 @@ impl Inner {
     /// Until when a revocation of today has to be remembered: longer than any token of today is
     /// good, by the largest leeway of a verifier.
     fn until(&self) -> SystemTime {
-        let longest = super::LONGEST_ACCESS.as_secs().saturating_add(3600);
+        let longest = super::grant::LONGEST_ACCESS.as_secs().saturating_add(3600);
         clock::at(clock::seconds(self.clock.now()).saturating_add(longest))
     }
 
-    fn refresh_expiry(&self, now: u64, ends: u64) -> u64 {
+    pub(super) fn refresh_expiry(&self, now: u64, ends: u64) -> u64 {
         now.saturating_add(self.refresh.as_secs()).min(ends)
     }
 
     /// Ends a session, in a separate task, since the caller may go away between the two stores.
-    async fn end(self: &Arc<Self>, session: &str) -> Result<(), Rejection> {
+    pub(super) async fn end(self: &Arc<Self>, session: &str) -> Result<(), Rejection> {
         let (inner, session) = (Arc::clone(self), session.to_owned());
         to_its_end(async move {
             let issuer = &*inner.access.issuer;
@@ -395,7 +301,7 @@ impl Inner {
     }
 
     /// Returns the revocation of a session that is ended.
-    fn ended(&self, session: &str) -> Revocation {
+    pub(super) fn ended(&self, session: &str) -> Revocation {
         Revocation::Session {
             issuer: self.access.issuer.to_string(),
             id: session.to_owned(),
@@ -403,74 +309,7 @@ impl Inner {
         }
     }
 
-    /// A token that is not the current one: its client has lost the answer, or it is stolen.
-    async fn again(
-        self: &Arc<Self>,
-        successor: &RefreshToken,
-        family: RefreshTokenFamily,
-        now: SystemTime,
-        late: Late,
-    ) -> Result<Option<IssuedTokens>, Rejection> {
-        // A clock that was set back, or is behind another server's, makes nothing good that was
-        // not: the distance counts either way.
-        let passed = now.duration_since(family.rotated_at);
-        let passed = passed.unwrap_or_else(|behind| behind.duration());
-        let is_next = successor.digest() == family.current;
-        if is_next && !self.retry.is_zero() && passed <= self.retry {
-            let grant = self.grant(&family).await?;
-            let renewed = self.renewed(&grant, successor, &family, clock::seconds(now))?;
-            return Ok(Some(renewed));
-        }
-        if is_next && late == Late::IsLeft {
-            return Ok(None);
-        }
-        log::reused(&family);
-        self.end(&family.id).await?;
-        Err(RefreshError::Reused.into())
-    }
-
-    /// What the subject may do now.
-    async fn grant(
-        self: &Arc<Self>,
-        family: &RefreshTokenFamily,
-    ) -> Result<TokenSubject, Rejection> {
-        let at_login: TokenSubject =
-            serde_json::from_str(&family.grant).map_err(Rejection::unavailable)?;
-        let Some(reload) = &self.reload else {
-            return Ok(at_login);
-        };
-        let (client, auth_time) = (at_login.client.clone(), at_login.auth_time);
-        match reload(at_login).await? {
-            Some(now) if now.subject == family.subject => Ok(TokenSubject {
-                client,
-                auth_time,
-                ..now
-            }),
-            _ => {
-                self.end(&family.id).await?;
-                Err(RefreshError::SubjectGone.into())
-            }
-        }
-    }
-
-    fn renewed(
-        &self,
-        grant: &TokenSubject,
-        token: &RefreshToken,
-        family: &RefreshTokenFamily,
-        now: u64,
-    ) -> Result<IssuedTokens, Rejection> {
-        let moment = Moment {
-            now,
-            session: Some(family),
-            fresh: false,
-        };
-        let access = self.access.token(grant, moment)?;
-        log::renewed(family);
-        Ok(self.issued(access, token, family, now))
-    }
-
-    fn issued(
+    pub(super) fn issued(
         &self,
         access: AccessToken,
         token: &RefreshToken,

@@ -37,6 +37,7 @@ mod memory;
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+mod run;
 mod short_lived;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
@@ -55,6 +56,7 @@ pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
+pub(crate) use run::to_its_end;
 pub use short_lived::{BatchRead, Counted, EphemeralStore, Raise};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
@@ -62,37 +64,6 @@ pub use token::{
     CUT_OFF_RETENTION, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
     RevocationQuery, RevocationStatus, TokenStore,
 };
-
-/// An answer, or that there was none in time. Outside of a runtime there is nothing to wait with.
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
-async fn within<T>(
-    limit: std::time::Duration,
-    answer: impl Future<Output = Result<T, crate::Rejection>>,
-) -> Result<T, crate::Rejection> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        return Err(crate::Rejection::unavailable(
-            "this store can only be asked within a Tokio runtime",
-        ));
-    }
-    match tokio::time::timeout(limit, answer).await {
-        Ok(answer) => answer,
-        Err(elapsed) => Err(crate::Rejection::unavailable(elapsed)),
-    }
-}
-
-/// Runs work to its end, even if the caller goes away. Outside of a runtime, only the caller can
-/// run it.
-pub(crate) async fn to_its_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, crate::Rejection>> + Send + 'static,
-) -> Result<T, crate::Rejection> {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => match runtime.spawn(work).await {
-            Ok(answer) => answer,
-            Err(error) => Err(crate::Rejection::unavailable(error)),
-        },
-        Err(_) => work.await,
-    }
-}
 
 /// 128 bits that nobody can guess.
 pub(crate) fn random_hex() -> Result<String, getrandom::Error> {

@@ -1,6 +1,6 @@
 //! Accounts in memory.
 
-use super::{MemoryStore, ready, within};
+use super::store::{MemoryStore, ready, within};
 use crate::{
     Verdict,
     store::{Account, AccountStore},

@@ -1,6 +1,6 @@
 //! API keys in memory.
 
-use super::{MemoryStore, ready};
+use super::store::{MemoryStore, ready};
 use crate::{
     Verdict,
     store::{ApiKeyRecord, ApiKeyStore},

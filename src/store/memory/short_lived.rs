@@ -1,6 +1,6 @@
 //! Short-lived values in memory.
 
-use super::{MemoryStore, Value, ready};
+use super::store::{MemoryStore, Value, ready};
 use crate::{
     Verdict,
     store::{BatchRead, Counted, EphemeralStore, Raise},

@@ -1,6 +1,6 @@
 //! Families of refresh tokens, and revocations, in memory.
 
-use super::{MemoryStore, Subject, Within, extend, ready, within};
+use super::store::{MemoryStore, Subject, Within, extend, ready, within};
 use crate::{
     Verdict, clock,
     store::{

@@ -1,6 +1,6 @@
 //! The connection to the server: made when it is needed, dropped when it fails.
 
-use crate::{ConfigError, Rejection};
+use crate::{ConfigError, Rejection, store::run::within};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RetryMethod,
     aio::MultiplexedConnection,
@@ -102,7 +102,7 @@ impl Server {
                 "the Redis server could not be reached a moment ago",
             ));
         }
-        match super::super::within(self.timeout, self.connect()).await {
+        match within(self.timeout, self.connect()).await {
             Ok(live) => {
                 let live = Arc::new(live);
                 *attempts = Attempts::default();
@@ -149,7 +149,7 @@ impl Server {
     /// while connections stay.
     async fn ask(self: Arc<Self>, live: Arc<Live>) {
         let mut connection = live.connection.clone();
-        let history = super::super::within(self.timeout, self.history(&mut connection));
+        let history = within(self.timeout, self.history(&mut connection));
         if !history.await.is_ok_and(|history| history == live.history) {
             self.forget(&live);
         }

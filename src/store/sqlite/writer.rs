@@ -1,7 +1,7 @@
 //! The one connection that writes, and what waits for it.
 
-use super::{Answer, Connection};
-use crate::Rejection;
+use super::Connection;
+use crate::{Rejection, store::sql::Answer};
 use sqlx::Executor as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;

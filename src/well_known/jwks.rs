@@ -1,6 +1,6 @@
 //! [`JwksLayer`]: serves the public keys.
 
-use super::{Published, PublishedFuture};
+use super::{PublishedFuture, published::Published};
 use crate::{ResponseBody, issue::SigningKeys, layer::middleware::release};
 use http::{Request, Response};
 use std::{

@@ -5,7 +5,7 @@ use super::{
     document::Document,
     identifier::{check, well_known},
 };
-use crate::{ConfigError, Scope, well_known::Published};
+use crate::{ConfigError, Scope, well_known::published::Published};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};
@@ -20,6 +20,16 @@ pub struct ResourceMetadataBuilder {
     bearer_methods: Vec<String>,
     members: Vec<(String, Result<Value, Arc<serde_json::Error>>)>,
     max_age: Duration,
+}
+
+impl ResourceMetadata {
+    /// Begins the document of this resource: the URL under which clients know it, such as
+    /// `https://api.example.com/mcp`.
+    ///
+    /// [`build`](ResourceMetadataBuilder::build) says whether it can be one.
+    pub fn of(resource: impl Into<String>) -> ResourceMetadataBuilder {
+        ResourceMetadataBuilder::new(resource.into())
+    }
 }
 
 impl ResourceMetadataBuilder {

@@ -1,12 +1,11 @@
 //! [`ResourceMetadata`]: the document, ready to be sent.
 
-use super::{ResourceMetadataBuilder, ResourceMetadataLayer};
-use crate::well_known::Published;
+use crate::well_known::published::Published;
 use std::{fmt, sync::Arc};
 
 /// What clients are told about a protected resource (RFC 9728 section 2). A cheap clone.
 ///
-/// How it is used stands in the [module](crate::well_known).
+/// See the [module](crate::well_known) for how it is used.
 #[derive(Clone)]
 pub struct ResourceMetadata(pub(super) Arc<Document>);
 
@@ -20,14 +19,6 @@ pub(super) struct Document {
 }
 
 impl ResourceMetadata {
-    /// Begins the document of this resource: the URL under which clients know it, such as
-    /// `https://api.example.com/mcp`.
-    ///
-    /// [`build`](ResourceMetadataBuilder::build) says whether it can be one.
-    pub fn of(resource: impl Into<String>) -> ResourceMetadataBuilder {
-        ResourceMetadataBuilder::new(resource.into())
-    }
-
     /// The resource's identifier.
     #[must_use]
     pub fn resource(&self) -> &str {
@@ -44,12 +35,6 @@ impl ResourceMetadata {
     #[must_use]
     pub fn json(&self) -> &[u8] {
         &self.0.published.text
-    }
-
-    /// The layer that serves it; see there.
-    #[must_use]
-    pub fn layer(&self) -> ResourceMetadataLayer {
-        ResourceMetadataLayer::new(self.clone())
     }
 
     pub(crate) fn shared_url(&self) -> Arc<str> {

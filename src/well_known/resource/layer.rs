@@ -27,6 +27,14 @@ pub struct ResourceMetadataLayer {
     metadata: ResourceMetadata,
 }
 
+impl ResourceMetadata {
+    /// Returns the layer that serves the document.
+    #[must_use]
+    pub fn layer(&self) -> ResourceMetadataLayer {
+        ResourceMetadataLayer::new(self.clone())
+    }
+}
+
 impl ResourceMetadataLayer {
     /// Serves this document.
     #[must_use]

@@ -3,8 +3,9 @@
 use super::{
     Inner, LoginError,
     callback::{self, Refused},
-    cookies, login, logout, page,
+    cookies, logout, page,
     scheme::NAME,
+    start,
 };
 use crate::{
     Identity, Place, Rejection, RejectionKind,
@@ -139,7 +140,7 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
     let mut set = Vec::new();
     let result: Result<_, Refused> = match route {
         Route::Login => {
-            let begun = login::login(&inner, &head, &mut set).await;
+            let begun = start::start(&inner, &head, &mut set).await;
             begun.map_err(Refused::from)
         }
         Route::Callback if head.method == Method::POST => match read_form(&head, body).await {

@@ -141,7 +141,6 @@ mod form;
 mod id_token;
 mod layer;
 mod log;
-mod login;
 mod logout;
 mod page;
 mod pending;
@@ -155,6 +154,7 @@ mod seal;
 mod secret;
 mod session;
 mod sessions;
+mod start;
 mod tokens;
 mod turns;
 

@@ -65,8 +65,8 @@ mod failure;
 mod flight;
 mod log;
 mod published;
-mod remote;
 mod remote_keys;
+mod set;
 mod shelf;
 mod sync;
 

@@ -4,7 +4,7 @@ use super::{
     document,
     flight::{At, Target},
     published::{Published, Timing},
-    remote::RemoteSet,
+    set::RemoteSet,
 };
 use crate::{
     ConfigError,

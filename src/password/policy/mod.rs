@@ -3,7 +3,7 @@
 mod common;
 mod guess;
 mod normalize;
-mod policy;
+mod password_policy;
 
 pub use normalize::{NormalizedPassword, normalize};
-pub use policy::{PasswordPolicy, PolicyError};
+pub use password_policy::{PasswordPolicy, PolicyError};

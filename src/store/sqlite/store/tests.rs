@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::dialect::MIGRATIONS, *};
 use crate::store::{Account, AccountStore, EphemeralStore};
 use std::time::{Instant, UNIX_EPOCH};
 

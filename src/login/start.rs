@@ -17,7 +17,7 @@ const MAX: usize = 2048;
 const MAX_FOREIGN: usize = 512;
 
 /// Where the browser is sent, and what it keeps meanwhile.
-pub(super) async fn login(
+pub(super) async fn start(
     inner: &Inner,
     head: &Parts,
     set: &mut Vec<HeaderValue>,

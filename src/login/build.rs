@@ -1,13 +1,16 @@
 //! From what is configured to a [`Login`], or to what is wrong with it.
 
 use super::{
-    Client, Inner, Login, LoginBuilder, Paths,
+    Login, LoginBuilder,
     builder::ByHand,
+    client::Client,
     flights::Flights,
     provider::{Fixed, Provider},
     recent::Recent,
     return_to::{self, Returns},
     seal::Sealer,
+    session::ClaimPaths,
+    state::{Inner, Paths},
 };
 use crate::{
     ConfigError, csrf::CrossSite, fetch::Guard, jwt::JwtVerifier, jwt::remote::RemoteKeys,
@@ -121,9 +124,11 @@ impl LoginBuilder {
             lifetime: self.lifetime.as_secs(),
             refresh_before: self.refresh_before.as_secs(),
             leeway: self.leeway.as_secs(),
-            subject: self.subject,
-            roles: self.roles,
-            scopes: self.scopes,
+            claims: ClaimPaths {
+                subject: self.subject,
+                roles: self.roles,
+                scopes: self.scopes,
+            },
             store: self.store,
             in_store: self.in_store,
             form_post: self.form_post,

@@ -1,6 +1,10 @@
 //! [`LoginBuilder`]: what is configured.
 
-use super::{AuthRequest, Client, Customize, Hook, LoggedIn, Secret, client::Method};
+use super::{
+    AuthRequest, LoggedIn, Login, Secret,
+    client::{Client, Method},
+    state::{Customize, Hook},
+};
 use crate::{
     ClaimPath, Clock, IntoVerdict, SystemClock, fetch::Fetch, jwt::Keys, store::EphemeralStore,
 };
@@ -58,8 +62,16 @@ pub(super) struct ByHand {
     pub(super) names_itself: bool,
 }
 
+impl Login {
+    /// A login with this provider, by its issuer: letter by letter, a slash at its end counts.
+    /// Its endpoints and keys are discovered, unless they are given.
+    pub fn builder(issuer: impl Into<Arc<str>>) -> LoginBuilder {
+        LoginBuilder::new(issuer.into())
+    }
+}
+
 impl LoginBuilder {
-    pub(super) fn new(issuer: Arc<str>) -> Self {
+    fn new(issuer: Arc<str>) -> Self {
         Self {
             issuer,
             openid: true,

@@ -17,7 +17,7 @@
 //! 8. There is a new session, whatever the browser had before.
 
 use super::{
-    Inner, LoggedIn, LoginError, cookies,
+    LoggedIn, LoginError, cookies,
     error::Phase,
     form::{Body, Form},
     id_token::{self, Expected, Nonce},
@@ -27,6 +27,7 @@ use super::{
     seal,
     session::Session,
     sessions::{Carried, key},
+    state::Inner,
     tokens::TokenSet,
 };
 use crate::{Rejection, RejectionKind};
@@ -166,7 +167,7 @@ async fn finish(
     };
     let tokens = exchange(inner, code, pending).await?;
     let session = session(inner, tokens, pending).await?;
-    let identity = session.identity(inner)?;
+    let identity = session.identity(&inner.issuer, &inner.claims)?;
     if let Some(hook) = &inner.on_login {
         let logged_in = LoggedIn {
             identity: identity.clone(),
@@ -261,5 +262,5 @@ async fn session(
         sid: None,
         auth_time: None,
     };
-    Ok(session.of_its_login(inner)?)
+    Ok(session.of_its_login(&inner.claims)?)
 }

@@ -1,11 +1,12 @@
 //! [`LoginLayer`]: answers the login's own paths, and passes everything else on.
 
 use super::{
-    Inner, LoginError,
+    Login, LoginError,
     callback::{self, Refused},
     cookies, logout, page,
     scheme::NAME,
     start,
+    state::Inner,
 };
 use crate::{
     Identity, Place, Rejection, RejectionKind,
@@ -50,7 +51,16 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 /// application can end its own sessions.
 /// application can end its own sessions.
 #[derive(Clone)]
-pub struct LoginLayer(pub(super) Arc<Inner>);
+pub struct LoginLayer(Arc<Inner>);
+
+impl Login {
+    /// The layer that answers the login's own paths. It belongs outside of the
+    /// [`AuthLayer`](crate::AuthLayer).
+    #[must_use]
+    pub fn layer(&self) -> LoginLayer {
+        LoginLayer(Arc::clone(&self.0))
+    }
+}
 
 impl<S> Layer<S> for LoginLayer {
     type Service = LoginService<S>;

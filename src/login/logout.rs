@@ -16,11 +16,12 @@
 //!    that it names. It takes a store.
 
 use super::{
-    Inner, LoginError, cookies,
+    LoginError, cookies,
     form::Form,
     id_token, page, pending,
     session::Session,
     sessions::{Mark, key},
+    state::Inner,
 };
 use crate::Rejection;
 use bytes::Bytes;

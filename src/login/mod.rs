@@ -155,11 +155,11 @@ mod secret;
 mod session;
 mod sessions;
 mod start;
+mod state;
 mod tokens;
 mod turns;
 
 pub use builder::LoginBuilder;
-use client::Client;
 pub use error::LoginError;
 pub use layer::{LoginFuture, LoginLayer, LoginService};
 pub use request::AuthRequest;
@@ -167,146 +167,5 @@ pub use request::AuthRequest;
 pub(crate) use scheme::NAME as SCHEME;
 pub use scheme::SessionScheme;
 pub use secret::Secret;
+pub use state::{LoggedIn, Login};
 pub use tokens::{ProviderToken, TokenSet};
-
-use crate::{
-    ClaimPath, Clock, ConfigError, Identity, Verdict, csrf::CrossSite, jwt::JwtVerifier,
-    store::EphemeralStore,
-};
-use flights::Flights;
-use http::{HeaderMap, request::Parts};
-use provider::Provider;
-use recent::Recent;
-use refresh::{Failing, Outcome};
-use return_to::Returns;
-use seal::Sealer;
-use std::{fmt, sync::Arc};
-
-/// Signs users in with one provider. Cloning is cheap.
-///
-/// See the [module](self) for what happens when.
-#[derive(Clone)]
-pub struct Login(Arc<Inner>);
-
-impl Login {
-    /// A login with this provider, by its issuer: letter by letter, a slash at its end counts.
-    /// Its endpoints and keys are discovered, unless they are given.
-    pub fn builder(issuer: impl Into<Arc<str>>) -> LoginBuilder {
-        LoginBuilder::new(issuer.into())
-    }
-
-    /// The layer that answers the login's own paths. It belongs outside of the
-    /// [`AuthLayer`](crate::AuthLayer).
-    #[must_use]
-    pub fn layer(&self) -> LoginLayer {
-        LoginLayer(Arc::clone(&self.0))
-    }
-
-    /// The scheme that knows who has logged in.
-    ///
-    /// # Panics
-    ///
-    /// If the application creates sessions of its own by [`LoginBuilder::on_login`]. The scheme
-    /// would not accept any request.
-    #[must_use]
-    #[track_caller]
-    pub fn session(&self) -> SessionScheme {
-        assert!(
-            self.0.on_login.is_none(),
-            "a login with `on_login` makes no sessions of its own: use the scheme of the application's sessions"
-        );
-        SessionScheme::new(Arc::clone(&self.0))
-    }
-
-    /// Asks the provider where its endpoints are, so that what is configured wrongly fails at
-    /// start-up. Needs a Tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// If the provider's metadata cannot be had now, or is that of another issuer.
-    pub async fn connect(&self) -> Result<(), ConfigError> {
-        let endpoints = self.0.provider.endpoints().await;
-        endpoints.map(drop).map_err(|error| {
-            ConfigError::new(format!("cannot sign in with {}", self.0.issuer)).with_source(error)
-        })
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("issuer", &self.0.issuer)
-            .field("redirect_uri", &self.0.redirect_uri)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a login has brought, for [`LoginBuilder::on_login`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct LoggedIn {
-    /// Who it is: the provider is the issuer, and the claims are those of the ID token.
-    pub identity: Identity,
-    /// The provider's tokens.
-    pub tokens: TokenSet,
-}
-
-type Hook = dyn Fn(LoggedIn) -> Verdict<HeaderMap> + Send + Sync;
-type Customize = dyn Fn(&Parts, AuthRequest) -> AuthRequest + Send + Sync;
-
-/// The paths that a login answers.
-#[derive(Debug)]
-struct Paths {
-    login: String,
-    callback: String,
-    logout: String,
-    /// For logout tokens.
-    by_provider: Option<String>,
-}
-
-/// What layer and scheme share.
-struct Inner {
-    issuer: Arc<str>,
-    client: Client,
-    redirect_uri: String,
-    /// The origin of the redirect URI.
-    origin: String,
-    paths: Paths,
-    /// The prefix that browsers have in these paths, and that a proxy or a router removes.
-    prefix: String,
-    returns: Returns,
-    after_login: String,
-    after_logout: String,
-    post_logout: Option<String>,
-    cross_site: CrossSite,
-    request: AuthRequest,
-    customize: Option<Box<Customize>>,
-    provider: Provider,
-    /// `None` without OpenID.
-    jwt: Option<JwtVerifier>,
-    pending: Sealer,
-    sessions: Sealer,
-    /// For what is in the store.
-    stored: Sealer,
-    /// The name of the session's cookie.
-    cookie: String,
-    /// The name of the cookie that says that a login has just ended.
-    just_now: String,
-    /// In seconds, and so are the next two.
-    lifetime: u64,
-    refresh_before: u64,
-    leeway: u64,
-    subject: Option<ClaimPath>,
-    roles: Option<ClaimPath>,
-    scopes: Option<ClaimPath>,
-    store: Option<Arc<dyn EphemeralStore>>,
-    in_store: bool,
-    form_post: bool,
-    on_login: Option<Box<Hook>>,
-    flights: Flights<Outcome>,
-    /// The failing refreshes, by the id of the session.
-    failing: Recent<Failing>,
-    /// The sessions that have ended in their browsers by requests to this process.
-    ended: Recent<()>,
-    clock: Arc<dyn Clock>,
-}

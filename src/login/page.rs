@@ -1,6 +1,6 @@
 //! What the login's own paths answer with.
 
-use super::{Inner, scheme::NAME};
+use super::{scheme::NAME, state::Inner};
 use crate::{Challenge, Format, Rejection, rejection::render};
 use bytes::Bytes;
 use http::{

@@ -1,7 +1,7 @@
 //! Logins under way: one sealed cookie each, so that any server of a fleet takes the callback, and
 //! several tabs can sign in at once.
 
-use super::{AuthRequest, Inner, LoginError, cookies, fields, seal, tokens::Hidden};
+use super::{AuthRequest, LoginError, cookies, fields, seal, state::Inner, tokens::Hidden};
 use crate::{Rejection, clock};
 use base64_simd::URL_SAFE_NO_PAD;
 use constant_time_eq::constant_time_eq;

@@ -12,7 +12,8 @@
 //!    mebibyte. The response is a JSON object in which no name occurs twice.
 
 use super::{
-    Client, LoginError,
+    LoginError,
+    client::Client,
     error::{Phase, escaped},
     form::Body,
 };

@@ -16,19 +16,19 @@
 //!    and the cookies of a refresh under way are not set.
 
 use super::{
-    Inner, LoginError,
+    LoginError,
     error::Phase,
     fields,
     form::Body,
     id_token::{self, Expected, Nonce},
     provider::Failure,
     recent,
-    session::Session,
+    session::{Fresh, Outcome, Session},
     sessions::Mark,
+    state::Inner,
     tokens::TokenSet,
 };
 use crate::{Rejection, RejectionKind, util::digest::Digest};
-use http::StatusCode;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
@@ -49,20 +49,6 @@ const VERIFYING: Duration = Duration::from_secs(3);
 
 /// The largest number of results that a request follows.
 const MAX_HOPS: usize = 8;
-
-/// A session after a refresh.
-#[derive(Clone)]
-pub(super) struct Fresh {
-    pub(super) session: Session,
-    /// The value of its cookie. All responses get the same value, so that the parts of a session in
-    /// several cookies fit together. `None` if the session is in the store, or was not refreshed.
-    pub(super) sealed: Option<String>,
-}
-
-pub(super) type Outcome = Result<Arc<Fresh>, Rejection>;
-
-/// The status of a failed refresh, and the time since which no other answer has come.
-pub(super) type Failing = (StatusCode, Instant);
 
 /// Returns the name of the refresh that a session needs.
 fn name(session: &Session) -> Digest {
@@ -184,7 +170,7 @@ impl Inner {
         if !is_verified {
             tokens.id.clone_from(&before);
         }
-        let fresh = match session.with_tokens(self, tokens) {
+        let fresh = match session.with_tokens(&self.claims, tokens) {
             Ok(fresh) => fresh,
             Err(error) => {
                 self.end_of(session).await;

@@ -1,7 +1,10 @@
 //! [`SessionScheme`]: the session as credentials of an [`AuthLayer`](crate::AuthLayer).
 
 use super::{
-    Inner, LoginError, cookies, refresh::Fresh, session::Session, sessions::Carried,
+    Login, LoginError, cookies,
+    session::{Fresh, Session},
+    sessions::Carried,
+    state::Inner,
     tokens::ProviderToken,
 };
 use crate::{
@@ -41,8 +44,26 @@ struct Outcome {
 
 type Shared = Arc<Mutex<Outcome>>;
 
+impl Login {
+    /// The scheme that knows who has logged in.
+    ///
+    /// # Panics
+    ///
+    /// If the application creates sessions of its own by [`LoginBuilder::on_login`]. The scheme
+    /// would not accept any request.
+    #[must_use]
+    #[track_caller]
+    pub fn session(&self) -> SessionScheme {
+        assert!(
+            self.0.on_login.is_none(),
+            "a login with `on_login` makes no sessions of its own: use the scheme of the application's sessions"
+        );
+        SessionScheme::new(Arc::clone(&self.0))
+    }
+}
+
 impl SessionScheme {
-    pub(super) fn new(inner: Arc<Inner>) -> Self {
+    fn new(inner: Arc<Inner>) -> Self {
         let locations = Locations::new([Location::cookie(&inner.cookie)]);
         Self { inner, locations }
     }
@@ -132,7 +153,7 @@ fn admit(
     shared.cookies = cookies;
     shared.token = token;
     drop(shared);
-    session.identity(inner)
+    session.identity(&inner.issuer, &inner.claims)
 }
 
 impl Scheme for SessionScheme {

@@ -1,11 +1,11 @@
 //! [`Session`]: who has logged in, and the provider's tokens of theirs.
 
 use super::{
-    Inner, LoginError, fields,
+    LoginError, fields,
     tokens::{Hidden, TokenSet},
 };
 use crate::{
-    Identity, Rejection,
+    ClaimPath, Identity, Rejection,
     claims::{
         self,
         date::{self, Round},
@@ -44,13 +44,31 @@ pub(super) struct Session {
     pub(super) auth_time: Option<u64>,
 }
 
+/// A session after a refresh.
+#[derive(Clone)]
+pub(super) struct Fresh {
+    pub(super) session: Session,
+    /// The value of its cookie. All responses get the same value, so that the parts of a session in
+    /// several cookies fit together. `None` if the session is in the store, or was not refreshed.
+    pub(super) sealed: Option<String>,
+}
+
+pub(super) type Outcome = Result<Arc<Fresh>, Rejection>;
+
+/// The configured paths of claims.
+pub(super) struct ClaimPaths {
+    pub(super) subject: Option<ClaimPath>,
+    pub(super) roles: Option<ClaimPath>,
+    pub(super) scopes: Option<ClaimPath>,
+}
+
 impl Session {
     /// Stores the claims about the login as they were at its time. A user-info response does not
     /// say anything about the authentication (OpenID Connect Core section 5.1), and may hold
     /// members that users edit.
-    pub(super) fn of_its_login(mut self, inner: &Inner) -> Result<Self, LoginError> {
+    pub(super) fn of_its_login(mut self, paths: &ClaimPaths) -> Result<Self, LoginError> {
         let claims = self.payload().ok_or(LoginError::UserInfo)?;
-        self.sub = name_of_user(inner, &claims)?;
+        self.sub = name_of_user(paths, &claims)?;
         if self.user_info.is_none() {
             let date = |name| {
                 let at = claims.value().named(name)?;
@@ -145,22 +163,30 @@ impl Session {
         Object::parse(text).ok()
     }
 
-    /// Whose it is, as policies and handlers see it.
-    pub(super) fn identity(&self, inner: &Inner) -> Result<Identity, Rejection> {
+    /// Returns the identity of the user, as policies and handlers see it.
+    pub(super) fn identity(
+        &self,
+        issuer: &Arc<str>,
+        paths: &ClaimPaths,
+    ) -> Result<Identity, Rejection> {
         let claims = self.payload().ok_or(LoginError::UserInfo)?;
-        identity(self, inner, claims).map_err(Rejection::from)
+        identity(self, issuer, paths, claims).map_err(Rejection::from)
     }
 
     /// Returns the session with the tokens of a refresh. Their ID token must be of the same user
     /// and of the same session at the provider (OpenID Connect Core section 12.2); otherwise this
     /// is an error. The issuer has been verified before.
-    pub(super) fn with_tokens(&self, inner: &Inner, tokens: TokenSet) -> Result<Self, LoginError> {
+    pub(super) fn with_tokens(
+        &self,
+        paths: &ClaimPaths,
+        tokens: TokenSet,
+    ) -> Result<Self, LoginError> {
         let mut fresh = Self {
             tokens: Arc::new(tokens),
             ..self.clone()
         };
         let claims = fresh.payload().ok_or(LoginError::UserInfo)?;
-        if name_of_user(inner, &claims)? != self.sub {
+        if name_of_user(paths, &claims)? != self.sub {
             return Err(LoginError::IdToken("the subject is another than before"));
         }
         if fresh.user_info.is_some() {
@@ -204,12 +230,12 @@ impl Session {
 }
 
 /// Returns the provider's name of the user.
-fn name_of_user(inner: &Inner, claims: &Object) -> Result<String, LoginError> {
+fn name_of_user(paths: &ClaimPaths, claims: &Object) -> Result<String, LoginError> {
     // Read from `sub`, also if the application uses another claim as the subject.
     let own = claims.value().named("sub").and_then(Value::as_str);
     match own {
         Some(own) => Ok(own.into_owned()),
-        None => Ok(subject(inner, claims)?.into_owned()),
+        None => Ok(subject(paths, claims)?.into_owned()),
     }
 }
 
@@ -226,8 +252,8 @@ fn sid(claims: &Object) -> Option<String> {
     sid.filter(|sid| !sid.is_empty()).map(Cow::into_owned)
 }
 
-fn subject<'a>(inner: &Inner, claims: &'a Object) -> Result<Cow<'a, str>, LoginError> {
-    let value = match &inner.subject {
+fn subject<'a>(paths: &ClaimPaths, claims: &'a Object) -> Result<Cow<'a, str>, LoginError> {
+    let value = match &paths.subject {
         Some(path) => claims.at(path),
         None => claims.value().named("sub"),
     };
@@ -242,12 +268,17 @@ fn subject<'a>(inner: &Inner, claims: &'a Object) -> Result<Cow<'a, str>, LoginE
     subject.ok_or(LoginError::UserInfo)
 }
 
-fn identity(session: &Session, inner: &Inner, claims: Object) -> Result<Identity, LoginError> {
+fn identity(
+    session: &Session,
+    issuer: &Arc<str>,
+    paths: &ClaimPaths,
+    claims: Object,
+) -> Result<Identity, LoginError> {
     let wrong = |_| LoginError::IdToken("a claim is of the wrong type");
-    let subject = subject(inner, &claims)?.into_owned();
+    let subject = subject(paths, &claims)?.into_owned();
     let at = |path: &Option<_>| path.as_ref().and_then(|path| claims.at(path));
-    let roles = at(&inner.roles).map(|roles| claims::roles(&claims, roles));
-    let scopes = at(&inner.scopes).map(|scopes| claims::scopes(&claims, scopes));
+    let roles = at(&paths.roles).map(|roles| claims::roles(&claims, roles));
+    let scopes = at(&paths.scopes).map(|scopes| claims::scopes(&claims, scopes));
     let roles = roles
         .transpose()
         .map_err(wrong)?
@@ -258,7 +289,7 @@ fn identity(session: &Session, inner: &Inner, claims: Object) -> Result<Identity
         .unwrap_or_else(Names::default);
     let sid = session.sid.as_ref().unwrap_or(&session.id).clone();
     let mut identity = Identity::new(subject)
-        .with_issuer(Arc::clone(&inner.issuer))
+        .with_issuer(Arc::clone(issuer))
         .with_expiry(clock::at(session.ends))
         .with_issued_at(clock::at(session.made))
         .with_session_id(sid);

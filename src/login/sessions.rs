@@ -9,7 +9,7 @@
 //! A session ends at the latest when the currently configured lifetime has passed since it was
 //! made, and marks last as long.
 
-use super::{Inner, LoginError, cookies, fields, session::Session};
+use super::{LoginError, cookies, fields, session::Session, state::Inner};
 use crate::{
     Rejection, clock,
     store::{EphemeralStore, Raise},

@@ -5,7 +5,7 @@
 //! other logins under way, whose total size is bounded because the browser's requests would get too
 //! long for servers to read. Another site can only make the request to the provider stricter.
 
-use super::{Inner, LoginError, form::Form, page, pending::Pending};
+use super::{LoginError, form::Form, page, pending::Pending, state::Inner};
 use crate::Rejection;
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};

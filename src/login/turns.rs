@@ -9,10 +9,11 @@
 //!    minute.
 
 use super::{
-    Inner, LoginError, fields,
-    refresh::{Fresh, KEPT},
-    session::Session,
+    LoginError, fields,
+    refresh::KEPT,
+    session::{Fresh, Session},
     sessions::key,
+    state::Inner,
 };
 use crate::{Rejection, RejectionKind, store::EphemeralStore};
 use std::{sync::Arc, time::Duration};

@@ -638,7 +638,7 @@ async fn an_account_that_is_disabled_while_its_password_is_checked_cannot_log_in
     let pool = HashPool::new().unwrap().with_threads(1);
     let accounts = accounts.pool(pool.clone());
     for _ in 0..20 {
-        let mut busy = pool.verify("u", "p", Some(&passwords::costly()));
+        let mut busy = pool.verify("u", "p", Some(&passwords::slow()));
         assert!(poll(&mut busy).is_pending());
         let mut login = Box::pin(accounts.log_in("ada", RIGHT));
         assert!(poll(&mut login).is_pending(), "waits for its turn");

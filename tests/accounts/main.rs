@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod concurrent_changes;
 mod login_limits;
 mod password_formats;
 mod password_policy;

@@ -1,6 +1,6 @@
 //! Policies and how they combine, in three values: allowed, not allowed, cannot tell.
 
-use crate::common::{Probe, Reply, Toy, get, panic_of, send};
+use crate::common::{Probe, Reply, Toy, get, panic_of, send, through};
 use http::request::Parts;
 use std::{
     error::Error,
@@ -548,4 +548,27 @@ async fn a_refusal_names_every_scope_that_is_needed_not_only_the_next() {
         reply.challenges(),
         [r#"Toy realm="api", error="insufficient_scope", scope="a""#]
     );
+}
+
+fn needs(name: &str) -> Rejection {
+    Rejection::insufficient_scope([Scope::new(name).unwrap()])
+}
+
+#[tokio::test]
+async fn a_scope_that_only_the_policys_answer_names_reaches_the_challenge() {
+    let now = || policy_fn("now", |_, _| Err(needs("own")));
+    let later = || policy_fn("later", |_, _| async { Err(needs("own")) });
+    for (require, scopes) in [
+        (RequireLayer::new(now()), "own"),
+        (RequireLayer::new(later()), "own"),
+        (RequireLayer::new(scope("a").and(now())), "a"),
+        (RequireLayer::new(now().and(scope("a"))), "a own"),
+        // Who has to be waited for is not waited for once it is clear.
+        (RequireLayer::new(later().and(scope("a"))), "a"),
+    ] {
+        let toy = AuthLayer::new(Toy::authorization("Toy"));
+        let reply = through(&(toy, require), get("/", &[("authorization", "Toy ann")])).await;
+        let expected = format!(r#"Toy realm="api", error="insufficient_scope", scope="{scopes}""#);
+        assert_eq!(reply.challenges(), [expected]);
+    }
 }

@@ -21,6 +21,12 @@ pub fn costly() -> PasswordHash {
     phc("m=65536,t=16,p=1", &[7; 32])
 }
 
+/// A hash of no known password that takes some hundredths of a second to compare with: less than
+/// the pool's time limit for waiting, even on a loaded machine.
+pub fn slow() -> PasswordHash {
+    phc("m=65536,t=1,p=1", &[7; 32])
+}
+
 fn phc(costs: &str, output: &[u8]) -> PasswordHash {
     let salt = STANDARD_NO_PAD.encode(b"somesalt");
     let output = STANDARD_NO_PAD.encode(output);

@@ -225,3 +225,18 @@ fn a_set_without_a_usable_key_is_refused() {
         "either secrets or public keys",
     );
 }
+
+#[test]
+fn a_pem_file_is_no_secret_whatever_stands_before_it() {
+    let pem = include_str!("../keys/p256.public.pem");
+    for text in [
+        pem.to_owned(),
+        format!("\n{pem}"),
+        format!("\u{feff}{pem}"),
+        format!("  \r\n{pem}"),
+        format!("Bag Attributes\n    friendlyName: x\n{pem}"),
+    ] {
+        let error = Key::from_secret(Algorithm::HS256, &text).unwrap_err();
+        assert!(error.to_string().contains("PEM"), "{error}");
+    }
+}

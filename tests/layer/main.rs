@@ -5,6 +5,7 @@
 mod common;
 
 mod bodies;
+mod construction;
 mod credential_locations;
 mod nesting;
 mod readiness;

@@ -6,6 +6,7 @@ mod common;
 mod api_keys;
 mod basic_users;
 mod fixed_tokens;
+mod removed_values;
 mod rfc6750;
 mod rfc7617;
 mod stored_api_keys;

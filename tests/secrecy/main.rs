@@ -4,6 +4,7 @@
 mod common;
 
 mod decisions;
+mod inner_requests;
 mod secrets;
 #[allow(
     dead_code,

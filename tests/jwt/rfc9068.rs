@@ -32,7 +32,7 @@ async fn the_type_is_at_jwt() {
         "at+jwt",
         "AT+JWT",
         "at+JWT",
-        "At+JwtVerifier",
+        "At+Jwt",
         "application/at+jwt",
         "Application/AT+jwt",
     ] {

@@ -5,8 +5,8 @@
 //! puts one [`Identity`] into the request's extensions; a [`RequireLayer`] or [`AccessRules`]
 //! say what it takes. Whatever does not pass is a [`Rejection`].
 //!
-#![cfg_attr(all(feature = "axum", feature = "api-key"), doc = "```")]
-#![cfg_attr(not(all(feature = "axum", feature = "api-key")), doc = "```ignore")]
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
 //! use axum::{Router, routing::get};
 //! use tower_auth::{AuthLayer, Identity, RequireLayer, scope};
 //! use tower_auth::api_key::{ApiKey, ApiKeys};
@@ -50,18 +50,16 @@
     doc = "| [`basic`] | the Basic scheme, and users in memory or in a file |"
 )]
 #![cfg_attr(
-    feature = "password",
+    feature = "basic",
     doc = "| [`password`] | hashes, the bounded pool that checks and makes them, and what a new password has to be |"
 )]
 #![cfg_attr(
     feature = "accounts",
     doc = "| [`account`] | accounts: names of users |"
 )]
-#![cfg_attr(feature = "bearer", doc = "| [`bearer`] | bearer tokens |")]
-#![cfg_attr(
-    feature = "bearer",
-    doc = "| [`well_known`] | telling clients where to get a token (RFC 9728) |"
-)]
+//! | [`bearer`] | bearer tokens |
+//! | [`api_key`] | API keys: the scheme, generated keys, and keys in memory |
+//! | [`well_known`] | telling clients where to get a token (RFC 9728) |
 #![cfg_attr(
     feature = "jwt",
     doc = "| [`jwt`] | JSON Web Tokens as bearer tokens |"
@@ -75,15 +73,11 @@
     doc = "| [`fetch`] | fetching documents over HTTP |"
 )]
 #![cfg_attr(
-    feature = "api-key",
-    doc = "| [`api_key`] | API keys: the scheme, generated keys, and keys in memory |"
-)]
-#![cfg_attr(
     feature = "introspection",
     doc = "| [`introspection`] | opaque tokens, by asking who issued them |"
 )]
 #![cfg_attr(
-    feature = "oauth2",
+    feature = "login",
     doc = "| [`login`] | signing in with an identity provider |"
 )]
 #![cfg_attr(
@@ -98,25 +92,33 @@
 //!
 //! # Features
 //!
-//! | feature | default | |
-//! |---|---|---|
-//! | `basic`, `bearer`, `api-key`, `jwt` | yes | the schemes |
-//! | `aws-lc-rs` | yes | verifies signatures of JWTs |
-//! | `rust-crypto` | no | the same in pure Rust; with both, the application chooses by value |
-//! | `password-import` | no | password hashes made elsewhere (bcrypt, scrypt, PBKDF2, SHA-crypt), and `htpasswd` files |
-//! | `accounts` | no | registration and login; what a new password and a user's name have to be |
-//! | `issue` | no | issuing, renewing and revoking tokens; cookies; rotation of keys |
-//! | `store` | with the two above | the traits of stores, and one in memory |
-//! | `sqlite`, `postgres`, `redis` | no | stores |
-//! | `jwks` | no | keys from the issuer: discovery, refreshing, several issuers |
-//! | `introspection` | no | opaque tokens, by asking who issued them (RFC 7662) |
-//! | `oauth2` | no | signing in with an identity provider: OAuth 2.0, OpenID Connect |
-//! | `reqwest` | no | the HTTP client for all of them, over rustls |
-//! | `axum` | yes | extractors, and [`Rejection`] as a response |
-//! | `tonic` | no | the identity in `tonic::Request`, and [`Rejection`] as a `Status` |
-//! | `openapi` | no | schemes in OpenAPI documents, by utoipa: `OpenApiSecurity` |
-//! | `tracing` | yes | one event per decision, target `tower_auth` |
-//! | `full` | no | everything |
+//! | I want … | feature |
+//! |---|---|
+//! | the tokens of an identity provider: keys that are fetched and refreshed, introspection of opaque tokens, and the HTTP client for both | `provider` |
+//! | users that sign in with an identity provider (OpenID Connect, OAuth 2.0), with the HTTP client | `login` |
+//! | my own accounts and tokens: registration, passwords, access and refresh tokens; add a store | `app` |
+//! | everything | `full` |
+//! | Basic authentication and passwords: Argon2id on a bounded pool of threads | `basic`, by default |
+//! | password hashes of other software (bcrypt, scrypt, PBKDF2, SHA-crypt), and `htpasswd` files | `password-import` |
+//! | JSON Web Tokens as bearer tokens; add a cryptographic backend | `jwt`, by default |
+//! | AWS-LC as the cryptographic backend: fast, needs a C compiler | `aws-lc-rs`, by default |
+//! | RustCrypto as the cryptographic backend: nothing but Rust | `rust-crypto` |
+//! | keys from the issuer, fetched by an HTTP client of my own | `jwks` |
+//! | introspection of opaque tokens (RFC 7662), by an HTTP client of my own | `introspection` |
+//! | the HTTP client alone, over rustls, with the certificates that the system trusts | `reqwest` |
+//! | accounts without tokens: registration, login, rules for new passwords | `accounts` |
+//! | tokens without accounts: access tokens, refresh tokens, cookies, log-out, rotation of keys | `issue` |
+//! | the traits of stores, and a store in memory | `store` |
+//! | a store in a SQLite file | `sqlite` |
+//! | a store in PostgreSQL | `postgres` |
+//! | a store in Redis | `redis` |
+//! | extractors for axum handlers, and rejections as axum responses | `axum`, by default |
+//! | the identity in `tonic::Request`, and rejections as `tonic::Status` | `tonic` |
+//! | schemes in OpenAPI documents, by utoipa | `openapi` |
+//! | conversions from and to the keys of `jsonwebtoken` 12, and a `CryptoProvider` for it | `jsonwebtoken-12` |
+//! | a structured log event for each decision | `tracing`, by default |
+//!
+//! Bearer tokens, API keys, policies and rules need no feature.
 //!
 //! # Events
 //!
@@ -174,13 +176,12 @@ pub mod introspection;
 pub mod issue;
 #[cfg(feature = "jwt")]
 pub mod jwt;
-#[cfg(feature = "oauth2")]
+#[cfg(feature = "login")]
 pub mod login;
-#[cfg(feature = "password")]
+#[cfg(feature = "basic")]
 pub mod password;
 #[cfg(feature = "store")]
 pub mod store;
-#[cfg(feature = "bearer")]
 pub mod well_known;
 
 pub use authz::{
@@ -205,11 +206,9 @@ pub use layer::{
     AuthLayer, AuthService, RequireLayer, RequireService, ResponseBody, ResponseFuture,
 };
 pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind, Scope};
-#[cfg(feature = "api-key")]
 pub use scheme::api_key;
 #[cfg(feature = "basic")]
 pub use scheme::basic;
-#[cfg(feature = "bearer")]
 pub use scheme::bearer;
 pub use scheme::{AnyOf, Attempt, Scheme};
 pub use verdict::{IntoVerdict, Later, Now, Verdict};
@@ -218,23 +217,18 @@ pub use verify::{Verify, VerifyFn, verify_fn};
 /// Compiles every snippet of the README.
 #[cfg(all(
     doctest,
+    feature = "app",
     feature = "axum",
-    feature = "basic",
-    feature = "jwt",
-    feature = "api-key",
-    feature = "introspection",
-    feature = "tonic",
-    feature = "accounts",
-    feature = "issue",
+    feature = "login",
+    feature = "provider",
     feature = "sqlite",
-    feature = "oauth2",
-    feature = "reqwest"
+    feature = "tonic"
 ))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 /// Compiles every snippet of the page about providers.
-#[cfg(all(doctest, feature = "jwks", feature = "reqwest"))]
+#[cfg(all(doctest, feature = "provider"))]
 #[doc = include_str!("../docs/providers.md")]
 struct Providers;
 

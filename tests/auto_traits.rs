@@ -115,7 +115,6 @@ fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
     spawned(JwtVerifier::issuer("https://login.example.com/").connect());
 }
 
-#[cfg(feature = "oauth2")]
 #[test]
 fn a_login_is_cloned_and_shared() {
     use tower_auth::login;

@@ -90,7 +90,7 @@ async fn connect(
     });
     JwtVerifier::issuer(ISSUER)
         .audience("fuzz")
-        .keys(RemoteKeys::discover().client(client))
+        .keys(RemoteKeys::discover().fetch_with(client))
         .connect()
         .await
         .ok()

@@ -61,7 +61,7 @@ impl Found {
 
     /// Marks the credentials as not sent by browsers, because the scheme knows that a page of its
     /// own origin has sent the request.
-    #[cfg(feature = "oauth2")]
+    #[cfg(feature = "login")]
     pub(crate) fn sent_by_own_origin(mut self) -> Self {
         self.by_browser = false;
         self

@@ -72,7 +72,7 @@ fn default_client() -> Result<Arc<dyn Fetch>, ConfigError> {
 #[cfg(not(feature = "reqwest"))]
 fn default_client() -> Result<Arc<dyn Fetch>, ConfigError> {
     Err(ConfigError::new(
-        "fetching needs an HTTP client: the feature \"reqwest\" of tower-auth, or one of your own by `fetch_fn`",
+        "an HTTP client is missing: enable the feature \"reqwest\" of tower-auth, or call `fetch_with` with a client of the application",
     ))
 }
 

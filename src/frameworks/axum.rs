@@ -111,7 +111,7 @@ where
 /// The rejection is 401 for an anonymous caller, and if the token has expired, so that a browser
 /// signs in again. It is 403 for credentials other than a session of a login, and 500 without an
 /// `AuthLayer`.
-#[cfg(feature = "oauth2")]
+#[cfg(feature = "login")]
 impl<S: Send + Sync> FromRequestParts<S> for crate::login::ProviderToken {
     type Rejection = Rejection;
 
@@ -133,7 +133,7 @@ impl<S: Send + Sync> FromRequestParts<S> for crate::login::ProviderToken {
 
 /// Extracts the provider's token of the caller, or `None` if the caller has none. Without an
 /// `AuthLayer`, the rejection is 500.
-#[cfg(feature = "oauth2")]
+#[cfg(feature = "login")]
 impl<S: Send + Sync> OptionalFromRequestParts<S> for crate::login::ProviderToken {
     type Rejection = Rejection;
 

@@ -318,7 +318,7 @@ fn discovered_keys(issuer: Option<&Arc<str>>) -> Result<Keys, ConfigError> {
         Some(_) => Ok(super::remote::RemoteKeys::discover().into()),
         #[cfg(not(feature = "jwks"))]
         Some(_) => Err(ConfigError::new(
-            "a JWT verifier needs the issuer's keys: call `keys`, or enable the feature \"jwks\" of tower-auth, which discovers them",
+            "the keys of the issuer are missing: call `keys`, or enable the feature \"provider\" of tower-auth, which fetches them",
         )),
         None => Err(ConfigError::new(
             "a JWT verifier of any issuer's tokens needs keys: call `keys`",

@@ -71,7 +71,7 @@ mod peek;
 pub(crate) mod published;
 #[cfg(feature = "jwks")]
 pub mod remote;
-#[cfg(feature = "oauth2")]
+#[cfg(feature = "login")]
 pub(crate) mod signed;
 pub(crate) mod source;
 mod tenants;

@@ -149,7 +149,7 @@ impl LoginBuilder {
         let keys = self.keys.take().unwrap_or_else(|| {
             let mut keys = RemoteKeys::discover();
             if let Some(fetch) = &self.fetch {
-                keys = keys.client(Arc::clone(fetch));
+                keys = keys.fetch_with(Arc::clone(fetch));
             }
             if self.allow_http {
                 keys = keys.dangerous_allow_http();

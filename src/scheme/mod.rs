@@ -7,13 +7,10 @@ use crate::{
 use http::{Extensions, request, response};
 use std::{fmt, sync::Arc};
 
-#[cfg(feature = "api-key")]
 pub mod api_key;
 #[cfg(feature = "basic")]
 pub mod basic;
-#[cfg(feature = "bearer")]
 pub mod bearer;
-#[cfg(any(feature = "bearer", feature = "api-key"))]
 pub(crate) mod token_scheme;
 
 /// An authentication scheme: finds its credentials in the request head and judges them.

@@ -186,7 +186,7 @@ fn a_revoked_token_is_refused_although_it_is_remembered() {
 async fn a_withdrawn_key_takes_the_remembered_tokens_with_it() {
     let (old, new) = (Signer::new("a"), Signer::new("b"));
     let client = Client::of([&old]);
-    let keys = RemoteKeys::discover().client(client.clone());
+    let keys = RemoteKeys::discover().fetch_with(client.clone());
     let jwt = builder(ISSUER).keys(keys).build().unwrap();
     let token = old.token(ISSUER);
     for _ in 0..3 {
@@ -203,7 +203,7 @@ async fn nobody_can_tell_of_a_remembered_token_either_when_the_keys_are_stale() 
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let hand = Hand::default();
-    let keys = RemoteKeys::discover().client(client.clone());
+    let keys = RemoteKeys::discover().fetch_with(client.clone());
     let jwt = builder(ISSUER)
         .keys(keys)
         .clock(hand.clone())
@@ -227,7 +227,7 @@ async fn a_token_with_a_byte_that_is_no_text_is_refused_wherever_that_is() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let jwt = builder(ISSUER)
-        .keys(RemoteKeys::discover().client(client))
+        .keys(RemoteKeys::discover().fetch_with(client))
         .build()
         .unwrap();
     let token = signer.token(ISSUER);

@@ -28,7 +28,7 @@ fn jwt(client: &Client) -> JwtVerifier {
 }
 
 fn with(client: &Client, settings: impl FnOnce(RemoteKeys) -> RemoteKeys) -> JwtVerifier {
-    let keys = settings(RemoteKeys::discover().client(client.clone()));
+    let keys = settings(RemoteKeys::discover().fetch_with(client.clone()));
     builder(ISSUER).keys(keys).build().unwrap()
 }
 
@@ -43,7 +43,7 @@ fn with_hand(
     hand: &Hand,
     settings: impl FnOnce(RemoteKeys) -> RemoteKeys,
 ) -> JwtVerifier {
-    let keys = settings(RemoteKeys::discover().client(client.clone()));
+    let keys = settings(RemoteKeys::discover().fetch_with(client.clone()));
     builder(ISSUER)
         .keys(keys)
         .clock(hand.clone())
@@ -502,7 +502,7 @@ async fn a_client_that_panics_is_a_failed_fetch_and_no_more() {
         assert!(n % 3 == 2, "a mistake of the client's, on purpose");
         inner.fetch(request)
     });
-    let keys = RemoteKeys::at(JWKS).client(shaky);
+    let keys = RemoteKeys::at(JWKS).fetch_with(shaky);
     let jwt = builder(ISSUER).keys(keys).build().unwrap();
     let token = signer.token(ISSUER);
     assert_eq!(status(&jwt, &token).await, 503);
@@ -525,7 +525,7 @@ async fn connecting_fails_fast() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let connect = || async {
-        let keys = RemoteKeys::discover().client(client.clone());
+        let keys = RemoteKeys::discover().fetch_with(client.clone());
         builder(ISSUER).keys(keys).connect().await
     };
     let jwt = connect().await.unwrap();
@@ -606,7 +606,7 @@ async fn keys_that_do_not_say_are_for_what_is_configured() {
 fn settings_that_make_no_sense_are_refused() {
     #[track_caller]
     fn refused(keys: RemoteKeys, message: &str) {
-        let keys = keys.client(Client::default());
+        let keys = keys.fetch_with(Client::default());
         let error = builder(ISSUER).keys(keys).build().unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     }
@@ -626,7 +626,7 @@ fn settings_that_make_no_sense_are_refused() {
         "cannot be asked",
     );
     let build = |issuer: &str| {
-        let keys = RemoteKeys::discover().client(Client::default());
+        let keys = RemoteKeys::discover().fetch_with(Client::default());
         builder(issuer).keys(keys).build()
     };
     for issuer in ["login", "https://a.example/?x", "http://a.example/"] {
@@ -781,7 +781,7 @@ async fn a_key_replaced_by_one_of_another_algorithm_is_noticed() {
         }] })
         .to_string()),
     );
-    let keys = RemoteKeys::discover().client(client.clone());
+    let keys = RemoteKeys::discover().fetch_with(client.clone());
     let jwt = builder(ISSUER).keys(keys).connect().await.unwrap();
     client.answer(JWKS, ok(set([&new])));
     assert_eq!(status(&jwt, &new.token(ISSUER)).await, 200);
@@ -862,7 +862,7 @@ async fn a_byte_order_mark_before_metadata_and_set_is_ignored() {
 #[test]
 fn credentials_in_a_url_are_not_shown() {
     let url = "https://user:s3cret@login.example/jwks";
-    let keys = |url: &str| RemoteKeys::at(url).client(Client::default());
+    let keys = |url: &str| RemoteKeys::at(url).fetch_with(Client::default());
     let mut errors = vec![
         builder(ISSUER).keys(keys(url)).build().unwrap_err(),
         builder(ISSUER)
@@ -875,7 +875,7 @@ fn credentials_in_a_url_are_not_shown() {
         "https://user:s3cret@login.example/?x",
         "https://user:s3cret@login example/",
     ] {
-        let keys = RemoteKeys::discover().client(Client::default());
+        let keys = RemoteKeys::discover().fetch_with(Client::default());
         errors.push(builder(issuer).keys(keys).build().unwrap_err());
     }
     for error in errors {

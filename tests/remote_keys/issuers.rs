@@ -34,7 +34,7 @@ fn publish(client: &Client, issuer: &str, signers: &[&Signer]) {
 }
 
 fn remote(client: &Client, issuer: &str) -> JwtVerifierBuilder {
-    builder(issuer).keys(RemoteKeys::discover().client(client.clone()))
+    builder(issuer).keys(RemoteKeys::discover().fetch_with(client.clone()))
 }
 
 fn why(rejection: &tower_auth::Rejection) -> TokenError {
@@ -67,7 +67,7 @@ async fn every_issuer_has_its_own_audience_and_claims() {
         remote(&client, A).roles_at("roles").build().unwrap(),
         JwtVerifier::issuer(B)
             .audience("other")
-            .keys(RemoteKeys::discover().client(client.clone()))
+            .keys(RemoteKeys::discover().fetch_with(client.clone()))
             .build()
             .unwrap(),
     ])
@@ -191,7 +191,7 @@ fn two_verifiers_of_one_issuer_are_refused() {
     );
     let any = JwtVerifier::dangerous_any_issuer()
         .audience(AUDIENCE)
-        .keys(RemoteKeys::at("https://a.example/jwks").client(client.clone()))
+        .keys(RemoteKeys::at("https://a.example/jwks").fetch_with(client.clone()))
         .build()
         .unwrap();
     assert!(Issuers::new([any]).is_err());

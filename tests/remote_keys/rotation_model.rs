@@ -84,7 +84,7 @@ impl World {
         let (hand, client) = (Hand::default(), Client::of([]));
         let jwt = JwtVerifier::issuer(ISSUER)
             .audience(AUDIENCE)
-            .keys(RemoteKeys::discover().client(client.clone()))
+            .keys(RemoteKeys::discover().fetch_with(client.clone()))
             .clock(hand.clone())
             .build()
             .unwrap();

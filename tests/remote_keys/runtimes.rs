@@ -16,7 +16,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Sets that live for a second.
 fn short(client: &Client) -> RemoteKeys {
     RemoteKeys::discover()
-        .client(client.clone())
+        .fetch_with(client.clone())
         .lifetime(SECOND)
         .lifetime_between(SECOND, SECOND)
 }
@@ -75,7 +75,7 @@ fn a_fetch_whose_runtime_ends_is_taken_over_by_those_that_wait_for_it() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     client.delay(3600 * SECOND);
-    let keys = RemoteKeys::discover().client(client.clone());
+    let keys = RemoteKeys::discover().fetch_with(client.clone());
     let jwt = builder(ISSUER).keys(keys).build().unwrap();
     let token = signer.token(ISSUER);
     let (first, second) = (runtime(), runtime());
@@ -99,7 +99,7 @@ fn a_fetch_on_a_runtime_that_nobody_drives_is_503_for_those_that_wait_and_then_t
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     client.delay(SECOND / 3);
-    let keys = RemoteKeys::discover().client(client.clone());
+    let keys = RemoteKeys::discover().fetch_with(client.clone());
     let jwt = builder(ISSUER).keys(keys).build().unwrap();
     let token = signer.token(ISSUER);
     let idle = Builder::new_current_thread().enable_all().build().unwrap();
@@ -168,7 +168,7 @@ fn outside_of_a_runtime_keys_are_used_up_to_their_limit() {
 fn a_runtime_without_its_timer_is_503_and_spoils_nothing() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
-    let keys = RemoteKeys::discover().client(client.clone());
+    let keys = RemoteKeys::discover().fetch_with(client.clone());
     let jwt = builder(ISSUER).keys(keys).build().unwrap();
     let token = signer.token(ISSUER);
     let bare = Builder::new_current_thread().build().unwrap();

@@ -51,7 +51,7 @@
 //!     .audience("https://api.example.com")
 //!     .keys(
 //!         RemoteKeys::discover()
-//!             .client(client) // default: the client of the feature `reqwest`
+//!             .fetch_with(client) // default: the client of the feature `reqwest`
 //!             .algorithms([Algorithm::RS256, Algorithm::ES256])
 //!             .stale_limit(Duration::from_secs(3600)),
 //!     )

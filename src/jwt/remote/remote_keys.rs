@@ -68,9 +68,8 @@ impl RemoteKeys {
         }
     }
 
-    /// Fetches with this client. Default: [`HttpClient`](crate::fetch), with the feature
-    /// `reqwest`.
-    pub fn client(mut self, client: impl Fetch) -> Self {
+    /// Sends requests by this client, instead of the one that the feature `reqwest` brings.
+    pub fn fetch_with(mut self, client: impl Fetch) -> Self {
         self.client = Some(Arc::new(client));
         self
     }

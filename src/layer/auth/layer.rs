@@ -32,7 +32,6 @@ use tower_service::Service;
 /// request's extensions; whoever may not pass is refused, see [`Rejection`].
 ///
 /// ```
-/// # #[cfg(feature = "bearer")] {
 /// use tower_auth::{AuthLayer, Identity, Rejection, bearer::{Bearer, Token}, verify_fn};
 ///
 /// let tokens = verify_fn(|token: Token| match token.as_bytes() {
@@ -41,7 +40,6 @@ use tower_service::Service;
 /// });
 /// let layer = AuthLayer::new(Bearer::new(tokens)).realm("cave");
 /// # let _ = layer;
-/// # }
 /// ```
 ///
 /// # Responses
@@ -85,7 +83,7 @@ use tower_service::Service;
 /// the inner service, outside of the layer:
 ///
 /// ```
-/// # #[cfg(all(feature = "axum", feature = "bearer"))] {
+/// # #[cfg(feature = "axum")] {
 /// use axum::{Router, body::Body, routing::get};
 /// use http::Response;
 /// use tower::util::{MapResponseLayer, option_layer};
@@ -226,7 +224,6 @@ impl AuthLayer {
     /// the credentials. If roles come from a database, read them in the verifier:
     ///
     /// ```
-    /// # #[cfg(feature = "bearer")] {
     /// # use tower_auth::{Rejection, Verify, bearer::Token, verify_fn};
     /// # async fn roles_of(_: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
     /// fn with_roles(inner: impl Verify<Token> + Clone) -> impl Verify<Token> {
@@ -239,7 +236,6 @@ impl AuthLayer {
     ///         }
     ///     })
     /// }
-    /// # }
     /// ```
     ///
     /// ```
@@ -326,7 +322,6 @@ impl AuthLayer {
     /// # Panics
     ///
     /// If no scheme of this layer would tell anybody: it takes no bearer tokens.
-    #[cfg(feature = "bearer")]
     #[track_caller]
     pub fn resource(self, metadata: &crate::well_known::ResourceMetadata) -> Self {
         let url = metadata.shared_url();

@@ -56,7 +56,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///    change is noticed within a second. Set `min-replicas-to-write`, so that a primary that was
 ///    cut off does not continue to accept writes.
 /// 5. Only revocations are safe from a restart that loses values. All other values return to the
-///    snapshot, or to the state of the replica. A session of `oauth2` that has ended since is
+///    snapshot, or to the state of the replica. A session of `login` that has ended since is
 ///    accepted again from a copy of its cookie. The `state` of a login can be used again. Failed
 ///    logins are no longer counted. Sessions kept here have a refresh token that the provider may
 ///    treat as stolen. To rule that out for a restart, set `appendonly yes` and `appendfsync

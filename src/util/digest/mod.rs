@@ -4,23 +4,18 @@
 //! A plain SHA-256 is for secrets that cannot be guessed; what people choose, and what need not
 //! outlive the process, goes under a random key.
 
-#[cfg(any(feature = "api-key", feature = "password", feature = "bearer"))]
 mod bits;
 mod first_word;
-#[cfg(any(feature = "password", feature = "introspection"))]
+#[cfg(any(feature = "basic", feature = "introspection"))]
 mod keyed;
-#[cfg(any(feature = "api-key", feature = "bearer"))]
 mod map;
 #[cfg(feature = "store")]
 mod named;
 
-#[cfg(any(feature = "api-key", feature = "password", feature = "bearer"))]
 pub(crate) use bits::Digest;
 pub(crate) use first_word::ByFirstWord;
-#[cfg(any(feature = "password", feature = "introspection"))]
+#[cfg(any(feature = "basic", feature = "introspection"))]
 pub(crate) use keyed::Keyed;
-#[cfg(any(feature = "api-key", feature = "bearer"))]
-#[allow(unused_imports, reason = "only some features have maps of digests")]
 pub(crate) use map::{DigestMap, Ends, MIN_SECRET};
 #[cfg(feature = "store")]
 pub(crate) use named::named;

@@ -18,8 +18,8 @@
 //! Everything comes from the configuration; what a request says in `Host`, `Forwarded` or
 //! `X-Forwarded-Host` changes nothing.
 //!
-#![cfg_attr(all(feature = "axum", feature = "bearer"), doc = "```")]
-#![cfg_attr(not(all(feature = "axum", feature = "bearer")), doc = "```ignore")]
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
 //! use axum::{Router, routing::post};
 //! use tower_auth::{AuthLayer, bearer::Bearer, well_known::ResourceMetadata};
 //!

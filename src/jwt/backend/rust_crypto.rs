@@ -5,12 +5,8 @@ use super::{
     prepared::{BadKey, Material, Prepared},
 };
 use crate::jwt::Algorithm;
-use ::rsa::{
-    BigUint, RsaPublicKey, pkcs1v15, pss,
-    sha2::{Sha256 as RsaSha256, Sha384 as RsaSha384, Sha512 as RsaSha512},
-};
-use der::Decode;
-use pkcs1::RsaPublicKeyRef;
+use ::rsa::{PublicKey, pkcs1::DecodeRsaPublicKey, pkcs1v15, pss};
+use sha2::{Digest, Sha256, Sha384, Sha512, digest::FixedOutputReset};
 
 pub(super) const COMPILED: bool = true;
 
@@ -22,15 +18,16 @@ pub(super) fn prepare(
     Ok(match (algorithm, material) {
         (_, Material::Secret(_)) => mac::prepare(algorithm, material)?,
         (_, Material::Rsa(pkcs1)) => {
-            let key = rsa(pkcs1)?;
+            // The crate takes 1024 to 8192 bits; shorter keys are rejected before.
+            let key = PublicKey::from_pkcs1_der(pkcs1).map_err(|_| BadKey)?;
             match algorithm {
-                A::RS256 => Box::new(pkcs1v15::VerifyingKey::<RsaSha256>::new(key)),
-                A::RS384 => Box::new(pkcs1v15::VerifyingKey::<RsaSha384>::new(key)),
-                A::RS512 => Box::new(pkcs1v15::VerifyingKey::<RsaSha512>::new(key)),
+                A::RS256 => Box::new(pkcs1v15::VerifyingKey::<Sha256>::new(key)),
+                A::RS384 => Box::new(pkcs1v15::VerifyingKey::<Sha384>::new(key)),
+                A::RS512 => Box::new(pkcs1v15::VerifyingKey::<Sha512>::new(key)),
                 // The salt is as long as the hash (RFC 7518 section 3.5), which is the default.
-                A::PS256 => Box::new(pss::VerifyingKey::<RsaSha256>::new(key)),
-                A::PS384 => Box::new(pss::VerifyingKey::<RsaSha384>::new(key)),
-                A::PS512 => Box::new(pss::VerifyingKey::<RsaSha512>::new(key)),
+                A::PS256 => Box::new(pss::VerifyingKey::<Sha256>::new(key)),
+                A::PS384 => Box::new(pss::VerifyingKey::<Sha384>::new(key)),
+                A::PS512 => Box::new(pss::VerifyingKey::<Sha512>::new(key)),
                 _ => return Err(BadKey),
             }
         }
@@ -47,18 +44,9 @@ pub(super) fn prepare(
     })
 }
 
-fn rsa(pkcs1: &[u8]) -> Result<RsaPublicKey, BadKey> {
-    let key = RsaPublicKeyRef::from_der(pkcs1).map_err(|_| BadKey)?;
-    let n = BigUint::from_bytes_be(key.modulus.as_bytes());
-    let e = BigUint::from_bytes_be(key.public_exponent.as_bytes());
-    // By itself the crate stops at 4096 bits; what is too large has been refused before.
-    let bits = n.bits();
-    RsaPublicKey::new_with_max_size(n, e, bits).map_err(|_| BadKey)
-}
-
 impl<D> Prepared for pkcs1v15::VerifyingKey<D>
 where
-    D: ::rsa::sha2::Digest + Send + Sync,
+    D: Digest + Send + Sync,
 {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         pkcs1v15::Signature::try_from(signature).is_ok_and(|signature| {
@@ -69,7 +57,7 @@ where
 
 impl<D> Prepared for pss::VerifyingKey<D>
 where
-    D: ::rsa::sha2::Digest + ::rsa::sha2::digest::FixedOutputReset + Send + Sync,
+    D: Digest + FixedOutputReset + Send + Sync,
 {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         pss::Signature::try_from(signature).is_ok_and(|signature| {

@@ -7,6 +7,7 @@ use crate::{
         HashPool, Lane, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
     },
     store::{Account, AccountStore, EphemeralStore, MemoryStore},
+    util::random,
 };
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -164,7 +165,8 @@ impl Accounts {
         let hash = hash.map_err(RegisterError::Unavailable)?;
         let account = Account {
             issuer: self.issuer.to_string(),
-            subject: subject().map_err(RegisterError::Unavailable)?,
+            subject: random::hex()
+                .map_err(|error| RegisterError::Unavailable(Rejection::unavailable(error)))?,
             name: name.as_str().to_owned(),
             password_hash: Some(hash.as_str().to_owned()),
             roles: Vec::new(),
@@ -510,13 +512,6 @@ fn readable(account: &Account) -> Option<PasswordHash> {
         );
     }
     hash.ok()
-}
-
-/// 128 random bits in hexadecimal.
-fn subject() -> Result<String, Rejection> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Rejection::unavailable(error.to_string()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Why nobody was registered. The texts may be shown.

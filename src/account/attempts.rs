@@ -3,7 +3,10 @@
 use crate::{
     ConfigError, Rejection,
     store::{Counted, EphemeralStore, MemoryStore, to_its_end},
-    util::digest::{Digest, Keyed, named},
+    util::{
+        digest::{Digest, Keyed, named},
+        random,
+    },
 };
 use std::{
     collections::HashMap,
@@ -168,8 +171,7 @@ impl Attempts {
 
     async fn shared_key(&self) -> Result<Keyed, Rejection> {
         // If several servers start at once, the key of the first one is used.
-        let mut key = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *key).map_err(|error| Rejection::unavailable(error.to_string()))?;
+        let key = random::bytes::<32>().map_err(Rejection::unavailable)?;
         self.store.add(KEY, &*key, KEY_LASTS).await?;
         let kept = self.store.read(&[KEY]).await?.values.pop().flatten();
         let kept = kept.map(Zeroizing::new).filter(|kept| kept.len() >= 32);

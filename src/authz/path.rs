@@ -5,7 +5,9 @@
 //! also encoded; empty segments; encoded slashes, backslashes and control characters; overlong
 //! UTF-8 (RFC 3629 section 3); backslashes; a `%` that does not begin an escape (section 2.1).
 
-use std::fmt::Write as _;
+use crate::util::percent::escapes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use std::borrow::Cow;
 
 /// Whether every server reads this path alike.
 pub(crate) fn is_unambiguous(path: &str) -> bool {
@@ -20,8 +22,9 @@ pub(crate) fn is_unambiguous(path: &str) -> bool {
 /// paths.
 fn has_plain_escapes(path: &str) -> bool {
     let mut before = None;
-    path.split('%').skip(1).all(|rest| {
-        let Some(byte) = escaped(rest) else {
+    let texts = path.split('%').skip(1);
+    texts.zip(escapes(path.as_bytes())).all(|(text, byte)| {
+        let Some(byte) = byte else {
             return false;
         };
         let separates = matches!(byte, b'/' | b'\\') || byte.is_ascii_control();
@@ -33,17 +36,9 @@ fn has_plain_escapes(path: &str) -> bool {
         // The control characters U+0080 to U+009F.
         let control = matches!((before, byte), (Some(0xc2), 0x80..=0x9f));
         // Only an escape that follows at once continues the character of this one.
-        before = (rest.len() == 2).then_some(byte);
+        before = (text.len() == 2).then_some(byte);
         !(separates || overlong || control)
     })
-}
-
-/// Returns the byte that is escaped, given the text after its `%`.
-fn escaped(rest: &str) -> Option<u8> {
-    let [high, low, ..] = rest.as_bytes() else {
-        return None;
-    };
-    Some(hex(*high)? << 4 | hex(*low)?)
 }
 
 fn is_dot_segment(segment: &str) -> bool {
@@ -62,30 +57,10 @@ fn is_dot_segment(segment: &str) -> bool {
 /// (`pchar` of RFC 3986 section 3.3), everything else is an escape in upper case. That is how a
 /// server reads it that decodes before it routes. `None` if it is spelled so already.
 pub(crate) fn normalized(path: &str) -> Option<String> {
-    if path.bytes().all(|byte| byte == b'/' || is_pchar(byte)) {
-        return None;
-    }
-    let mut out = String::with_capacity(path.len().saturating_add(8));
-    let mut bytes = path.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut ahead = bytes.clone();
-        let mut escaped = || Some(hex(ahead.next()?)? << 4 | hex(ahead.next()?)?);
-        let meant = match (byte == b'%').then(&mut escaped).flatten() {
-            Some(meant) => {
-                bytes = ahead;
-                meant
-            }
-            None => byte,
-        };
-        // A slash that was escaped never gets here.
-        if meant == b'/' || is_pchar(meant) {
-            out.push(char::from(meant));
-        } else {
-            // Writing to a `String` does not fail.
-            let _ = write!(out, "%{meant:02X}");
-        }
-    }
-    (out != path).then_some(out)
+    // A slash that was escaped never gets here.
+    let decoded: Cow<'_, [u8]> = percent_decode_str(path).into();
+    let spelled: Cow<'_, str> = percent_encode(&decoded, NOT_IN_PATHS).into();
+    (spelled != path).then(|| spelled.into_owned())
 }
 
 /// Returns the path without parameters (`;…`, RFC 3986 section 3.3) and without the segments that
@@ -149,14 +124,18 @@ pub(crate) fn has_foreign_wildcard(pattern: &str) -> bool {
     false
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    let digit = char::from(digit).to_digit(16)?;
-    u8::try_from(digit).ok()
-}
-
-fn is_pchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte)
-}
+/// All characters but `pchar` (RFC 3986 section 3.3) and the slash.
+const NOT_IN_PATHS: &AsciiSet = {
+    let (mut set, mut allowed) = (
+        NON_ALPHANUMERIC.remove(b'/'),
+        b"-._~!$&'()*+,;=:@".as_slice(),
+    );
+    while let [character, rest @ ..] = allowed {
+        set = set.remove(*character);
+        allowed = rest;
+    }
+    &{ set }
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,9 @@
 //! Query parameters (`application/x-www-form-urlencoded`, WHATWG URL section 5.1).
 
 use super::location::{Look, Raw};
+use crate::util::percent;
 use std::borrow::Cow;
+use zeroize::Zeroizing;
 
 /// The parameter of this name; names are decoded first and are case-sensitive.
 pub(super) fn look<'a>(query: Option<&'a str>, name: &str) -> Look<'a> {
@@ -24,25 +26,14 @@ pub(super) fn is_name(encoded: &str, name: &str) -> bool {
 
 /// Percent-decodes, `+` being a space; `None` on a broken escape.
 pub(super) fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Some(Cow::Borrowed(text));
+    if !text.contains(&b'+') {
+        return percent::decode(text);
     }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
-    while let Some(&byte) = rest.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => hex(*rest.next()?)? << 4 | hex(*rest.next()?)?,
-            byte => byte,
-        });
+    let mut spaced = Zeroizing::new(text.to_vec());
+    for byte in spaced.iter_mut().filter(|byte| **byte == b'+') {
+        *byte = b' ';
     }
-    Some(Cow::Owned(decoded))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    Some(Cow::Owned(percent::decode(&spaced)?.into_owned()))
 }
 
 #[cfg(test)]

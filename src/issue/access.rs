@@ -1,8 +1,8 @@
 //! Access tokens: claims, and the signature over them.
 
-use super::{AccessToken, SigningKeys, TokenSubject, refresh::random, signing_keys::header};
-use crate::{Rejection, clock, store::RefreshTokenFamily};
-use base64_simd::URL_SAFE_NO_PAD;
+use super::{AccessToken, SigningKeys, TokenSubject, signing_keys::header};
+use crate::{Rejection, clock, store::RefreshTokenFamily, util::random};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -75,8 +75,8 @@ impl Access {
         // A token of a session does not outlive the session.
         let ends = session.map_or(u64::MAX, |family| clock::seconds(family.ends_at));
         let expires = moment.now.saturating_add(self.lifetime(grant)).min(ends);
-        let id = random::<16>().map_err(Rejection::unavailable)?;
-        let id = URL_SAFE_NO_PAD.encode_to_string(*id);
+        let id = random::bytes::<16>().map_err(Rejection::unavailable)?;
+        let id = URL_SAFE_NO_PAD.encode(*id);
         let audiences = match grant.audiences.as_slice() {
             [] => self.audiences.as_slice(),
             own => own,
@@ -130,10 +130,10 @@ impl Access {
             false => token.push_str(&header(&key.signer, more)),
         }
         token.push('.');
-        URL_SAFE_NO_PAD.encode_append(claims, &mut *token);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = key.signer.sign(token.as_bytes()).ok_or_else(none)?;
         token.push('.');
-        URL_SAFE_NO_PAD.encode_append(&signature, &mut *token);
+        URL_SAFE_NO_PAD.encode_string(&signature, &mut token);
         Ok(token)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{IssuedTokens, TokenIssuer};
 use crate::{Identity, Policy, Rejection, Verdict};
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use constant_time_eq::constant_time_eq;
 use http::{HeaderName, Method, request::Parts};
 use std::borrow::Cow;
@@ -47,7 +47,7 @@ impl Csrf {
     pub fn token(&self, issued: &IssuedTokens) -> String {
         let mut made = self.0.macs(PURPOSE, issued.session_id().as_bytes());
         made.next()
-            .map(|mac| URL_SAFE_NO_PAD.encode_to_string(mac))
+            .map(|mac| URL_SAFE_NO_PAD.encode(mac))
             .unwrap_or_default()
     }
 
@@ -62,7 +62,7 @@ impl Csrf {
         // All are compared, so that the time does not tell which one it was.
         let macs = self.0.macs(PURPOSE, session.as_bytes());
         macs.fold(false, |found, mac| {
-            let expected = URL_SAFE_NO_PAD.encode_to_string(mac);
+            let expected = URL_SAFE_NO_PAD.encode(mac);
             found | constant_time_eq(expected.as_bytes(), sent.as_bytes())
         })
     }

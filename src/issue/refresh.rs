@@ -6,8 +6,8 @@
 //! a successor is the HMAC of its predecessor, so that a client which has lost the answer gets the
 //! same one again, and a family cannot fork.
 
-use crate::ConfigError;
-use base64_simd::URL_SAFE_NO_PAD;
+use crate::{ConfigError, util::random};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use constant_time_eq::constant_time_eq;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -45,7 +45,7 @@ impl RefreshKey {
     }
 
     pub(super) fn random() -> Result<Self, ConfigError> {
-        Self::new(&*random::<SECRET>()?)
+        Self::new(&*random::bytes::<SECRET>()?)
     }
 
     /// HMAC for one purpose.
@@ -59,8 +59,8 @@ impl RefreshKey {
 
     /// The first token of a new family.
     pub(super) fn first(&self) -> Result<RefreshToken, ConfigError> {
-        let id = random::<ID>()?;
-        let secret = random::<SECRET>()?;
+        let id = random::bytes::<ID>()?;
+        let secret = random::bytes::<SECRET>()?;
         Ok(self.token(&*id, &*secret))
     }
 
@@ -77,9 +77,8 @@ impl RefreshKey {
             return None;
         }
         let mut bytes = Zeroizing::new([0; ALL]);
-        let out = base64_simd::Out::from_slice(&mut bytes[..]);
-        let decoded = URL_SAFE_NO_PAD.decode(encoded.as_bytes(), out).ok()?;
-        if decoded.len() != ALL {
+        let decoded = URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes[..]);
+        if decoded != Ok(ALL) {
             return None;
         }
         let token = RefreshToken { bytes };
@@ -109,7 +108,7 @@ impl RefreshToken {
 
     /// The id of the family, which access tokens carry as `sid`.
     pub(super) fn family(&self) -> String {
-        URL_SAFE_NO_PAD.encode_to_string(self.id())
+        URL_SAFE_NO_PAD.encode(self.id())
     }
 
     /// By what it is known in a store.
@@ -120,19 +119,9 @@ impl RefreshToken {
     pub(super) fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + TEXT));
         text.push_str(PREFIX);
-        text.push_str(&Zeroizing::new(
-            URL_SAFE_NO_PAD.encode_to_string(&self.bytes[..]),
-        ));
+        URL_SAFE_NO_PAD.encode_string(&self.bytes[..], &mut text);
         text
     }
-}
-
-pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, ConfigError> {
-    let mut bytes = Zeroizing::new([0; N]);
-    getrandom::fill(&mut *bytes).map_err(|error| {
-        ConfigError::new("the operating system has no random bytes").with_source(error)
-    })?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
     layer::refusal,
     rejection::OwnBody,
 };
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{
     HeaderValue, Request, Response,
     header::{AUTHORIZATION, CACHE_CONTROL},
@@ -196,7 +196,7 @@ struct Life {
 impl Life {
     fn of(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
-        let payload = URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?;
+        let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
         let claims = Object::parse(payload).ok()?;
         Some(Self {
             issued_at: claims.at(&"iat".into())?.to()?,

@@ -8,7 +8,7 @@ use crate::{
         source::{Answer, Connecting, Context, Plan, Remote, Snapshot, Waiting, Want},
     },
 };
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{
     fmt,
     future::ready,
@@ -283,7 +283,7 @@ pub(super) fn header(signer: &Signer, more: &serde_json::Map<String, serde_json:
         header.insert("kid".into(), key_id.into());
     }
     let text = serde_json::Value::Object(header).to_string();
-    URL_SAFE_NO_PAD.encode_to_string(text)
+    URL_SAFE_NO_PAD.encode(text)
 }
 
 impl Ring {

@@ -1,7 +1,7 @@
 //! Who this application is to the provider.
 
 use super::form::Body;
-use base64_simd::STANDARD;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Request, header::AUTHORIZATION};
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
@@ -44,7 +44,7 @@ impl Client {
         pair.extend(byte_serialize(self.id.as_bytes()));
         pair.push(':');
         pair.extend(byte_serialize(secret.as_bytes()));
-        let encoded = Zeroizing::new(STANDARD.encode_to_string(pair.as_bytes()));
+        let encoded = Zeroizing::new(STANDARD.encode(&*pair));
         let value = Zeroizing::new(format!("Basic {}", *encoded));
         // Base64 is visible ASCII.
         if let Ok(mut field) = HeaderValue::from_str(&value) {
@@ -68,7 +68,7 @@ mod tests {
         let mut request = Request::new(());
         client.sign(&mut request);
         let field = request.headers()[AUTHORIZATION].to_str().unwrap();
-        let decoded = STANDARD.decode_to_vec(field.strip_prefix("Basic ").unwrap());
+        let decoded = STANDARD.decode(field.strip_prefix("Basic ").unwrap());
         assert_eq!(
             String::from_utf8(decoded.unwrap()).unwrap(),
             "odd%3Aclient%2Bid%2520%2Fe:s3c%3Ar%2Bt%2541+%26%3D%2F%7E%22"

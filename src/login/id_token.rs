@@ -26,7 +26,7 @@ use crate::{
         signed::{Kind, Signed},
     },
 };
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use constant_time_eq::constant_time_eq;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
@@ -146,7 +146,7 @@ fn at_hash(algorithm: Algorithm, token: &str) -> String {
         _ => Sha256::digest(token).to_vec(),
     };
     let (half, _) = hash.split_at(hash.len() / 2);
-    URL_SAFE_NO_PAD.encode_to_string(half)
+    URL_SAFE_NO_PAD.encode(half)
 }
 
 /// Which sessions a logout token ends.

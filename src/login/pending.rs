@@ -3,7 +3,7 @@
 
 use super::{AuthRequest, LoginError, cookies, fields, seal, state::Inner, tokens::Hidden};
 use crate::{Rejection, clock};
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use constant_time_eq::constant_time_eq;
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use sha2::{Digest, Sha256};
@@ -130,7 +130,7 @@ impl Pending {
 }
 
 fn challenge(verifier: &str) -> String {
-    URL_SAFE_NO_PAD.encode_to_string(Sha256::digest(verifier))
+    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
 fn prefix(inner: &Inner) -> String {
@@ -139,7 +139,7 @@ fn prefix(inner: &Inner) -> String {
 
 /// Named after the state, without telling it.
 fn name(inner: &Inner, state: &str) -> String {
-    let digest = URL_SAFE_NO_PAD.encode_to_string(Sha256::digest(state));
+    let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(state));
     format!("{}{}", prefix(inner), digest.get(..16).unwrap_or_default())
 }
 

@@ -10,13 +10,13 @@
 //! 5. What has ended, or was made in the future, does not open.
 
 use super::Secret;
-use crate::{ConfigError, Rejection};
-use base64_simd::URL_SAFE_NO_PAD;
+use crate::{ConfigError, Rejection, util::random};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead, KeyInit, Payload},
 };
-use hmac::{Hmac, Mac};
+use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -71,7 +71,7 @@ impl Sealer {
         made: u64,
         until: u64,
     ) -> Result<String, Rejection> {
-        let nonce: [u8; 24] = random()?;
+        let nonce = *random::bytes::<24>().map_err(Rejection::unavailable)?;
         let mut head = Vec::with_capacity(plain.len().saturating_add(64));
         head.push(VERSION);
         head.extend_from_slice(&made.to_be_bytes());
@@ -86,7 +86,7 @@ impl Sealer {
         let sealed = sealed.ok_or_else(|| Rejection::unavailable("cannot encrypt"))?;
         head.extend_from_slice(&nonce);
         head.extend_from_slice(&sealed);
-        Ok(URL_SAFE_NO_PAD.encode_to_string(head))
+        Ok(URL_SAFE_NO_PAD.encode(head))
     }
 
     /// `None` if it was sealed by nobody here, under another name, or is over.
@@ -110,7 +110,7 @@ impl Sealer {
         if text.len() > MAX_TEXT {
             return None;
         }
-        let sealed = URL_SAFE_NO_PAD.decode_to_vec(text).ok()?;
+        let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (head, rest) = sealed.split_first_chunk::<17>()?;
         let (nonce, ciphertext) = rest.split_first_chunk::<24>()?;
         let (version, times) = head.split_first()?;
@@ -140,31 +140,19 @@ impl Sealer {
     }
 }
 
-/// HKDF-SHA-256 (RFC 5869 sections 2.2 and 2.3) of one block.
+/// HKDF-SHA-256 (RFC 5869) of one block. What is extracted is wiped.
 fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
-    let mac = |key: &[u8], parts: &[&[u8]]| {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).ok()?;
-        for part in parts {
-            mac.update(part);
-        }
-        Some(Zeroizing::new(<[u8; 32]>::from(
-            mac.finalize().into_bytes(),
-        )))
-    };
-    let extracted = mac(salt, &[secret])?;
-    mac(&*extracted, &[info, &[1]])
+    let (extracted, hkdf) = Hkdf::<Sha256>::extract(Some(salt), secret);
+    drop(Zeroizing::new(<[u8; 32]>::from(extracted)));
+    let mut key = Zeroizing::new([0; 32]);
+    hkdf.expand(info, &mut *key).ok()?;
+    Some(key)
 }
 
-/// Bytes that nobody can guess.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Rejection> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(Rejection::unavailable)?;
-    Ok(bytes)
-}
-
-/// 256 bits that nobody can guess, as 43 characters of base64url.
+/// Returns 256 random bits as 43 characters of base64url.
 pub(super) fn random_text() -> Result<String, Rejection> {
-    Ok(URL_SAFE_NO_PAD.encode_to_string(random::<32>()?))
+    let bytes = random::bytes::<32>().map_err(Rejection::unavailable)?;
+    Ok(URL_SAFE_NO_PAD.encode(*bytes))
 }
 
 #[cfg(test)]
@@ -249,7 +237,6 @@ mod tests {
         let (salt, info): (Vec<_>, Vec<_>) = (salt.collect(), info.collect());
         let expected = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf";
         let key = derive(&[0x0b; 22], &salt, &info).unwrap();
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, expected);
+        assert_eq!(base16ct::lower::encode_string(&*key), expected);
     }
 }

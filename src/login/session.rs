@@ -14,7 +14,7 @@ use crate::{
     identity::Names,
     json::{Object, Value},
 };
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{borrow::Cow, sync::Arc};
 use zeroize::Zeroizing;
 
@@ -156,7 +156,7 @@ impl Session {
             (Some(claims), _) => claims.clone().into_bytes(),
             (None, Some(token)) => {
                 let payload = token.split('.').nth(1)?;
-                URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?
+                URL_SAFE_NO_PAD.decode(payload).ok()?
             }
             (None, None) => return None,
         };

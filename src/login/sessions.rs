@@ -16,7 +16,7 @@ use crate::{
 };
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
-use std::{error::Error as _, fmt::Write as _, time::Duration};
+use std::{error::Error as _, time::Duration};
 
 /// What a session cookie holds.
 pub(super) enum Carried {
@@ -41,11 +41,7 @@ const LONGER: u64 = 120;
 pub(super) fn key(inner: &Inner, kind: &str, name: &str) -> String {
     let parts = [&*inner.issuer, &inner.client.id, name].map(str::as_bytes);
     let digest = Sha256::digest(&*fields::write(&parts));
-    let mut key = format!("oauth2/{kind}/");
-    for byte in digest {
-        let _ = write!(key, "{byte:02x}");
-    }
-    key
+    format!("oauth2/{kind}/{}", base16ct::lower::encode_string(&digest))
 }
 
 impl Inner {

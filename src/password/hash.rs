@@ -4,7 +4,7 @@ use super::{
     cost::Cost,
     formats::{self, Argon2id, Impossible, Kind, Parsed},
 };
-use crate::ConfigError;
+use crate::{ConfigError, util::random};
 use constant_time_eq::constant_time_eq;
 use std::{fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
@@ -34,7 +34,7 @@ struct Stored {
     /// Empty if no password matches.
     text: Zeroizing<String>,
     cost: Cost,
-    salt: Vec<u8>,
+    salt: Zeroizing<Vec<u8>>,
     output: Zeroizing<Vec<u8>>,
 }
 
@@ -50,7 +50,7 @@ impl PasswordHash {
     /// If the operating system has no random bytes, or no memory.
     pub fn new(password: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let argon2id = Argon2id::RECOMMENDED;
-        let salt = random::<16>()?;
+        let salt = Zeroizing::new(random::bytes::<16>()?.to_vec());
         let mut output = Zeroizing::new(vec![0; 32]);
         argon2id
             .compute(password.as_ref(), &salt, &mut output)
@@ -93,8 +93,12 @@ impl PasswordHash {
 
     /// A hash at this cost that no password matches, to be checked where there is no user.
     pub(crate) fn unmatched(cost: Cost) -> Result<Self, ConfigError> {
-        let (salt, output) = (random::<16>()?, Zeroizing::new(random::<32>()?));
-        Ok(Self::unmatched_of(cost, salt, &output))
+        let (salt, output) = (random::bytes::<16>()?, random::bytes::<32>()?);
+        Ok(Self::unmatched_of(
+            cost,
+            Zeroizing::new(salt.to_vec()),
+            &*output,
+        ))
     }
 
     /// An [`unmatched`](Self::unmatched) one at another cost.
@@ -103,7 +107,7 @@ impl PasswordHash {
     }
 
     /// Sixteen bytes of salt suit every kind.
-    fn unmatched_of(cost: Cost, salt: Vec<u8>, output: &[u8]) -> Self {
+    fn unmatched_of(cost: Cost, salt: Zeroizing<Vec<u8>>, output: &[u8]) -> Self {
         let len = cost.kind().output_len();
         Self(Arc::new(Stored {
             text: Zeroizing::default(),
@@ -113,7 +117,7 @@ impl PasswordHash {
         }))
     }
 
-    fn of(argon2id: Argon2id, salt: Vec<u8>, output: Zeroizing<Vec<u8>>) -> Self {
+    fn of(argon2id: Argon2id, salt: Zeroizing<Vec<u8>>, output: Zeroizing<Vec<u8>>) -> Self {
         Self(Arc::new(Stored {
             text: argon2id.write(&salt, &output),
             cost: Kind::Argon2id(argon2id).into(),
@@ -185,14 +189,6 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-fn random<const N: usize>() -> Result<Vec<u8>, ConfigError> {
-    let mut bytes = vec![0; N];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        ConfigError::new("the operating system has no random bytes").with_source(error)
-    })?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 impl PasswordHash {
     /// A hash that costs next to nothing, for tests.
@@ -204,7 +200,7 @@ impl PasswordHash {
         let Kind::Argon2id(argon2id) = cost.kind() else {
             panic!("only Argon2id is made here");
         };
-        let salt = random::<8>().unwrap();
+        let salt = Zeroizing::new(random::bytes::<8>().unwrap().to_vec());
         let mut output = Zeroizing::new(vec![0; 16]);
         argon2id
             .compute(password.as_bytes(), &salt, &mut output)

@@ -10,6 +10,7 @@ use http::{
     },
     response,
 };
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::time::Duration;
 
 /// In which protocol a rejection is told to the client.
@@ -69,7 +70,8 @@ pub(crate) fn render(
             GRPC_STATUS,
             HeaderValue::from(u16::from(rejection.kind().grpc_code())),
         );
-        if let Ok(message) = HeaderValue::from_str(&percent_encode(rejection.detail())) {
+        let message = utf8_percent_encode(rejection.detail(), NOT_IN_MESSAGES).to_string();
+        if let Ok(message) = HeaderValue::try_from(message) {
             headers.insert(GRPC_MESSAGE, message);
         }
     }
@@ -120,17 +122,9 @@ fn plain_problem(kind: RejectionKind) -> &'static Bytes {
     }
 }
 
-/// `grpc-message` is percent-encoded UTF-8 (gRPC over HTTP/2, "Responses").
-fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'%' | ..=0x1f | 0x7f.. => encoded.push_str(&format!("%{byte:02X}")),
-            byte => encoded.push(char::from(byte)),
-        }
-    }
-    encoded
-}
+/// The characters of `grpc-message` that are percent-encoded (gRPC over HTTP/2, "Responses"), beside
+/// those that are not ASCII.
+const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
 
 #[cfg(test)]
 mod tests {
@@ -157,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_grpc_message_is_percent_encoded() {
-        assert_eq!(percent_encode("a b% é\n"), "a b%25 %C3%A9%0A");
+        let encoded = utf8_percent_encode("a b% é\n\u{7f}", NOT_IN_MESSAGES).to_string();
+        assert_eq!(encoded, "a b%25 %C3%A9%0A%7F");
     }
 
     #[test]

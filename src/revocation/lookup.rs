@@ -2,8 +2,8 @@
 
 use crate::{
     Rejection, clock,
-    store::{self, EphemeralStore, Raise, Revocation, random_hex},
-    util::digest::named,
+    store::{self, EphemeralStore, Raise, Revocation},
+    util::{digest::named, random},
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -177,7 +177,7 @@ impl Lookup {
     pub(super) async fn mark(&self) -> Result<Mark, Rejection> {
         let since = Instant::now();
         let failures = self.state().failures;
-        let random = random_hex().map_err(Rejection::unavailable)?;
+        let random = random::hex().map_err(Rejection::unavailable)?;
         let key = format!("revoked/filled/{random}");
         self.store.put(&key, b"", SLACK).await?;
         let history = self.history(&key).await?;

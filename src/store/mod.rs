@@ -64,10 +64,3 @@ pub use token::{
     CUT_OFF_RETENTION, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
     RevocationQuery, RevocationStatus, TokenStore,
 };
-
-/// 128 bits that nobody can guess.
-pub(crate) fn random_hex() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}

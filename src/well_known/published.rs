@@ -43,8 +43,8 @@ impl Published {
 /// A strong entity tag (RFC 9110 section 8.8.3): 64 bits of the document's digest.
 fn etag(json: &[u8]) -> String {
     let digest = Sha256::digest(json);
-    let hex: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("\"{hex}\"")
+    let first = digest.first_chunk().copied().unwrap_or_default();
+    format!("\"{:016x}\"", u64::from_be_bytes(first))
 }
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");

@@ -1,7 +1,7 @@
 //! Signatures by the crates of the RustCrypto project; those of RSA are left to the other one.
 
 use super::prepared::{Pair, Signing, Unprepared};
-use crate::jwt::Algorithm;
+use crate::{jwt::Algorithm, util::random};
 use ::hmac::{Hmac, KeyInit, Mac};
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 use p256::ecdsa::signature::Signer as _;
@@ -50,24 +50,22 @@ pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Box<dyn Sign
 }
 
 pub(super) fn generate(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, Unprepared> {
+    let bad = |_| Unprepared::BadKey;
     // A draw beyond the order of the group is as rare as it is refused.
     let document = match algorithm {
-        Algorithm::ES256 => p256::SecretKey::from_slice(&*random::<32>()?)
+        Algorithm::ES256 => p256::SecretKey::from_slice(&*random::bytes::<32>().map_err(bad)?)
             .map_err(|_| Unprepared::BadKey)?
             .to_pkcs8_der(),
-        Algorithm::ES384 => p384::SecretKey::from_slice(&*random::<48>()?)
+        Algorithm::ES384 => p384::SecretKey::from_slice(&*random::bytes::<48>().map_err(bad)?)
             .map_err(|_| Unprepared::BadKey)?
             .to_pkcs8_der(),
-        Algorithm::EdDSA => ed25519_dalek::SigningKey::from_bytes(&*random::<32>()?).to_pkcs8_der(),
+        Algorithm::EdDSA => {
+            ed25519_dalek::SigningKey::from_bytes(&*random::bytes::<32>().map_err(bad)?)
+                .to_pkcs8_der()
+        }
         _ => return Err(Unprepared::NotHere),
     };
     Ok(document.map_err(|_| Unprepared::BadKey)?.to_bytes())
-}
-
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, Unprepared> {
-    let mut bytes = Zeroizing::new([0; N]);
-    getrandom::fill(&mut *bytes).map_err(|_| Unprepared::BadKey)?;
-    Ok(bytes)
 }
 
 struct Secret<M>(M);

@@ -1,10 +1,9 @@
 //! Argon2id (RFC 9106), as PHC strings: what new hashes are.
 
-use super::{Impossible, Kind, Parsed};
+use super::{Impossible, Kind, MIN_OUTPUT, Parsed, phc::Phc};
 use crate::ConfigError;
 use argon2::{Algorithm, Argon2, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD as B64};
-use std::{ops::RangeInclusive, str::FromStr};
 use zeroize::Zeroizing;
 
 /// The cost parameters of Argon2id (RFC 9106 section 3.1).
@@ -85,48 +84,17 @@ impl Argon2id {
     }
 }
 
-/// Reads what follows `$argon2id$`.
+/// Reads a PHC string.
 pub(super) fn read(text: &str) -> Result<Parsed, ConfigError> {
-    let Some(rest) = text.strip_prefix("v=19$") else {
+    if !text.starts_with("$argon2id$v=19$") {
         return Err(ConfigError::new(
             "the password hash is not of Argon2 version 19 (`v=19`)",
         ));
-    };
-    let mut fields = rest.splitn(3, '$');
-    let mut field = || fields.next().ok_or_else(not_canonical);
-    let (cost, salt, output) = (field()?, field()?, field()?);
-    let mut costs = cost.splitn(3, ',');
-    let mut number = |name: &str| {
-        costs
-            .next()
-            .and_then(|cost| cost.strip_prefix(name))
-            .and_then(|digits| u32::from_str(digits).ok())
-            .ok_or_else(not_canonical)
-    };
-    let cost = Argon2id::new(number("m=")?, number("t=")?, number("p=")?)?;
-    let salt = bytes(salt, 8..=64)?;
-    let output = Zeroizing::new(bytes(output, MIN_OUTPUT..=64)?);
-    // What was read, written again, is the input: no sign, leading zero or stray character has
-    // been overlooked.
-    if cost.write(&salt, &output).strip_prefix("$argon2id$") != Some(text) {
-        return Err(not_canonical());
     }
-    Ok(Parsed {
-        kind: Kind::Argon2id(cost),
-        salt,
-        output,
-    })
-}
-
-fn bytes(text: &str, len: RangeInclusive<usize>) -> Result<Vec<u8>, ConfigError> {
-    let bytes = B64.decode(text).map_err(|_| not_canonical())?;
-    if len.contains(&bytes.len()) {
-        Ok(bytes)
-    } else {
-        Err(ConfigError::new(
-            "the password hash has a salt outside 8 to 64 bytes, or an output outside 16 to 64",
-        ))
-    }
+    let phc = Phc::read(text, Some(19)).ok_or_else(not_canonical)?;
+    let [memory, passes, lanes] = phc.parameters(["m", "t", "p"]).ok_or_else(not_canonical)?;
+    let cost = Argon2id::new(memory, passes, lanes)?;
+    Parsed::new(Kind::Argon2id(cost), phc.salt, phc.output, ("password", 8))
 }
 
 fn not_canonical() -> ConfigError {
@@ -139,6 +107,3 @@ fn not_canonical() -> ConfigError {
 const MAX_MEMORY: u32 = 262_144;
 const MAX_PASSES: u32 = 16;
 const MAX_LANES: u32 = 16;
-
-/// Bytes; shorter ones are too easily hit (RFC 9106 section 4 takes 32).
-const MIN_OUTPUT: usize = 16;

@@ -10,6 +10,7 @@ mod imported;
 #[cfg(not(feature = "password-import"))]
 #[path = "not_imported.rs"]
 mod imported;
+mod phc;
 #[cfg(feature = "password-import")]
 mod text;
 
@@ -33,8 +34,33 @@ pub(crate) enum Kind {
 /// What a stored hash consists of.
 pub(super) struct Parsed {
     pub(super) kind: Kind,
-    pub(super) salt: Vec<u8>,
-    pub(super) output: Zeroizing<Vec<u8>>,
+    pub(super) salt: Bytes,
+    pub(super) output: Bytes,
+}
+
+/// Part of a stored hash.
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
+
+impl Parsed {
+    /// The parts of a hash whose salt has at least so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the salt or the output has another length.
+    fn new(
+        kind: Kind,
+        salt: Bytes,
+        output: Bytes,
+        (name, shortest_salt): (&str, usize),
+    ) -> Result<Self, ConfigError> {
+        if (shortest_salt..=64).contains(&salt.len()) && (MIN_OUTPUT..=64).contains(&output.len()) {
+            return Ok(Self { kind, salt, output });
+        }
+        Err(ConfigError::new(format!(
+            "the {name} hash has a salt outside {shortest_salt} to 64 bytes, or an output outside \
+             16 to 64"
+        )))
+    }
 }
 
 /// Why a hash could not be computed: no memory, or no such parameters.
@@ -45,9 +71,9 @@ pub(super) fn read(text: &str) -> Result<Parsed, ConfigError> {
     if text.len() > MAX_TEXT {
         return Err(ConfigError::new("the password hash is too long"));
     }
-    match text.strip_prefix("$argon2id$") {
-        Some(rest) => argon2id::read(rest),
-        None => imported::read(text),
+    match text.starts_with("$argon2id$") {
+        true => argon2id::read(text),
+        false => imported::read(text),
     }
 }
 
@@ -82,6 +108,9 @@ impl Kind {
         }
     }
 }
+
+/// Bytes; shorter ones are too easily hit (RFC 9106 section 4 takes 32).
+const MIN_OUTPUT: usize = 16;
 
 /// Bytes; the longest hash that the bounds allow has 232.
 const MAX_TEXT: usize = 256;

@@ -1,7 +1,7 @@
 //! [`GeneratedKey`]: a generated key, as long as it may be seen.
 
 use super::form;
-use crate::ConfigError;
+use crate::{ConfigError, util::random};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -39,8 +39,8 @@ impl GeneratedKey {
                 "{prefix:?} is no prefix of keys: a lower-case letter, then up to 15 lower-case letters, digits or \"_\", not ending in \"_\""
             )));
         }
-        let id = random(form::ID)?;
-        let secret = random(form::SECRET)?;
+        let id = random_text(form::ID)?;
+        let secret = random_text(form::SECRET)?;
         // Of its full size from the start: growing would leave a copy of the secret behind.
         let mut text = Zeroizing::new(String::with_capacity(96));
         for part in [prefix, "_", &id, "_", &secret] {
@@ -90,14 +90,10 @@ impl fmt::Debug for GeneratedKey {
 }
 
 /// Characters to the base 62, drawn uniformly.
-pub(super) fn random(length: usize) -> Result<Zeroizing<String>, ConfigError> {
+pub(super) fn random_text(length: usize) -> Result<Zeroizing<String>, ConfigError> {
     let mut text = Zeroizing::new(String::with_capacity(length));
     while text.len() < length {
-        let mut bytes = Zeroizing::new([0; 64]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
-            ConfigError::new("the operating system has no randomness to give")
-                .with_source(error.to_string())
-        })?;
+        let bytes = random::bytes::<64>()?;
         let missing = length.saturating_sub(text.len());
         text.extend(bytes.iter().copied().filter_map(form::digit).take(missing));
     }
@@ -111,9 +107,9 @@ mod tests {
     #[test]
     fn random_text_has_the_length_asked_for() {
         for length in [0, 1, 12, 43, 200] {
-            assert_eq!(random(length).unwrap().len(), length);
+            assert_eq!(random_text(length).unwrap().len(), length);
         }
-        assert_ne!(random(43).unwrap(), random(43).unwrap());
+        assert_ne!(random_text(43).unwrap(), random_text(43).unwrap());
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl ApiKeys {
         let key = PresentedKey::new(key);
         let id = match form::read(key.as_bytes()) {
             Form::Generated(parsed) => parsed.id.to_owned(),
-            Form::Other => new_key::random(form::ID)?.as_str().to_owned(),
+            Form::Other => new_key::random_text(form::ID)?.as_str().to_owned(),
             // Requests with such keys are refused without a lookup.
             Form::Mistyped => {
                 return Err(ConfigError::new(

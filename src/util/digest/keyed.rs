@@ -1,10 +1,9 @@
 //! Names for secrets: HMAC-SHA-256 under a random key.
 
 use super::Digest;
-use crate::ConfigError;
+use crate::{ConfigError, util::random};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 /// Digests under a random key, prepared once (RFC 2104 section 4).
 #[derive(Clone)]
@@ -15,11 +14,7 @@ impl Keyed {
     ///
     /// If the operating system has no random bytes.
     pub(crate) fn new() -> Result<Self, ConfigError> {
-        let mut key = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *key).map_err(|error| {
-            ConfigError::new("the operating system has no random bytes").with_source(error)
-        })?;
-        Self::with_key(&*key)
+        Self::with_key(&*random::bytes::<32>()?)
     }
 
     /// # Errors

@@ -10,11 +10,9 @@ pub(crate) fn named(kind: &str, issuer: &str, name: &str) -> String {
     digest.update((issuer.len() as u64).to_le_bytes());
     digest.update(issuer);
     digest.update(name);
-    let mut key = format!("{kind}/");
-    for byte in digest.finalize().iter().take(16) {
-        key.push_str(&format!("{byte:02x}"));
-    }
-    key
+    let digest = digest.finalize();
+    let first = digest.first_chunk().copied().unwrap_or_default();
+    format!("{kind}/{:032x}", u128::from_be_bytes(first))
 }
 
 #[cfg(test)]

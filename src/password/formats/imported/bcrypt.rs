@@ -39,7 +39,7 @@ fn read_rest(text: &str) -> Result<Parsed, ConfigError> {
             "the bcrypt hash has a cost outside 4 to 15",
         ));
     }
-    let salt = B64.decode(salt).map_err(|_| malformed())?;
+    let salt = Zeroizing::new(B64.decode(salt).map_err(|_| malformed())?);
     let output = Zeroizing::new(B64.decode(output).map_err(|_| malformed())?);
     if salt.len() != 16 || output.len() != OUTPUT {
         return Err(malformed());

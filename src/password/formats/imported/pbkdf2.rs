@@ -2,13 +2,13 @@
 //! forms of passlib, Django and Werkzeug.
 
 use super::super::{
-    Impossible, Parsed,
-    text::{adapted_base64, base64, base64_padded, hex, number, plain_salt, sized},
+    Bytes, Impossible, Parsed,
+    phc::Phc,
+    text::{adapted_base64, base64_padded, hex, number, plain_salt},
 };
 use crate::ConfigError;
 use hmac::Hmac;
 use sha2::{Sha256, Sha512};
-use zeroize::Zeroizing;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Pbkdf2 {
@@ -28,10 +28,14 @@ enum Prf {
 
 pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
     use Prf::{Sha256, Sha512};
-    if let Some(rest) = text.strip_prefix("$pbkdf2-sha256$") {
-        Some(read_dollars(Sha256, rest))
+    if text.starts_with("$pbkdf2-sha256$i=") {
+        Some(read_phc(Sha256, text))
+    } else if text.starts_with("$pbkdf2-sha512$i=") {
+        Some(read_phc(Sha512, text))
+    } else if let Some(rest) = text.strip_prefix("$pbkdf2-sha256$") {
+        Some(read_passlib(Sha256, rest))
     } else if let Some(rest) = text.strip_prefix("$pbkdf2-sha512$") {
-        Some(read_dollars(Sha512, rest))
+        Some(read_passlib(Sha512, rest))
     } else if let Some(rest) = text.strip_prefix("pbkdf2_sha256$") {
         Some(read_django(rest))
     } else if let Some(rest) = text.strip_prefix("pbkdf2:sha256:") {
@@ -42,56 +46,54 @@ pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
     }
 }
 
-/// `i=N$…` or `i=N,l=LENGTH$…` of a PHC string, or passlib's `N$…`.
-fn read_dollars(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
-    let [costs, salt, output] = fields(text)?;
-    let Some(costs) = costs.strip_prefix("i=") else {
-        return parsed(prf, costs, adapted_base64(salt), adapted_base64(output));
+/// A PHC string with `i=N` or `i=N,l=LENGTH`.
+fn read_phc(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
+    let phc = Phc::read(text, None).ok_or_else(malformed)?;
+    let (iterations, length) = match (phc.parameters(["i", "l"]), phc.parameters(["i"])) {
+        (Some([iterations, length]), _) => (iterations, Some(length)),
+        (None, Some([iterations])) => (iterations, None),
+        (None, None) => return Err(malformed()),
     };
-    let (iterations, length) = match costs.split_once(",l=") {
-        Some((iterations, length)) => (iterations, Some(number(length).ok_or_else(malformed)?)),
-        None => (costs, None),
-    };
-    let parsed = parsed(prf, iterations, base64(salt), base64(output))?;
+    let parsed = parsed(prf, iterations, phc.salt, phc.output)?;
     match length {
         Some(length) if usize::try_from(length) != Ok(parsed.output.len()) => Err(malformed()),
         _ => Ok(parsed),
     }
 }
 
+/// passlib's `N$SALT$OUTPUT`.
+fn read_passlib(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
+    read_fields(prf, text, adapted_base64, adapted_base64)
+}
+
 /// `N$SALT$OUTPUT`, with the salt as it is.
 fn read_django(text: &str) -> Result<Parsed, ConfigError> {
-    let [iterations, salt, output] = fields(text)?;
-    let (salt, output) = (plain_salt(salt), base64_padded(output));
-    parsed(Prf::Sha256, iterations, salt, output)
+    read_fields(Prf::Sha256, text, plain_salt, base64_padded)
 }
 
 /// `N$SALT$OUTPUT`, with the salt as it is and the output in hexadecimal.
 fn read_werkzeug(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
-    let [iterations, salt, output] = fields(text)?;
-    parsed(prf, iterations, plain_salt(salt), hex(output))
+    read_fields(prf, text, plain_salt, hex)
 }
 
-fn fields(text: &str) -> Result<[&str; 3], ConfigError> {
+fn read_fields(
+    prf: Prf,
+    text: &str,
+    read_salt: fn(&str) -> Option<Bytes>,
+    read_output: fn(&str) -> Option<Bytes>,
+) -> Result<Parsed, ConfigError> {
     let mut fields = text.splitn(3, '$');
     let mut field = || fields.next().ok_or_else(malformed);
-    Ok([field()?, field()?, field()?])
+    let (iterations, salt, output) = (field()?, field()?, field()?);
+    let iterations = number(iterations).ok_or_else(malformed)?;
+    let salt = read_salt(salt).ok_or_else(malformed)?;
+    let output = read_output(output).ok_or_else(malformed)?;
+    parsed(prf, iterations, salt, output)
 }
 
-fn parsed(
-    prf: Prf,
-    iterations: &str,
-    salt: Option<Vec<u8>>,
-    output: Option<Vec<u8>>,
-) -> Result<Parsed, ConfigError> {
-    let size = "the PBKDF2 hash has a salt outside 4 to 64 bytes, or an output outside 16 to 64";
-    let output = Zeroizing::new(sized(output.ok_or_else(malformed)?, 16..=64, size)?);
-    let iterations = number(iterations).ok_or_else(malformed)?;
-    Ok(Parsed {
-        kind: super::Kind::Pbkdf2(Pbkdf2::new(prf, iterations, output.len())?).into(),
-        salt: sized(salt.ok_or_else(malformed)?, 4..=64, size)?,
-        output,
-    })
+fn parsed(prf: Prf, iterations: u32, salt: Bytes, output: Bytes) -> Result<Parsed, ConfigError> {
+    let kind = super::Kind::Pbkdf2(Pbkdf2::new(prf, iterations, output.len())?).into();
+    Parsed::new(kind, salt, output, ("PBKDF2", 4))
 }
 
 impl Pbkdf2 {
@@ -214,7 +216,7 @@ mod tests {
             let mut output = vec![0; expected.len()];
             let pbkdf2 = Pbkdf2::new(prf, iterations, output.len()).unwrap();
             assert!(pbkdf2.compute(password, salt, &mut output).unwrap());
-            assert_eq!(output, expected);
+            assert_eq!(output, *expected);
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::super::{
     Impossible, Parsed,
-    text::{base64, hex, number, plain_salt, sized},
+    phc::Phc,
+    text::{hex, number, plain_salt},
 };
 use crate::ConfigError;
-use zeroize::Zeroizing;
 
 /// The parameters of RFC 7914 section 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,28 +18,19 @@ pub(crate) struct Scrypt {
 }
 
 pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
-    if let Some(rest) = text.strip_prefix("$scrypt$") {
-        Some(read_phc(rest))
+    if text.starts_with("$scrypt$") {
+        Some(read_phc(text))
     } else {
         text.strip_prefix("scrypt:").map(read_werkzeug)
     }
 }
 
-/// `ln=LN,r=R,p=P$SALT$OUTPUT`.
+/// `$scrypt$ln=LN,r=R,p=P$SALT$OUTPUT`.
 fn read_phc(text: &str) -> Result<Parsed, ConfigError> {
-    let mut fields = text.splitn(3, '$');
-    let mut field = || fields.next().ok_or_else(malformed);
-    let (costs, salt, output) = (field()?, field()?, field()?);
-    let mut costs = costs.splitn(3, ',');
-    let mut cost = |name: &str| {
-        costs
-            .next()
-            .and_then(|cost| cost.strip_prefix(name))
-            .and_then(number)
-            .ok_or_else(malformed)
-    };
-    let scrypt = Scrypt::new(cost("ln=")?, cost("r=")?, cost("p=")?)?;
-    parsed(scrypt, base64(salt), base64(output))
+    let phc = Phc::read(text, None).ok_or_else(malformed)?;
+    let [log_n, r, p] = phc.parameters(["ln", "r", "p"]).ok_or_else(malformed)?;
+    let kind = super::Kind::Scrypt(Scrypt::new(log_n, r, p)?).into();
+    Parsed::new(kind, phc.salt, phc.output, ("scrypt", 4))
 }
 
 /// `N:R:P$SALT$OUTPUT`, with the salt as it is and the output in hexadecimal.
@@ -53,22 +44,10 @@ fn read_werkzeug(text: &str) -> Result<Parsed, ConfigError> {
     if !n.is_power_of_two() {
         return Err(malformed());
     }
-    let scrypt = Scrypt::new(n.trailing_zeros(), r, p)?;
-    parsed(scrypt, plain_salt(salt), hex(output))
-}
-
-fn parsed(
-    scrypt: Scrypt,
-    salt: Option<Vec<u8>>,
-    output: Option<Vec<u8>>,
-) -> Result<Parsed, ConfigError> {
-    let size = "the scrypt hash has a salt outside 4 to 64 bytes, or an output outside 16 to 64";
-    let output = Zeroizing::new(sized(output.ok_or_else(malformed)?, 16..=64, size)?);
-    Ok(Parsed {
-        kind: super::Kind::Scrypt(scrypt).into(),
-        salt: sized(salt.ok_or_else(malformed)?, 4..=64, size)?,
-        output,
-    })
+    let kind = super::Kind::Scrypt(Scrypt::new(n.trailing_zeros(), r, p)?).into();
+    let salt = plain_salt(salt).ok_or_else(malformed)?;
+    let output = hex(output).ok_or_else(malformed)?;
+    Parsed::new(kind, salt, output, ("scrypt", 4))
 }
 
 impl Scrypt {
@@ -169,7 +148,7 @@ mod tests {
                     .compute(password.as_bytes(), salt.as_bytes(), &mut output)
                     .unwrap()
             );
-            assert_eq!(output.to_vec(), hex(expected).unwrap());
+            assert_eq!(output.to_vec(), *hex(expected).unwrap());
         }
     }
 }

@@ -1,7 +1,7 @@
-//! How often a request allocates, at most. The counts are exact: what this crate allocates per
-//! request is a promise, and a new allocation has to be a decision.
+//! Upper bounds of the allocations per request. The counts are exact: the number of allocations is a
+//! promise, so a new allocation must be a decision.
 //!
-//! `http::Extensions` takes three for the identity: the map, its table, and the value.
+//! `http::Extensions` allocates three times for the identity: the map, its table, and the value.
 
 #[path = "../benches/cases/mod.rs"]
 mod cases;
@@ -91,7 +91,7 @@ fn request(fields: &[(&str, &str)]) -> Request<()> {
 }
 
 #[test]
-fn a_key_in_a_field_and_a_remembered_password_cost_what_extensions_do() {
+fn a_key_in_a_field_and_a_cached_password_allocate_only_for_extensions() {
     for name in [
         "API key, 10, one hot",
         "any of three: API key",
@@ -104,7 +104,7 @@ fn a_key_in_a_field_and_a_remembered_password_cost_what_extensions_do() {
 }
 
 #[test]
-fn a_key_in_the_authorization_field_costs_what_extensions_do() {
+fn a_key_in_the_authorization_field_allocates_only_for_extensions() {
     let keys = ApiKeys::new();
     let key = keys.create("test", Identity::new("ci")).unwrap();
     let layer = AuthLayer::new(ApiKey::new([Location::authorization("ApiKey")], keys));
@@ -114,7 +114,7 @@ fn a_key_in_the_authorization_field_costs_what_extensions_do() {
 }
 
 #[test]
-fn a_token_that_is_verified_anew_costs_few() {
+fn verifying_an_uncached_token_allocates_little() {
     for name in ["HS256", "RS256", "ES256", "EdDSA", "any of three: HS256"] {
         let beyond = beyond_bare(&mut case(name));
         assert!(beyond <= EXTENSIONS + TOKEN, "{name}: {beyond}");
@@ -128,7 +128,7 @@ fn refusing(name: &str, scheme: impl Scheme) {
 }
 
 #[test]
-fn a_visitor_who_is_refused_costs_few() {
+fn rejecting_an_anonymous_caller_allocates_little() {
     let identity = || Identity::new("42");
     refusing(
         "Bearer",

@@ -1,4 +1,5 @@
-//! What the types can be used for: sent, shared, moved, cloned, and with bodies of any kind.
+//! The auto traits of the public types: `Send`, `Sync`, `Unpin`, `Clone`, and the bodies that layers
+//! accept.
 
 mod common;
 
@@ -61,7 +62,7 @@ fn errors<T: std::error::Error + Send + Sync + 'static>() {}
 fn defaulted<T: Default>() {}
 
 #[test]
-fn what_applications_configure_is_cloned_and_shared() {
+fn configuration_types_are_clone_and_sync() {
     cloned::<AuthLayer>();
     cloned::<AuthService<Probe>>();
     cloned::<RequireLayer>();
@@ -87,7 +88,7 @@ fn what_applications_configure_is_cloned_and_shared() {
 }
 
 #[test]
-fn verifiers_of_tokens_and_what_fetches_their_keys_are_shared() {
+fn token_verifiers_and_key_fetchers_are_shared() {
     use tower_auth::{fetch, jwt, jwt::remote::RemoteKeys};
     cloned::<JwtVerifier>();
     cloned::<jwt::Issuers>();
@@ -152,7 +153,7 @@ fn users_and_their_passwords_are_shared() {
 }
 
 #[test]
-fn a_marker_of_a_closure_binds_nothing() {
+fn a_closure_type_parameter_does_not_restrict_auto_traits() {
     // Neither the credentials nor what tells plain and async closures apart is ever held.
     shared::<VerifyFn<fn(), Rc<()>>>();
     shared::<PolicyFn<fn(), Rc<()>>>();
@@ -160,7 +161,7 @@ fn a_marker_of_a_closure_binds_nothing() {
 }
 
 #[test]
-fn what_requests_carry_is_cloned_and_shared() {
+fn request_extensions_are_clone_and_sync() {
     cloned::<Identity>();
     cloned::<Anonymous>();
     cloned::<Credential>();
@@ -207,7 +208,7 @@ fn policies_are_shared() {
 }
 
 #[test]
-fn verdicts_are_sent_and_a_body_is_what_its_inner_one_is() {
+fn verdicts_are_send_and_a_body_has_the_auto_traits_of_its_inner_one() {
     sent::<Verdict<Identity>>();
     sent::<Attempt>();
     shared::<ResponseBody<Bytes>>();
@@ -257,7 +258,7 @@ impl Service<Request<Local>> for Echo {
 }
 
 #[tokio::test]
-async fn no_bound_falls_on_the_bodies_of_the_inner_service() {
+async fn bodies_of_the_inner_service_have_no_extra_bounds() {
     for (later, role, status) in [
         (false, "admin", 200),
         (true, "admin", 200),
@@ -313,7 +314,7 @@ type LocalFuture = std::pin::Pin<Box<dyn Future<Output = Answer>>>;
 type Called<S, B> = <S as Service<Request<B>>>::Future;
 
 #[test]
-fn a_future_is_send_exactly_when_what_it_holds_is() {
+fn a_future_is_send_exactly_if_its_parts_are() {
     // `Inner` holds a marker only: what counts is its future, and the request's body.
     const {
         assert!(Is::<AuthService<Probe>>::SYNC);

@@ -253,7 +253,7 @@ fn assert_problem(answer: &Answer, status: u16, what: &str) {
 }
 
 #[tokio::test]
-async fn the_whole_story_of_an_account() {
+async fn an_account_is_registered_used_and_removed() {
     let folder = Folder::new("demo");
     let demo = Demo::on(&folder);
     demo.register("Ada").await;
@@ -381,7 +381,7 @@ async fn a_browser_has_its_tokens_in_cookies() {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_request_is_a_problem_document() {
+async fn every_error_is_a_problem_document() {
     let folder = Folder::new("demo");
     let demo = Demo::on(&folder);
     demo.register("ada").await;
@@ -509,7 +509,7 @@ async fn whatever_is_wrong_with_a_request_is_a_problem_document() {
 }
 
 #[tokio::test]
-async fn the_openapi_document_says_what_routes_take() {
+async fn the_openapi_document_lists_the_schemes_of_each_route() {
     let folder = Folder::new("demo");
     let demo = Demo::on(&folder);
     let answer = demo.send("GET /openapi.json", &[], b"").await;
@@ -603,7 +603,7 @@ async fn a_restart_keeps_accounts_sessions_and_keys() {
 /// Whatever a client was told before counts afterwards, and what it was not told may be tried
 /// again.
 #[tokio::test]
-async fn a_kill_at_any_moment_of_a_refresh_loses_nobody() {
+async fn a_kill_at_any_moment_of_a_refresh_loses_no_session() {
     let folder = Folder::new("demo");
     let mut demo = Demo::on(&folder);
     demo.register("ada").await;
@@ -639,7 +639,7 @@ async fn a_kill_at_any_moment_of_a_refresh_loses_nobody() {
 }
 
 #[tokio::test]
-async fn two_servers_of_one_database_are_one() {
+async fn two_servers_share_one_database() {
     let (Some(postgres), Some(redis)) = (Postgres::start(), Redis::start()) else {
         eprintln!("SKIPPED: PostgreSQL or Redis is not installed");
         return;
@@ -706,7 +706,7 @@ async fn with_provider(folder: &Folder) -> Option<(Provider, Demo)> {
 }
 
 #[tokio::test]
-async fn whoever_signs_in_elsewhere_has_a_session_like_any_other() {
+async fn a_login_with_a_provider_begins_an_ordinary_session() {
     let folder = Folder::new("demo");
     let Some((provider, demo)) = with_provider(&folder).await else {
         return;
@@ -823,7 +823,7 @@ async fn the_same_subject_of_two_providers_is_two_people() {
 }
 
 #[tokio::test]
-async fn a_login_elsewhere_that_goes_wrong_lets_nobody_in() {
+async fn a_failed_login_with_a_provider_does_not_begin_a_session() {
     let folder = Folder::new("demo");
     let Some((mut provider, demo)) = with_provider(&folder).await else {
         return;

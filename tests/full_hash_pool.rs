@@ -1,7 +1,7 @@
-//! Clients that ask for more hashes than can be computed: they are rejected with 503, and cannot
-//! raise an alarm.
+//! Requests that need more password hashes than the pool accepts are rejected with 503 and logged
+//! without an error per request.
 //!
-//! By itself in a process, for the one listener to events that there can be.
+//! The test has a process of its own because it installs the global `tracing` subscriber.
 
 mod common;
 
@@ -19,7 +19,7 @@ use tower_auth::{
 };
 
 #[tokio::test]
-async fn a_full_pool_is_warned_of_once_and_not_reported_as_an_error_per_request() {
+async fn a_full_pool_logs_one_warning_and_no_error_per_request() {
     events::record();
     let pool = HashPool::new().unwrap().with_threads(1).with_waiting(0);
     let users = Users::new([User::new("a", passwords::cheap("right"))])

@@ -1,7 +1,7 @@
-//! The properties of the fuzz targets over their seeds, without a fuzzer and its toolchain.
+//! The properties of the fuzz targets, checked for their seeds on stable Rust.
 //!
-//! A finding becomes a seed, and with that a regression test. The target `challenge` is missing:
-//! its oracle is no dependency of the tests.
+//! Each finding becomes a seed and with it a regression test. The target `challenge` is missing,
+//! because its oracle is not a dependency of the tests.
 
 #![allow(unreachable_pub, reason = "the fuzz crate exports them")]
 
@@ -53,7 +53,7 @@ fn replay(target: &str, check: fn(&[u8]) -> bool, through: &[&str]) {
 }
 
 #[test]
-fn nobody_gets_in_by_an_authorization_that_no_verifier_has_accepted() {
+fn an_authorization_is_accepted_only_by_a_verifier() {
     replay(
         "authorization",
         authorization::check,
@@ -111,7 +111,7 @@ fn a_token_passes_if_it_was_signed_and_another_reader_agrees() {
 }
 
 #[test]
-fn keys_of_a_set_are_used_as_they_say_and_broken_ones_do_no_harm() {
+fn keys_of_a_set_are_used_for_their_purpose_and_invalid_ones_are_skipped() {
     replay(
         "jwks",
         jwks::check,
@@ -163,7 +163,7 @@ fn a_token_passes_if_the_answer_about_it_says_so() {
 }
 
 #[test]
-fn a_generated_key_is_right_in_every_character_or_it_is_none() {
+fn a_generated_key_is_valid_only_if_every_character_is() {
     replay(
         "api_key",
         api_key::check,
@@ -208,7 +208,7 @@ fn a_stored_hash_that_parses_has_one_spelling_and_a_bounded_cost() {
 }
 
 #[test]
-fn at_most_one_credential_is_judged_and_none_goes_on_in_the_query() {
+fn at_most_one_credential_is_verified_and_none_stays_in_the_query() {
     replay(
         "places",
         places::check,
@@ -236,7 +236,7 @@ fn at_most_one_credential_is_judged_and_none_goes_on_in_the_query() {
 }
 
 #[test]
-fn a_login_ends_here_whatever_it_is_asked() {
+fn a_login_returns_to_this_origin_for_any_input() {
     replay(
         "login",
         login::check,
@@ -251,7 +251,7 @@ fn a_login_ends_here_whatever_it_is_asked() {
 }
 
 #[test]
-fn no_spelling_of_a_path_gets_around_its_rule() {
+fn no_spelling_of_a_path_bypasses_its_rule() {
     replay(
         "rules",
         rules::check,

@@ -133,7 +133,7 @@ fn warnings(path: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn whoever_is_in_the_file_gets_in_with_their_password_and_roles() {
+async fn users_in_the_file_log_in_with_their_password_and_roles() {
     let folder = Folder::new();
     let text = format!(
         "# made by htpasswd\nbob:{BCRYPT}\nann:{SHA_CRYPT}:a comment\n\ncy:{}\n",
@@ -236,7 +236,7 @@ async fn a_file_that_is_changed_twice_within_the_same_moment_is_read_again() {
 }
 
 #[test]
-fn a_file_that_is_of_no_use_is_refused_at_start_up() {
+fn an_unusable_file_is_rejected_at_start_up() {
     let folder = Folder::new();
     #[track_caller]
     fn refused(path: &Path, message: &str) {
@@ -264,7 +264,7 @@ fn a_file_that_is_of_no_use_is_refused_at_start_up() {
 }
 
 #[tokio::test]
-async fn it_shares_a_pool_and_remembers_as_users_do() {
+async fn a_file_of_users_shares_a_pool_and_caches_as_users_do() {
     let folder = Folder::new();
     let path = folder.file(format!("bob:{BCRYPT}\n"));
     let pool = HashPool::new().unwrap().with_threads(1);
@@ -281,7 +281,7 @@ async fn it_shares_a_pool_and_remembers_as_users_do() {
 }
 
 #[tokio::test]
-async fn roles_that_panic_change_nothing_and_the_next_file_counts() {
+async fn a_panic_in_with_roles_keeps_the_users_and_the_next_file_is_read() {
     let folder = Folder::new();
     let path = folder.file(format!("bob:{BCRYPT}\n"));
     assert!(warnings(&path).is_empty());
@@ -299,12 +299,16 @@ async fn roles_that_panic_change_nothing_and_the_next_file_counts() {
 /// The thread that looks at the file ends with the last handle.
 #[cfg(target_os = "linux")]
 #[test]
-fn nobody_watches_for_nobody() {
+fn the_watching_thread_ends_with_the_last_handle() {
     // In a process of its own: other tests have such threads too.
     const CHILD: &str = "TOWER_AUTH_HTPASSWD_CHILD";
     if std::env::var_os(CHILD).is_none() {
         let status = process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "nobody_watches_for_nobody", "--test-threads=1"])
+            .args([
+                "--exact",
+                "the_watching_thread_ends_with_the_last_handle",
+                "--test-threads=1",
+            ])
             .env(CHILD, "1")
             .status()
             .unwrap();

@@ -1,6 +1,6 @@
-//! What is told to whom: each level of `tracing` hears what is at it and above, and no more.
+//! Accepted requests are logged at `DEBUG`, rejected ones at `INFO`.
 //!
-//! By itself in a process, whose loudest listener all others share.
+//! The test has a process of its own, because the maximum level is one value per process.
 
 mod common;
 
@@ -42,7 +42,7 @@ impl Subscriber for Listener {
 }
 
 #[test]
-fn passes_are_told_from_debug_on_and_refusals_from_info_on() {
+fn accepted_requests_are_logged_at_debug_and_rejected_ones_at_info() {
     let toy = AuthLayer::new(Toy::authorization("Toy"));
     let service = toy.layer(Probe::new());
     for (level, expected) in [

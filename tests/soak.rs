@@ -1,5 +1,5 @@
-//! A minute in the life of a server: eight connections, good, expired and forged tokens, keys that
-//! rotate, an issuer that fails half of the time. `SOAK_SECONDS` says how long; CI takes 60.
+//! A minute of traffic: eight connections, valid, expired and forged tokens, keys that rotate, an
+//! issuer that fails half of the time. `SOAK_SECONDS` sets the duration; CI uses 60.
 
 mod common;
 
@@ -66,7 +66,7 @@ fn tokens(issuer: &str, signer: &Signer, forger: &Signer) -> Sent {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_server_answers_rightly_for_a_long_time() {
+async fn a_busy_server_responds_correctly_for_a_long_time() {
     let seconds = std::env::var("SOAK_SECONDS").ok();
     let seconds = seconds.map_or(6, |seconds| seconds.parse().unwrap());
     let end = Instant::now() + Duration::from_secs(seconds);

@@ -130,7 +130,7 @@ async fn head_is_answered_as_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn a_connection_outlives_the_refusal_of_a_request_with_a_body() {
+async fn a_connection_stays_open_after_a_request_with_a_body_is_rejected() {
     for later in [false, true] {
         let address = serve_axum(app(later)).await;
         let mut wire = Wire::connect(address).await;
@@ -163,7 +163,7 @@ async fn a_connection_outlives_the_refusal_of_a_request_with_a_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_100_continue_is_refused_without_its_body() {
+async fn a_client_that_waits_for_100_continue_is_rejected_without_its_body() {
     let address = serve_axum(app(true)).await;
     let mut wire = Wire::connect(address).await;
     let head = "POST /me HTTP/1.1\nHost: h\nContent-Length: 1000000\nExpect: 100-continue\nAuthorization: Toy bad";
@@ -171,7 +171,7 @@ async fn a_client_that_waits_for_100_continue_is_refused_without_its_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_while_its_verdict_is_pending_leaves_the_server_well() {
+async fn a_client_that_disconnects_while_its_verdict_is_pending_does_not_harm_the_server() {
     let address = serve_axum(app(true)).await;
     for _ in 0..20 {
         let mut wire = Wire::connect(address).await;
@@ -194,7 +194,7 @@ fn handshake(fields: &str) -> String {
 }
 
 #[tokio::test]
-async fn another_site_cannot_open_a_websocket_with_a_visitors_cookie() {
+async fn another_site_cannot_open_a_websocket_with_a_users_cookie() {
     let address = serve_axum(app(false)).await;
     for (fields, status) in [
         ("Cookie: sid=ann\nOrigin: https://evil.example", 403),
@@ -225,7 +225,7 @@ async fn another_site_cannot_open_a_websocket_with_a_visitors_cookie() {
 }
 
 #[tokio::test]
-async fn another_site_cannot_post_with_a_visitors_cookie() {
+async fn another_site_cannot_post_with_a_users_cookie() {
     let address = serve_axum(app(false)).await;
     let mut wire = Wire::connect(address).await;
     for (method, fields, status) in [
@@ -271,7 +271,7 @@ async fn text(response: Response<hyper::body::Incoming>) -> String {
 }
 
 #[tokio::test]
-async fn http2_streams_are_judged_one_by_one() {
+async fn http2_streams_are_authenticated_independently() {
     for later in [false, true] {
         let axum = serve_axum(app(later)).await;
         let mut sender = h2(axum).await;
@@ -392,7 +392,7 @@ async fn cookies_that_http2_has_split_are_read_together() {
 }
 
 #[tokio::test]
-async fn a_plain_hyper_server_speaks_both_versions() {
+async fn a_plain_hyper_server_supports_both_versions() {
     let rules = AccessRules::new().allow("/open").otherwise(authenticated());
     let layer = AuthLayer::new(schemes(true)).rules(rules);
     let address = serve_hyper(layer).await;
@@ -424,7 +424,7 @@ async fn a_plain_hyper_server_speaks_both_versions() {
 }
 
 #[tokio::test]
-async fn a_grpc_client_over_http2_gets_a_reply_that_is_all_trailers() {
+async fn a_grpc_client_over_http2_receives_a_trailers_only_response() {
     let address = serve_hyper(AuthLayer::new(schemes(true)).grpc()).await;
     let mut sender = h2(address).await;
     let fields = [("content-type", "application/grpc"), ("te", "trailers")];
@@ -443,7 +443,7 @@ async fn a_grpc_client_over_http2_gets_a_reply_that_is_all_trailers() {
 }
 
 #[tokio::test]
-async fn no_request_with_a_pending_verdict_gets_stuck() {
+async fn requests_with_a_pending_verdict_complete() {
     let address = serve_axum(app(true)).await;
     let all = async {
         let mut wire = Wire::connect(address).await;

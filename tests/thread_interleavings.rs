@@ -1,5 +1,5 @@
-//! The swap of key sets, and the one fetch that everybody waits for, in every order that threads
-//! can take. The sources are the crate's own, over the synchronization of `loom`.
+//! The swap of key sets and the fetch that many callers share, in every interleaving of threads. `loom`
+//! runs the crate's own sources.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -35,7 +35,7 @@ use std::{
 type Set = u64;
 
 #[test]
-fn no_race_lets_a_withdrawn_key_live_on() {
+fn a_withdrawn_key_is_dropped_in_every_interleaving() {
     loom::model(|| {
         let shelf = Arc::new(Shelf::<Set>::new(0));
         shelf.put(1, 1);
@@ -121,7 +121,7 @@ impl Engine {
 }
 
 #[test]
-fn whoever_waits_is_told_and_one_fetch_serves_all() {
+fn every_waiter_is_woken_and_one_fetch_serves_all() {
     // Bounded, or the many locks take minutes; three preemptions find what there is to find.
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);

@@ -61,14 +61,14 @@ async fn changing() -> (Accounts, Account, Meanwhile) {
 
 /// The owner changes the password while an attacker's login with the old one is being checked.
 #[tokio::test]
-async fn a_password_that_is_changed_while_it_is_checked_logs_nobody_in() {
+async fn a_password_changed_while_it_is_verified_does_not_log_in() {
     let (accounts, ..) = changing().await;
     assert!(accounts.log_in("ada", OLD).await.is_err());
 }
 
 /// The same with a change by the attacker, which must not undo the owner's.
 #[tokio::test]
-async fn a_change_does_not_undo_one_that_came_before_it() {
+async fn a_password_change_does_not_overwrite_an_earlier_one() {
     let (accounts, ada, _) = changing().await;
     let change = accounts.change_password(&ada.subject, OLD, "the attacker has chosen it");
     assert!(change.await.is_err());

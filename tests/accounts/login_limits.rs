@@ -1,5 +1,5 @@
-//! The limit of failed logins: what is counted, for whom, for how long, and what it cannot be used
-//! for.
+//! The limit of failed logins: which failures are counted, per account, for how long, and that an
+//! attacker cannot lock out an account with it.
 
 use crate::common::passwords;
 use std::{
@@ -309,7 +309,7 @@ async fn parallel_guesses_do_not_pass_the_limit_before_they_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_number_of_parallel_logins_with_the_right_password_pass() {
+async fn parallel_logins_with_the_correct_password_are_not_limited() {
     let (accounts, _) = with_ada(3).await;
     let tasks: Vec<_> = (0..40)
         .map(|_| {
@@ -329,7 +329,7 @@ async fn any_number_of_parallel_logins_with_the_right_password_pass() {
 }
 
 #[tokio::test]
-async fn a_right_password_gives_a_guesser_no_further_attempts() {
+async fn a_correct_password_does_not_reset_the_limit_for_a_guesser() {
     let (accounts, _) = with_ada(3).await;
     for _ in 0..3 {
         fail(&accounts, "ada", 1).await;
@@ -340,7 +340,7 @@ async fn a_right_password_gives_a_guesser_no_further_attempts() {
 }
 
 #[tokio::test]
-async fn a_new_password_lifts_the_limit() {
+async fn a_new_password_resets_the_limit() {
     let (accounts, _) = with_ada(3).await;
     fail(&accounts, "ada", 3).await;
     assert!(is_limited(&accounts, "ada").await);
@@ -406,7 +406,7 @@ async fn retry_after_is_the_time_until_the_limit_ends() {
 }
 
 #[tokio::test]
-async fn failed_logins_are_limited_without_a_store_for_them() {
+async fn failed_logins_are_limited_without_an_attempt_store() {
     let hand = Hand::default();
     let store = MemoryStore::new();
     store.add_account(&account("ada")).await.unwrap();
@@ -423,7 +423,7 @@ async fn failed_logins_are_limited_without_a_store_for_them() {
 }
 
 #[tokio::test]
-async fn guesses_by_basic_are_limited_and_do_not_keep_its_owner_out() {
+async fn guesses_through_basic_are_limited_and_do_not_block_the_owner() {
     let (accounts, _) = with_ada(3).await;
     let ask = |password: &str| accounts.verify(Credentials::new("ada", password).unwrap());
     ask(RIGHT).await.unwrap();
@@ -451,7 +451,7 @@ async fn guesses_by_basic_are_limited_and_do_not_keep_its_owner_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_right_password_passes_while_another_login_replaces_its_hash() {
+async fn a_correct_password_is_accepted_while_another_login_replaces_its_hash() {
     let (accounts, store) = with_ada(100).await;
     let mut replaced = 0;
     while replaced < 5 {
@@ -484,7 +484,7 @@ async fn a_right_password_passes_while_another_login_replaces_its_hash() {
 }
 
 #[tokio::test]
-async fn a_counter_that_cannot_be_read_is_an_outage() {
+async fn an_unreadable_counter_is_an_outage() {
     let (accounts, store) = with_ada(3).await;
     fail(&accounts, "ada", 1).await;
     let key = store.counters().remove(0);
@@ -520,7 +520,7 @@ async fn logins_do_not_wait_for_the_time_outs_of_other_logins() {
 
 /// Whoever waits for less long than a wrong password takes to be counted learns that it is wrong.
 #[tokio::test]
-async fn a_wrong_password_is_counted_although_its_request_is_dropped_meanwhile() {
+async fn a_wrong_password_is_counted_even_if_its_request_is_dropped() {
     let (_, store) = with_ada(3).await;
     let waits = Arc::new((AtomicBool::new(false), Notify::new()));
     let slow = Store {

@@ -1,8 +1,8 @@
-//! Hashes that other software has made, through the public API.
+//! Password hashes of other software, through the public API.
 //!
-//! The vectors are other people's: of crypt_blowfish and jBCrypt (bcrypt), of Drepper's
-//! specification (SHA-crypt), of the documentation of Apache, passlib and Django, and what
-//! libxcrypt, Werkzeug 3.1 and Python's hashlib have computed.
+//! The vectors are from other projects: crypt_blowfish and jBCrypt (bcrypt), Drepper's specification
+//! (SHA-crypt), the documentation of Apache, passlib and Django, and output of libxcrypt,
+//! Werkzeug 3.1 and Python's hashlib.
 
 use std::time::{Duration, Instant};
 use tower_auth::password::{HashPool, PasswordHash};
@@ -88,7 +88,7 @@ async fn bcrypt_is_understood() {
 }
 
 #[tokio::test]
-async fn what_bcrypt_cannot_tell_apart_does_not_match_and_takes_as_long() {
+async fn passwords_that_bcrypt_truncates_do_not_match_and_take_as_long() {
     let longest = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let hash = parse("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui");
     assert!(matches(&hash, longest).await);
@@ -248,7 +248,7 @@ async fn pbkdf2_is_understood() {
 }
 
 #[test]
-fn what_would_take_the_server_down_is_refused() {
+fn hashes_that_cost_too_much_are_rejected() {
     let bcrypt = "the bcrypt hash has a cost outside 4 to 15";
     for cost in ["03", "16", "31", "99", "00"] {
         let salt_output = "abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";

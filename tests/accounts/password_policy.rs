@@ -1,4 +1,4 @@
-//! What a new password has to be (NIST SP 800-63B-4 section 3.1.1.2), through the public API.
+//! The policy for new passwords (NIST SP 800-63B-4 section 3.1.1.2), through the public API.
 
 use tower_auth::password::{HashPool, PasswordPolicy, PolicyError, normalize};
 
@@ -19,7 +19,7 @@ fn passes(policy: &PasswordPolicy, password: &str) {
 }
 
 #[test]
-fn fifteen_characters_are_needed_and_counted_as_people_do() {
+fn passwords_need_fifteen_characters_counted_as_displayed() {
     let policy = PasswordPolicy::new();
     assert_eq!(policy.min_chars(), 15);
     refused(&policy, "", PolicyError::Empty);
@@ -37,7 +37,7 @@ fn fifteen_characters_are_needed_and_counted_as_people_do() {
 }
 
 #[test]
-fn its_length_can_be_set_but_not_below_eight() {
+fn the_minimum_length_can_be_set_but_not_below_eight() {
     let policy = PasswordPolicy::new().with_min_chars(0).with_min_score(0);
     assert_eq!(policy.min_chars(), 8);
     refused(&policy, "kV7#mQ2", PolicyError::TooShort);
@@ -49,7 +49,7 @@ fn its_length_can_be_set_but_not_below_eight() {
 }
 
 #[test]
-fn a_thousand_bytes_and_no_control_characters() {
+fn passwords_have_at_most_a_thousand_bytes_and_no_control_characters() {
     let policy = PasswordPolicy::new();
     let longest = "kV7#mQ2x!pL9zrT-".repeat(64);
     passes(&policy, &longest);
@@ -66,7 +66,7 @@ fn a_thousand_bytes_and_no_control_characters() {
 }
 
 #[test]
-fn what_attackers_try_first_is_refused() {
+fn common_passwords_are_rejected() {
     let policy =
         PasswordPolicy::new().with_blocklist(["Tower of Babel 1", "Cafe\u{301} au lait, two"]);
     for password in [

@@ -1,4 +1,4 @@
-//! Registration and login: what may be chosen, who gets in, and what it costs to guess.
+//! Registration and login: checks of names and passwords, password changes, and limits.
 
 use crate::common::passwords;
 use std::{error::Error, future::Future, sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ fn accounts() -> (Accounts, MemoryStore) {
 }
 
 #[tokio::test]
-async fn who_registers_can_log_in() {
+async fn a_registered_account_can_log_in() {
     let (accounts, _) = accounts();
     let account = accounts.register("Ada", GOOD).await.unwrap();
     assert_eq!(account.name, "ada");
@@ -51,7 +51,7 @@ async fn who_registers_can_log_in() {
 }
 
 #[tokio::test]
-async fn not_every_name_and_password_may_be_chosen() {
+async fn names_and_passwords_are_checked_at_registration() {
     let (accounts, _) = accounts();
     let mut texts = Vec::new();
     for (name, password) in [
@@ -79,7 +79,7 @@ async fn not_every_name_and_password_may_be_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_is_given_once() {
+async fn a_name_is_unique() {
     let (accounts, _) = accounts();
     let accounts = accounts.pool(HashPool::new().unwrap().with_waiting(100));
     let tasks: Vec<_> = (0..8)
@@ -125,7 +125,7 @@ async fn a_hash_made_elsewhere_is_replaced_at_login() {
 }
 
 #[tokio::test]
-async fn who_is_disabled_or_removed_is_out() {
+async fn disabled_and_removed_accounts_cannot_log_in() {
     let (accounts, _) = accounts();
     let account = accounts.register("ada", GOOD).await.unwrap();
     let subject = account.subject.as_str();
@@ -157,7 +157,7 @@ async fn who_is_disabled_or_removed_is_out() {
 }
 
 #[tokio::test]
-async fn a_password_is_changed_by_who_knows_it() {
+async fn a_password_change_requires_the_current_password() {
     let (accounts, _) = accounts();
     let account = accounts.register("ada", GOOD).await.unwrap();
     let subject = account.subject.as_str();
@@ -176,7 +176,7 @@ async fn a_password_is_changed_by_who_knows_it() {
 }
 
 #[tokio::test]
-async fn guessing_comes_to_an_end() {
+async fn failed_logins_are_limited() {
     let (accounts, store) = accounts();
     let accounts = accounts
         .with_attempt_store(store)
@@ -197,7 +197,7 @@ async fn guessing_comes_to_an_end() {
 }
 
 #[tokio::test]
-async fn accounts_are_users_of_the_basic_scheme() {
+async fn accounts_verify_basic_credentials() {
     let (accounts, _) = accounts();
     let account = accounts.register("ada", GOOD).await.unwrap();
     let verify = |user: &str, password: &str| {
@@ -315,7 +315,7 @@ async fn a_long_password_may_be_typed_decomposed() {
 }
 
 #[test]
-fn the_errors_say_what_they_are() {
+fn the_errors_have_fixed_texts() {
     let error: Arc<dyn Error> = Arc::new(RegisterError::Taken);
     assert_eq!(error.to_string(), "the name is taken");
     assert!(Accounts::new("", MemoryStore::new()).is_err());

@@ -1,5 +1,5 @@
-//! Rules over paths and methods: the most specific wins, what nobody names is denied, and a path
-//! that servers read differently is refused before it is judged.
+//! Rules by path and method: the most specific pattern wins, unlisted paths are denied, and a path
+//! that servers read differently is rejected before a policy is evaluated.
 
 use crate::common::{self, Probe, Reply, Toy, get, panic_of, request, send, through};
 use http::Method;
@@ -38,7 +38,7 @@ const NOBODY: [u16; 3] = [401, 403, 403];
 const REFUSED: [u16; 3] = [400, 400, 400];
 
 #[tokio::test]
-async fn the_most_specific_pattern_wins_whatever_the_order() {
+async fn the_most_specific_pattern_wins_in_any_order() {
     let add: [fn(AccessRules) -> AccessRules; 6] = [
         |rules| rules.allow("/"),
         |rules| rules.require("/{*rest}", role("admin")),
@@ -137,7 +137,7 @@ async fn methods_have_rules_of_their_own_and_get_covers_head_and_connect() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_listed_gets_otherwise_and_no_wider_pattern() {
+async fn an_unlisted_method_gets_otherwise_instead_of_a_wider_pattern() {
     let rules = AccessRules::new()
         .allow("/{*rest}")
         .require((Method::GET, "/a"), authenticated());
@@ -149,7 +149,7 @@ async fn a_method_that_is_not_listed_gets_otherwise_and_no_wider_pattern() {
 }
 
 #[tokio::test]
-async fn what_no_rule_names_is_denied() {
+async fn unlisted_paths_are_denied() {
     for path in ["/", "/a", "/a/b", "*"] {
         assert_eq!(statuses(&AccessRules::new(), "OPTIONS", path).await, NOBODY);
         assert_eq!(
@@ -166,7 +166,7 @@ async fn what_no_rule_names_is_denied() {
 }
 
 #[tokio::test]
-async fn open_paths_take_visitors_and_refuse_bad_credentials() {
+async fn open_paths_accept_anonymous_callers_and_reject_invalid_credentials() {
     let rules = AccessRules::new().allow("/");
     for (credential, expected) in [
         (None, "200 anonymous"),
@@ -190,7 +190,7 @@ async fn open_paths_take_visitors_and_refuse_bad_credentials() {
 }
 
 #[tokio::test]
-async fn a_path_that_servers_read_differently_is_refused() {
+async fn a_path_that_servers_read_differently_is_rejected() {
     let rules = AccessRules::new()
         .allow("/{x}")
         .allow("/{x}/{*rest}")
@@ -297,7 +297,7 @@ async fn a_path_that_servers_read_differently_is_refused() {
 }
 
 #[tokio::test]
-async fn an_escape_in_a_pattern_is_the_character_that_it_stands_for() {
+async fn an_escape_in_a_pattern_equals_the_escaped_character() {
     for pattern in ["/a%20b/{x}", "/a b/{x}"] {
         let rules = AccessRules::new()
             .allow("/{*rest}")
@@ -744,7 +744,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn nobody_passes_who_lacks_what_some_reading_of_the_path_needs(
+    fn access_requires_the_policies_of_every_reading_of_the_path(
         patterns in prop::collection::vec(any_pattern(), 1..7),
         path in any_path(),
         method in prop::sample::select(vec!["GET", "HEAD", "CONNECT", "POST", "DELETE"]),
@@ -772,7 +772,7 @@ proptest! {
     }
 
     #[test]
-    fn any_pattern_is_taken_or_refused_by_a_panic_that_names_it(pattern in "(/[a-c{}*%./\\\\]{0,6}){0,3}") {
+    fn any_pattern_is_taken_or_rejected_by_a_panic_that_names_it(pattern in "(/[a-c{}*%./\\\\]{0,6}){0,3}") {
         let text = pattern.clone();
         if let Err(payload) = std::panic::catch_unwind(move || AccessRules::new().allow(&*text)) {
             let message = *payload.downcast::<String>().expect("a message of its own");
@@ -782,7 +782,7 @@ proptest! {
     }
 
     #[test]
-    fn no_path_makes_the_rules_panic(path in "/[ -~é%./]{0,24}") {
+    fn the_rules_do_not_panic_on_any_path(path in "/[ -~é%./]{0,24}") {
         let rules = AccessRules::new().allow("/{x}").require("/a/{*rest}", role("admin"));
         if let Ok(uri) = path.parse::<http::Uri>() {
             common::block_on(ask(&rules, "GET", &uri.to_string(), None));

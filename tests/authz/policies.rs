@@ -1,4 +1,4 @@
-//! Policies and how they combine, in three values: allowed, not allowed, cannot tell.
+//! Policies and their combinations, in three values: allowed, not allowed, cannot tell.
 
 use crate::common::{Probe, Reply, Toy, get, panic_of, send, through};
 use http::request::Parts;
@@ -177,7 +177,7 @@ async fn three_policies_combine_as_three_valued_logic_says() {
 }
 
 #[tokio::test]
-async fn other_refusals_than_not_allowed_are_never_turned() {
+async fn only_not_allowed_can_be_negated() {
     let refusals: [fn() -> Rejection; 4] = [
         Rejection::missing,
         Rejection::invalid,
@@ -201,7 +201,7 @@ async fn other_refusals_than_not_allowed_are_never_turned() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_who_cannot_change_the_answer() {
+async fn policies_that_cannot_change_the_decision_are_not_evaluated() {
     let asks = |value, later| {
         let policy = fixed(value, later);
         (policy.asked.clone(), policy)
@@ -258,7 +258,7 @@ async fn the_cause_of_cannot_tell_survives_combination() {
 }
 
 #[test]
-fn nothing_to_combine_panics_at_construction() {
+fn an_empty_combination_panics_at_construction() {
     let none: [Box<dyn Policy>; 0] = [];
     assert_eq!(
         panic_of(|| all(none)),
@@ -284,7 +284,7 @@ fn nothing_to_combine_panics_at_construction() {
 }
 
 #[test]
-fn scopes_of_a_combination_are_what_a_client_should_ask_for() {
+fn scopes_of_a_combination_are_those_a_client_should_request() {
     let names = |policy: &dyn Policy| -> Vec<String> {
         policy.scopes().iter().map(ToString::to_string).collect()
     };
@@ -303,7 +303,7 @@ fn scopes_of_a_combination_are_what_a_client_should_ask_for() {
 }
 
 #[test]
-fn names_say_what_is_asked_for() {
+fn policy_names_describe_the_requirement() {
     for (policy, expected) in [
         (boxed(authenticated()), "authenticated"),
         (boxed(role("admin")), "role(admin)"),
@@ -324,7 +324,7 @@ fn names_say_what_is_asked_for() {
 // The ready-made ones
 
 #[tokio::test]
-async fn roles_and_scopes_are_whole_names() {
+async fn roles_and_scopes_are_compared_as_a_whole() {
     let ann = Identity::new("ann")
         .with_roles(["editor", "Admin"])
         .with_scopes(["orders:read", "orders"]);
@@ -350,7 +350,7 @@ async fn roles_and_scopes_are_whole_names() {
 }
 
 #[tokio::test]
-async fn a_subject_counts_only_within_its_issuer() {
+async fn a_subject_is_unique_only_within_its_issuer() {
     let policy = || subject("https://one.example/", "42");
     let of = |issuer: &str| Identity::new("42").with_issuer(issuer);
     assert!(allows(policy(), &of("https://one.example/")).await);
@@ -431,7 +431,7 @@ fn a_hierarchy_is_transitive_and_goes_one_way() {
 }
 
 #[test]
-fn a_cycle_is_refused() {
+fn a_cycle_is_rejected() {
     for (pairs, at) in [
         (&[("a", "a")][..], &["a"][..]),
         (&[("a", "b"), ("b", "a")], &["a", "b"]),
@@ -457,7 +457,7 @@ async fn ask(layer: &AuthLayer, policy: impl Policy, credential: &str) -> Reply 
 }
 
 #[tokio::test]
-async fn a_hierarchy_widens_what_identities_pass_for_everywhere() {
+async fn a_hierarchy_applies_to_every_role_check() {
     let layer = AuthLayer::new(Toy::authorization("Toy"))
         .role_hierarchy(Hierarchy::new([("admin", "editor"), ("editor", "viewer")]).unwrap())
         .scope_hierarchy(Hierarchy::new([("write", "read")]).unwrap());
@@ -505,7 +505,7 @@ async fn a_hierarchy_belongs_to_its_layer() {
 }
 
 #[tokio::test]
-async fn a_realm_stands_for_the_issuer_that_an_identity_has_not() {
+async fn a_realm_is_the_issuer_of_an_identity_without_one() {
     let scheme = Toy::authorization("Toy").realm("staff");
     for (layer, realm) in [
         (AuthLayer::new(scheme).realm("zoo"), "staff"),
@@ -525,7 +525,7 @@ async fn a_realm_stands_for_the_issuer_that_an_identity_has_not() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_every_scope_that_is_needed_not_only_the_next() {
+async fn a_rejection_names_every_missing_scope() {
     let layer = AuthLayer::new(Toy::authorization("Toy"));
     for later in [false, true] {
         let policy = fixed(Yes, later).and(scope("a")).and(scope("b"));

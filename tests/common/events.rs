@@ -1,4 +1,4 @@
-//! Everything that the process logs, written down.
+//! Records every event and span of the process.
 
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 

@@ -95,13 +95,13 @@ fn runtime_clock() -> impl tower_auth::Clock {
     move || date + epoch.elapsed()
 }
 
-pub async fn judge(jwt: &impl Verify<bearer::Token>, token: &str) -> Result<Identity, Rejection> {
+pub async fn outcome(jwt: &impl Verify<bearer::Token>, token: &str) -> Result<Identity, Rejection> {
     jwt.verify(bearer::Token::new(token)).await
 }
 
 /// 200, or the status that a token is refused with.
 pub async fn status(jwt: &impl Verify<bearer::Token>, token: &str) -> u16 {
-    match judge(jwt, token).await {
+    match outcome(jwt, token).await {
         Ok(identity) => {
             assert_eq!(identity.subject(), "ann");
             200

@@ -191,7 +191,7 @@ async fn three_schemes_answer_as_the_rules_say() {
 }
 
 #[tokio::test]
-async fn every_scheme_challenges_and_only_the_judge_names_an_error() {
+async fn every_scheme_challenges_and_only_the_scheme_that_rejected_names_an_error() {
     let sent = [(Spot::Authorization, Bad), (Spot::Field, Absent)];
     assert_eq!(
         check(&sent, 0, false).await.challenges(),
@@ -213,7 +213,7 @@ async fn every_scheme_challenges_and_only_the_judge_names_an_error() {
 }
 
 #[tokio::test]
-async fn one_place_filled_twice_is_malformed_and_judged_by_nobody() {
+async fn one_location_filled_twice_is_malformed_and_not_verified() {
     let twice: [(&str, &[(&str, &str)]); 5] = [
         ("/", &[("x-beta", "ann"), ("x-beta", "ann")]),
         ("/", &[("x-beta", "ann"), ("x-beta", "bad")]),
@@ -254,7 +254,7 @@ async fn two_places_of_one_scheme_are_malformed_and_an_ambient_one_yields() {
 }
 
 #[tokio::test]
-async fn a_repeated_authorization_is_malformed_whoever_claims_it() {
+async fn a_repeated_authorization_is_malformed_for_every_scheme() {
     let repeated = [
         ["Alpha ann", "Alpha ann"],
         ["Alpha ann", "Other x"],
@@ -282,7 +282,7 @@ async fn a_repeated_authorization_is_malformed_whoever_claims_it() {
 }
 
 #[tokio::test]
-async fn an_authorization_that_no_scheme_claims_is_unauthorized_also_for_visitors() {
+async fn an_authorization_that_no_scheme_claims_is_401_even_in_optional_mode() {
     for value in ["Other ann", "Alphaann", "Alpha", "", "ann", "Alpha2 ann"] {
         for optional in [false, true] {
             let layer = AuthLayer::new(Toy::authorization("Alpha"));
@@ -343,7 +343,7 @@ fn two_schemes_with_one_location_panic_at_construction() {
 }
 
 #[test]
-fn schemes_with_names_of_their_own_are_told_apart() {
+fn schemes_with_custom_names_are_distinguished() {
     let apart = [
         Location::authorization("Bearer"),
         Location::authorization("DPoP"),
@@ -461,7 +461,7 @@ proptest! {
     }
 
     #[test]
-    fn a_good_credential_beside_an_explicit_bad_one_never_helps(
+    fn a_valid_credential_does_not_rescue_an_explicit_invalid_one(
         spots in any_spots(),
         bad in prop::sample::select(vec![Bad, Malformed, Unavailable]),
         later in 0_usize..4,

@@ -183,7 +183,7 @@ async fn a_time_out_outside_covers_the_verdict_and_one_inside_does_not() {
 /// `Debug` hides the value of a header that is marked as sensitive. `AuthLayer` marks credentials
 /// for inner layers; outside of it, a layer of tower-http does.
 #[tokio::test]
-async fn no_trace_holds_a_token() {
+async fn traces_do_not_contain_a_token() {
     events::record();
     let trace = || {
         let span = DefaultMakeSpan::new().include_headers(true);
@@ -338,7 +338,7 @@ async fn a_path_that_is_trimmed_outside_meets_the_rule_of_the_trimmed_one() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_refused_outside_is_never_verified() {
+async fn a_request_that_is_rejected_outside_is_never_verified() {
     let outside = ServiceBuilder::new()
         .layer(ValidateRequestHeaderLayer::accept("text/plain"))
         .layer(auth())

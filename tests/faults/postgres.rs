@@ -144,7 +144,7 @@ async fn sessions_survive_postgres_connections_that_are_terminated() {
 
 /// A log-in that could not be checked is not counted as a failed one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_outage_locks_out_no_account() {
+async fn an_outage_does_not_lock_accounts() {
     const PASSWORD: &str = "a quiet harbour at dusk";
     let (Some(mut postgres), Some(redis)) = (Postgres::start(), Redis::start()) else {
         return;

@@ -194,7 +194,7 @@ struct Known {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_killed_has_lost_nothing_that_it_answered() {
+async fn a_killed_process_loses_no_acknowledged_write() {
     let folder = Folder::new("killed");
     let (mut begun, mut ended, mut unanswered) = (0, 0, 0);
     for round in 0..2 + rounds() {

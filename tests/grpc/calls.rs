@@ -1,4 +1,4 @@
-//! gRPC: tonic's own server and client over real connections, and what stands on the wire.
+//! gRPC: tonic's server and client over real connections, and the bytes on the wire.
 //!
 //! "gRPC over HTTP/2" is the protocol's specification, `PROTOCOL-HTTP2.md`.
 
@@ -287,7 +287,7 @@ async fn every_rejection_has_its_code() {
 }
 
 #[tokio::test]
-async fn who_is_allowed_gets_an_answer() {
+async fn allowed_calls_get_a_response() {
     let (address, seen) = guarded().await;
     let mut client = client(address).await;
     let list = client
@@ -311,7 +311,7 @@ async fn who_is_allowed_gets_an_answer() {
 }
 
 #[tokio::test]
-async fn health_is_open_to_visitors_and_everything_unnamed_to_nobody() {
+async fn health_is_open_and_unlisted_methods_are_denied() {
     let (address, _) = guarded().await;
     let mut health = HealthClient::new(channel(address).await);
     let check = health.check(HealthCheckRequest::default()).await.unwrap();
@@ -458,7 +458,7 @@ async fn frames(address: SocketAddr, path: &str, authorization: &str) -> Vec<(u8
 
 // gRPC over HTTP/2, "Requests": a POST of this content type. Nothing else is refused in gRPC.
 #[tokio::test]
-async fn a_client_cannot_choose_how_it_is_refused() {
+async fn a_client_cannot_choose_how_it_is_rejected() {
     let (address, _) = guarded().await;
     for (method, kind, grpc) in [
         ("POST", "application/grpc", true),
@@ -533,7 +533,7 @@ async fn without_grpc_clients_still_map_the_status() {
 }
 
 #[tokio::test]
-async fn a_rejection_of_a_handler_is_the_source_of_its_status() {
+async fn a_handlers_rejection_is_the_source_of_its_status() {
     let (address, seen) = guarded().await;
     let mut request = with("Bearer ann", ListRequest {});
     request
@@ -590,7 +590,7 @@ async fn without_a_layer_the_handler_answers_internal() {
 }
 
 #[tokio::test]
-async fn a_visitor_reaches_a_handler_where_visitors_are_welcome() {
+async fn an_anonymous_caller_reaches_an_optional_handler() {
     let (address, _) = serve(Some(auth().grpc().optional())).await;
     let mut client = client(address).await;
     let list = client.list(with("", ListRequest {})).await.unwrap();
@@ -629,7 +629,7 @@ async fn a_stream_ends_when_its_token_does() {
 
 // The same mapping, where a requirement refuses.
 #[tokio::test]
-async fn a_requirement_refuses_grpc_requests_without_a_body_too() {
+async fn a_requirement_rejects_grpc_requests_without_a_body() {
     let inner = tower::service_fn(|_: http::Request<()>| async {
         Ok::<_, std::convert::Infallible>(http::Response::new(Empty::<Bytes>::new()))
     });

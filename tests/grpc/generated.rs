@@ -1,7 +1,7 @@
-//! The generated half of the tonic example is what its `.proto` says.
+//! The generated code of the tonic example matches its `.proto` file.
 //!
-//! It is checked in so that nobody needs a protocol compiler. `UPDATE=1 cargo test --test grpc`
-//! writes it anew.
+//! The code is checked in so that a build does not need a protocol compiler. `UPDATE=1 cargo test
+//! --test grpc generated` writes it again.
 
 use std::{env, fs, path::Path};
 

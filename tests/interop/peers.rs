@@ -1,5 +1,5 @@
-//! Other people's libraries verify what is issued here, and what they sign is verified here.
-//! `.ci/run servers` installs them; without them these tests say that they are skipped.
+//! PyJWT and jose verify the tokens of this crate, and this crate verifies theirs. `.ci/run servers`
+//! installs them; without them the tests print that they are skipped.
 
 use serde_json::{Value, json};
 use std::{
@@ -160,14 +160,14 @@ async fn both_ways(peer: &mut Peer) {
 }
 
 #[tokio::test]
-async fn pyjwt_and_this_crate_understand_each_other() {
+async fn pyjwt_and_this_crate_verify_each_others_tokens() {
     if let Some(mut peer) = pyjwt() {
         both_ways(&mut peer).await;
     }
 }
 
 #[tokio::test]
-async fn jose_and_this_crate_understand_each_other() {
+async fn jose_and_this_crate_verify_each_others_tokens() {
     if let Some(mut peer) = jose() {
         both_ways(&mut peer).await;
     }

@@ -1,5 +1,5 @@
-//! Adversarial tokens from outside, through the public API and both backends. Where their files
-//! are absent these tests say so and pass.
+//! Adversarial tokens of other projects, through the public API and both backends. If their files are
+//! missing, the tests print that they are skipped.
 
 use serde_json::Value;
 use std::{
@@ -117,12 +117,12 @@ fn run(name: &str, configure: fn(JwtVerifierBuilder) -> JwtVerifierBuilder) {
 }
 
 #[test]
-fn every_jwt_gets_the_right_verdict() {
+fn every_jwt_vector_gets_the_expected_verdict() {
     run("jwt.jsonl", |builder| builder);
 }
 
 #[test]
-fn every_access_token_gets_the_right_verdict() {
+fn every_access_token_vector_gets_the_expected_verdict() {
     run(
         "jwt_access_token.jsonl",
         JwtVerifierBuilder::access_token_profile,
@@ -130,7 +130,7 @@ fn every_access_token_gets_the_right_verdict() {
 }
 
 #[test]
-fn every_wycheproof_token_gets_the_right_verdict() {
+fn every_wycheproof_token_gets_the_expected_verdict() {
     let Some(cases) = lines("wycheproof/jwt.jsonl") else {
         return;
     };

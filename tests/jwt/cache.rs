@@ -1,4 +1,4 @@
-//! Remembered tokens: nothing passes that would not pass without them.
+//! The cache of verified tokens: no token is accepted that would be rejected without the cache.
 
 use crate::common;
 use crate::common::signer::{AUDIENCE, Client, Hand, ISSUER, Signer, builder, set, status};
@@ -39,7 +39,7 @@ struct Typed {
 
 type Answer = Result<(String, Vec<String>), (RejectionKind, &'static str)>;
 
-fn judge(jwt: &JwtVerifier, token: &str) -> Answer {
+fn outcome(jwt: &JwtVerifier, token: &str) -> Answer {
     let verdict = jwt.verify(bearer::Token::new(token)).now().unwrap();
     let said = |identity: Identity| {
         let roles = identity.roles().map(str::to_owned).collect();
@@ -152,14 +152,14 @@ proptest! {
         for (token, offset) in steps {
             let token = &tokens[token % tokens.len()];
             clock.0.store(NOW.checked_add_signed(offset).unwrap(), Ordering::SeqCst);
-            prop_assert_eq!(judge(&on, token), judge(&off, token));
-            prop_assert_eq!(judge(&on, token), judge(&off, token));
+            prop_assert_eq!(outcome(&on, token), outcome(&off, token));
+            prop_assert_eq!(outcome(&on, token), outcome(&off, token));
         }
     }
 }
 
 #[test]
-fn a_revoked_token_is_refused_although_it_is_remembered() {
+fn a_revoked_token_is_rejected_even_if_cached() {
     let signer = Signer::new("a");
     let key = Key::from_jwk(&signer.jwk().to_string()).unwrap();
     let jwt = builder(ISSUER).keys(key).build().unwrap();
@@ -183,7 +183,7 @@ fn a_revoked_token_is_refused_although_it_is_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_withdrawn_key_takes_the_remembered_tokens_with_it() {
+async fn withdrawing_a_key_invalidates_cached_tokens() {
     let (old, new) = (Signer::new("a"), Signer::new("b"));
     let client = Client::of([&old]);
     let keys = RemoteKeys::discover().fetch_with(client.clone());
@@ -199,7 +199,7 @@ async fn a_withdrawn_key_takes_the_remembered_tokens_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_can_tell_of_a_remembered_token_either_when_the_keys_are_stale() {
+async fn a_cached_token_is_503_if_the_keys_are_stale() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let hand = Hand::default();
@@ -223,7 +223,7 @@ async fn nobody_can_tell_of_a_remembered_token_either_when_the_keys_are_stale() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_with_a_byte_that_is_no_text_is_refused_wherever_that_is() {
+async fn a_token_with_a_non_text_byte_is_rejected_at_any_position() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let jwt = builder(ISSUER)
@@ -263,7 +263,7 @@ impl Drop for Counted {
 }
 
 #[test]
-fn typed_claims_count_towards_the_memory_of_remembered_tokens() {
+fn typed_claims_count_towards_the_memory_of_cached_tokens() {
     let signer = Signer::new("a");
     let jwt = builder(ISSUER)
         .keys(KeySet::from_jwks(&set([&signer])).unwrap())
@@ -276,7 +276,7 @@ fn typed_claims_count_towards_the_memory_of_remembered_tokens() {
         let mut claims = common::signer::claims(ISSUER);
         claims["sub"] = n.to_string().into();
         claims["zeros"] = json!(zeros);
-        judge(&jwt, &signer.sign(&claims)).unwrap();
+        outcome(&jwt, &signer.sign(&claims)).unwrap();
     }
     // As a value, 5,000 zeros take 160 KB: the limit is that of 26 tokens.
     let alive = ALIVE.load(Ordering::SeqCst);
@@ -284,7 +284,7 @@ fn typed_claims_count_towards_the_memory_of_remembered_tokens() {
 }
 
 #[test]
-fn without_cache_nothing_is_remembered_in_whatever_order_it_is_said() {
+fn without_cache_disables_caching_in_any_order_of_calls() {
     let signer = Signer::new("a");
     let keys = KeySet::from_jwks(&set([&signer])).unwrap();
     let jwt = builder(ISSUER)
@@ -298,7 +298,7 @@ fn without_cache_nothing_is_remembered_in_whatever_order_it_is_said() {
         .unwrap();
     let token = signer.token(ISSUER);
     for times in 1..=3 {
-        judge(&jwt, &token).unwrap();
+        outcome(&jwt, &token).unwrap();
         assert_eq!(PARSED.load(Ordering::SeqCst), times);
     }
 }

@@ -1,4 +1,4 @@
-//! What has to be configured, and the bounds of a token.
+//! The required configuration of a verifier, and the maximum size of a token.
 
 use crate::support::*;
 

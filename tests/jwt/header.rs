@@ -1,9 +1,9 @@
-//! Which headers let a token pass.
+//! The headers that a token may have.
 
 use crate::support::*;
 
 #[test]
-fn a_header_asks_for_nothing_that_is_not_understood() {
+fn a_header_with_unknown_requirements_is_rejected() {
     let token = |more: &str| {
         sign(
             Algorithm::HS256,

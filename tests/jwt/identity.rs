@@ -1,9 +1,9 @@
-//! What an identity takes from a token.
+//! The identity that a token becomes.
 
 use crate::support::*;
 
 #[test]
-fn a_good_token_is_an_identity() {
+fn a_valid_token_becomes_an_identity() {
     let mut claims = claims();
     claims["auth_time"] = json!(NOW - 100);
     claims["iat"] = json!(NOW - 5);
@@ -46,7 +46,7 @@ fn claims_are_parsed_once_as_the_applications_type() {
 }
 
 #[test]
-fn escaped_names_and_values_read_as_what_they_are() {
+fn escaped_names_and_values_are_unescaped() {
     let payload = claims()
         .to_string()
         .replace("\"sub\":\"alice\"", r#""\u0073ub":"\u0061lice""#);

@@ -1,4 +1,4 @@
-//! Keys, key sets, and which key a token is verified with.
+//! Keys, key sets, and the choice of the key that verifies a token.
 
 use crate::support::*;
 
@@ -52,7 +52,7 @@ fn a_key_set_cannot_be_ambiguous_or_empty() {
 }
 
 #[test]
-fn weak_and_wrong_keys_are_refused_at_start_up() {
+fn weak_and_wrong_keys_are_rejected_at_start_up() {
     misconfigured(
         Key::from_secret(Algorithm::HS256, [0; 31]),
         "at least 32 bytes",
@@ -203,7 +203,7 @@ fn the_usable_keys_of_a_set_serve_without_the_others() {
 }
 
 #[test]
-fn a_set_without_a_usable_key_is_refused() {
+fn a_set_without_a_usable_key_is_rejected() {
     misconfigured(KeySet::from_jwks("junk"), "not a JWK Set");
     misconfigured(KeySet::from_jwks("{}"), "array called \"keys\"");
     misconfigured(KeySet::from_jwks(r#"{"keys":{}}"#), "array called \"keys\"");
@@ -227,7 +227,7 @@ fn a_set_without_a_usable_key_is_refused() {
 }
 
 #[test]
-fn a_pem_file_is_no_secret_whatever_stands_before_it() {
+fn a_pem_file_is_rejected_as_a_secret_with_any_prefix() {
     let pem = include_str!("../keys/p256.public.pem");
     for text in [
         pem.to_owned(),

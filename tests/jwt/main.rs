@@ -1,5 +1,5 @@
-//! What a JWT verifier accepts and refuses: this project's own cases. Tokens are signed by the
-//! `jsonwebtoken` crate, which is also the oracle for signatures.
+//! JSON Web Tokens that a verifier accepts and rejects. The `jsonwebtoken` crate signs the tokens and
+//! is the oracle for signatures.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,7 +1,7 @@
-//! JSON Web Tokens over the wire, by the best current practices of RFC 8725 and what they cite.
+//! JSON Web Tokens over the wire, by the best current practices of RFC 8725 and the RFCs it cites.
 //!
-//! The tokens are signed by another crate, right or wrong. Every refusal is 401 with
-//! `invalid_token`; which check it was is asserted, too.
+//! The tokens are signed by another crate. Every rejection is 401 with `invalid_token`; the test also
+//! asserts which check failed.
 
 use crate::server::Server;
 use crate::support::*;
@@ -48,7 +48,7 @@ async fn hs256_server() -> Server {
 
 // Sections 2.1 and 3.2: `none` in no spelling, with whatever signature.
 #[tokio::test]
-async fn there_is_no_none() {
+async fn the_algorithm_none_is_rejected() {
     let mut public = Server::with(key(Algorithm::RS256)).await;
     let mut secret = hs256_server().await;
     let good = hs256(&claims());
@@ -182,7 +182,7 @@ async fn a_key_serves_its_own_algorithm_only() {
 
 // Sections 2.2, 3.2 and 3.5: nothing weak gets as far as a request.
 #[test]
-fn a_key_that_is_too_weak_is_refused_at_start_up() {
+fn a_key_that_is_too_weak_is_rejected_at_start_up() {
     for (algorithm, length) in [
         (Algorithm::HS256, 31),
         (Algorithm::HS384, 47),
@@ -196,7 +196,7 @@ fn a_key_that_is_too_weak_is_refused_at_start_up() {
 
 // Section 3.3: a signature is of what was sent, to the byte; RFC 7515 sections 2 and 7.1.
 #[tokio::test]
-async fn a_token_has_one_spelling() {
+async fn only_the_canonical_encoding_of_a_token_is_accepted() {
     let mut server = hs256_server().await;
     let token = hs256(&claims());
     server.accepts(&token).await;
@@ -245,7 +245,7 @@ async fn a_token_has_one_spelling() {
 
 // Section 3.4 and RFC 7515 section 4.1.11: what is critical and not understood.
 #[tokio::test]
-async fn a_critical_extension_is_refused() {
+async fn a_critical_extension_is_rejected() {
     let mut server = hs256_server().await;
     for more in [
         r#""crit":["exp"],"exp":1"#,
@@ -281,7 +281,7 @@ async fn a_critical_extension_is_refused() {
 
 // Section 3.7 and RFC 7159 section 8.1: UTF-8, and nothing else.
 #[tokio::test]
-async fn json_is_utf_8() {
+async fn json_must_be_utf_8() {
     let mut server = hs256_server().await;
     let signed = |payload: &[u8]| {
         let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -319,7 +319,7 @@ async fn json_is_utf_8() {
 
 // RFC 7519 sections 4 and 7.2, RFC 7515 section 4: one object, of distinct names, at any depth.
 #[tokio::test]
-async fn a_name_that_occurs_twice_is_refused_at_any_depth() {
+async fn a_name_that_occurs_twice_is_rejected_at_any_depth() {
     let mut server = hs256_server().await;
     let twice = [
         r#""sub":"mallory""#.to_owned(),
@@ -366,7 +366,7 @@ async fn a_name_that_occurs_twice_is_refused_at_any_depth() {
 
 // RFC 7519 section 7.2: "a completely valid JSON object".
 #[tokio::test]
-async fn a_payload_that_is_no_object_is_refused() {
+async fn a_payload_that_is_not_an_object_is_rejected() {
     let mut server = hs256_server().await;
     let text = claims().to_string();
     for payload in [
@@ -552,7 +552,7 @@ async fn the_audience_is_a_string_or_an_array_that_holds_ours() {
 
 // Section 3.10: what a token says about keys is not to be trusted, and nothing is fetched.
 #[tokio::test]
-async fn no_url_of_a_token_is_fetched() {
+async fn urls_in_a_token_are_not_fetched() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
         .await
         .unwrap();
@@ -594,7 +594,7 @@ async fn no_url_of_a_token_is_fetched() {
 
 // Section 3.10: neither is a key that comes with the token.
 #[tokio::test]
-async fn a_key_of_the_token_is_ignored() {
+async fn a_key_in_the_token_is_ignored() {
     let mut server = hs256_server().await;
     let secret = [9; 32];
     let k = URL_SAFE_NO_PAD.encode(secret);
@@ -617,7 +617,7 @@ async fn a_key_of_the_token_is_ignored() {
 
 // Section 3.10: "kid" as a path, a query or a command; RFC 7515 section 4.1.4: a string.
 #[tokio::test]
-async fn a_kid_is_a_name_and_nothing_else() {
+async fn a_key_id_is_only_compared() {
     let (named, other) = (
         key(Algorithm::HS256).with_key_id("k"),
         key(Algorithm::HS384).with_key_id("l"),
@@ -684,7 +684,7 @@ async fn a_kid_is_a_name_and_nothing_else() {
 
 // Sections 2.8, 3.11 and 3.12: tokens of the same issuer for something else.
 #[tokio::test]
-async fn another_kind_of_token_is_refused() {
+async fn another_kind_of_token_is_rejected() {
     let mut server = hs256_server().await;
     let typ = |typ: &str| headed(&format!(r#"{{"alg":"HS256","typ":{typ}}}"#));
     for good in [
@@ -750,7 +750,7 @@ async fn another_kind_of_token_is_refused() {
 
 // RFC 7519 section 4.1.2, and section 3.10 of RFC 8725: the subject is used as a key.
 #[tokio::test]
-async fn a_subject_is_a_string_that_names_somebody() {
+async fn a_subject_is_a_non_empty_string() {
     let mut server = hs256_server().await;
     for missing in [Value::Null, json!("")] {
         server
@@ -826,7 +826,7 @@ async fn times_are_numbers_that_make_sense() {
         ("auth_time", "1", "accepted"),
     ] {
         assert_eq!(
-            server.judge(&with_text(name, number)).await,
+            server.outcome(&with_text(name, number)).await,
             verdict,
             "{name} {number}"
         );
@@ -845,7 +845,7 @@ async fn times_are_numbers_that_make_sense() {
 
 // The same sections: "a small leeway, usually no more than a few minutes".
 #[tokio::test]
-async fn the_leeway_is_sixty_seconds_and_no_second_more() {
+async fn the_leeway_is_exactly_sixty_seconds() {
     const T: u64 = 1_700_000_000;
     let clock = Arc::new(AtomicU64::new(T));
     let time = clock.clone();
@@ -878,6 +878,6 @@ async fn the_leeway_is_sixty_seconds_and_no_second_more() {
         (&issued, T - 60, "accepted"),
     ] {
         clock.store(now, Ordering::SeqCst);
-        assert_eq!(server.judge(token).await, verdict, "{now}");
+        assert_eq!(server.outcome(token).await, verdict, "{now}");
     }
 }

@@ -70,7 +70,7 @@ async fn the_type_is_at_jwt() {
 
 // Sections 2.1 and 5: an ID token has no such type, and must not pass for an access token.
 #[tokio::test]
-async fn a_token_without_a_type_is_refused() {
+async fn a_token_without_a_type_is_rejected() {
     let mut server = server().await;
     server.refuses(&hs256(&claims()), TokenError::Type).await;
     let mut id_token = claims();

@@ -1,4 +1,4 @@
-//! A server that takes JSON Web Tokens and says of each why it was refused.
+//! A server that accepts JSON Web Tokens and names the failed check of each rejected one.
 
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
@@ -43,7 +43,7 @@ impl Server {
 
     /// `accepted`, or the check that the token did not pass, after the refusal has been found to
     /// be what RFC 6750 section 3.1 says.
-    pub async fn judge(&mut self, token: &str) -> String {
+    pub async fn outcome(&mut self, token: &str) -> String {
         let head = format!("GET / HTTP/1.1\nHost: a\nAuthorization: Bearer {token}");
         let answer = self.0.ask(&head).await;
         if answer.status == 200 {
@@ -64,10 +64,10 @@ impl Server {
     }
 
     pub async fn accepts(&mut self, token: &str) {
-        assert_eq!(self.judge(token).await, "accepted", "{token}");
+        assert_eq!(self.outcome(token).await, "accepted", "{token}");
     }
 
     pub async fn refuses(&mut self, token: &str, why: TokenError) {
-        assert_eq!(self.judge(token).await, format!("{why:?}"), "{token}");
+        assert_eq!(self.outcome(token).await, format!("{why:?}"), "{token}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::*;
 
 #[test]
-fn every_algorithm_verifies_through_every_backend() {
+fn every_algorithm_verifies_with_every_backend() {
     for algorithm in ALGORITHMS {
         let token = sign(
             algorithm,
@@ -62,7 +62,7 @@ proptest! {
     #![proptest_config(config(1000))]
 
     #[test]
-    fn no_bytes_make_the_verifier_panic(
+    fn the_verifier_does_not_panic_on_any_bytes(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
         header in "[ -~]{0,60}",
         payload in "[ -~]{0,60}",
@@ -75,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_with_any_byte_changed_is_refused(index: prop::sample::Index, byte: u8, which in 0..12usize) {
+    fn a_token_with_any_byte_changed_is_rejected(index: prop::sample::Index, byte: u8, which in 0..12usize) {
         let (algorithm, token, jwts) = &TOKENS[which];
         let mut bytes = token.clone().into_bytes();
         let at = index.index(bytes.len());
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn signatures_are_judged_as_the_oracle_does(
+    fn signatures_verify_as_with_the_oracle(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
         length in prop::option::weighted(0.2, 0..300usize),
         which in 0..12usize,

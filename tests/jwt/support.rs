@@ -1,4 +1,4 @@
-//! Tokens signed by another crate, and what is asserted of them.
+//! Tokens signed by another crate, and assertions about them.
 
 pub(crate) use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub(crate) use jsonwebtoken as oracle;

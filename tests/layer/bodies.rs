@@ -1,4 +1,4 @@
-//! Bodies: the inner service's passes as it is, and a rejection's has its exact size.
+//! Bodies: those of the inner service are passed on unchanged, those of rejections have an exact size.
 
 use crate::common::{self, Toy, get};
 use bytes::Bytes;
@@ -100,7 +100,7 @@ fn exact(body: &impl Body) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn the_inner_bodys_word_about_its_size_passes() {
+async fn the_size_hint_of_the_inner_body_is_kept() {
     for hint in [
         (0, None),
         (3, None),

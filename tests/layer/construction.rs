@@ -6,7 +6,7 @@ use tower_auth::{Attempt, AuthLayer, Challenges, Found, Location, Rejection, Sch
 
 /// Every 401 carries a challenge (RFC 9110 section 15.5.2).
 #[test]
-fn a_scheme_without_a_challenge_is_refused_at_construction() {
+fn a_scheme_without_a_challenge_is_rejected_at_construction() {
     struct Silent;
     impl Scheme for Silent {
         fn locations(&self) -> Vec<Location> {

@@ -1,4 +1,4 @@
-//! Where credentials lie, and which of several count: read through schemes and without HTTP.
+//! The locations of credentials and the choice between several, through schemes and without HTTP.
 
 use http::{HeaderValue, Request, Uri, request::Parts};
 use proptest::prelude::*;
@@ -102,7 +102,7 @@ fn filled() -> [(Place, &'static str, Fields); 5] {
 }
 
 #[test]
-fn every_place_is_read() {
+fn every_location_is_read() {
     for (place, uri, fields) in filled() {
         assert_eq!(read(every_location(), &head(uri, &fields)), one(place, "K"));
     }
@@ -128,7 +128,7 @@ fn two_explicit_places_are_ambiguous_and_a_cookie_yields() {
 }
 
 #[test]
-fn a_cookie_yields_wherever_it_stands_in_the_order() {
+fn a_cookie_yields_at_any_position_in_the_order() {
     let cookie = Location::cookie("api_key");
     let header = Location::header("x-api-key");
     let head = head("/", &[("cookie", "api_key=C"), ("x-api-key", "H")]);
@@ -160,7 +160,7 @@ fn two_explicit_places_with_a_cookie_beside_them_stay_ambiguous() {
 }
 
 #[test]
-fn of_two_cookies_the_first_in_configured_order_counts() {
+fn the_first_of_two_cookies_in_configured_order_is_used() {
     let head = head("/", &[("cookie", "old_api_key=B; api_key=A")]);
     let new = Location::cookie("api_key");
     let old = Location::cookie("old_api_key");
@@ -172,7 +172,7 @@ fn of_two_cookies_the_first_in_configured_order_counts() {
 }
 
 #[test]
-fn a_place_filled_twice_is_ambiguous_even_with_the_same_credential() {
+fn a_location_filled_twice_is_ambiguous_even_with_the_same_credential() {
     for (uri, fields) in [
         ("/", &[("x-api-key", "K"), ("x-api-key", "K")][..]),
         ("/", &[("x-api-key", ""), ("X-API-Key", "K")]),
@@ -236,7 +236,7 @@ fn an_authorization_is_claimed_by_its_scheme_alone() {
 }
 
 #[test]
-fn names_are_whole_names() {
+fn names_are_compared_as_a_whole() {
     for (uri, fields) in [
         ("/?xapi_key=K&api_keys=K&API_KEY=K&a=api_key", &[][..]),
         ("/api_key=K", &[]),
@@ -266,7 +266,7 @@ fn names_are_whole_names() {
 }
 
 #[test]
-fn a_cookie_is_read_wherever_it_stands() {
+fn a_cookie_is_read_at_any_position_in_the_field() {
     for (fields, expected) in [
         (&["a=b; api_key=K"][..], one(Place::Cookie, "K")),
         (&["api_key=K; a=b"], one(Place::Cookie, "K")),
@@ -365,7 +365,7 @@ fn across_schemes_the_same_rules_hold() {
 }
 
 #[test]
-fn a_location_says_what_it_is() {
+fn a_location_displays_its_place_and_name() {
     for (location, place, name, text) in [
         (
             Location::authorization("BeArEr"),
@@ -409,7 +409,7 @@ fn a_location_says_what_it_is() {
 }
 
 #[test]
-fn a_name_that_cannot_be_one_panics_at_start_up() {
+fn an_invalid_name_panics_at_start_up() {
     let panics = |f: fn() -> Location| std::panic::catch_unwind(f).is_err();
     assert!(panics(|| Location::header("")));
     assert!(panics(|| Location::header("a b")));
@@ -484,7 +484,7 @@ proptest! {
 
     /// One scheme of many locations reads as many schemes of one do.
     #[test]
-    fn it_does_not_matter_which_scheme_a_location_belongs_to(head in any_head()) {
+    fn the_scheme_of_a_location_does_not_matter(head in any_head()) {
         let seen = Seen::default();
         let [first, second, rest @ ..] = &every_location()[..] else { unreachable!() };
         let mut schemes = keys(&seen, [first.clone()]).or(keys(&seen, [second.clone()]));
@@ -513,7 +513,7 @@ proptest! {
 }
 
 #[test]
-fn found_is_what_the_public_rules_say() {
+fn found_credentials_match_the_public_rules() {
     let header = Found::at(Place::Header);
     assert_eq!(header.place(), Some(Place::Header));
     assert!(!header.is_nothing() && !header.is_ambiguous());

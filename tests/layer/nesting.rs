@@ -1,5 +1,5 @@
-//! Layers within layers: the innermost `AuthLayer` decides, the schemes' challenges are added
-//! once, and whoever forgets the `AuthLayer` is told so by a 500.
+//! Layers within layers: the innermost `AuthLayer` decides, the challenges of the schemes are added
+//! once, and a missing `AuthLayer` is a 500.
 
 use crate::common::{
     Probe, Reply, Toy, block_on, caller, get, panic_of, problem, request, send, through,
@@ -96,7 +96,7 @@ async fn the_innermost_layer_decides() {
 }
 
 #[tokio::test]
-async fn what_an_outer_layer_said_does_not_stand_for_a_missing_credential() {
+async fn the_identity_of_an_outer_layer_does_not_replace_a_missing_credential() {
     let outer = AuthLayer::new(Toy::header("Outer", "x-outer")).optional();
     let inner = AuthLayer::new(Toy::header("Inner", "x-inner"));
     let service = (outer, inner).layer(Probe::new());
@@ -139,7 +139,7 @@ async fn a_user_that_an_outer_layer_loaded_goes_with_its_identity() {
 }
 
 #[tokio::test]
-async fn a_loaded_user_goes_also_where_somebody_else_has_taken_its_identity() {
+async fn a_loaded_user_is_removed_even_if_its_identity_already_was() {
     let outer = AuthLayer::new(Toy::header("Outer", "x-outer"))
         .load(|identity: Identity| user_of(&identity));
     let taken = tower::util::MapRequestLayer::new(|mut request: Request<_>| {
@@ -226,7 +226,7 @@ fn inside(answer: impl Fn() -> Response<Full<Bytes>> + Send + Sync + 'static) ->
 }
 
 #[tokio::test]
-async fn a_handlers_own_refusal_passes_untouched() {
+async fn a_handlers_own_error_response_passes_unchanged() {
     for status in [400, 401, 403, 429, 500, 503] {
         let inner = inside(move || {
             Response::builder()
@@ -372,7 +372,7 @@ async fn axum_routers_nest_as_layers_do() {
 }
 
 #[tokio::test]
-async fn extractors_say_who_is_calling() {
+async fn extractors_return_the_identity() {
     let app = Router::new()
         .route(
             "/must",
@@ -406,7 +406,7 @@ async fn extractors_say_who_is_calling() {
 // The forgotten AuthLayer
 
 #[tokio::test]
-async fn requirements_without_an_auth_layer_are_the_servers_fault() {
+async fn requirements_without_an_auth_layer_are_500() {
     let open = || AccessRules::new().allow("/");
     let layers = [
         RequireLayer::new(authenticated()),
@@ -438,7 +438,7 @@ async fn requirements_without_an_auth_layer_are_the_servers_fault() {
 // Loading
 
 #[tokio::test]
-async fn load_answers_for_the_user() {
+async fn load_rejects_on_behalf_of_the_user() {
     let plain = AuthLayer::new(toy()).load(|identity: Identity| user_of(&identity));
     let waiting = AuthLayer::new(toy()).load(|identity: Identity| async move {
         tokio::task::yield_now().await;
@@ -464,7 +464,7 @@ async fn load_answers_for_the_user() {
 }
 
 #[tokio::test]
-async fn load_is_skipped_for_visitors_and_for_the_refused() {
+async fn load_is_skipped_for_anonymous_callers_and_rejected_requests() {
     let loads = Arc::new(AtomicUsize::new(0));
     let count = loads.clone();
     let layer = AuthLayer::new(toy())
@@ -540,7 +540,7 @@ async fn anonymous() -> Anonymous {
 
 /// Whether anything had to be awaited makes no difference.
 #[tokio::test]
-async fn policies_see_the_same_request_whatever_was_awaited() {
+async fn policies_see_the_same_request_whether_or_not_verification_waited() {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let policy = |later: bool| {
         let seen = seen.clone();
@@ -604,7 +604,7 @@ fn liar() -> AuthLayer {
 }
 
 #[tokio::test]
-async fn a_responder_renders_and_cannot_change_what_a_rejection_means() {
+async fn a_responder_cannot_change_the_meaning_of_a_rejection() {
     let challenge = [r#"Toy realm="api", error="invalid_token""#];
     for (credential, line, challenges, retry) in [
         ("bad", "401 invalid", &challenge[..], &[][..]),
@@ -631,7 +631,7 @@ async fn a_responder_renders_and_cannot_change_what_a_rejection_means() {
 }
 
 #[tokio::test]
-async fn a_responder_renders_the_refusals_of_inner_requirements_too() {
+async fn a_responder_renders_the_rejections_of_inner_requirements_too() {
     let service = (liar(), RequireLayer::new(role("admin"))).layer(Probe::new());
     let reply = ask(&service, Some("ann")).await;
     assert_eq!(reply.line(), "403 forbidden");
@@ -669,7 +669,7 @@ async fn a_responders_body_is_not_described_by_the_fields_of_the_body_it_replace
 }
 
 #[tokio::test]
-async fn every_refusal_leaves_its_rejection_in_the_response() {
+async fn every_rejection_is_in_the_response_extensions() {
     let layers: [(AuthLayer, &str); 3] = [
         (AuthLayer::new(toy()), "plain"),
         (liar(), "responder"),
@@ -699,7 +699,7 @@ async fn every_refusal_leaves_its_rejection_in_the_response() {
 // Preflights
 
 #[tokio::test]
-async fn preflights_go_inward_as_visitors_only_where_that_is_allowed() {
+async fn preflights_continue_as_anonymous_only_if_allowed() {
     let origin = ("origin", "https://app.example.com");
     let method = ("access-control-request-method", "DELETE");
     let preflight = [origin, method];
@@ -755,7 +755,7 @@ async fn axum_error_responses_of_others_are_not_touched() {
 }
 
 #[tokio::test]
-async fn an_identity_and_a_visitor_are_never_both_there() {
+async fn identity_and_anonymous_are_never_both_present() {
     let schemes = Toy::header("Inner", "x-inner").or(toy());
     let layer = (
         AuthLayer::new(Toy::header("Outer", "x-outer")).optional(),
@@ -780,7 +780,7 @@ async fn an_identity_and_a_visitor_are_never_both_there() {
 }
 
 #[test]
-fn a_service_that_panics_as_it_is_called_takes_nobody_else_with_it() {
+fn a_service_that_panics_does_not_affect_other_requests() {
     let probe = Probe::answering(|head| match head.headers.contains_key("x-panic") {
         true => panic!("as the test wants it"),
         false => Response::new(Full::from(caller(head))),

@@ -1,5 +1,5 @@
-//! tower's contract: the service that was polled ready is the one that is called, and a request
-//! that is refused or waits holds nothing that the inner service reserved.
+//! tower's contract: the service that was polled ready is the one that is called, and a rejected or
+//! pending request holds nothing that the inner service reserved.
 
 use crate::common::{Probe, Toy, get};
 use bytes::Bytes;
@@ -120,7 +120,7 @@ where
 }
 
 #[tokio::test]
-async fn the_ready_service_is_called_and_refusals_hold_no_permit() {
+async fn the_ready_service_is_called_and_rejections_hold_no_permit() {
     let refused = [
         ("bad", 401),
         ("malformed", 400),
@@ -132,7 +132,7 @@ async fn the_ready_service_is_called_and_refusals_hold_no_permit() {
 }
 
 #[tokio::test]
-async fn requirements_keep_the_contract_too() {
+async fn require_layer_keeps_the_contract() {
     let refused = [("ann", 403), ("bad", 401)];
     keeps_the_contract(require(false), "ann:admin", &refused).await;
     keeps_the_contract(require(true), "ann:admin", &refused).await;
@@ -263,7 +263,7 @@ async fn another_request_completes_while_one_waits_for_its_verdict() {
 }
 
 #[tokio::test]
-async fn an_admitted_request_waits_for_the_inner_service_as_everyone_does() {
+async fn an_accepted_request_waits_for_the_inner_service() {
     let (answer, receiver) = oneshot::channel();
     let (scheme, _) = Held::new([receiver]);
     let inner = Never::default();
@@ -286,7 +286,7 @@ async fn an_admitted_request_waits_for_the_inner_service_as_everyone_does() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_while_it_waits_for_the_inner_service_leaves_the_queue() {
+async fn a_request_dropped_while_waiting_for_the_inner_service_leaves_the_queue() {
     let (answer, receiver) = oneshot::channel();
     let (scheme, _) = Held::new([receiver]);
     let mut service = AuthLayer::new(scheme).layer(ConcurrencyLimit::new(Never::default(), 1));
@@ -300,7 +300,7 @@ async fn a_request_that_is_given_up_while_it_waits_for_the_inner_service_leaves_
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_before_its_verdict_is_verified_no_further() {
+async fn a_request_dropped_before_its_verdict_is_not_verified_further() {
     let (answer, receiver) = oneshot::channel();
     let (scheme, polled) = Held::new([receiver]);
     let probe = Probe::new();
@@ -390,7 +390,7 @@ async fn errors_of_the_inner_service_pass_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_refusal_asks_nothing_of_a_broken_service() {
+async fn a_rejection_does_not_poll_a_broken_service() {
     for later in [false, true] {
         let service = auth(later).layer(broken(1));
         assert_eq!(service.oneshot(ask("bad")).await.unwrap().status(), 401);
@@ -398,7 +398,7 @@ async fn a_refusal_asks_nothing_of_a_broken_service() {
 }
 
 #[tokio::test]
-async fn a_future_that_is_polled_after_its_end_gives_no_second_answer() {
+async fn a_future_polled_after_completion_does_not_respond_again() {
     for credential in ["ann", "bad"] {
         for later in [false, true] {
             let mut service = auth(later).layer(Probe::new());

@@ -1,4 +1,4 @@
-//! The table of refusals, row by row: status, body, challenges and gRPC status, word for word.
+//! The table of rejections, row by row: status, body, challenges and gRPC status, byte for byte.
 
 use crate::common::{self, Probe, Reply, Toy, get, problem, request, send, through};
 use http::header;
@@ -230,7 +230,7 @@ fn assert_http(reply: &Reply, row: &Row) {
 }
 
 #[tokio::test]
-async fn every_refusal_in_http_is_as_the_table_says() {
+async fn every_rejection_in_http_matches_the_table() {
     for row in TABLE {
         let reply = through(&layer(), get(row.path, row.fields)).await;
         assert_http(&reply, row);
@@ -262,7 +262,7 @@ fn assert_grpc(reply: &Reply, code: u8, detail: &str, name: &str) {
 }
 
 #[tokio::test]
-async fn every_refusal_in_grpc_is_as_the_table_says() {
+async fn every_rejection_in_grpc_matches_the_table() {
     for row in TABLE {
         let reply = through(&layer().grpc(), call(row.path, row.fields)).await;
         assert_grpc(&reply, row.grpc, row.detail, row.name);
@@ -273,7 +273,7 @@ async fn every_refusal_in_grpc_is_as_the_table_says() {
 }
 
 #[tokio::test]
-async fn a_requirement_inside_is_refused_in_grpc_by_the_layer_outside() {
+async fn a_requirement_inside_is_rejected_in_grpc_by_the_layer_outside() {
     let auth = AuthLayer::new(Toy::authorization("Toy")).optional().grpc();
     let service = (auth, RequireLayer::new(role("admin"))).layer(Probe::new());
     let reply = send(&service, call("/", &[("authorization", "Toy ann")])).await;
@@ -283,7 +283,7 @@ async fn a_requirement_inside_is_refused_in_grpc_by_the_layer_outside() {
 }
 
 #[tokio::test]
-async fn a_client_cannot_choose_a_refusal_that_looks_like_success() {
+async fn a_client_cannot_choose_a_rejection_that_looks_like_success() {
     let grpc_types = [
         "application/grpc",
         "application/grpc+proto",
@@ -355,7 +355,7 @@ impl std::fmt::Display for Secret {
 impl Error for Secret {}
 
 #[tokio::test]
-async fn a_source_stays_in_the_server() {
+async fn an_error_source_is_not_sent_to_clients() {
     const SOURCE: &str = "postgres://10.0.0.7 refused";
     for grpc in [false, true] {
         let layer = AuthLayer::new(Toy::authorization("Toy")).load(|_| {
@@ -437,7 +437,7 @@ async fn a_realm_is_quoted_in_challenges() {
 }
 
 #[tokio::test]
-async fn the_whole_table_holds_for_a_policys_answers_too() {
+async fn rejections_by_policies_match_the_table() {
     type Row = (fn() -> Rejection, u16, u8);
     let answers: [Row; 8] = [
         (Rejection::missing, 401, 16),
@@ -473,7 +473,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn no_refusal_is_ever_a_success_without_grpc(
+    fn a_rejection_without_grpc_is_never_a_success_status(
         method in "[A-Z]{1,8}",
         content_type in "(application/grpc[;+]?[a-z-]{0,6}|[ -~]{0,20})",
         credential in prop::sample::select(vec!["bad", "malformed", "unavailable", "many", "weak"]),

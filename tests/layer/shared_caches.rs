@@ -1,4 +1,5 @@
-//! What caches are told: refusals are not stored, and no shared cache mixes callers up.
+//! Caching headers: rejections are not stored, and a shared cache does not serve a response to another
+//! caller.
 
 use crate::common::{Certificate, Probe, Reply, Toy, get, send};
 use bytes::Bytes;
@@ -59,7 +60,7 @@ async fn a_response_to_authorization_is_left_to_the_rules_of_caches() {
 
 /// The three directives by which a shared cache stores a response to `Authorization`.
 #[tokio::test]
-async fn a_shared_cache_gives_no_response_to_authorization_to_somebody_else() {
+async fn a_shared_cache_does_not_serve_a_response_to_another_caller() {
     let layer = AuthLayer::new(Toy::authorization("Toy").or(Toy::header("Key", "x-key")));
     for (from, to) in [
         ("public", "public"),
@@ -166,7 +167,7 @@ async fn a_layer_that_reads_no_field_varies_by_none() {
 }
 
 #[tokio::test]
-async fn visitors_and_callers_of_an_optional_layer_are_kept_apart() {
+async fn responses_of_an_optional_layer_vary_by_the_credential() {
     let layer = AuthLayer::new(Toy::authorization("Toy")).optional();
     for sent in [&[][..], &ANN] {
         let reply = reply(&layer, inner(&[]), sent).await;
@@ -175,7 +176,7 @@ async fn visitors_and_callers_of_an_optional_layer_are_kept_apart() {
 }
 
 #[tokio::test]
-async fn what_rules_open_to_visitors_is_kept_apart_too() {
+async fn responses_on_open_paths_vary_by_the_credential() {
     let rules = AccessRules::new().allow("/");
     let layer = AuthLayer::new(Toy::authorization("Toy")).rules(rules);
     for sent in [&[][..], &ANN] {
@@ -249,7 +250,7 @@ async fn vary_is_added_to_and_never_twice() {
 }
 
 #[tokio::test]
-async fn refusals_are_not_stored() {
+async fn rejections_are_not_stored() {
     let auth = || AuthLayer::new(Toy::authorization("Toy").or(Toy::cookie("Session", "sid")));
     for layer in [auth(), auth().optional()] {
         let service = (layer, RequireLayer::new(role("admin"))).layer(inner(&[]));

@@ -1,4 +1,4 @@
-//! Signing in and out as browsers and applications meet it, with a provider that a test scripts.
+//! Login and log-out as browsers and applications see them, with a scripted provider.
 
 use crate::common::events;
 use crate::common::signer::Signer;
@@ -35,7 +35,7 @@ fn metadata(op: &Op, status: u16, body: &str) {
 }
 
 #[tokio::test]
-async fn endpoints_by_hand_are_laid_over_those_that_are_discovered() {
+async fn configured_endpoints_override_discovered_ones() {
     let op = Op::new();
     let login = op
         .builder()
@@ -115,7 +115,7 @@ async fn a_log_out_by_the_provider_does_not_depend_on_the_clocks_of_a_fleet() {
 }
 
 #[tokio::test]
-async fn a_log_out_outlasts_a_session_whose_lifetime_was_longer() {
+async fn a_log_out_outlasts_a_session_with_a_longer_lifetime() {
     let op = Op::new();
     let store = Arc::new(MemoryStore::new());
     let server = |minutes: u64| {
@@ -136,7 +136,7 @@ async fn a_log_out_outlasts_a_session_whose_lifetime_was_longer() {
 }
 
 #[tokio::test]
-async fn a_login_for_a_policy_asks_the_provider_for_the_age_that_it_requires() {
+async fn a_login_requests_the_maximum_age_of_the_policy() {
     let op = Op::new();
     let login = op.builder().build().unwrap();
     let policy = RequireLayer::new(authenticated_within(Duration::from_secs(300)));
@@ -209,7 +209,7 @@ async fn a_handler_that_takes_the_providers_token_is_401_once_it_has_ended() {
 }
 
 #[tokio::test]
-async fn only_a_navigation_on_this_origin_logs_out_by_get() {
+async fn only_a_navigation_on_this_origin_logs_out_with_get() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
     assert_eq!(site.sign_in().await.status, 303);
@@ -277,7 +277,7 @@ async fn a_session_that_is_logged_out_again_is_not_revoked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_out_waits_for_no_revocation_and_little_for_metadata() {
+async fn a_log_out_does_not_wait_for_revocation_and_little_for_metadata() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
     assert_eq!(site.sign_in().await.status, 303);
@@ -317,7 +317,7 @@ async fn a_log_out_after_the_session_has_ended_goes_on_to_the_provider() {
 }
 
 #[tokio::test]
-async fn a_long_address_is_given_up_and_the_login_goes_on() {
+async fn a_return_address_that_is_too_long_is_dropped() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder().after_login("/welcome"));
     // Quotes triple when they are normalised.
@@ -336,7 +336,7 @@ async fn a_long_address_is_given_up_and_the_login_goes_on() {
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_again_leads_on_where_there_is_a_session() {
+async fn a_repeated_callback_redirects_if_there_is_a_session() {
     for store in [false, true] {
         let op = Op::new();
         let mut login = op.builder().after_login("/welcome");
@@ -366,7 +366,7 @@ async fn a_callback_that_comes_again_leads_on_where_there_is_a_session() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_authorization_endpoint_is_classified() {
+async fn errors_of_the_authorization_endpoint_are_classified() {
     events::record();
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
@@ -411,7 +411,7 @@ async fn an_error_of_the_authorization_endpoint_is_classified() {
 }
 
 #[tokio::test]
-async fn any_2xx_with_an_access_token_is_an_answer() {
+async fn any_2xx_with_an_access_token_is_a_token_response() {
     let op = Op::new();
     op.script(|script| {
         script.status = 201;
@@ -471,7 +471,7 @@ async fn known_endpoints_serve_while_metadata_is_bad_or_slow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_give_up_do_not_begin_the_metadata_anew() {
+async fn dropped_requests_do_not_restart_the_metadata_fetch() {
     let op = Op::new();
     let path = "/.well-known/openid-configuration".to_owned();
     let gate = Arc::new(Notify::new());
@@ -491,7 +491,7 @@ async fn requests_that_give_up_do_not_begin_the_metadata_anew() {
 }
 
 #[tokio::test]
-async fn a_cookie_of_another_application_is_refused_and_not_cleared() {
+async fn a_cookie_of_another_application_is_rejected_and_not_cleared() {
     let op = Op::new();
     let mut one = Site::new(&op, op.builder());
     assert_eq!(one.sign_in().await.status, 303);
@@ -543,7 +543,7 @@ async fn an_outage_at_the_callback_is_repaired_by_a_reload() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_was_not_to_ask_goes_on_without_a_session() {
+async fn a_silent_sign_in_that_fails_continues_without_a_session() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
     for (query, status) in [("prompt=none&return_to=/a", 303), ("return_to=/a", 401)] {
@@ -618,7 +618,7 @@ async fn a_session_trusts_the_origin_of_the_redirect_uri() {
 }
 
 #[tokio::test]
-async fn a_user_info_answer_says_nothing_about_the_authentication() {
+async fn user_info_does_not_set_the_authentication_time() {
     let op = Op::new();
     let login = op
         .builder()

@@ -1,5 +1,5 @@
-//! Signing in with a certified OpenID Provider, over real sockets, by a client that keeps cookies
-//! as a browser does. Skipped, with a word about it, where the provider or Node is not here.
+//! Login with a certified OpenID Provider, over real sockets, by a client that keeps cookies as a
+//! browser does. Skipped with a message if the provider or Node is missing.
 
 use crate::common;
 use crate::common::provider::Provider;
@@ -239,7 +239,7 @@ fn replaced(url: &str, name: &str, value: Option<&str>) -> String {
 }
 
 #[tokio::test]
-async fn a_browser_that_is_refused_signs_in_and_comes_back_to_where_it_was() {
+async fn a_browser_that_is_rejected_signs_in_and_comes_back_to_where_it_was() {
     let Some((provider, app)) = start(|login| login).await else {
         return;
     };
@@ -322,7 +322,7 @@ async fn a_browser_that_is_refused_signs_in_and_comes_back_to_where_it_was() {
 }
 
 #[tokio::test]
-async fn roles_of_the_id_token_are_asked_for_by_policies() {
+async fn roles_of_the_id_token_satisfy_policies() {
     let Some((_provider, app)) = start(|login| login).await else {
         return;
     };
@@ -335,7 +335,7 @@ async fn roles_of_the_id_token_are_asked_for_by_policies() {
 }
 
 #[tokio::test]
-async fn a_user_who_says_no_gets_a_page_with_a_fixed_text() {
+async fn a_user_who_denies_access_gets_a_page_with_a_fixed_text() {
     let Some((_provider, app)) = start(|login| login).await else {
         return;
     };
@@ -366,7 +366,7 @@ async fn a_user_who_says_no_gets_a_page_with_a_fixed_text() {
 }
 
 #[tokio::test]
-async fn a_callback_that_this_browser_did_not_ask_for_is_refused() {
+async fn a_callback_that_this_browser_did_not_begin_is_rejected() {
     let Some((_provider, app)) = start(|login| login).await else {
         return;
     };
@@ -399,7 +399,7 @@ async fn a_callback_that_this_browser_did_not_ask_for_is_refused() {
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_again_is_refused() {
+async fn a_repeated_callback_is_rejected() {
     // By the provider, which takes a code once.
     let Some((_provider, app)) = start(|login| login).await else {
         return;
@@ -425,7 +425,7 @@ async fn a_callback_that_comes_again_is_refused() {
 }
 
 #[tokio::test]
-async fn a_provider_that_posts_forms_is_asked_to() {
+async fn form_post_is_requested_from_providers_that_support_it() {
     let Some((_provider, app)) = start(LoginBuilder::form_post).await else {
         return;
     };
@@ -741,7 +741,7 @@ async fn servers_that_share_a_store_refresh_once_between_them() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_at_a_refresh_is_503_once_the_token_is_over() {
+async fn a_provider_that_is_down_at_a_refresh_is_503_once_the_token_expired() {
     let (listener, address) = listen().await;
     let redirect = format!("http://{address}/callback");
     let Some(provider) = Provider::down() else {
@@ -822,7 +822,7 @@ async fn a_log_out_ends_the_session_here_and_there() {
 }
 
 #[tokio::test]
-async fn the_provider_logs_users_out_behind_the_browsers_back() {
+async fn back_channel_log_out_ends_the_session() {
     let (listener, address) = listen().await;
     let redirect = format!("http://{address}/callback");
     let Some(provider) = Provider::down() else {
@@ -878,7 +878,7 @@ async fn the_provider_logs_users_out_behind_the_browsers_back() {
 }
 
 #[tokio::test]
-async fn a_session_that_anybody_has_touched_is_none() {
+async fn a_modified_session_cookie_is_rejected() {
     let Some((_provider, app)) = start(|login| login).await else {
         return;
     };

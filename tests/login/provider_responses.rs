@@ -1,4 +1,4 @@
-//! A provider that a test scripts: answers that no certified provider gives.
+//! Responses of a scripted provider, which certified providers do not send.
 
 use crate::common::events;
 use crate::common::signer::Signer;
@@ -26,7 +26,7 @@ use tower_auth::{
 use url::Url;
 
 #[tokio::test]
-async fn a_login_is_what_the_specifications_say() {
+async fn a_login_follows_the_specifications() {
     let op = Op::new();
     let mut site = Site::new(
         &op,
@@ -70,7 +70,7 @@ async fn a_login_is_what_the_specifications_say() {
 }
 
 #[tokio::test]
-async fn an_id_token_that_is_not_for_this_login_is_refused() {
+async fn an_id_token_that_is_not_for_this_login_is_rejected() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
     for (claims, why) in [
@@ -122,7 +122,7 @@ async fn an_id_token_that_is_not_for_this_login_is_refused() {
 }
 
 #[tokio::test]
-async fn an_age_that_was_asked_for_is_checked() {
+async fn a_requested_maximum_age_is_checked() {
     let op = Op::new();
     let login = op.builder().max_age(Duration::from_secs(300));
     let mut site = Site::new(&op, login);
@@ -170,7 +170,7 @@ async fn issuers_are_not_mixed_up() {
 }
 
 #[tokio::test]
-async fn what_the_provider_says_is_never_passed_on() {
+async fn texts_of_the_provider_are_never_passed_on() {
     events::record();
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
@@ -238,7 +238,7 @@ async fn what_the_provider_says_is_never_passed_on() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_elsewhere() {
+async fn redirects_stay_on_this_origin() {
     let op = Op::new();
     let login = op.builder().allow_return_to("https://other.example");
     let mut site = Site::new(&op, login.after_login("/welcome"));
@@ -277,7 +277,7 @@ async fn nobody_is_sent_elsewhere() {
 }
 
 #[tokio::test]
-async fn logins_that_another_site_begins_do_not_push_a_large_session_past_what_servers_read() {
+async fn logins_begun_by_another_site_do_not_make_the_cookie_header_too_large() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
     op.script(|script| script.tokens = json!({ "access_token": "t".repeat(9600) }));
@@ -417,7 +417,7 @@ async fn a_login_has_ten_minutes_and_a_session_its_lifetime() {
 }
 
 #[tokio::test]
-async fn long_tokens_are_in_several_cookies_and_longer_ones_in_none() {
+async fn long_tokens_use_several_cookies_and_longer_ones_are_dropped() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
     op.script(|script| script.tokens = json!({ "access_token": "t".repeat(7000) }));
@@ -451,7 +451,7 @@ async fn long_tokens_are_in_several_cookies_and_longer_ones_in_none() {
 }
 
 #[tokio::test]
-async fn without_openid_the_user_info_says_who_it_is() {
+async fn without_openid_the_identity_comes_from_user_info() {
     let op = Op::new();
     let endpoints = |login: LoginBuilder| {
         login
@@ -481,7 +481,7 @@ async fn without_openid_the_user_info_says_who_it_is() {
 }
 
 #[tokio::test]
-async fn an_application_may_do_with_a_login_what_it_wants() {
+async fn an_application_can_handle_a_login_itself() {
     let op = Op::new();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let hook = Arc::clone(&seen);
@@ -528,7 +528,7 @@ async fn an_application_may_do_with_a_login_what_it_wants() {
 }
 
 #[tokio::test]
-async fn only_a_browser_that_navigates_is_sent_to_the_login() {
+async fn only_navigations_are_redirected_to_the_login() {
     let op = Op::new();
     let mut site = Site::new(&op, op.builder());
     for fields in [
@@ -578,7 +578,7 @@ async fn only_a_browser_that_navigates_is_sent_to_the_login() {
 }
 
 #[tokio::test]
-async fn a_user_whom_the_application_refuses_keeps_the_session_and_is_told_so() {
+async fn a_user_rejected_by_the_application_keeps_the_session_and_gets_401() {
     let op = Op::new();
     let login = op.builder().build().unwrap();
     let mut site = Site::new(&op, op.builder());
@@ -611,7 +611,7 @@ async fn a_new_login_is_a_new_session() {
 }
 
 #[tokio::test]
-async fn a_log_out_by_the_provider_ends_what_it_names() {
+async fn a_log_out_by_the_provider_ends_the_named_sessions() {
     let op = Op::new();
     let login = op
         .builder()
@@ -807,7 +807,7 @@ async fn an_id_token_of_a_refresh_is_of_the_same_login() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_reached_is_503_and_lets_nobody_pass() {
+async fn an_unreachable_store_is_503_and_rejects_everyone() {
     for in_store in [false, true] {
         let op = Op::new();
         let plug = Plug::default();
@@ -839,7 +839,7 @@ async fn a_store_that_cannot_be_reached_is_503_and_lets_nobody_pass() {
 }
 
 #[tokio::test]
-async fn a_log_out_whose_end_is_not_kept_leaves_the_cookies() {
+async fn a_log_out_that_cannot_be_stored_keeps_the_cookies() {
     let op = Op::new();
     let plug = Plug::default();
     let mut site = Site::new(&op, op.builder().store(plug.clone()));
@@ -857,7 +857,7 @@ async fn a_log_out_whose_end_is_not_kept_leaves_the_cookies() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_the_store_does_not_hear_of_is_not_lost() {
+async fn a_refresh_that_cannot_be_stored_is_not_lost() {
     let op = Op::new();
     let plug = Plug::default();
     op.script(|script| script.expires_in = 4);
@@ -905,7 +905,7 @@ async fn a_provider_that_never_answers_is_503() {
 }
 
 #[tokio::test]
-async fn what_a_request_asks_for_may_depend_on_it() {
+async fn login_parameters_may_depend_on_the_request() {
     let op = Op::new();
     let login = op.builder().customize(|head, request| {
         assert_eq!(head.uri.path(), "/login");
@@ -942,7 +942,7 @@ async fn what_a_request_asks_for_may_depend_on_it() {
 }
 
 #[tokio::test]
-async fn the_logins_own_paths_hold_nothing_of_the_service_behind() {
+async fn login_paths_reserve_nothing_of_the_inner_service() {
     use tower::{Layer, Service, limit::ConcurrencyLimitLayer, service_fn};
     let op = Op::new();
     let slow = service_fn(|_: Request<axum::body::Body>| async {
@@ -970,7 +970,7 @@ async fn the_logins_own_paths_hold_nothing_of_the_service_behind() {
 }
 
 #[tokio::test]
-async fn another_subject_of_the_applications_own_changes_no_log_out() {
+async fn a_subject_chosen_by_the_application_does_not_prevent_back_channel_log_out() {
     let op = Op::new();
     let login = op
         .builder()
@@ -993,7 +993,7 @@ async fn another_subject_of_the_applications_own_changes_no_log_out() {
 }
 
 #[test]
-fn what_is_configured_wrongly_fails_at_the_start() {
+fn an_invalid_configuration_fails_at_start_up() {
     let op = Op::new();
     let good = || op.builder();
     assert!(good().build().is_ok());
@@ -1097,7 +1097,7 @@ fn what_is_configured_wrongly_fails_at_the_start() {
 
 /// OAuth 2.0 Form Post Response Mode.
 #[tokio::test]
-async fn an_answer_comes_by_a_form_where_the_provider_can() {
+async fn form_post_is_used_if_the_provider_supports_it() {
     let op = Op::new();
     let with_modes = |modes: Value| {
         op.script(|script| script.metadata["response_modes_supported"] = modes);

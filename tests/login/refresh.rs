@@ -1,4 +1,4 @@
-//! Refreshing the tokens of a session, with a provider that a test scripts.
+//! Refreshing the tokens of a session, with a scripted provider.
 
 use crate::common::events;
 use crate::common::signer::Signer;
@@ -38,7 +38,7 @@ fn refreshes(op: &Op) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_refresh_ends_the_session_and_leads_a_browser_to_the_login() {
+async fn a_rejected_refresh_ends_the_session_and_redirects_to_the_login() {
     for (status, body) in [
         (400, r#"{"error":"invalid_grant"}"#),
         (401, r#"{"error":"invalid_grant"}"#),
@@ -74,7 +74,7 @@ async fn a_refused_refresh_ends_the_session_and_leads_a_browser_to_the_login() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_outlasts_outages_and_errors_of_the_configuration() {
+async fn a_session_outlasts_outages_and_configuration_errors() {
     events::record();
     for (status, body) in [
         (401, r#"{"error":"invalid_client"}"#),
@@ -261,7 +261,7 @@ impl EphemeralStore for NoTurns {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_refresh_looks_whether_another_server_has_renewed_the_session() {
+async fn a_rejected_refresh_checks_for_a_renewal_by_another_server() {
     let op = Op::new();
     let store = Arc::new(MemoryStore::new());
     let login = || {
@@ -298,7 +298,7 @@ async fn a_refused_refresh_looks_whether_another_server_has_renewed_the_session(
 }
 
 #[tokio::test]
-async fn a_refresh_under_way_undoes_neither_a_log_out_nor_another_login() {
+async fn a_pending_refresh_undoes_neither_a_log_out_nor_another_login() {
     for with_store in [false, true] {
         for other_login in [false, true] {
             let op = Op::new();

@@ -1,4 +1,4 @@
-//! A provider that a test scripts, an application, and a browser in front of it.
+//! A scripted provider, an application, and a browser in front of it.
 #![allow(dead_code, unreachable_pub, reason = "no test uses everything")]
 
 use crate::common::signer::Signer;

@@ -78,7 +78,7 @@ fn described(security: &OpenApiSecurity) -> Value {
 }
 
 #[test]
-fn each_scheme_is_described_as_what_it_is() {
+fn each_scheme_has_its_security_scheme_object() {
     for (security, expected) in [
         (
             OpenApiSecurity::of(&basic()),
@@ -224,7 +224,7 @@ fn a_format_is_named_where_it_is_known() {
 }
 
 #[test]
-fn what_a_document_says_already_stays() {
+fn existing_entries_of_a_document_are_kept() {
     let mut document = document();
     document.security = Some(vec![SecurityRequirement::new("other", ["a"])]);
     let security = AuthLayer::new(basic()).openapi();

@@ -89,7 +89,7 @@ fn resource_metadata(answer: &Answer) -> &str {
 
 // Section 2: the members. Section 3.2: an object in JSON, without members that have no value.
 #[tokio::test]
-async fn the_document_says_what_was_configured() {
+async fn the_document_has_the_configured_members() {
     let metadata = mcp()
         .authorization_server("http://127.0.0.1:9/tenant")
         // Said twice, listed once.
@@ -120,7 +120,7 @@ async fn the_document_says_what_was_configured() {
 // Section 3.1: between the host and what follows it. Section 3.3: `resource` is what it was
 // made of, to the byte.
 #[tokio::test]
-async fn the_document_is_where_the_resource_says() {
+async fn the_document_is_at_the_path_of_the_resource() {
     for (resource, path) in [
         ("https://api.example.com", ROOT.to_owned()),
         ("https://api.example.com/", ROOT.to_owned()),
@@ -154,7 +154,7 @@ async fn the_document_is_where_the_resource_says() {
 
 // Section 3.1: one document, one place. Anything else is the application's, and takes a token.
 #[tokio::test]
-async fn what_only_looks_like_it_is_passed_on() {
+async fn similar_paths_are_passed_on() {
     let address = serve(&mcp().build().unwrap()).await;
     for path in [
         "/",
@@ -242,7 +242,7 @@ async fn pages_of_any_origin_may_read_it() {
 
 // RFC 9110 sections 8.8.3 and 13.1.2, RFC 9111 section 5.2.2.
 #[tokio::test]
-async fn caches_may_keep_it_and_ask_again_by_its_tag() {
+async fn caches_may_store_the_document_and_revalidate_it() {
     let address = serve(&mcp().build().unwrap()).await;
     let first = ask(address, &format!("GET {MCP}"), "").await;
     assert_eq!(first.all("cache-control"), ["public, max-age=3600"]);
@@ -347,7 +347,7 @@ async fn every_challenge_says_where_the_document_is() {
 
 // MCP, authorization, "Scope selection": the scopes in the challenge are those of the request.
 #[tokio::test]
-async fn the_scopes_of_a_path_stand_in_its_challenges() {
+async fn the_scopes_of_a_path_are_in_its_challenges() {
     let metadata = mcp().scopes(["tools:list"]).build().unwrap();
     let rules = AccessRules::new()
         .require("/mcp", scope("tools:call"))
@@ -410,7 +410,7 @@ fn bearer_in(location: Location) -> AuthLayer {
 
 // A challenge is a field of HTTP: a refusal in gRPC has none.
 #[tokio::test]
-async fn a_refusal_in_grpc_has_no_challenge() {
+async fn a_rejection_in_grpc_has_no_challenge() {
     let metadata = mcp().build().unwrap();
     let layer = AuthLayer::new(bearer()).grpc().resource(&metadata);
     let grpc = [("content-type", "application/grpc")];
@@ -453,7 +453,7 @@ async fn a_forged_host_changes_nothing() {
 
 // Sections 1.2 and 2, RFC 8414 section 2, RFC 6749 section 3.3: told at start-up.
 #[test]
-fn what_cannot_be_published_is_told_at_start_up() {
+fn invalid_metadata_panics_at_start_up() {
     let error = |builder: ResourceMetadataBuilder| builder.build().unwrap_err().to_string();
     for (resource, expected) in [
         ("http://api.example.com", "is not https"),
@@ -495,7 +495,7 @@ fn what_cannot_be_published_is_told_at_start_up() {
 
 // tower's contract: what is answered here gives back what readiness reserved.
 #[tokio::test]
-async fn the_document_holds_nothing_of_the_inner_service() {
+async fn the_document_reserves_nothing_of_the_inner_service() {
     let metadata = mcp().build().unwrap();
     let service = ServiceBuilder::new()
         .layer(metadata.layer())
@@ -513,7 +513,7 @@ async fn the_document_holds_nothing_of_the_inner_service() {
 
 // Any tower service will do, and two resources are two layers.
 #[tokio::test]
-async fn several_resources_stand_beside_each_other() {
+async fn several_resources_can_be_published() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let inner = tower::service_fn({
         let seen = seen.clone();

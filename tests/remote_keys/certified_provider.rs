@@ -1,7 +1,7 @@
-//! Key sets of a certified OpenID Provider, which fails on demand. Skipped, with a word about it,
-//! where the provider or Node is not here.
+//! Key sets of a certified OpenID Provider, which fails on demand. Skipped with a message if the
+//! provider or Node is missing.
 
-use crate::common::{self, provider::Provider, signer::judge};
+use crate::common::{self, provider::Provider, signer::outcome};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tower_auth::{
@@ -25,7 +25,7 @@ fn brisk() -> RemoteKeys {
 }
 
 async fn status(jwt: &JwtVerifier, token: &str) -> u16 {
-    match judge(jwt, token).await {
+    match outcome(jwt, token).await {
         Ok(identity) => {
             assert_eq!(identity.subject(), "svc");
             assert!(identity.has_scope("api:read"));
@@ -67,7 +67,7 @@ async fn access_tokens_of_five_algorithms_are_accepted_over_discovery() {
 }
 
 #[tokio::test]
-async fn a_rotation_fails_no_request_and_a_dropped_key_is_refused() {
+async fn a_rotation_causes_no_rejection_and_a_dropped_key_is_rejected() {
     let Some(provider) = Provider::start().await else {
         return;
     };
@@ -140,7 +140,7 @@ async fn keys_outlast_every_fault_of_the_key_set() {
             assert!(started.elapsed() < 15 * SECOND, "{fault}");
             tokio::time::sleep(SECOND / 20).await;
         }
-        // Who starts now has nothing to judge with: 503, and good once the fault is over.
+        // A verifier that starts now has no keys: 503 until the fault ends.
         let late = builder(&provider, brisk()).build().unwrap();
         assert_eq!(status(&late, &token).await, 503, "{fault}");
         provider.fault(json!(null)).await;
@@ -155,7 +155,7 @@ async fn keys_outlast_every_fault_of_the_key_set() {
 }
 
 #[tokio::test]
-async fn one_broken_key_leaves_the_good_ones() {
+async fn an_invalid_key_does_not_affect_the_others() {
     let Some(provider) = Provider::start().await else {
         return;
     };
@@ -194,7 +194,7 @@ async fn one_broken_key_leaves_the_good_ones() {
 }
 
 #[tokio::test]
-async fn metadata_of_another_issuer_is_refused() {
+async fn metadata_of_another_issuer_is_rejected() {
     let Some(provider) = Provider::start().await else {
         return;
     };

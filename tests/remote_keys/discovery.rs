@@ -1,4 +1,4 @@
-//! Finding an issuer's keys, over real sockets, with servers that misbehave.
+//! Discovery of an issuer's keys, over real sockets, with servers that misbehave.
 
 use crate::common::{
     self,
@@ -45,7 +45,7 @@ async fn until<F: Future<Output = bool>>(happened: impl Fn() -> F) {
 }
 
 #[tokio::test]
-async fn the_issuer_alone_is_enough() {
+async fn the_issuer_is_enough_for_discovery() {
     let signer = Signer::new("a");
     for slash in ["", "/"] {
         let origin = Origin::start().await;
@@ -86,7 +86,7 @@ async fn metadata_is_found_at_all_three_places() {
 }
 
 #[tokio::test]
-async fn metadata_of_another_issuer_is_refused() {
+async fn metadata_of_another_issuer_is_rejected() {
     let (origin, signer) = (Origin::start().await, Signer::new("a"));
     let issuer = origin.url("/");
     for other in [
@@ -104,7 +104,7 @@ async fn metadata_of_another_issuer_is_refused() {
 }
 
 #[tokio::test]
-async fn metadata_without_a_fit_key_set_is_refused() {
+async fn metadata_without_a_usable_key_set_is_rejected() {
     let origin = Origin::start().await;
     let issuer = origin.url("");
     let answer = |jwks_uri: &str| {
@@ -133,7 +133,7 @@ async fn metadata_without_a_fit_key_set_is_refused() {
 }
 
 #[tokio::test]
-async fn without_the_dangerous_method_loopback_is_refused_too() {
+async fn loopback_requires_the_dangerous_method() {
     let origin = Origin::start().await;
     assert!(builder(&origin.url("")).build().is_err());
     let at = builder("https://login.example").keys(RemoteKeys::at(origin.url("/jwks")));
@@ -142,7 +142,7 @@ async fn without_the_dangerous_method_loopback_is_refused_too() {
 }
 
 #[tokio::test]
-async fn the_place_of_a_set_can_be_given() {
+async fn the_key_set_url_can_be_configured() {
     let (origin, signer) = (Origin::start().await, Signer::new("a"));
     origin.answer("/keys?v=1", Answer::json(set([&signer])));
     let keys = RemoteKeys::at(origin.url("/keys?v=1")).dangerous_allow_http();
@@ -204,7 +204,7 @@ async fn every_fault_of_the_server_is_a_failed_fetch() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_comes_up_late_is_found_without_help() {
+async fn an_issuer_that_starts_late_is_found_automatically() {
     let signer = Signer::new("a");
     let address = Origin::start().await.address; // gone at once
     let issuer = format!("http://{address}");
@@ -217,7 +217,7 @@ async fn an_issuer_that_comes_up_late_is_found_without_help() {
 }
 
 #[tokio::test]
-async fn keys_that_have_moved_are_found_again() {
+async fn a_moved_key_set_is_found_again() {
     let (origin, signer) = (Origin::start().await, Signer::new("a"));
     let issuer = origin.url("");
     publish(&origin, OPENID, &issuer, &signer);
@@ -251,7 +251,7 @@ async fn keys_that_have_moved_are_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn under_load_with_rotations_and_failures_no_good_token_is_refused() {
+async fn valid_tokens_are_accepted_under_load_with_rotations_and_failures() {
     let origin = Origin::start().await;
     let issuer = origin.url("");
     let (stays, forger) = (Signer::new("stays"), Signer::new("forger"));
@@ -271,15 +271,15 @@ async fn under_load_with_rotations_and_failures_no_good_token_is_refused() {
             .collect();
         callers.spawn(async move {
             let started = Instant::now();
-            let mut judged = 0;
+            let mut verified = 0;
             while started.elapsed() < Duration::from_secs(5) {
                 assert_eq!(status(&jwt, &good).await, 200);
-                let refused = status(&jwt, &forged[judged % forged.len()]).await;
+                let refused = status(&jwt, &forged[verified % forged.len()]).await;
                 assert!(refused == 401 || refused == 503, "{refused}");
-                judged += 1;
+                verified += 1;
                 tokio::task::yield_now().await;
             }
-            judged
+            verified
         });
     }
     let mut round = 0;
@@ -296,8 +296,8 @@ async fn under_load_with_rotations_and_failures_no_good_token_is_refused() {
             },
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
-        while let Some(judged) = callers.try_join_next() {
-            eprintln!("{} judged", judged.unwrap());
+        while let Some(verified) = callers.try_join_next() {
+            eprintln!("{} verified", verified.unwrap());
         }
     }
     // By the first use in each second and after a failure's pause, and by a forger each cooldown.

@@ -1,10 +1,10 @@
-//! Keys over the network: when they are fetched, and what becomes of tokens meanwhile. Time is
-//! stopped here, and moves when everybody waits; `runtimes.rs` has runtimes that end, and
-//! `certified_provider.rs` and `discovery.rs` have sockets.
+//! When keys are fetched, and the status of tokens meanwhile. Time is paused and advances when every
+//! task waits. `runtimes.rs` tests runtimes that end; `certified_provider.rs` and `discovery.rs` use
+//! sockets.
 
 use crate::common;
 use crate::common::signer::{
-    AUDIENCE, Client, Hand, ISSUER, JWKS, METADATA, Signer, builder, claims, judge, ok, set,
+    AUDIENCE, Client, Hand, ISSUER, JWKS, METADATA, Signer, builder, claims, ok, outcome, set,
     status, status_only,
 };
 use serde_json::json;
@@ -142,7 +142,7 @@ async fn an_unknown_key_is_fetched_once_per_cooldown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_fails_no_request() {
+async fn a_rotation_causes_no_rejection() {
     let (old, new, forger) = (Signer::new("old"), Signer::new("new"), Signer::new("x"));
     let client = Client::of([&old]);
     let jwt = jwt(&client);
@@ -174,7 +174,7 @@ async fn a_rotation_fails_no_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_withdrawn_or_replaced_key_is_refused_within_the_lifetime() {
+async fn a_withdrawn_or_replaced_key_is_rejected_within_the_lifetime() {
     let (a, b) = (Signer::new("a"), Signer::new("b"));
     let client = Client::of([&a, &b]);
     let jwt = jwt(&client);
@@ -188,7 +188,7 @@ async fn a_withdrawn_or_replaced_key_is_refused_within_the_lifetime() {
     assert_eq!(status(&jwt, &token_a).await, 200);
     settle().await;
     assert_eq!(status(&jwt, &token_a).await, 401);
-    let rejection = judge(&jwt, &token_b).await.unwrap_err();
+    let rejection = outcome(&jwt, &token_b).await.unwrap_err();
     let why = rejection.source().unwrap().downcast_ref();
     assert_eq!(why, Some(&TokenError::Signature));
     assert_eq!(status(&jwt, &other_b.token(ISSUER)).await, 200);
@@ -236,7 +236,7 @@ async fn an_empty_set_withdraws_everything_and_junk_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_broken_key_leaves_the_others() {
+async fn an_invalid_key_leaves_the_others_usable() {
     let signer = Signer::new("good");
     let client = Client::of([]);
     let broken = json!({ "keys": [
@@ -253,7 +253,7 @@ async fn one_broken_key_leaves_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_key_is_401_after_a_good_fetch_and_503_after_a_failed_one() {
+async fn an_unknown_key_is_401_after_a_successful_fetch_and_503_after_a_failed_one() {
     let (signer, forger) = (Signer::new("a"), Signer::new("x"));
     let client = Client::of([&signer]);
     let jwt = jwt(&client);
@@ -264,7 +264,7 @@ async fn an_unknown_key_is_401_after_a_good_fetch_and_503_after_a_failed_one() {
     client.answer(JWKS, status_only(500));
     sleep(31 * SECOND).await;
     for i in 2..5 {
-        let rejection = judge(&jwt, &forged(i)).await.unwrap_err();
+        let rejection = outcome(&jwt, &forged(i)).await.unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(rejection.retry_after().is_some());
         assert!(rejection.source().unwrap().is::<KeysUnavailable>());
@@ -277,7 +277,7 @@ async fn an_unknown_key_is_401_after_a_good_fetch_and_503_after_a_failed_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_good_causes_no_fetch() {
+async fn tokens_that_cannot_be_valid_cause_no_fetch() {
     let (signer, forger) = (Signer::new("a"), Signer::new("x"));
     let client = Client::of([&signer]);
     let jwt = jwt(&client);
@@ -299,12 +299,12 @@ async fn what_cannot_be_good_causes_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_with_the_issuer_down_is_503_and_recovers_by_itself() {
+async fn a_start_with_the_issuer_down_is_503_and_recovers() {
     let signer = Signer::new("a");
     let client = Client::default();
     let jwt = jwt(&client);
     let token = signer.token(ISSUER);
-    let rejection = judge(&jwt, &token).await.unwrap_err();
+    let rejection = outcome(&jwt, &token).await.unwrap_err();
     assert_eq!(rejection.status(), 503);
     assert_eq!(jwt.health().last_error, Some("the connection failed"));
     let asked = client.total();
@@ -341,7 +341,7 @@ async fn a_hanging_issuer_delays_a_token_and_not_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_are_good_for_a_day_after_the_last_success() {
+async fn keys_stay_valid_for_a_day_after_the_last_success() {
     let (signer, hand) = (Signer::new("a"), Hand::default());
     let mut claims = claims(ISSUER);
     claims["exp"] = 4_000_000_000_u64.into();
@@ -374,7 +374,7 @@ async fn keys_are_good_for_a_day_after_the_last_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_issuer_says_for_how_long_its_set_is_good() {
+async fn the_issuer_controls_how_long_its_set_is_cached() {
     let signer = Signer::new("a");
     for (said, least, most) in [
         ("max-age=600", 480, 570),
@@ -396,7 +396,7 @@ async fn the_issuer_says_for_how_long_its_set_is_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_that_has_not_changed_is_not_sent_again() {
+async fn an_unchanged_set_is_not_sent_again() {
     let (a, b) = (Signer::new("a"), Signer::new("b"));
     let client = Client::of([&a]);
     client.answer(JWKS, Some((200, vec![("etag", "\"1\"")], set([&a]))));
@@ -432,14 +432,14 @@ async fn a_set_that_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_gives_up_does_not_take_the_others_with_it() {
+async fn a_dropped_request_does_not_cancel_the_fetch_for_others() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     client.delay(SECOND);
     let jwt = jwt(&client);
     let token = signer.token(ISSUER);
     // The first has started the fetch, and is gone before it ends.
-    let first = tokio::time::timeout(SECOND / 2, judge(&jwt, &token)).await;
+    let first = tokio::time::timeout(SECOND / 2, outcome(&jwt, &token)).await;
     assert!(first.is_err());
     let mut tasks = JoinSet::new();
     for i in 0..100 {
@@ -492,7 +492,7 @@ async fn nothing_is_fetched_for_a_verifier_that_is_not_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_panics_is_a_failed_fetch_and_no_more() {
+async fn a_client_that_panics_is_a_failed_fetch() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let inner = client.clone();
@@ -521,7 +521,7 @@ async fn a_client_that_panics_is_a_failed_fetch_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connecting_fails_fast() {
+async fn connect_fails_fast() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     let connect = || async {
@@ -576,7 +576,7 @@ fn outside_of_a_runtime_nothing_panics() {
             .unwrap();
         client.delay(2 * HOUR);
         runtime.block_on(async {
-            let waiting = tokio::time::timeout(SECOND / 10, judge(&jwt, &token));
+            let waiting = tokio::time::timeout(SECOND / 10, outcome(&jwt, &token));
             assert!(waiting.await.is_err());
         });
         drop(runtime);
@@ -590,7 +590,7 @@ fn outside_of_a_runtime_nothing_panics() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_do_not_say_are_for_what_is_configured() {
+async fn keys_without_an_algorithm_serve_the_configured_ones() {
     let client = Client::of([&Signer::new("ed")]);
     let jwt = with(&client, |keys| keys.algorithms([Algorithm::RS256]));
     let signer = Signer::new("ed");
@@ -603,7 +603,7 @@ async fn keys_that_do_not_say_are_for_what_is_configured() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn invalid_settings_are_rejected() {
     #[track_caller]
     fn refused(keys: RemoteKeys, message: &str) {
         let keys = keys.fetch_with(Client::default());
@@ -660,13 +660,17 @@ async fn an_unknown_key_in_the_cooldown_is_503_if_its_token_is_younger_than_the_
     };
     pass(100).await;
     // The issuer signs before it publishes. This one has the set fetched.
-    let rejection = judge(&jwt, &issued(&new, hand.now(), 0)).await.unwrap_err();
+    let rejection = outcome(&jwt, &issued(&new, hand.now(), 0))
+        .await
+        .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::Unavailable);
     assert_eq!(rejection.retry_after(), Some(30 * SECOND));
     assert_eq!(client.count(JWKS), 2);
     client.answer(JWKS, ok(set([&old, &new])));
     pass(10).await;
-    let rejection = judge(&jwt, &issued(&new, hand.now(), 3)).await.unwrap_err();
+    let rejection = outcome(&jwt, &issued(&new, hand.now(), 3))
+        .await
+        .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::Unavailable);
     assert_eq!(rejection.retry_after(), Some(20 * SECOND));
     // Older than the set, or without a date: the set would hold the key.
@@ -713,7 +717,7 @@ async fn a_first_set_without_usable_keys_is_a_failed_fetch() {
         let etag = vec![("etag", "\"1\"")];
         client.answer(JWKS, Some((200, etag, first.to_string())));
         let jwt = jwt(&client);
-        let rejection = judge(&jwt, &token).await.unwrap_err();
+        let rejection = outcome(&jwt, &token).await.unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(rejection.retry_after().is_some());
         let health = jwt.health();
@@ -744,7 +748,7 @@ fn nameless(signer: &Signer) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_replaced_under_its_name_is_noticed_by_its_first_token() {
+async fn a_key_replaced_under_the_same_id_is_detected_at_its_first_token() {
     let (old, new, forger) = (Signer::new("1"), Signer::new("1"), Signer::new("1"));
     for sign in [|signer: &Signer| signer.token(ISSUER), nameless] {
         let client = Client::of([&old]);
@@ -756,7 +760,7 @@ async fn a_key_replaced_under_its_name_is_noticed_by_its_first_token() {
         sleep(100 * SECOND).await;
         assert_eq!(status(&jwt, &sign(&new)).await, 200);
         assert_eq!(client.count(JWKS), 2);
-        let rejection = judge(&jwt, &sign(&old)).await.unwrap_err();
+        let rejection = outcome(&jwt, &sign(&old)).await.unwrap_err();
         let why = rejection.source().unwrap().downcast_ref();
         assert_eq!(why, Some(&TokenError::Signature));
         // The cooldown is one for all of them.
@@ -769,7 +773,7 @@ async fn a_key_replaced_under_its_name_is_noticed_by_its_first_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_replaced_by_one_of_another_algorithm_is_noticed() {
+async fn a_key_replaced_by_one_of_another_algorithm_is_detected() {
     let new = Signer::new("1");
     let client = Client::of([]);
     client.answer(

@@ -13,7 +13,7 @@ async fn fetch(client: &impl Fetch, url: String) -> Result<Response<Bytes>, Fetc
 }
 
 #[tokio::test]
-async fn it_fetches_and_it_posts() {
+async fn the_client_gets_and_posts() {
     let origin = Origin::start().await;
     origin.answer("/doc", Answer::json("{}").with("etag", "\"1\""));
     let client = HttpClient::new().unwrap();
@@ -52,7 +52,7 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn cookies_are_forgotten() {
+async fn the_client_keeps_no_cookies() {
     let origin = Origin::start().await;
     origin.answer("/", Answer::json("{}").with("set-cookie", "a=b; Path=/"));
     let client = HttpClient::new().unwrap();
@@ -98,7 +98,7 @@ async fn silence_and_broken_connections_are_errors() {
 }
 
 #[tokio::test]
-async fn an_application_may_bring_its_own_client() {
+async fn an_application_can_bring_its_own_client() {
     let own = fetch_fn(|_| async { Err::<Response<Bytes>, _>(std::io::Error::other("down")) });
     let error = fetch(&own, "https://a.example/".into()).await.unwrap_err();
     assert_eq!(error.kind(), FetchErrorKind::Connection);
@@ -109,7 +109,7 @@ async fn an_application_may_bring_its_own_client() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_speak_tls_is_no_https_server() {
+async fn a_server_without_tls_is_rejected_for_https() {
     // The provider of cryptography is the client's own: nobody has installed one here.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());

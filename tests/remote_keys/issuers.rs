@@ -1,9 +1,9 @@
-//! Several issuers at once: each by its own verifier, and no other's.
+//! Several issuers at once: each has its own verifier.
 
 use crate::common;
 use crate::common::events;
 use crate::common::signer::{
-    AUDIENCE, Client, Signer, builder, claims, judge, metadata, ok, set, status, status_only,
+    AUDIENCE, Client, Signer, builder, claims, metadata, ok, outcome, set, status, status_only,
 };
 use serde_json::json;
 use std::{
@@ -42,7 +42,7 @@ fn why(rejection: &tower_auth::Rejection) -> TokenError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_issuer_has_its_own_keys_and_no_others() {
+async fn every_issuer_has_its_own_keys() {
     let client = Client::default();
     // The same name, so that only the issuer tells them apart.
     let (a, b) = (Signer::new("k"), Signer::new("k"));
@@ -53,7 +53,7 @@ async fn every_issuer_has_its_own_keys_and_no_others() {
     for (signer, issuer, expected) in [(&a, A, 200), (&b, B, 200), (&a, B, 401), (&b, A, 401)] {
         assert_eq!(status(&issuers, &signer.token(issuer)).await, expected);
     }
-    let identity = judge(&issuers, &b.token(B)).await.unwrap();
+    let identity = outcome(&issuers, &b.token(B)).await.unwrap();
     assert_eq!(identity.issuer(), Some(B));
 }
 
@@ -78,11 +78,11 @@ async fn every_issuer_has_its_own_audience_and_claims() {
         claims["aud"] = audience.into();
         claims
     };
-    let identity = judge(&issuers, &a.sign(&with_roles(A, AUDIENCE))).await;
+    let identity = outcome(&issuers, &a.sign(&with_roles(A, AUDIENCE))).await;
     assert!(identity.unwrap().has_role("admin"));
-    let identity = judge(&issuers, &b.sign(&with_roles(B, "other"))).await;
+    let identity = outcome(&issuers, &b.sign(&with_roles(B, "other"))).await;
     assert!(!identity.unwrap().has_role("admin"));
-    let rejection = judge(&issuers, &b.sign(&with_roles(B, AUDIENCE))).await;
+    let rejection = outcome(&issuers, &b.sign(&with_roles(B, AUDIENCE))).await;
     assert_eq!(why(&rejection.unwrap_err()), TokenError::Audience);
 }
 
@@ -109,7 +109,7 @@ async fn an_issuer_that_is_down_harms_its_own_tokens_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_of_anybody_else_are_refused_without_a_fetch() {
+async fn tokens_of_unknown_issuers_are_rejected_without_a_fetch() {
     let client = Client::default();
     let forger = Signer::new("a");
     let issuers = Issuers::new([remote(&client, A).build().unwrap()]).unwrap();
@@ -129,7 +129,7 @@ async fn tokens_of_anybody_else_are_refused_without_a_fetch() {
         ("opaque".to_owned(), TokenError::Form),
         ("a.b.c".to_owned(), TokenError::Form),
     ] {
-        let rejection = judge(&issuers, &token).await.unwrap_err();
+        let rejection = outcome(&issuers, &token).await.unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::Invalid);
         assert_eq!(why(&rejection), expected);
     }
@@ -181,7 +181,7 @@ async fn the_log_says_which_issuer_audience_and_key_were_expected_and_found() {
 }
 
 #[test]
-fn two_verifiers_of_one_issuer_are_refused() {
+fn two_verifiers_of_one_issuer_are_rejected() {
     let client = Client::default();
     let jwt = || remote(&client, A).build().unwrap();
     let error = Issuers::new([jwt(), jwt()]).unwrap_err().to_string();
@@ -257,14 +257,14 @@ async fn a_tenant_that_is_configured_wrongly_is_503() {
     let issuers = Issuers::new([])
         .unwrap()
         .with_tenants(["https://a.example"], |_| builder(B));
-    let rejection = judge(&issuers, &Signer::new("a").token(A))
+    let rejection = outcome(&issuers, &Signer::new("a").token(A))
         .await
         .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_a_verifier_like_any_other() {
+async fn issuers_compose_like_any_verifier() {
     let client = Client::default();
     let a = Signer::new("a");
     publish(&client, A, &[&a]);
@@ -290,7 +290,7 @@ async fn they_are_a_verifier_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_of_them_remembers_is_its_own_and_goes_with_its_key() {
+async fn each_issuer_has_its_own_token_cache() {
     let client = Client::default();
     let (a, b, new) = (Signer::new("a"), Signer::new("b"), Signer::new("new"));
     publish(&client, A, &[&a]);
@@ -321,7 +321,7 @@ async fn what_one_of_them_remembers_is_its_own_and_goes_with_its_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn strangers_who_name_keys_or_issuers_raise_no_alarm() {
+async fn unknown_keys_and_issuers_are_logged_at_info_only() {
     events::record();
     let client = Client::default();
     let a = Signer::new("a");

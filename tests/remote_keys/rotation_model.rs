@@ -1,6 +1,6 @@
-//! Key sets under every sequence of rotations (early, late, under one name), empty sets, outages,
-//! runtimes that end or stand still, and time: no token of a key that is published is denied for
-//! good, and none of a key that was withdrawn is accepted for long.
+//! A model of key sets under every sequence of rotations (early, late, under the same id), empty sets,
+//! outages, runtimes that end or stall, and time: tokens of published keys are accepted eventually, and
+//! tokens of withdrawn keys are rejected within the lifetime of the set.
 
 use crate::common::signer::{AUDIENCE, Client, Hand, ISSUER, JWKS, Signer, ok, set, status_only};
 use proptest::prelude::*;

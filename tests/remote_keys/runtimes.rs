@@ -1,7 +1,6 @@
-//! Keys over the network with runtimes that end, that nobody drives, that have no timer, or that
-//! are not there at all. In real time.
+//! Remote keys with runtimes that end, stall, have no timer or are missing. In real time.
 
-use crate::common::signer::{Client, ISSUER, JWKS, Signer, builder, judge, ok, set, status};
+use crate::common::signer::{Client, ISSUER, JWKS, Signer, builder, ok, outcome, set, status};
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},
@@ -71,7 +70,7 @@ fn keys_are_refreshed_after_the_runtime_of_connect_has_ended() {
 }
 
 #[test]
-fn a_fetch_whose_runtime_ends_is_taken_over_by_those_that_wait_for_it() {
+fn a_fetch_whose_runtime_ends_is_taken_over_by_its_waiters() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     client.delay(3600 * SECOND);
@@ -95,7 +94,7 @@ fn a_fetch_whose_runtime_ends_is_taken_over_by_those_that_wait_for_it() {
 }
 
 #[test]
-fn a_fetch_on_a_runtime_that_nobody_drives_is_503_for_those_that_wait_and_then_taken_over() {
+fn a_fetch_on_a_stalled_runtime_is_503_for_its_waiters_and_then_taken_over() {
     let signer = Signer::new("a");
     let client = Client::of([&signer]);
     client.delay(SECOND / 3);
@@ -110,7 +109,7 @@ fn a_fetch_on_a_runtime_that_nobody_drives_is_503_for_those_that_wait_and_then_t
     let second = runtime();
     second.block_on(async {
         let started = Instant::now();
-        let rejection = judge(&jwt, &token).await.unwrap_err();
+        let rejection = outcome(&jwt, &token).await.unwrap_err();
         assert_eq!(rejection.status(), 503);
         assert!(rejection.retry_after().is_some());
         let waited = started.elapsed();

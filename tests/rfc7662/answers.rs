@@ -1,15 +1,15 @@
-//! What an answer means (RFC 7662 section 2.2).
+//! The meaning of a response (RFC 7662 section 2.2).
 
 use crate::support::*;
 
 /// What becomes of a token about which this is answered.
-async fn judged(answer: impl Into<String>) -> String {
+async fn outcome(answer: impl Into<String>) -> String {
     let endpoint = Endpoint::answering(Answer::json(answer)).await;
     line(&endpoint.introspection(), "mF_9.B5f-4.1JqM").await
 }
 
 #[tokio::test]
-async fn an_active_token_is_who_the_answer_says() {
+async fn an_active_token_has_the_identity_of_the_response() {
     let mut claims = claims();
     claims["jti"] = "t1".into();
     claims["sid"] = "s1".into();
@@ -36,7 +36,7 @@ async fn an_active_token_is_who_the_answer_says() {
 }
 
 #[tokio::test]
-async fn nobody_has_roles_that_were_not_asked_for() {
+async fn roles_are_read_only_if_configured() {
     let answer = with("roles", json!(["admin"]));
     let endpoint = Endpoint::answering(Answer::json(answer.to_string())).await;
     let identity = ask(&endpoint.introspection(), "abc").await.unwrap();
@@ -44,10 +44,10 @@ async fn nobody_has_roles_that_were_not_asked_for() {
 }
 
 #[tokio::test]
-async fn active_is_a_boolean_or_there_is_no_answer() {
-    assert_eq!(judged(r#"{"active":false}"#).await, "401 Inactive");
+async fn a_response_requires_active_to_be_a_boolean() {
+    assert_eq!(outcome(r#"{"active":false}"#).await, "401 Inactive");
     assert_eq!(
-        judged(with("active", json!(false)).to_string()).await,
+        outcome(with("active", json!(false)).to_string()).await,
         "401 Inactive"
     );
     for active in [
@@ -60,10 +60,10 @@ async fn active_is_a_boolean_or_there_is_no_answer() {
         json!({}),
     ] {
         let answer = with("active", active).to_string();
-        assert_eq!(judged(answer.as_str()).await, "503 Malformed", "{answer}");
+        assert_eq!(outcome(answer.as_str()).await, "503 Malformed", "{answer}");
     }
     assert_eq!(
-        judged(with("active", None).to_string()).await,
+        outcome(with("active", None).to_string()).await,
         "503 Malformed"
     );
     for junk in [
@@ -82,7 +82,7 @@ async fn active_is_a_boolean_or_there_is_no_answer() {
         "active=true",
         "\u{feff}{\"active\":true}",
     ] {
-        assert_eq!(judged(junk).await, "503 Malformed", "{junk}");
+        assert_eq!(outcome(junk).await, "503 Malformed", "{junk}");
     }
 }
 
@@ -146,7 +146,7 @@ async fn every_member_is_read_and_checked() {
         ("token_use", json!("id"), "401 TokenType"),
     ] {
         let answer = with(name, value).to_string();
-        assert_eq!(judged(answer.as_str()).await, expected, "{answer}");
+        assert_eq!(outcome(answer.as_str()).await, expected, "{answer}");
     }
     for (absent, expected) in [
         ("exp", "200 alice"),
@@ -159,7 +159,7 @@ async fn every_member_is_read_and_checked() {
         ("sub", "401 Subject"),
     ] {
         assert_eq!(
-            judged(with(absent, None).to_string()).await,
+            outcome(with(absent, None).to_string()).await,
             expected,
             "{absent}"
         );
@@ -168,7 +168,7 @@ async fn every_member_is_read_and_checked() {
 
 /// RFC 8705 section 3.2 and RFC 9449 section 6.2: bearing such a token proves nothing.
 #[tokio::test]
-async fn a_token_that_is_bound_to_a_key_is_refused() {
+async fn a_token_that_is_bound_to_a_key_is_rejected() {
     for (cnf, expected) in [
         (
             json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
@@ -186,12 +186,12 @@ async fn a_token_that_is_bound_to_a_key_is_refused() {
         (json!(null), "503 ClaimType"),
     ] {
         let answer = with("cnf", cnf).to_string();
-        assert_eq!(judged(answer.as_str()).await, expected, "{answer}");
+        assert_eq!(outcome(answer.as_str()).await, expected, "{answer}");
     }
 }
 
 #[tokio::test]
-async fn clients_are_told_no_more_than_that_the_token_is_invalid() {
+async fn clients_only_learn_that_the_token_is_invalid() {
     for (answer, detail) in [
         (json!({ "active": false }), "the credentials are not valid"),
         (with("aud", json!("x")), "the credentials are not valid"),
@@ -206,7 +206,7 @@ async fn clients_are_told_no_more_than_that_the_token_is_invalid() {
 }
 
 #[tokio::test]
-async fn what_is_waived_need_not_be_there_and_still_has_its_type() {
+async fn waived_members_are_optional_and_still_typed() {
     let endpoint = Endpoint::start().await;
     let mut other = with("aud", json!("x"));
     other["iss"] = "https://other.example/".into();
@@ -255,7 +255,7 @@ async fn the_subject_may_be_another_member() {
 }
 
 #[tokio::test]
-async fn an_answer_of_the_wrong_type_is_an_outage_and_never_kept() {
+async fn a_response_of_the_wrong_type_is_an_outage_and_not_cached() {
     for (name, wrong) in [
         ("active", json!("true")),
         ("exp", json!("1900000000")),
@@ -276,7 +276,7 @@ async fn an_answer_of_the_wrong_type_is_an_outage_and_never_kept() {
 }
 
 #[tokio::test]
-async fn roles_of_another_type_are_refused() {
+async fn roles_of_another_type_are_rejected() {
     for (roles, expected) in [
         (json!("admin"), "200 alice"),
         (json!(null), "200 alice"),

@@ -1,4 +1,4 @@
-//! Answers that are kept, and calls that are shared.
+//! Cached responses and shared calls.
 
 use crate::support::*;
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tower_auth::{fetch::fetch_fn, revocation::Revocations};
 
 #[tokio::test]
-async fn a_good_answer_is_used_for_a_minute() {
+async fn an_active_response_is_cached_for_a_minute() {
     let endpoint = Endpoint::answering(good()).await;
     let introspection = endpoint.introspection();
     for (seconds, calls) in [
@@ -24,7 +24,7 @@ async fn a_good_answer_is_used_for_a_minute() {
 }
 
 #[tokio::test]
-async fn a_remembered_answer_is_there_at_once() {
+async fn a_cached_response_is_ready_at_once() {
     let endpoint = Endpoint::answering(good()).await;
     let introspection = endpoint.introspection();
     ask(&introspection, "abc").await.unwrap();
@@ -40,7 +40,7 @@ async fn a_remembered_answer_is_there_at_once() {
 }
 
 #[tokio::test]
-async fn no_answer_is_used_beyond_its_expiry() {
+async fn a_response_is_not_used_beyond_its_expiry() {
     let endpoint =
         Endpoint::answering(Answer::json(with("exp", json!(NOW + 30)).to_string())).await;
     let introspection = endpoint
@@ -58,7 +58,7 @@ async fn no_answer_is_used_beyond_its_expiry() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_revoked_at_the_server_is_refused_when_its_answer_is_old() {
+async fn a_token_revoked_at_the_server_is_rejected_once_its_cached_response_expires() {
     let endpoint = Endpoint::answering(good()).await;
     let introspection = endpoint
         .builder()
@@ -74,7 +74,7 @@ async fn a_token_that_is_revoked_at_the_server_is_refused_when_its_answer_is_old
 }
 
 #[tokio::test]
-async fn what_is_refused_is_remembered_briefly() {
+async fn inactive_responses_are_cached_briefly() {
     let endpoint = Endpoint::start().await;
     let other = Answer::json(with("aud", json!("x")).to_string());
     for (answer, expected) in [(inactive(), "401 Inactive"), (other, "401 Audience")] {
@@ -93,7 +93,7 @@ async fn what_is_refused_is_remembered_briefly() {
 }
 
 #[tokio::test]
-async fn a_flood_of_bad_tokens_crowds_out_no_good_one() {
+async fn invalid_tokens_do_not_evict_valid_ones() {
     let endpoint = Endpoint::start().await;
     endpoint.script(|token| {
         if token.starts_with("good") {
@@ -126,7 +126,7 @@ async fn a_flood_of_bad_tokens_crowds_out_no_good_one() {
 }
 
 #[tokio::test]
-async fn kept_answers_take_no_more_memory_than_they_may() {
+async fn cached_responses_stay_within_their_memory_limit() {
     let endpoint = Endpoint::start().await;
     endpoint.script(|token| {
         let more = if token.starts_with("large") {
@@ -179,7 +179,7 @@ async fn without_an_age_every_request_asks() {
 }
 
 #[tokio::test]
-async fn an_outage_is_not_remembered() {
+async fn an_outage_is_not_cached() {
     let endpoint = Endpoint::answering(Answer::status(500)).await;
     let introspection = endpoint.introspection();
     assert_eq!(line(&introspection, "abc").await, "503 Status(500)");
@@ -188,7 +188,7 @@ async fn an_outage_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_makes_no_answer_live_longer() {
+async fn a_clock_set_back_does_not_extend_a_cached_response() {
     let endpoint = Endpoint::answering(good()).await;
     let introspection = endpoint.introspection();
     assert_eq!(line(&introspection, "abc").await, "200 alice");
@@ -244,7 +244,7 @@ async fn one_call_per_token_even_where_answers_come_at_once() {
 }
 
 #[tokio::test]
-async fn an_answer_that_came_meanwhile_is_not_asked_for_again() {
+async fn a_response_that_arrived_meanwhile_is_not_requested_again() {
     let endpoint = Endpoint::answering(good()).await;
     let introspection = endpoint.introspection();
     // Not in memory yet when it is looked for, but when it is waited for.
@@ -255,7 +255,7 @@ async fn an_answer_that_came_meanwhile_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_neither_ends_the_call_nor_keeps_it() {
+async fn a_dropped_request_neither_cancels_the_call_nor_keeps_it() {
     let endpoint = Endpoint::answering(slowly(good())).await;
     let introspection = endpoint.introspection();
     let ask = || {
@@ -283,7 +283,7 @@ async fn who_gives_up_waiting_neither_ends_the_call_nor_keeps_it() {
 
 /// Requests come, give up and end in any order, while answers come at any time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn however_many_give_up_nobody_is_left_waiting() {
+async fn dropped_requests_leave_no_other_request_waiting() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let client = fetch_fn(move |_: Request<Bytes>| {
@@ -323,7 +323,7 @@ async fn however_many_give_up_nobody_is_left_waiting() {
 }
 
 #[tokio::test]
-async fn revocations_are_asked_about_remembered_answers_too() {
+async fn cached_responses_are_checked_for_revocation() {
     let endpoint = Endpoint::answering(good()).await;
     let revocations = Revocations::new();
     let introspection = endpoint

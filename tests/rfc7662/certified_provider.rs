@@ -1,4 +1,4 @@
-//! Introspection against a certified OpenID provider (oidc-provider on Node), where it can run.
+//! Introspection against a certified OpenID Provider (oidc-provider on Node), if it is installed.
 
 use crate::common::provider::Provider;
 use base64::{
@@ -77,7 +77,7 @@ async fn refused(verifier: &Introspection, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_introspected_revoked_and_refused_after_the_time_of_the_cache() {
+async fn a_revoked_token_is_rejected_after_its_cached_response_expires() {
     let Some(provider) = Provider::start().await else {
         return;
     };
@@ -105,7 +105,7 @@ async fn a_token_is_introspected_revoked_and_refused_after_the_time_of_the_cache
 }
 
 #[tokio::test]
-async fn unknown_and_foreign_tokens_are_refused_and_wrong_credentials_are_no_denial() {
+async fn unknown_and_foreign_tokens_are_rejected_and_wrong_client_credentials_are_an_outage() {
     let Some(provider) = Provider::start().await else {
         return;
     };
@@ -163,7 +163,7 @@ fn dpop_proof(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_that_is_bound_to_a_key_is_refused_as_a_bearer_token() {
+async fn a_token_that_is_bound_to_a_key_is_rejected_as_a_bearer_token() {
     let Some(provider) = Provider::start().await else {
         return;
     };
@@ -192,7 +192,7 @@ async fn a_token_that_is_bound_to_a_key_is_refused_as_a_bearer_token() {
 
 /// RFC 6749 section 2.3.1: this client's id and secret break whoever does not form-encode them.
 #[tokio::test]
-async fn an_odd_id_and_secret_are_understood() {
+async fn an_id_and_secret_with_special_characters_are_understood() {
     let Some(provider) = Provider::start().await else {
         return;
     };

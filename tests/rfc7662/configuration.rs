@@ -1,4 +1,4 @@
-//! What has to be configured.
+//! The required configuration.
 
 use crate::support::*;
 use bytes::Bytes;
@@ -68,7 +68,7 @@ fn the_endpoint_is_a_url_over_tls() {
 }
 
 #[test]
-fn numbers_that_make_no_sense_are_refused() {
+fn invalid_numbers_are_rejected() {
     refused(usual().leeway(Duration::from_secs(3601)), "at most an hour");
     refused(usual().time_out(Duration::ZERO), "time-out");
     refused(usual().time_out(Duration::from_secs(6)), "time-out");

@@ -1,4 +1,4 @@
-//! An endpoint that fails: 503, never a denial and never a pass.
+//! An endpoint that fails: the response is 503, never 401 and never an acceptance.
 
 use crate::support::*;
 use bytes::Bytes;
@@ -154,7 +154,7 @@ async fn when_to_come_back_is_passed_on() {
 
 /// The timers of a call are those of the runtime that it began on.
 #[test]
-fn a_request_does_not_wait_for_a_call_whose_runtime_nothing_drives() {
+fn a_request_does_not_wait_for_a_call_on_a_stalled_runtime() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let client = fetch_fn(move |_: Request<Bytes>| {
@@ -217,7 +217,7 @@ fn a_runtime_without_its_timer_is_an_outage() {
 }
 
 #[tokio::test]
-async fn so_many_calls_are_made_at_once_and_no_more() {
+async fn concurrent_calls_are_limited() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (at_once, highest) = (now.clone(), most.clone());
     let client = fetch_fn(move |_: Request<Bytes>| {
@@ -249,7 +249,7 @@ async fn so_many_calls_are_made_at_once_and_no_more() {
 }
 
 #[tokio::test]
-async fn who_waits_too_long_for_a_turn_is_told_to_come_back() {
+async fn a_request_that_waits_too_long_gets_retry_after() {
     let endpoint = Endpoint::answering(Answer::Hang).await;
     let introspection = endpoint
         .builder()

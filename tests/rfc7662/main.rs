@@ -1,4 +1,4 @@
-//! Token introspection (RFC 7662), against a server on loopback that answers as it is told.
+//! Token introspection (RFC 7662), against a scripted server on loopback.
 
 #[path = "../common/mod.rs"]
 mod common;

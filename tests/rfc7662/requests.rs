@@ -1,4 +1,4 @@
-//! What is sent (RFC 7662 section 2.1), and what is not.
+//! The introspection request (RFC 7662 section 2.1), and the tokens for which there is none.
 
 use crate::support::*;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -66,7 +66,7 @@ async fn id_and_secret_by_post_are_fields_of_the_form() {
 }
 
 #[tokio::test]
-async fn what_does_not_look_like_a_token_is_not_asked_about() {
+async fn malformed_tokens_are_not_introspected() {
     let endpoint = Endpoint::answering(good()).await;
     let introspection = endpoint
         .builder()
@@ -100,7 +100,7 @@ async fn what_does_not_look_like_a_token_is_not_asked_about() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_before_somebody_waits_for_the_answer() {
+async fn nothing_is_sent_before_the_verdict_is_polled() {
     let endpoint = Endpoint::answering(good()).await;
     let introspection = endpoint.introspection();
     drop(introspection.verify(Token::new("abc")));
@@ -109,7 +109,7 @@ async fn nothing_is_asked_before_somebody_waits_for_the_answer() {
 }
 
 #[tokio::test]
-async fn jwts_are_for_another_verifier_good_or_bad() {
+async fn jwts_are_left_to_another_verifier() {
     use tower_auth::jwt::{Algorithm, JwtVerifier, Key};
     let endpoint = Endpoint::answering(good()).await;
     let jwt = JwtVerifier::issuer(ISSUER)

@@ -1,4 +1,4 @@
-//! Neither tokens nor this service's secret are to be seen anywhere but at the endpoint.
+//! Tokens and the client secret are sent to the endpoint only.
 
 use crate::{
     common::{
@@ -16,7 +16,7 @@ const TOKEN: &str = "S3cretTokenOfASession";
 const SECRET: &str = "S3cretOfThisService";
 
 #[tokio::test]
-async fn clients_who_send_too_many_tokens_raise_no_alarm() {
+async fn too_many_tokens_are_logged_at_info_only() {
     record();
     let endpoint = Endpoint::answering(Answer::Hang).await;
     let introspection = endpoint.builder().max_calls(1).patience(Duration::ZERO);
@@ -81,7 +81,7 @@ async fn the_log_says_which_issuer_and_audience_were_expected_and_found() {
 }
 
 #[tokio::test]
-async fn tokens_and_secrets_are_in_no_log_line_response_or_debug() {
+async fn logs_responses_and_debug_output_have_no_tokens_or_secrets() {
     record();
     let endpoint = Endpoint::start().await;
     let unseen = |what: &str, text: &str| {

@@ -1,4 +1,4 @@
-//! An endpoint with a clock, and short ways to ask.
+//! An endpoint with a clock, and helpers to ask it.
 
 pub(crate) use crate::common::origin::{Answer, Asked, Origin};
 pub(crate) use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! API keys: the form of generated ones, and the store in memory.
+//! API keys: the format of generated keys, and the in-memory store.
 
 use proptest::prelude::*;
 use std::{
@@ -16,7 +16,7 @@ use tower_auth::{
 
 const FOREIGN: &str = "sk.live-c2VjcmV0LXNlY3JldA";
 
-fn judge(keys: &ApiKeys, key: &str) -> Result<Identity, RejectionKind> {
+fn outcome(keys: &ApiKeys, key: &str) -> Result<Identity, RejectionKind> {
     let verdict = keys.verify(PresentedKey::new(key)).now();
     verdict
         .expect("a store in memory never waits")
@@ -25,7 +25,7 @@ fn judge(keys: &ApiKeys, key: &str) -> Result<Identity, RejectionKind> {
 
 #[track_caller]
 fn refused(keys: &ApiKeys, key: &str) {
-    assert_eq!(judge(keys, key).unwrap_err(), RejectionKind::Invalid);
+    assert_eq!(outcome(keys, key).unwrap_err(), RejectionKind::Invalid);
 }
 
 fn at(seconds: u64) -> SystemTime {
@@ -99,7 +99,7 @@ fn generated_keys_differ_in_every_part() {
 }
 
 #[test]
-fn a_prefix_that_is_none_is_refused_at_start_up() {
+fn an_invalid_prefix_is_rejected_at_start_up() {
     for prefix in [
         "",
         "Acme",
@@ -116,7 +116,7 @@ fn a_prefix_that_is_none_is_refused_at_start_up() {
 }
 
 #[test]
-fn a_key_carries_what_it_was_created_with() {
+fn a_key_has_the_identity_it_was_created_with() {
     let keys = ApiKeys::new();
     let identity = Identity::new("42")
         .with_roles(["editor", "viewer"])
@@ -124,7 +124,7 @@ fn a_key_carries_what_it_was_created_with() {
         .with_expiry(at(4_000_000_000))
         .with_data(7u32);
     let new = keys.create("acme", identity).unwrap();
-    let identity = judge(&keys, new.expose()).unwrap();
+    let identity = outcome(&keys, new.expose()).unwrap();
     assert_eq!(identity.subject(), "42");
     assert_eq!(identity.roles().collect::<Vec<_>>(), ["editor", "viewer"]);
     assert_eq!(identity.scopes().collect::<Vec<_>>(), ["orders:read"]);
@@ -156,22 +156,22 @@ fn a_mistyped_key_is_invalid() {
 }
 
 #[test]
-fn a_key_is_good_until_the_second_it_expires_in() {
+fn a_key_is_valid_until_the_second_of_its_expiry() {
     let time = Arc::new(AtomicU64::new(1_000));
     let clock = time.clone();
     let keys = ApiKeys::new().with_clock(move || at(clock.load(Ordering::Relaxed)));
     let new = keys
         .create("acme", Identity::new("42").with_expiry(at(2_000)))
         .unwrap();
-    assert!(judge(&keys, new.expose()).is_ok());
+    assert!(outcome(&keys, new.expose()).is_ok());
     time.store(1_999, Ordering::Relaxed);
-    assert!(judge(&keys, new.expose()).is_ok());
+    assert!(outcome(&keys, new.expose()).is_ok());
     time.store(2_000, Ordering::Relaxed);
     refused(&keys, new.expose());
 }
 
 #[test]
-fn the_time_is_asked_for_only_where_a_key_expires() {
+fn the_clock_is_read_only_for_keys_that_expire() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let keys = ApiKeys::new().with_clock(move || {
@@ -182,10 +182,10 @@ fn the_time_is_asked_for_only_where_a_key_expires() {
     let ending = keys
         .create("acme", Identity::new("42").with_expiry(at(2_000)))
         .unwrap();
-    judge(&keys, lasting.expose()).unwrap();
+    outcome(&keys, lasting.expose()).unwrap();
     refused(&keys, FOREIGN);
     assert_eq!(asked.load(Ordering::Relaxed), 0);
-    judge(&keys, ending.expose()).unwrap();
+    outcome(&keys, ending.expose()).unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     keys.revoke(ending.id());
     refused(&keys, ending.expose());
@@ -198,10 +198,10 @@ fn a_revoked_key_is_invalid_from_then_on_in_every_clone() {
     let serving = keys.clone();
     let new = keys.create("acme", Identity::new("42")).unwrap();
     let other = keys.create("acme", Identity::new("43")).unwrap();
-    assert!(judge(&serving, new.expose()).is_ok());
+    assert!(outcome(&serving, new.expose()).is_ok());
     assert!(keys.revoke(new.id()));
     refused(&serving, new.expose());
-    assert!(judge(&serving, other.expose()).is_ok());
+    assert!(outcome(&serving, other.expose()).is_ok());
     assert!(!keys.revoke("nobody"));
 }
 
@@ -219,17 +219,17 @@ fn a_revoked_key_cannot_be_registered_again() {
     assert!(keys.remove(&id));
     assert!(!keys.remove(&id));
     keys.register(FOREIGN, Identity::new("43")).unwrap();
-    assert_eq!(judge(&keys, FOREIGN).unwrap().subject(), "43");
+    assert_eq!(outcome(&keys, FOREIGN).unwrap().subject(), "43");
 }
 
 #[test]
-fn an_identity_that_is_kept_keeps_no_other_key() {
+fn an_identity_kept_alive_does_not_keep_other_keys() {
     let keys = ApiKeys::new();
     let kept = keys.create("acme", Identity::new("42")).unwrap();
     let data = Arc::new(());
     let other = Identity::new("43").with_data(Arc::clone(&data));
     let removed = keys.create("acme", other).unwrap();
-    let identity = judge(&keys, kept.expose()).unwrap();
+    let identity = outcome(&keys, kept.expose()).unwrap();
     assert!(keys.remove(removed.id()));
     assert_eq!(Arc::strong_count(&data), 1);
     assert_eq!(identity.subject(), "42");
@@ -240,7 +240,10 @@ fn a_foreign_key_gets_an_id() {
     let keys = ApiKeys::new();
     let id = keys.register(FOREIGN, Identity::new("42")).unwrap();
     assert_eq!(id.len(), 12);
-    assert_eq!(judge(&keys, FOREIGN).unwrap().token_id(), Some(id.as_str()));
+    assert_eq!(
+        outcome(&keys, FOREIGN).unwrap().token_id(),
+        Some(id.as_str())
+    );
 }
 
 #[test]
@@ -251,11 +254,11 @@ fn a_generated_key_of_elsewhere_keeps_its_id() {
         keys.register(new.expose(), Identity::new("42")).unwrap(),
         new.id()
     );
-    assert!(judge(&keys, new.expose()).is_ok());
+    assert!(outcome(&keys, new.expose()).is_ok());
 }
 
 #[test]
-fn a_foreign_key_that_is_too_weak_or_no_key_is_refused() {
+fn a_foreign_key_that_is_weak_or_malformed_is_rejected() {
     let keys = ApiKeys::new();
     let mut mistyped = GeneratedKey::generate("acme").unwrap().expose().to_owned();
     let last = if mistyped.pop() == Some('0') {
@@ -285,14 +288,14 @@ fn a_foreign_key_that_is_too_weak_or_no_key_is_refused() {
 }
 
 #[test]
-fn a_key_without_a_subject_is_refused() {
+fn a_key_without_a_subject_is_rejected() {
     let keys = ApiKeys::new();
     assert!(keys.create("acme", Identity::new("")).is_err());
     assert!(keys.register(FOREIGN, Identity::new("")).is_err());
 }
 
 #[test]
-fn the_list_says_everything_but_the_key() {
+fn the_list_has_every_field_but_the_key() {
     let keys = ApiKeys::new();
     let new = keys
         .create("acme", Identity::new("42").with_role("editor"))
@@ -312,7 +315,7 @@ fn the_list_says_everything_but_the_key() {
 }
 
 #[test]
-fn no_debug_shows_a_key() {
+fn debug_output_has_no_key() {
     let new = GeneratedKey::generate("acme").unwrap();
     let secret = &new.expose()[new.expose().len() - 49..];
     let key = PresentedKey::new(new.expose());
@@ -330,15 +333,15 @@ fn a_clock_that_panics_does_not_take_the_store_with_it() {
         .clone()
         .with_clock(|| -> SystemTime { panic!("no time today") });
     let text = new.expose().to_owned();
-    std::thread::spawn(move || judge(&broken, &text).is_ok())
+    std::thread::spawn(move || outcome(&broken, &text).is_ok())
         .join()
         .unwrap_err();
-    assert!(judge(&keys, new.expose()).is_ok());
+    assert!(outcome(&keys, new.expose()).is_ok());
     assert!(keys.revoke(new.id()));
 }
 
 #[test]
-fn keys_may_change_while_others_are_judged() {
+fn keys_can_change_while_others_are_verified() {
     let keys = ApiKeys::new();
     let lasting = keys.create("acme", Identity::new("42")).unwrap();
     std::thread::scope(|scope| {
@@ -346,10 +349,10 @@ fn keys_may_change_while_others_are_judged() {
             scope.spawn(|| {
                 for _ in 0..200 {
                     let new = keys.create("acme", Identity::new("43")).unwrap();
-                    assert!(judge(&keys, new.expose()).is_ok());
+                    assert!(outcome(&keys, new.expose()).is_ok());
                     assert!(keys.revoke(new.id()));
                     refused(&keys, new.expose());
-                    assert!(judge(&keys, lasting.expose()).is_ok());
+                    assert!(outcome(&keys, lasting.expose()).is_ok());
                 }
             });
         }
@@ -359,7 +362,7 @@ fn keys_may_change_while_others_are_judged() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_judged(key: Vec<u8>) {
+    fn any_bytes_are_rejected_without_a_panic(key: Vec<u8>) {
         let keys = ApiKeys::new();
         let answer = keys.verify(PresentedKey::new(key)).now().unwrap();
         prop_assert_eq!(answer.unwrap_err().kind(), RejectionKind::Invalid);
@@ -371,17 +374,17 @@ proptest! {
     ) {
         let keys = ApiKeys::new();
         keys.register(&key, Identity::new("42")).unwrap();
-        prop_assert!(judge(&keys, &key).is_ok());
+        prop_assert!(outcome(&keys, &key).is_ok());
         let at = at % key.len();
         prop_assume!(key[at..=at] != other);
         let mut neighbour = key;
         neighbour.replace_range(at..=at, &other);
-        prop_assert!(judge(&keys, &neighbour).is_err());
+        prop_assert!(outcome(&keys, &neighbour).is_err());
     }
 }
 
 #[test]
-fn before_1970_every_key_that_ends_has_ended() {
+fn before_1970_every_key_with_an_expiry_has_expired() {
     let before = || SystemTime::UNIX_EPOCH - Duration::from_secs(1);
     let keys = ApiKeys::new().with_clock(before);
     let in_a_day = SystemTime::now() + Duration::from_secs(86_400);

@@ -1,4 +1,4 @@
-//! Basic authentication (RFC 7617) through the public API, without HTTP.
+//! Users of Basic authentication, through the public API without HTTP.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
@@ -52,7 +52,7 @@ fn head(fields: &[&str]) -> Parts {
 }
 
 #[tokio::test]
-async fn a_user_with_the_right_password_is_who_the_table_says() {
+async fn a_user_with_the_correct_password_has_the_configured_identity() {
     let users = users();
     for _ in 0..2 {
         let identity = ask(&users, "Aladdin", "open sesame").await.unwrap();
@@ -65,7 +65,7 @@ async fn a_user_with_the_right_password_is_who_the_table_says() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_user_are_told_the_same() {
+async fn a_wrong_password_and_an_unknown_user_get_the_same_response() {
     let users = users();
     users.insert(User::new("off", cheap("x"))).unwrap();
     assert!(users.set_enabled("off", false));
@@ -123,7 +123,7 @@ async fn users_change_while_the_server_runs() {
 }
 
 #[test]
-fn users_who_could_never_log_in_are_refused_at_start_up() {
+fn users_who_could_never_log_in_are_rejected_at_start_up() {
     let error = |users: [&str; 2]| {
         Users::new(users.map(|name| User::new(name, cheap("x"))))
             .unwrap_err()
@@ -140,7 +140,7 @@ fn users_who_could_never_log_in_are_refused_at_start_up() {
 }
 
 #[tokio::test]
-async fn at_the_recommended_cost_users_log_in_too() {
+async fn users_log_in_at_the_recommended_cost() {
     let hash = PasswordHash::new("open sesame").unwrap();
     let stored = PasswordHash::parse(hash.as_str()).unwrap();
     let users = Users::new([User::new("Aladdin", stored)]).unwrap();
@@ -193,7 +193,7 @@ fn a_hash_never_runs_on_the_thread_that_waits_for_it() {
 }
 
 #[test]
-fn it_finds_what_browsers_send_by_themselves() {
+fn basic_credentials_are_found_and_may_be_cross_site() {
     let basic = Basic::new("internal", users());
     assert_eq!(basic.locations(), [Location::authorization("Basic")]);
     for nothing in [&[][..], &["Bearer x"], &["Basicx"], &["Basic=Og=="]] {
@@ -212,7 +212,7 @@ fn it_finds_what_browsers_send_by_themselves() {
 }
 
 #[test]
-fn nothing_is_shown_of_passwords_and_hashes() {
+fn debug_output_has_no_passwords_or_hashes() {
     let secrets = ["hunter2", "$argon2id$", "m=8"];
     let credentials = Credentials::new("Aladdin", "hunter2").unwrap();
     let hash = cheap("hunter2");

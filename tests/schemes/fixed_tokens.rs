@@ -1,4 +1,4 @@
-//! Opaque bearer tokens: fixed ones, and beside JWTs in one place.
+//! Opaque bearer tokens: fixed ones, and those in the same location as JWTs.
 
 use crate::common::{Probe, get, send};
 use crate::support::*;
@@ -21,12 +21,12 @@ fn fixed(identity: Identity) -> FixedTokens {
     FixedTokens::new(tokens).unwrap()
 }
 
-fn judge(tokens: &FixedTokens, token: &str) -> Result<Identity, Rejection> {
+fn outcome(tokens: &FixedTokens, token: &str) -> Result<Identity, Rejection> {
     tokens.verify(Token::new(token)).now().expect("no I/O")
 }
 
 #[tokio::test]
-async fn a_fixed_token_is_whose_it_was_said_to_be() {
+async fn a_fixed_token_has_the_configured_identity() {
     let ci = Identity::new("ci").with_role("deployer").with_scope("x");
     let probe = Probe::new();
     let service = AuthLayer::new(Bearer::new(fixed(ci))).layer(probe.clone());
@@ -57,19 +57,19 @@ fn a_fixed_token_ends_with_its_identity() {
     let before = expiring
         .clone()
         .with_clock(|| now() - Duration::from_nanos(1));
-    assert!(judge(&before, FIXED).is_ok());
+    assert!(outcome(&before, FIXED).is_ok());
     let after = expiring.with_clock(now);
     assert_eq!(
-        judge(&after, FIXED).unwrap_err().kind(),
+        outcome(&after, FIXED).unwrap_err().kind(),
         RejectionKind::Invalid
     );
-    assert!(judge(&after, OTHER).is_ok());
+    assert!(outcome(&after, OTHER).is_ok());
     let broken = after.with_clock(|| UNIX_EPOCH - Duration::from_secs(1));
-    assert!(judge(&broken, FIXED).is_err());
+    assert!(outcome(&broken, FIXED).is_err());
 }
 
 #[test]
-fn weak_and_impossible_tokens_are_refused_at_construction() {
+fn weak_and_impossible_tokens_are_rejected_at_construction() {
     let new = |token: &str| FixedTokens::new([(token, Identity::new("ci"))]);
     for (token, message) in [
         (&FIXED[1..], "shorter than 22 characters"),
@@ -87,12 +87,12 @@ fn weak_and_impossible_tokens_are_refused_at_construction() {
 }
 
 #[test]
-fn a_fixed_token_is_nowhere_to_be_seen() {
+fn a_fixed_token_is_absent_from_all_output() {
     let tokens = fixed(Identity::new("ci"));
     assert_eq!(format!("{tokens:?}"), "FixedTokens(2 tokens)");
     let error = FixedTokens::new([("short secret", Identity::new("ci"))]).unwrap_err();
     assert!(!format!("{error:?} {error}").contains("secret"));
-    let rejection = judge(&tokens, "who knows this secret?").unwrap_err();
+    let rejection = outcome(&tokens, "who knows this secret?").unwrap_err();
     assert!(!format!("{rejection:?}").contains("secret"));
 }
 
@@ -164,7 +164,7 @@ fn a_token_has_one_verifier_by_its_shape() {
 }
 
 #[test]
-fn an_opaque_token_that_is_refused_stays_refused() {
+fn a_rejected_opaque_token_stays_rejected() {
     let asked = Arc::new(AtomicUsize::new(0));
     let both = usual().build().unwrap().or_opaque(counting(&asked, false));
     let rejection = both.verify(Token::new(FIXED)).now().unwrap().unwrap_err();

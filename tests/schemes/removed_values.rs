@@ -35,7 +35,7 @@ impl<F: Fn() + Send + Sync> Drop for Looks<F> {
 }
 
 #[test]
-fn what_is_removed_from_a_store_is_dropped_outside_of_its_lock() {
+fn removed_values_are_dropped_outside_the_lock() {
     ends(|| {
         let keys = ApiKeys::new();
         let store = keys.clone();

@@ -113,7 +113,7 @@ async fn a_token_in_the_authorization_field_is_taken() {
 
 // Section 2.1: b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 #[tokio::test]
-async fn what_is_no_b64token_is_400_and_reaches_no_verifier() {
+async fn a_token_that_is_not_b64token_is_400_and_reaches_no_verifier() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let counting = verify_fn(move |_: Token| -> Result<Identity, Rejection> {
@@ -169,7 +169,7 @@ async fn what_is_no_b64token_is_400_and_reaches_no_verifier() {
 
 // Section 2.1 sets no size; 16 KiB does.
 #[tokio::test]
-async fn a_token_is_bounded() {
+async fn tokens_have_a_maximum_length() {
     let address = serve(AuthLayer::new(bearer())).await;
     for (length, status) in [(16 * 1024, 401), (16 * 1024 + 1, 400)] {
         let answer = authorized(address, &format!("Bearer {}", "a".repeat(length))).await;
@@ -188,7 +188,7 @@ async fn a_token_is_bounded() {
 
 // Section 2.2: a form is never looked into, whatever its type and the method.
 #[tokio::test]
-async fn a_token_in_a_form_is_not_looked_for() {
+async fn a_token_in_a_form_is_ignored() {
     for layer in [AuthLayer::new(bearer()), everywhere()] {
         let address = serve(layer).await;
         let form = format!("access_token={GOOD}");
@@ -221,7 +221,7 @@ async fn a_token_in_a_form_is_not_looked_for() {
 
 // Section 2.3: "SHOULD NOT be used": where nobody configured it, it is not.
 #[tokio::test]
-async fn a_token_in_the_query_is_not_looked_for_unless_configured() {
+async fn a_token_in_the_query_is_ignored_unless_configured() {
     let address = serve(AuthLayer::new(bearer())).await;
     let uri = format!("/?access_token={GOOD}");
     let answer = get(address, &uri, "").await;
@@ -234,7 +234,7 @@ async fn a_token_in_the_query_is_not_looked_for_unless_configured() {
 
 // Section 2.3: "Cache-Control header with the "private" option"; section 5.3: no page URLs.
 #[tokio::test]
-async fn a_token_in_the_query_is_private_and_goes_no_further() {
+async fn a_token_in_the_query_is_private_and_removed() {
     let address = serve(everywhere()).await;
     for (uri, left) in [
         (format!("/resource?access_token={GOOD}"), "/resource"),
@@ -338,7 +338,7 @@ async fn a_cookie_yields_to_the_field() {
 
 // RFC 6455 section 11.3.4: all that a page can add to the handshake of a WebSocket.
 #[tokio::test]
-async fn a_token_may_come_as_a_subprotocol_which_goes_no_further() {
+async fn a_token_may_be_a_subprotocol_which_is_removed() {
     let address = serve(everywhere()).await;
     let handshake = "Connection: upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nOrigin: https://elsewhere.example";
@@ -367,7 +367,7 @@ async fn a_token_may_come_as_a_subprotocol_which_goes_no_further() {
 
 // Sections 3 and 3.1; RFC 9470 section 3 for a login that is too weak.
 #[tokio::test]
-async fn every_challenge_is_what_the_table_says() {
+async fn every_challenge_matches_the_table() {
     let address = serve(AuthLayer::new(bearer())).await;
     let good = format!("Bearer {GOOD}");
     for (uri, value, status, challenge) in [
@@ -420,7 +420,7 @@ async fn every_challenge_is_what_the_table_says() {
 
 // Section 3: "scope" tells a client without a good token which one to get.
 #[tokio::test]
-async fn a_client_without_a_good_token_is_told_the_scopes_where_rules_know_them() {
+async fn a_challenge_names_the_scopes_if_the_rules_know_them() {
     let rules = AccessRules::new()
         .require("/read", scope("orders:read"))
         .require("/write", all_scopes(["orders:read", "orders:write"]))
@@ -458,9 +458,9 @@ async fn a_client_without_a_good_token_is_told_the_scopes_where_rules_know_them(
     assert_eq!(answer.status, 200);
 }
 
-// Section 3.1: an error code is that of the scheme that judged.
+// Section 3.1: the error code belongs to the scheme that rejected.
 #[tokio::test]
-async fn what_another_scheme_refused_is_no_invalid_token() {
+async fn a_rejection_by_another_scheme_is_not_an_invalid_token() {
     let scheme = bearer().or(ApiKey::header("x-api-key", ApiKeys::new()));
     let address = serve(AuthLayer::new(scheme)).await;
     for (fields, challenges) in [

@@ -85,7 +85,7 @@ fn whole(answer: &Answer) -> String {
 
 // RFC 7617 sections 2 and 2.1.
 #[tokio::test]
-async fn a_401_names_realm_and_charset_and_nothing_else_has_a_challenge() {
+async fn only_401_has_a_challenge_with_realm_and_charset() {
     let address = serve(basic(users())).await;
     for (fields, detail) in [
         ("", "credentials are required"),
@@ -174,7 +174,7 @@ async fn credentials_are_read_as_the_grammar_says() {
 
 // RFC 7617 section 2; RFC 4648 sections 3.2, 3.3, 3.5 and 4 for the base64.
 #[tokio::test]
-async fn what_is_not_of_the_grammar_is_400_and_reaches_no_verifier() {
+async fn credentials_outside_the_grammar_are_400_and_reach_no_verifier() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let address = serve(basic(verify_fn(move |_: Credentials| {
@@ -285,7 +285,7 @@ async fn a_repeated_field_is_400() {
 
 // RFC 7617 section 2 sets no size; 4096 characters of base64 do, before they are decoded.
 #[tokio::test]
-async fn credentials_are_bounded() {
+async fn credentials_have_a_maximum_length() {
     let address = serve(basic(echo())).await;
     let of = |length: usize| encoded("u:".to_owned() + &"x".repeat(length - 2));
     for (length, status) in [
@@ -305,7 +305,7 @@ async fn credentials_are_bounded() {
 
 // RFC 7617 section 2.1: no normalisation is prescribed, so bytes are compared.
 #[tokio::test]
-async fn names_and_passwords_are_compared_as_they_were_sent() {
+async fn names_and_passwords_are_compared_byte_by_byte() {
     let address = serve(basic(users())).await;
     for (credentials, status) in [
         ("Aladdin:open sesame", 200),
@@ -323,7 +323,7 @@ async fn names_and_passwords_are_compared_as_they_were_sent() {
 
 // RFC 7617 section 4: nothing may tell who exists.
 #[tokio::test]
-async fn an_unknown_user_and_a_wrong_password_are_told_the_same_bytes() {
+async fn an_unknown_user_and_a_wrong_password_get_the_same_bytes() {
     let users = users();
     assert!(users.set_enabled("off", false));
     let address = serve(basic(users)).await;
@@ -388,15 +388,15 @@ async fn a_cross_site_request_that_may_change_something_is_403() {
         for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let before = asked.load(Ordering::SeqCst);
             let answer = send(address, method, &fields).await;
-            let judged = asked.load(Ordering::SeqCst) - before;
+            let verified = asked.load(Ordering::SeqCst) - before;
             if passes {
                 assert_eq!(
-                    (answer.line(), judged),
+                    (answer.line(), verified),
                     ("200 42".into(), 1),
                     "{method} {fields}"
                 );
             } else {
-                assert_eq!((answer.status, judged), (403, 0), "{method} {fields}");
+                assert_eq!((answer.status, verified), (403, 0), "{method} {fields}");
                 assert!(answer.all("www-authenticate").is_empty());
                 let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
                 assert_eq!(body["detail"], "cross-site requests are not allowed");
@@ -428,7 +428,7 @@ async fn the_cross_site_check_can_be_turned_off() {
 
 // RFC 7617 section 4: what has been right once is remembered, and counts no longer than the user.
 #[tokio::test]
-async fn a_user_who_is_disabled_is_refused_at_once() {
+async fn a_user_who_is_disabled_is_rejected_at_once() {
     let users = users();
     let address = serve(basic(users.clone())).await;
     let status = async |credentials: &str| authorized(address, &encoded(credentials)).await.status;
@@ -450,7 +450,7 @@ async fn a_user_who_is_disabled_is_refused_at_once() {
 
 // RFC 7617 section 4 and RFC 9110 section 15.6.4: who cannot be checked now is not denied.
 #[tokio::test]
-async fn a_full_pool_is_503_and_lets_in_who_is_remembered() {
+async fn a_full_pool_is_503_except_for_cached_users() {
     let pool = HashPool::new().unwrap().with_threads(1).with_waiting(0);
     let users = users().with_pool(pool);
     users.insert(User::new("slow", costly())).unwrap();

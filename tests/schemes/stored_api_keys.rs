@@ -1,4 +1,4 @@
-//! API keys in a store: made, listed, rotated, revoked, and honoured by every server in time.
+//! API keys in a store: created, listed, rotated, revoked, and accepted by every server within seconds.
 
 use std::{
     sync::{
@@ -92,7 +92,7 @@ fn request() -> KeyOptions {
 }
 
 #[tokio::test]
-async fn a_key_is_good_for_what_it_was_made_for() {
+async fn a_key_carries_its_roles_and_scopes() {
     let (keys, _, store, hand) = setup();
     let key = keys.create("acme", request()).await.unwrap();
     let identity = ask(&keys, &key).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_key_is_good_for_what_it_was_made_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_of_ours_is_not_looked_up() {
+async fn strings_that_are_not_generated_keys_are_not_looked_up() {
     let (keys, _, store, _) = setup();
     let key = keys.create("acme", request()).await.unwrap();
     let mut mistyped = key.expose().to_owned();
@@ -156,7 +156,7 @@ async fn a_change_is_honoured_here_at_once_and_elsewhere_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn an_expiry_counts_to_the_second_remembered_or_not() {
+async fn an_expiry_applies_to_the_second_cached_or_not() {
     let (keys, _, _, hand) = setup();
     let end = hand.now() + Duration::from_secs(3);
     let key = keys
@@ -170,7 +170,7 @@ async fn an_expiry_counts_to_the_second_remembered_or_not() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_is_good_for_the_overlap() {
+async fn a_rotated_key_stays_valid_for_the_overlap() {
     let (keys, _, _, hand) = setup();
     let old = keys.create("acme", request()).await.unwrap();
     ask(&keys, &old).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_rotated_key_is_good_for_the_overlap() {
 }
 
 #[tokio::test]
-async fn that_a_key_was_used_is_written_once_a_minute() {
+async fn the_last_use_of_a_key_is_written_once_a_minute() {
     let (keys, there, store, hand) = setup();
     let key = keys.create("acme", request()).await.unwrap();
     for _ in 0..59 {
@@ -218,7 +218,7 @@ async fn that_a_key_was_used_is_written_once_a_minute() {
 }
 
 #[tokio::test]
-async fn an_outage_is_no_denial() {
+async fn an_outage_is_not_a_denial() {
     let (keys, _, store, hand) = setup();
     let key = keys.create("acme", request()).await.unwrap();
     ask(&keys, &key).await.unwrap();

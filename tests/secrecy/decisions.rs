@@ -1,5 +1,5 @@
-//! Secrets stay secret: nothing that was sent as a credential shows up in an event, in `Debug`
-//! inside, or in a response. And every decision is told once, in the documented fields.
+//! Credentials do not appear in events, in `Debug` output or in responses, and every decision is logged
+//! once, in the documented fields.
 
 use crate::common::{self, Probe, Reply, Toy, get, request, send};
 use std::{
@@ -103,7 +103,7 @@ fn assert_private(what: &str, text: &str) {
 }
 
 #[test]
-fn no_secret_shows_up_in_events_debug_output_or_responses() {
+fn events_debug_output_and_responses_have_no_secret() {
     for later in [false, true] {
         let layer = AuthLayer::new(toy().later(later).or(Toy::header("Other", "x-other")))
             .rules(AccessRules::new().allow("/open").otherwise(role("clerk")));
@@ -300,7 +300,7 @@ fn every_decision_is_one_event() {
 }
 
 #[test]
-fn two_credentials_at_once_name_no_scheme() {
+fn ambiguous_credentials_are_logged_without_a_scheme() {
     let layer = AuthLayer::new(Toy::authorization("Toy").or(Toy::header("Key", "x-key")));
     let both = [("authorization", "Toy ann"), ("x-key", "ann")];
     let (_, events) = recorded(send(&layer.layer(Probe::new()), get("/", &both)));
@@ -314,7 +314,7 @@ fn two_credentials_at_once_name_no_scheme() {
 }
 
 #[test]
-fn a_layer_and_a_requirement_are_two_decisions() {
+fn a_layer_and_a_requirement_log_two_decisions() {
     let layer = (
         AuthLayer::new(Toy::authorization("Toy")),
         RequireLayer::new(role("admin")),
@@ -346,7 +346,7 @@ fn a_layer_and_a_requirement_are_two_decisions() {
 }
 
 #[test]
-fn the_refusal_of_an_extractor_is_one_event_more() {
+fn a_rejection_by_an_extractor_is_logged_as_another_event() {
     async fn must(identity: Identity) -> String {
         identity.subject().to_owned()
     }
@@ -375,7 +375,7 @@ fn the_refusal_of_an_extractor_is_one_event_more() {
 }
 
 #[test]
-fn a_refusal_that_is_rendered_anew_is_told_once() {
+fn a_rejection_that_is_rendered_again_is_logged_once() {
     let layer = (
         AuthLayer::new(Toy::authorization("Toy")).responder(|_, _| http::Response::default()),
         RequireLayer::new(role("admin")),

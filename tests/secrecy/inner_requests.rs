@@ -39,7 +39,7 @@ impl Scheme for Careless {
 }
 
 #[tokio::test]
-async fn every_field_of_credentials_is_hidden_however_often_it_came() {
+async fn every_repeated_credential_field_is_marked_sensitive() {
     let probe = Probe::new();
     let twice = [("x-user", "one"), ("x-user", "two")];
     send(
@@ -71,7 +71,7 @@ async fn every_field_of_credentials_is_hidden_however_often_it_came() {
 }
 
 #[tokio::test]
-async fn an_authorization_that_no_scheme_claims_is_marked_sensitive_too() {
+async fn an_authorization_that_no_scheme_claims_is_marked_sensitive() {
     let probe = Probe::new();
     let layer = AuthLayer::new(Careless).layer(probe.clone());
     let fields = [("x-user", "ann"), ("authorization", "Digest secret")];
@@ -80,7 +80,7 @@ async fn an_authorization_that_no_scheme_claims_is_marked_sensitive_too() {
 }
 
 #[tokio::test]
-async fn a_policy_of_the_rules_sees_no_more_of_credentials_than_one_further_inside() {
+async fn policies_in_rules_see_no_more_credentials_than_inner_policies() {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let policy = || {
         let seen = seen.clone();

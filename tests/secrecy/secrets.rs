@@ -1,9 +1,8 @@
-//! No secret leaves the crate: not in an event of any level, not in a response, not in `Debug`,
-//! and not in what inner services see of a request.
+//! Secrets do not appear in events of any level, in responses, in `Debug` output or in requests that
+//! inner services receive.
 //!
-//! Everything that serves as a secret here is unlike everything else, and is looked for as it is
-//! and in whatever form it may have got into: base64 at any offset, percent-encoded, as a list
-//! of numbers, in hexadecimal.
+//! Each secret of this test is a unique text. It is searched for as it is and in any encoding: base64
+//! at any offset, percent-encoded, as a list of numbers, in hexadecimal.
 
 use crate::common::events::{LINES, record};
 use crate::common::passwords::cheap;
@@ -288,7 +287,7 @@ fn guarded(layer: AuthLayer) -> Router {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_an_event_a_response_or_a_request_passed_inward() {
+async fn events_responses_and_inner_requests_have_no_secret() {
     record();
     let world = world();
     let unloaded = |_: Identity| -> Result<Option<u8>, Rejection> {
@@ -370,7 +369,7 @@ async fn grpc(world: &World) {
 }
 
 #[test]
-fn no_debug_shows_a_secret() {
+fn debug_output_has_no_secret() {
     let world = world();
     let mut markers = world.markers;
     let hash = cheap(PASSWORD);
@@ -425,7 +424,7 @@ fn no_debug_shows_a_secret() {
 }
 
 #[test]
-fn no_error_of_a_configuration_quotes_a_secret() {
+fn configuration_errors_do_not_quote_secrets() {
     let world = world();
     let hash = cheap(PASSWORD);
     let jwk =

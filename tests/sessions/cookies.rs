@@ -1,4 +1,4 @@
-//! Tokens in cookies: how they are set, cleared and renewed, and what other sites cannot do.
+//! Tokens in cookies: attributes, clearing, renewal, and protection from other sites.
 
 use crate::common::events;
 use axum::{
@@ -272,7 +272,7 @@ async fn an_access_token_that_browsers_would_drop_is_an_error_at_login() {
 
 /// The roles of a session may grow while it lives.
 #[tokio::test]
-async fn a_session_whose_access_token_has_grown_too_long_goes_on() {
+async fn a_session_continues_if_its_access_token_grows_too_long() {
     let hand = Hand(Arc::new(AtomicU64::new(1_800_000_000)));
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
     let tokens = TokenIssuer::issuer(ISSUER, keys)
@@ -342,7 +342,7 @@ async fn a_session_lives_by_its_cookies_and_ends_with_log_out() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_refused_for_good_is_cleared() {
+async fn a_cookie_that_is_permanently_invalid_is_cleared() {
     let app = App::new(&Cookies::new());
     app.post("/login").await;
     app.hand.pass(2000);
@@ -443,7 +443,7 @@ async fn the_double_submit_token_is_bound_to_its_session() {
 
 /// RFC 9470 section 3.
 #[tokio::test]
-async fn a_login_that_is_too_old_is_asked_for_again() {
+async fn a_login_that_is_too_old_must_be_repeated() {
     let app = App::new(&Cookies::new());
     app.post("/login").await;
     assert_eq!(app.get("/fresh").await, 200);
@@ -470,7 +470,7 @@ async fn a_login_that_is_too_old_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_session_renews_itself_unseen() {
+async fn a_session_renews_itself_transparently() {
     let app = App::renewing(Cookies::new());
     app.post("/login").await;
     app.hand.pass(599);
@@ -515,7 +515,7 @@ async fn a_log_out_that_renews_stays_a_log_out() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_is_cleared_once() {
+async fn an_ended_session_is_cleared_once() {
     let app = App::renewing(Cookies::new());
     app.post("/login").await;
     app.hand.pass(31 * 24 * 3600);
@@ -569,7 +569,7 @@ fn slow(app: &App, cookies: Cookies, gate: &Arc<tokio::sync::Semaphore>) -> Rout
 }
 
 #[tokio::test]
-async fn a_handler_that_takes_minutes_ends_no_session_that_is_renewed_meanwhile() {
+async fn a_slow_handler_does_not_end_a_session_renewed_meanwhile() {
     let app = App::new(&Cookies::new());
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let router = slow(&app, Cookies::new(), &gate);
@@ -612,7 +612,7 @@ async fn a_handler_that_takes_minutes_ends_no_session_that_is_renewed_meanwhile(
 }
 
 #[tokio::test]
-async fn a_late_refresh_token_ends_its_session_once_its_access_token_is_over_or_its_successor_spent()
+async fn a_late_refresh_token_ends_its_session_once_its_access_token_expired_or_its_successor_was_used()
  {
     for is_over in [true, false] {
         let app = App::renewing(Cookies::new());
@@ -730,7 +730,7 @@ async fn the_public_keys_are_served_to_everybody() {
 }
 
 #[tokio::test]
-async fn a_refused_endpoint_is_an_event() {
+async fn a_rejected_endpoint_request_is_logged() {
     events::record();
     let app = App::new(&Cookies::new());
     let field = [("cookie", "__Host-refresh=rt_x")];

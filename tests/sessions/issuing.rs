@@ -1,4 +1,4 @@
-//! Issuing tokens: what a pair is, how it is renewed, and how it ends.
+//! Issued tokens: their claims and form, the keys that sign them, and the events of sessions.
 
 use crate::common::events;
 use crate::support::*;
@@ -12,7 +12,7 @@ use tower_auth::{
 };
 
 #[tokio::test]
-async fn a_token_says_what_was_granted() {
+async fn a_token_has_the_claims_of_its_subject() {
     let (tokens, hand) = tokens();
     let grant = TokenSubject::new("42")
         .with_role("editor")
@@ -115,7 +115,7 @@ async fn an_access_token_has_the_form_of_its_profile_under_every_algorithm() {
 }
 
 #[test]
-fn a_grant_does_not_say_what_the_issuer_says() {
+fn a_token_subject_cannot_set_claims_of_the_issuer() {
     for name in [
         "iss",
         "sub",
@@ -159,7 +159,7 @@ async fn a_login_is_fresh_only_if_its_subject_was_authenticated_a_moment_ago() {
 }
 
 #[tokio::test]
-async fn keys_are_published_before_they_sign_and_until_their_tokens_are_over() {
+async fn keys_are_published_before_they_sign_and_until_their_tokens_expire() {
     let hand = Hand::new();
     let (one, two) = (
         Signer::generate(Algorithm::ES256),
@@ -237,7 +237,7 @@ async fn a_withdrawn_key_verifies_nothing_any_more() {
 }
 
 #[test]
-fn an_issuer_that_would_be_unsafe_is_not_built() {
+fn an_unsafe_issuer_configuration_is_rejected() {
     let hand = Hand::new();
     let refused = |builder: TokenIssuerBuilder, message: &str| {
         assert_eq!(builder.build().unwrap_err().to_string(), message);
@@ -270,7 +270,7 @@ fn an_issuer_that_would_be_unsafe_is_not_built() {
 }
 
 #[tokio::test]
-async fn logs_say_what_becomes_of_sessions_and_never_a_token() {
+async fn session_events_are_logged_without_tokens() {
     events::record();
     let (tokens, hand) = tokens();
     let first = tokens

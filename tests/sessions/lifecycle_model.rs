@@ -1,5 +1,5 @@
-//! No sequence of logins, refreshes, reuse, log-out and clock moves makes two live sessions of
-//! one, or a token that is good after its end.
+//! A model of sessions: no sequence of logins, refreshes, reuse, log-out and clock changes makes two
+//! live sessions of one, or keeps a token valid after its end.
 
 use proptest::prelude::*;
 use std::{
@@ -340,7 +340,7 @@ impl EphemeralStore for Breakable {
 /// A log-out is 503 unless it is certain, and is done when it is tried again. Tokens are verified
 /// meanwhile: the durable store knows.
 #[tokio::test]
-async fn a_log_out_that_is_not_certain_is_503_and_tokens_are_verified_meanwhile() {
+async fn an_uncertain_log_out_is_503_and_tokens_are_verified_meanwhile() {
     let down = Arc::new(AtomicBool::new(false));
     let keys = SigningKeys::new(Signer::from_secret(Algorithm::HS256, [7; 32]).unwrap());
     let tokens = TokenIssuer::issuer("https://a.example/", keys)

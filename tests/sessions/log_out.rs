@@ -62,7 +62,7 @@ async fn a_log_out_ends_one_session() {
 }
 
 #[tokio::test]
-async fn a_log_out_everywhere_ends_whatever_was_issued() {
+async fn a_log_out_everywhere_ends_every_session_and_token() {
     let (tokens, hand) = tokens();
     hand.pass(Duration::from_millis(300));
     let one = tokens.start_session(TokenSubject::new("42")).await.unwrap();
@@ -99,7 +99,7 @@ fn of_42(cut_off: SystemTime) -> Revocation {
 }
 
 #[tokio::test]
-async fn what_is_revoked_by_the_public_list_is_not_renewed_either() {
+async fn sessions_revoked_through_the_public_list_are_not_renewed() {
     let (tokens, hand) = tokens();
     for after in [Duration::ZERO, SECOND / 2, MINUTE] {
         let cut_off = hand.now() + after;
@@ -164,7 +164,7 @@ async fn a_cut_off_in_the_past_ends_the_sessions_that_had_begun() {
 }
 
 #[tokio::test]
-async fn a_log_out_everywhere_by_a_clock_that_is_ahead_keeps_nobody_out() {
+async fn a_log_out_everywhere_by_a_clock_that_is_ahead_does_not_block_new_logins() {
     let (tokens, hand) = tokens();
     let before = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     hand.pass(365 * DAY);
@@ -207,7 +207,7 @@ async fn a_log_out_everywhere_by_a_clock_that_is_behind_ends_every_session() {
 
 /// Another issuer may put the claim into its tokens, too: it does not save them from a cut-off.
 #[tokio::test]
-async fn only_our_own_tokens_are_trusted_to_say_when_their_session_began() {
+async fn only_tokens_of_this_issuer_can_state_when_their_session_began() {
     let (tokens, hand) = tokens();
     let claims = serde_json::json!({
         "iss": "https://other.example/", "aud": ISSUER, "sub": "42", "sid": "s", "jti": "j",
@@ -255,7 +255,7 @@ async fn an_ended_session_is_purged_with_its_revocation() {
 
 /// A login that was checked before a log-out everywhere, and asks for a session after it.
 #[tokio::test]
-async fn a_login_that_was_checked_before_a_log_out_everywhere_begins_no_session() {
+async fn a_login_verified_before_a_log_out_everywhere_does_not_begin_a_session() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
     let accounts = Accounts::new(ISSUER, MemoryStore::new())
@@ -284,7 +284,7 @@ async fn a_login_that_was_checked_before_a_log_out_everywhere_begins_no_session(
 
 /// What is revoked for a day does not end because somebody revokes it for a minute as well.
 #[tokio::test]
-async fn a_revocation_is_not_shortened_where_it_is_looked_up() {
+async fn a_shorter_revocation_does_not_shorten_one_in_the_lookup_store() {
     let hand = Hand::new();
     let durable = MemoryStore::new().with_clock(hand.clone());
     let quick = MemoryStore::new().with_clock(hand.clone());
@@ -308,7 +308,7 @@ async fn a_revocation_is_not_shortened_where_it_is_looked_up() {
 
 /// `TokenIssuer::revocations` is "for verifiers of other credentials of the same subjects".
 #[tokio::test]
-async fn an_api_key_that_was_revoked_with_its_subject_stays_so() {
+async fn an_api_key_revoked_with_its_subject_stays_revoked() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
     let keys = StoredKeys::new(MemoryStore::new()).with_clock(hand.clone());

@@ -17,7 +17,7 @@ use tower_auth::{
 };
 
 #[tokio::test]
-async fn a_refresh_token_is_good_once() {
+async fn a_refresh_token_can_be_used_once() {
     let (tokens, hand) = tokens();
     let first = tokens
         .start_session(TokenSubject::new("42").with_role("editor"))
@@ -44,7 +44,7 @@ async fn a_refresh_token_is_good_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_lost_the_answer_gets_it_again() {
+async fn a_client_that_lost_the_response_can_retry() {
     let (tokens, hand) = tokens();
     let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_client_that_lost_the_answer_gets_it_again() {
 }
 
 #[tokio::test]
-async fn a_spent_token_that_is_used_later_ends_the_session() {
+async fn late_reuse_of_a_spent_token_ends_the_session() {
     let (tokens, hand) = tokens();
     let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
@@ -107,7 +107,7 @@ async fn without_retries_the_second_use_is_a_reuse() {
 }
 
 #[tokio::test]
-async fn a_clock_set_back_makes_no_retry_of_what_is_late() {
+async fn a_clock_set_back_does_not_turn_late_reuse_into_a_retry() {
     let (tokens, hand) = tokens();
     let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let second = tokens.refresh(first.refresh_token()).await.unwrap();
@@ -158,7 +158,7 @@ async fn refresh_tokens_and_families_come_to_an_end() {
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_ends_nothing() {
+async fn strings_that_are_not_refresh_tokens_end_nothing() {
     let (tokens, _) = tokens();
     let issued = tokens.start_session(TokenSubject::new("42")).await.unwrap();
     let mut forged = issued.refresh_token().to_owned();
@@ -179,7 +179,7 @@ async fn what_is_no_refresh_token_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_refresh_asks_what_the_subject_may_do_now() {
+async fn a_refresh_reloads_roles_and_scopes() {
     let hand = Hand::new();
     let roles = Arc::new(std::sync::Mutex::new(Some("editor")));
     let seen = Arc::clone(&roles);
@@ -253,7 +253,7 @@ async fn a_hundred_refreshes_at_once_yield_one_token() {
 }
 
 #[tokio::test]
-async fn secrets_of_refresh_tokens_are_changed_without_a_log_out() {
+async fn refresh_token_secrets_rotate_without_log_out() {
     let hand = Hand::new();
     let store = MemoryStore::new();
     let with = |secret: [u8; 32]| {
@@ -276,7 +276,7 @@ async fn secrets_of_refresh_tokens_are_changed_without_a_log_out() {
 
 /// A server whose clock is three minutes behind takes a token that was spent long ago for a retry.
 #[tokio::test]
-async fn a_clock_that_is_behind_does_not_make_the_time_for_a_retry_longer() {
+async fn a_clock_that_is_behind_does_not_extend_the_retry_window() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
     let first = tokens.start_session(TokenSubject::new("42")).await.unwrap();
@@ -319,7 +319,7 @@ impl EphemeralStore for Flaky {
 
 /// The answer to reuse was 503, so it is tried again: then its access tokens are revoked.
 #[tokio::test]
-async fn reuse_that_could_not_be_told_to_the_quick_store_is_told_at_the_next_try() {
+async fn reuse_that_could_not_be_written_to_the_lookup_store_is_written_at_the_next_attempt() {
     let hand = Hand::new();
     let down = Arc::new(AtomicBool::new(false));
     let quick = Flaky(

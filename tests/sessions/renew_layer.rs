@@ -14,7 +14,7 @@ use tower_auth::issue::{Cookies, RenewLayer, TokenSubject};
 
 /// A handler that logs out by the refresh token of the cookie, behind a `RenewLayer`.
 #[tokio::test]
-async fn a_handler_behind_a_renewal_sees_a_refresh_token() {
+async fn a_handler_behind_a_renew_layer_can_read_a_refresh_token() {
     let hand = Hand::new();
     let tokens = builder(&hand).build().unwrap();
     let cookies = Cookies::new();

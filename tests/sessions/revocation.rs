@@ -1,4 +1,4 @@
-//! Revocation: by token, by subject with a cut-off, by session; fresh and remembered alike.
+//! Revocation by token, by subject with a cut-off, and by session, for cached tokens as for new ones.
 
 use crate::common::{Probe, get, send};
 use std::{
@@ -45,7 +45,7 @@ fn cause(revocations: &Revocations, identity: &Identity) -> Option<RevokedBy> {
 }
 
 #[test]
-fn nothing_is_revoked_until_it_is() {
+fn an_empty_list_revokes_nothing() {
     let revocations = Revocations::new();
     assert!(revocations.is_empty());
     assert_eq!(cause(&revocations, &issued(NOW)), None);
@@ -87,7 +87,7 @@ fn a_session_is_revoked_with_everything_in_it() {
 }
 
 #[test]
-fn a_cut_off_revokes_what_was_issued_at_or_before_it() {
+fn a_cut_off_revokes_tokens_issued_at_or_before_it() {
     let revocations = Revocations::new();
     revocations
         .revoke_subject(ISSUER, "42", at(NOW), at(NOW + HOUR))
@@ -134,7 +134,7 @@ fn a_cut_off_never_moves_back() {
 }
 
 #[test]
-fn a_logout_revokes_the_very_token_under_the_issuer_it_has() {
+fn a_log_out_revokes_the_token_under_its_own_issuer() {
     let revocations = Revocations::new();
     for identity in [issued(NOW), Identity::new("7").with_token_id("opaque")] {
         assert_eq!(cause(&revocations, &identity), None);
@@ -149,7 +149,7 @@ fn a_logout_revokes_the_very_token_under_the_issuer_it_has() {
 
 /// A realm is no issuer: it is added after the list was asked.
 #[tokio::test]
-async fn what_a_handler_revokes_is_refused_whatever_the_realm() {
+async fn a_token_revoked_by_a_handler_is_rejected_in_every_realm() {
     let revocations = Revocations::new();
     let tokens = verify_fn(|_: Token| Ok(Identity::new("42").with_token_id("t1")));
     let bearer = Bearer::new(tokens.with_revocation(revocations.clone())).realm("inner");
@@ -191,7 +191,7 @@ fn hs256(claims: &serde_json::Value) -> String {
 }
 
 #[tokio::test]
-async fn a_jwt_that_verifies_is_refused_once_its_id_subject_or_session_is_revoked() {
+async fn a_jwt_that_verifies_is_rejected_once_its_id_subject_or_session_is_revoked() {
     let jwt = JwtVerifier::issuer(ISSUER)
         .audience("api")
         .keys(Key::from_secret(Algorithm::HS256, [7; 32]).unwrap())
@@ -221,7 +221,7 @@ async fn a_jwt_that_verifies_is_refused_once_its_id_subject_or_session_is_revoke
 }
 
 #[tokio::test]
-async fn any_verifier_can_be_asked_about() {
+async fn revocation_works_with_any_verifier() {
     let revocations = Revocations::new();
     let keys = ApiKeys::new();
     let key = keys.create("shop", Identity::new("ci")).unwrap();
@@ -257,7 +257,7 @@ fn a_revocation_is_kept_for_an_hour_beyond_the_expiry_and_then_makes_room() {
 }
 
 #[test]
-fn a_broken_clock_makes_nothing_forgotten() {
+fn a_broken_clock_drops_no_revocation() {
     let revocations =
         Revocations::with_capacity(1).with_clock(|| UNIX_EPOCH - Duration::from_secs(1));
     revocations.revoke_token(ISSUER, "t1", at(NOW)).unwrap();
@@ -292,7 +292,7 @@ impl RevocationCheck for Store {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_answer_is_503_unless_the_danger_is_named() {
+async fn a_store_outage_is_503_unless_explicitly_waived() {
     for (later, token_later) in [(false, false), (false, true), (true, false), (true, true)] {
         let (up, asked) = (
             Arc::new(AtomicBool::new(true)),
@@ -341,7 +341,7 @@ async fn a_store_that_cannot_answer_is_503_unless_the_danger_is_named() {
 }
 
 #[test]
-fn asking_allocates_nothing() {
+fn checking_a_revocation_does_not_allocate() {
     let revocations = Revocations::new();
     for i in 0..1000 {
         let name = i.to_string();
@@ -367,7 +367,7 @@ fn asking_allocates_nothing() {
 }
 
 #[test]
-fn requests_and_revocations_go_on_at_once() {
+fn requests_and_revocations_run_concurrently() {
     let revocations = Revocations::new();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -387,7 +387,7 @@ fn requests_and_revocations_go_on_at_once() {
 }
 
 #[test]
-fn nobody_is_named_by_debug() {
+fn debug_output_names_no_subject() {
     let revocations = Revocations::new();
     revocations.revoke(&issued(NOW)).unwrap();
     assert_eq!(format!("{revocations:?}"), "Revocations(1 entries)");

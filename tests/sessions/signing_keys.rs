@@ -1,5 +1,5 @@
-//! Signing keys over time: every sequence of rotations, withdrawals, restarts and clock moves
-//! accepts the tokens that it should, with shared secrets as with key pairs.
+//! Signing keys over time: under every sequence of rotations, withdrawals, restarts and clock changes,
+//! tokens are accepted until they expire unless their key is withdrawn.
 
 use proptest::prelude::*;
 use std::{
@@ -315,7 +315,7 @@ fn refused_as(result: Result<tower_auth::Identity, tower_auth::Rejection>, error
 }
 
 #[tokio::test]
-async fn rotated_shared_secrets_refuse_no_token() {
+async fn rotating_shared_secrets_rejects_no_token() {
     let mut world = World::new(Kind::Hs256);
     world.step(&Step::Rotate);
     for hours in [0, 1, 24, 1, 1, 24, 240] {
@@ -341,7 +341,7 @@ async fn shared_secrets_scheduled_from_the_configuration_accept_tokens_from_the_
 }
 
 #[tokio::test]
-async fn a_key_that_is_over_verifies_nothing_although_nobody_asked_for_the_key_set() {
+async fn an_expired_key_verifies_nothing_even_if_the_key_set_was_never_requested() {
     let hand = Hand::new();
     let keys = SigningKeys::new(Kind::EdDsa.signer(0)).with_clock(hand.clone());
     let thief = TokenIssuer::issuer(ISSUER, SigningKeys::new(Kind::EdDsa.signer(0)))
@@ -393,7 +393,7 @@ fn withdrawing_an_unknown_key_is_an_error() {
 }
 
 #[test]
-fn a_second_secret_without_a_name_is_refused() {
+fn a_second_secret_without_a_name_is_rejected() {
     let keys = SigningKeys::new(Kind::Hs256.signer(0));
     let nameless = Signer::from_secret(Algorithm::HS256, [9; 32]).unwrap();
     let error = keys.rotate(nameless).unwrap_err().to_string();

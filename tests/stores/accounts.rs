@@ -1,4 +1,4 @@
-//! What every store of accounts does.
+//! The suite for stores of accounts.
 
 use crate::{at, at_once};
 use std::sync::Arc;
@@ -19,12 +19,12 @@ pub(crate) fn account(issuer: &str, subject: &str, name: &str) -> Account {
 pub(crate) async fn all(store: &Arc<impl AccountStore>) {
     an_account_is_found_by_name_and_by_subject(store).await;
     a_name_and_a_subject_are_taken_once_within_an_issuer(store).await;
-    names_are_told_apart_by_every_byte(store).await;
+    names_are_compared_byte_by_byte(store).await;
     a_password_is_replaced_only_if_it_is_the_one_that_was_read(store).await;
     roles_and_whether_it_is_enabled_are_set(store).await;
     a_removed_account_leaves_its_name_to_others(store).await;
-    of_a_hundred_at_once_one_gets_the_name(store).await;
-    far_away_times_are_kept_as_what_is_nearest(store).await;
+    one_of_a_hundred_concurrent_calls_gets_the_name(store).await;
+    times_out_of_range_are_clamped(store).await;
 }
 
 async fn an_account_is_found_by_name_and_by_subject(store: &Arc<impl AccountStore>) {
@@ -77,7 +77,7 @@ async fn a_name_and_a_subject_are_taken_once_within_an_issuer(store: &Arc<impl A
     assert!(store.account("once", "s1").await.unwrap().is_some());
 }
 
-async fn names_are_told_apart_by_every_byte(store: &Arc<impl AccountStore>) {
+async fn names_are_compared_byte_by_byte(store: &Arc<impl AccountStore>) {
     let names = [
         "name",
         "Name",
@@ -188,7 +188,7 @@ async fn a_removed_account_leaves_its_name_to_others(store: &Arc<impl AccountSto
     );
 }
 
-async fn of_a_hundred_at_once_one_gets_the_name(store: &Arc<impl AccountStore>) {
+async fn one_of_a_hundred_concurrent_calls_gets_the_name(store: &Arc<impl AccountStore>) {
     let added = at_once(store, |store, number| {
         store.add_account(&account("race", &format!("s{number}"), "ada"))
     });
@@ -204,7 +204,7 @@ async fn of_a_hundred_at_once_one_gets_the_name(store: &Arc<impl AccountStore>) 
     assert_eq!(set.await.into_iter().filter(|set| *set).count(), 1);
 }
 
-async fn far_away_times_are_kept_as_what_is_nearest(store: &Arc<impl AccountStore>) {
+async fn times_out_of_range_are_clamped(store: &Arc<impl AccountStore>) {
     for (number, seconds) in [0, 253_402_300_799, i64::MAX as u64]
         .into_iter()
         .enumerate()

@@ -1,4 +1,4 @@
-//! What every store of API keys does.
+//! The suite for stores of API keys.
 
 use crate::{at, at_once};
 use std::sync::Arc;
@@ -29,10 +29,10 @@ pub(crate) async fn all(store: &Arc<impl ApiKeyStore>) {
     a_key_is_found_by_its_digest(store).await;
     an_id_and_a_digest_are_taken_once(store).await;
     the_keys_of_an_owner_come_oldest_first(store).await;
-    an_end_only_moves_closer(store).await;
+    an_expiry_only_moves_closer(store).await;
     a_revocation_keeps_its_first_time(store).await;
     the_last_use_only_moves_forward(store).await;
-    nobody_else_ends_a_key(store).await;
+    only_the_owner_ends_a_key(store).await;
 }
 
 async fn a_key_is_found_by_its_digest(store: &Arc<impl ApiKeyStore>) {
@@ -109,7 +109,7 @@ async fn the_keys_of_an_owner_come_oldest_first(store: &Arc<impl ApiKeyStore>) {
     }
 }
 
-async fn an_end_only_moves_closer(store: &Arc<impl ApiKeyStore>) {
+async fn an_expiry_only_moves_closer(store: &Arc<impl ApiKeyStore>) {
     let key = key("end", "s1", "k1", 1);
     assert!(store.add_api_key(&key).await.unwrap());
     for (asked, kept) in [(300, 300), (200, 200), (250, 200), (200, 200), (0, 0)] {
@@ -143,7 +143,7 @@ async fn the_last_use_only_moves_forward(store: &Arc<impl ApiKeyStore>) {
     store.used_api_key("no\0body's", at(1)).await.unwrap();
 }
 
-async fn nobody_else_ends_a_key(store: &Arc<impl ApiKeyStore>) {
+async fn only_the_owner_ends_a_key(store: &Arc<impl ApiKeyStore>) {
     let key = key("mine", "s1", "k1", 1);
     assert!(store.add_api_key(&key).await.unwrap());
     for (issuer, subject, id) in [

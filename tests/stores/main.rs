@@ -51,7 +51,7 @@ async fn durable(store: &Arc<impl AccountStore + ApiKeyStore + TokenStore>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_in_memory_does_what_a_store_does() {
+async fn the_memory_store_passes_the_suite() {
     struct Moved(Arc<Mutex<SystemTime>>);
 
     impl Wait for Moved {
@@ -69,7 +69,7 @@ async fn the_store_in_memory_does_what_a_store_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_does_what_a_store_does() {
+async fn sqlite_passes_the_suite() {
     let folder = Folder::new("sqlite");
     let store = SqliteStore::open(folder.0.join("auth.db")).await.unwrap();
     let store = Arc::new(store);
@@ -78,14 +78,14 @@ async fn sqlite_does_what_a_store_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_in_memory_does_what_a_store_does() {
+async fn sqlite_in_memory_passes_the_suite() {
     let store = Arc::new(SqliteStore::in_memory().await.unwrap());
     durable(&store).await;
     short_lived::all(&store, &Really).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_does_what_a_store_does() {
+async fn postgres_passes_the_suite() {
     let Some(server) = Postgres::start() else {
         return;
     };
@@ -96,7 +96,7 @@ async fn postgres_does_what_a_store_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_does_what_a_store_of_short_lived_values_does() {
+async fn redis_passes_the_suite_for_ephemeral_stores() {
     let Some(server) = Redis::start() else {
         return;
     };

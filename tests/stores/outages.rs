@@ -1,4 +1,4 @@
-//! Servers and processes that are killed, hang, are emptied, or are several.
+//! Stores whose server or process is killed, hangs, is emptied, or runs several times.
 
 use crate::{
     Folder, Postgres, Redis, accounts::account, at, short_lived, tokens::family,
@@ -115,7 +115,7 @@ async fn a_sqlite_file_is_there_after_it_was_closed() {
 }
 
 #[tokio::test]
-async fn what_is_no_sqlite_file_is_refused_at_start() {
+async fn files_that_are_not_sqlite_are_rejected_at_start() {
     let folder = Folder::new("sqlite");
     assert!(
         SqliteStore::open(folder.0.join("no/folder.db"))
@@ -157,7 +157,7 @@ async fn child_that_adds_accounts_until_it_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_killed_loses_no_account() {
+async fn a_killed_process_loses_no_account() {
     let folder = Folder::new("sqlite");
     let mut added = Vec::new();
     for round in 1..=3 {
@@ -337,7 +337,7 @@ async fn a_postgres_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_is_spoken_to_over_tls_where_the_url_says_so() {
+async fn postgres_is_reached_over_tls_if_the_url_requires_it() {
     let Some(server) = Postgres::start() else {
         return;
     };
@@ -378,7 +378,7 @@ async fn postgres_is_spoken_to_over_tls_where_the_url_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_postgres_cannot_keep_is_refused_without_asking_it() {
+async fn values_that_postgres_cannot_store_are_rejected_without_a_query() {
     let Some(server) = Postgres::start() else {
         return;
     };
@@ -393,7 +393,7 @@ async fn what_postgres_cannot_keep_is_refused_without_asking_it() {
 // --- Redis
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_throws_values_out_is_refused() {
+async fn a_redis_that_evicts_values_is_rejected() {
     let options = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
     let Some(server) = Redis::start_with(&options) else {
         return;
@@ -414,7 +414,7 @@ async fn a_redis_that_throws_values_out_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_does_not_let_its_policy_be_read_is_asked_otherwise_or_refused() {
+async fn a_redis_whose_policy_cannot_be_read_is_checked_otherwise() {
     let renamed = ["--rename-command", "CONFIG", ""];
     let Some(server) = Redis::start_with(&renamed) else {
         return;
@@ -526,7 +526,7 @@ async fn a_redis_that_was_the_replica_of_another_has_another_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_begins_to_throw_values_out_is_refused() {
+async fn a_redis_that_begins_to_evict_values_is_rejected() {
     let Some(server) = Redis::start() else {
         return;
     };
@@ -543,7 +543,7 @@ async fn a_redis_that_begins_to_throw_values_out_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_whose_memory_is_full_is_unavailable_for_more_and_forgets_nothing() {
+async fn a_redis_with_full_memory_is_unavailable_for_writes_and_loses_nothing() {
     let Some(server) = Redis::start() else {
         return;
     };

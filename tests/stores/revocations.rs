@@ -1,4 +1,4 @@
-//! Revocations that are looked up in another store than the durable one.
+//! Revocations in a durable store with a separate lookup store.
 
 use crate::{Redis, at};
 use std::{
@@ -341,7 +341,7 @@ async fn a_lookup_store_that_fails_is_tried_once_a_second() {
 
 /// However far the clock of the lookup store jumps.
 #[tokio::test]
-async fn a_clock_that_jumps_takes_back_no_revocation() {
+async fn a_clock_that_jumps_does_not_undo_a_revocation() {
     for jump in [1, 2, 20, 23, 24, 25, 26, 48, 50, 1_000].map(|hours| hours * HOUR) {
         let (hand, durable) = (Hand::new(), MemoryStore::new());
         let other = Hand::new();
@@ -361,7 +361,7 @@ async fn a_clock_that_jumps_takes_back_no_revocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lookup_store_that_was_emptied_or_killed_is_not_believed() {
+async fn a_lookup_store_that_was_emptied_or_killed_is_not_trusted() {
     let Some(mut redis) = Redis::start() else {
         return;
     };
@@ -485,7 +485,7 @@ async fn a_log_out_everywhere_by_an_earlier_build_ends_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_of_an_earlier_build_keep_nobody_out() {
+async fn values_written_by_an_earlier_version_do_not_block_logins() {
     let Some(redis) = Redis::start() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What every store of short-lived values does.
+//! The suite for ephemeral stores.
 
 use crate::at_once;
 use std::{sync::Arc, time::Duration};
@@ -32,10 +32,10 @@ pub(crate) async fn all(store: &Arc<impl EphemeralStore>, time: &impl Wait) {
     a_value_is_taken_once(store).await;
     several_values_are_read_in_order(store).await;
     a_counter_counts_each(store).await;
-    counters_are_read_without_counting(store, time).await;
+    reading_a_counter_does_not_increment_it(store, time).await;
     values_and_counters_end(store, time).await;
     any_lifetime_is_taken(store).await;
-    numbers_and_their_ends_are_only_raised(store, time).await;
+    numbers_and_their_expiries_are_only_raised(store, time).await;
     has_one_history(store).await;
 }
 
@@ -96,7 +96,10 @@ async fn a_counter_counts_each(store: &Arc<impl EphemeralStore>) {
     assert_eq!(counts, (1..=100).collect::<Vec<_>>());
 }
 
-async fn counters_are_read_without_counting(store: &Arc<impl EphemeralStore>, time: &impl Wait) {
+async fn reading_a_counter_does_not_increment_it(
+    store: &Arc<impl EphemeralStore>,
+    time: &impl Wait,
+) {
     store.put("tally/value", b"12", LONG).await.unwrap();
     for _ in 0..12 {
         store.count("tally/a", LONG).await.unwrap();
@@ -174,7 +177,7 @@ fn raise(key: &str, number: u64, lifetime: Duration) -> Raise<'_> {
     }
 }
 
-async fn numbers_and_their_ends_are_only_raised(
+async fn numbers_and_their_expiries_are_only_raised(
     store: &Arc<impl EphemeralStore>,
     time: &impl Wait,
 ) {

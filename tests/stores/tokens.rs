@@ -1,4 +1,4 @@
-//! What every store of tokens does.
+//! The suite for stores of tokens.
 
 use crate::{at, at_once};
 use std::{
@@ -87,23 +87,23 @@ async fn ended(store: &Arc<impl TokenStore>, issuer: &str, subject: &str) -> Opt
 pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     a_family_is_found_as_it_was_begun(store).await;
     only_the_current_token_is_rotated(store).await;
-    of_a_hundred_at_once_one_rotates(store).await;
+    one_of_a_hundred_concurrent_calls_rotates(store).await;
     an_ended_family_is_not_rotated_and_its_session_is_revoked(store).await;
     ending_all_families_of_a_subject_leaves_those_of_others(store).await;
     a_family_of_another_issuer_is_not_ended(store).await;
     a_family_begins_after_all_that_were_ended_whatever_the_clocks(store).await;
     an_ended_family_is_kept_no_longer_than_its_revocation(store).await;
-    what_is_revoked_is_not_rotated(store).await;
-    a_family_that_begins_while_all_are_ended_is_ended_or_told(store).await;
-    each_kind_of_revocation_is_its_own(store).await;
-    all_revocations_are_told_however_many(store).await;
+    revoked_families_are_not_rotated(store).await;
+    a_family_that_begins_while_all_are_ended_is_ended_or_reported(store).await;
+    kinds_of_revocation_are_independent(store).await;
+    all_revocations_are_listed_in_pages(store).await;
     revocations_only_move_forward(store).await;
     // After what counts all revocations.
-    however_many_sessions_a_subject_has_all_are_ended_in_time(store).await;
+    any_number_of_sessions_is_ended_in_time(store).await;
     names_from_tokens_may_be_anything(store).await;
-    far_away_times_are_kept_as_what_is_nearest(store).await;
+    times_out_of_range_are_clamped(store).await;
     // What it deletes is of other cases as well.
-    what_is_over_is_purged_and_nothing_else(store).await;
+    purging_removes_only_expired_entries(store).await;
 }
 
 async fn a_family_is_found_as_it_was_begun(store: &Arc<impl TokenStore>) {
@@ -132,7 +132,7 @@ async fn only_the_current_token_is_rotated(store: &Arc<impl TokenStore>) {
     assert!(rotate(2, 3).await.unwrap());
 }
 
-async fn of_a_hundred_at_once_one_rotates(store: &Arc<impl TokenStore>) {
+async fn one_of_a_hundred_concurrent_calls_rotates(store: &Arc<impl TokenStore>) {
     let one = family("rotated at once", "s1", "f1");
     store.begin_family(&one).await.unwrap();
     for round in 1..4 {
@@ -265,7 +265,7 @@ async fn a_family_begins_after_all_that_were_ended_whatever_the_clocks(
     }
 }
 
-async fn what_is_revoked_is_not_rotated(store: &Arc<impl TokenStore>) {
+async fn revoked_families_are_not_rotated(store: &Arc<impl TokenStore>) {
     for (id, begun) in [("one", 1_000), ("early", 2_000), ("late", 2_001)] {
         let mut family = family("not rotated", "s1", id);
         family.begun = begun;
@@ -316,7 +316,7 @@ async fn an_ended_family_is_kept_no_longer_than_its_revocation(store: &Arc<impl 
     assert_eq!(family.ends_at, until);
 }
 
-async fn however_many_sessions_a_subject_has_all_are_ended_in_time(store: &Arc<impl TokenStore>) {
+async fn any_number_of_sessions_is_ended_in_time(store: &Arc<impl TokenStore>) {
     const SESSIONS: usize = 6_000;
     for chunk in (0..SESSIONS).collect::<Vec<_>>().chunks(50) {
         let begun = chunk.iter().map(|number| {
@@ -337,7 +337,9 @@ async fn however_many_sessions_a_subject_has_all_are_ended_in_time(store: &Arc<i
     }
 }
 
-async fn a_family_that_begins_while_all_are_ended_is_ended_or_told(store: &Arc<impl TokenStore>) {
+async fn a_family_that_begins_while_all_are_ended_is_ended_or_reported(
+    store: &Arc<impl TokenStore>,
+) {
     for round in 0..20 {
         let subject = format!("s{round}");
         let begun = family("while", &subject, &format!("f{round}"));
@@ -352,7 +354,7 @@ async fn a_family_that_begins_while_all_are_ended_is_ended_or_told(store: &Arc<i
     }
 }
 
-async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
+async fn kinds_of_revocation_are_independent(store: &Arc<impl TokenStore>) {
     let (issuer, until) = ("kinds".to_owned(), at(4_000_000_500));
     let kinds = [
         Revocation::Token {
@@ -414,7 +416,7 @@ async fn each_kind_of_revocation_is_its_own(store: &Arc<impl TokenStore>) {
     assert!(!later.iter().any(of_here));
 }
 
-async fn all_revocations_are_told_however_many(store: &Arc<impl TokenStore>) {
+async fn all_revocations_are_listed_in_pages(store: &Arc<impl TokenStore>) {
     for round in 0..21 {
         let revoked = at_once(store, |store, number| {
             store.revoke(&Revocation::Session {
@@ -545,7 +547,7 @@ async fn names_from_tokens_may_be_anything(store: &Arc<impl TokenStore>) {
     }
 }
 
-async fn far_away_times_are_kept_as_what_is_nearest(store: &Arc<impl TokenStore>) {
+async fn times_out_of_range_are_clamped(store: &Arc<impl TokenStore>) {
     let far = at(i64::MAX as u64);
     let mut one = family("far", "s1", "f1");
     (one.rotated_at, one.expires_at, one.ends_at) = (far, far, far);
@@ -566,7 +568,7 @@ async fn far_away_times_are_kept_as_what_is_nearest(store: &Arc<impl TokenStore>
     assert!(revoked(store, "far", "s1", None, None).await.2 >= Some(at(253_402_300_799)));
 }
 
-async fn what_is_over_is_purged_and_nothing_else(store: &Arc<impl TokenStore>) {
+async fn purging_removes_only_expired_entries(store: &Arc<impl TokenStore>) {
     store.purge_tokens(at(1_000_000_000)).await.unwrap();
     // More than one batch.
     for number in 0..700 {

@@ -15,8 +15,8 @@ mod sync {
     };
     pub use std::sync::PoisonError;
 }
-#[path = "../src/jwt/remote/shelf.rs"]
-mod shelf;
+#[path = "../src/jwt/remote/published.rs"]
+mod published;
 #[path = "../src/fetch/on_demand/state.rs"]
 mod state;
 
@@ -24,8 +24,8 @@ use loom::{
     sync::{Arc, Condvar, Mutex},
     thread,
 };
-use shelf::Shelf;
-use state::{Begun, Flight, LOST, Lack, Landed, State};
+use published::Published;
+use state::{Begun, Flight, LOST, Missing, Outcome, State};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -37,29 +37,29 @@ type Set = u64;
 #[test]
 fn a_withdrawn_key_is_dropped_in_every_interleaving() {
     loom::model(|| {
-        let shelf = Arc::new(Shelf::<Set>::new(0));
-        shelf.put(1, 1);
-        shelf.extend(100);
-        let writer = shelf.clone();
+        let published = Arc::new(Published::<Set>::new(0));
+        published.replace(1, 1);
+        published.extend(100);
+        let writer = published.clone();
         // At 150 the first set is past its end. The second withdraws a key of it.
         let writer = thread::spawn(move || {
-            writer.put(2, 2);
+            writer.replace(2, 2);
             writer.extend(200);
         });
 
         // A hit in a cache of what the first set has verified: the end first.
         let now = 150;
-        let is_good = now < shelf.good_until();
-        let generation = shelf.generation();
+        let is_good = now < published.good_until();
+        let generation = published.generation();
         assert!(!is_good || generation == 2, "stale, and taken for current");
 
         // A verification: what it is tagged with is what it has used.
-        let used = *shelf.current();
+        let used = *published.current();
         assert!(used >= generation, "an older set than the current one");
         writer.join().unwrap();
         // Whatever was tagged on the way counts only if it is the new set's.
-        assert_eq!(shelf.generation(), 2);
-        assert_eq!(*shelf.current(), 2);
+        assert_eq!(published.generation(), 2);
+        assert_eq!(*published.current(), 2);
     });
 }
 
@@ -67,7 +67,7 @@ fn a_withdrawn_key_is_dropped_in_every_interleaving() {
 /// condition stands for the `watch` of the engine.
 struct Engine {
     state: Mutex<State>,
-    landed: Mutex<u64>,
+    finished: Mutex<u64>,
     told: Condvar,
     flights: AtomicUsize,
     /// The numbers of the fetches whose outcome counted.
@@ -78,18 +78,18 @@ impl Engine {
     fn new() -> Self {
         Self {
             state: Mutex::new(State::new(Duration::from_secs(1))),
-            landed: Mutex::new(0),
+            finished: Mutex::new(0),
             told: Condvar::new(),
             flights: AtomicUsize::new(0),
             counted: Mutex::new(Vec::new()),
         }
     }
 
-    fn obtain(engine: &Arc<Self>, lack: Lack) {
+    fn obtain(engine: &Arc<Self>, missing: Missing) {
         let (begun, seen) = {
             let mut state = engine.state.lock().unwrap();
-            let begun = state.begin(lack, Duration::ZERO);
-            (begun, *engine.landed.lock().unwrap())
+            let begun = state.begin(missing, Duration::ZERO);
+            (begun, *engine.finished.lock().unwrap())
         };
         match begun {
             Begun::Settled => return,
@@ -99,9 +99,9 @@ impl Engine {
                 thread::spawn(move || flying.fly(flight, Duration::ZERO));
             }
         }
-        let mut landed = engine.landed.lock().unwrap();
-        while *landed == seen {
-            landed = engine.told.wait(landed).unwrap();
+        let mut finished = engine.finished.lock().unwrap();
+        while *finished == seen {
+            finished = engine.told.wait(finished).unwrap();
         }
     }
 
@@ -113,9 +113,9 @@ impl Engine {
                 return;
             }
             self.counted.lock().unwrap().push(flight.number);
-            state.land(Landed::Fetched(Duration::from_secs(1)), now, 0.5);
+            state.finish(Outcome::Fetched(Duration::from_secs(1)), now, 0.5);
         }
-        *self.landed.lock().unwrap() += 1;
+        *self.finished.lock().unwrap() += 1;
         self.told.notify_all();
     }
 }
@@ -129,8 +129,8 @@ fn every_waiter_is_woken_and_one_fetch_serves_all() {
         let engine = Arc::new(Engine::new());
         let other = engine.clone();
         // A deadlock here would be a waiter that nobody tells.
-        let other = thread::spawn(move || Engine::obtain(&other, Lack::Entry));
-        Engine::obtain(&engine, Lack::Entry);
+        let other = thread::spawn(move || Engine::obtain(&other, Missing::Entry));
+        Engine::obtain(&engine, Missing::Entry);
         other.join().unwrap();
         assert_eq!(engine.flights.load(Ordering::SeqCst), 1);
     });
@@ -142,7 +142,7 @@ fn a_lost_fetch_that_ends_late_changes_nothing_once_it_was_replaced() {
     model.preemption_bound = Some(3);
     model.check(|| {
         let engine = Arc::new(Engine::new());
-        let begin = |now| engine.state.lock().unwrap().begin(Lack::Document, now);
+        let begin = |now| engine.state.lock().unwrap().begin(Missing::Document, now);
         let Begun::Start(lost) = begin(Duration::ZERO) else {
             panic!("nothing was under way");
         };

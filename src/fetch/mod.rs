@@ -20,6 +20,7 @@ mod error;
 mod guard;
 #[cfg(feature = "reqwest")]
 mod http_client;
+mod limits;
 #[cfg(feature = "jwks")]
 pub(crate) mod on_demand;
 
@@ -29,25 +30,6 @@ pub use error::{FetchError, FetchErrorKind};
 pub(crate) use guard::Guard;
 #[cfg(feature = "reqwest")]
 pub use http_client::HttpClient;
-
 #[cfg(any(feature = "introspection", feature = "jwks"))]
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
-
-/// How long one exchange may take, from the first byte of the connection to the last of the body.
-pub const TIME_OUT: Duration = Duration::from_secs(5);
-
-/// The longest body that is read, in bytes: 1 MiB.
-pub const MAX_BODY: usize = 1024 * 1024;
-
-/// Returns a timer of the current runtime; `None` without a runtime, or without its timer.
-///
-/// A request that waits for a task of another runtime needs a timer of its own. If the other
-/// runtime is no longer driven, the timers of the task never end.
-#[cfg(any(feature = "introspection", feature = "jwks"))]
-#[allow(dead_code, reason = "only some features wait")]
-pub(crate) fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
-    tokio::runtime::Handle::try_current().ok()?;
-    // Tokio reports a missing timer only by a panic.
-    catch_unwind(AssertUnwindSafe(|| tokio::time::sleep(limit))).ok()
-}
+pub(crate) use limits::timer;
+pub use limits::{MAX_BODY, TIME_OUT};

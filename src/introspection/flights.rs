@@ -23,7 +23,7 @@ pub(super) struct Flights {
 type UnderWay = Arc<Mutex<HashMap<Digest, watch::Receiver<Option<Answer>>>>>;
 
 /// How a request gets to its answer.
-pub(super) enum Seat {
+pub(super) enum Waiter {
     /// With a call that is under way.
     Shared(Waiting),
     /// With a call that it has to begin.
@@ -54,7 +54,7 @@ impl Flights {
         }
     }
 
-    pub(super) fn board(&self, digest: Digest) -> Seat {
+    pub(super) fn join(&self, digest: Digest) -> Waiter {
         let waiting = |answer| Waiting {
             digest,
             under_way: Arc::clone(&self.under_way),
@@ -62,10 +62,10 @@ impl Flights {
         };
         let mut under_way = lock(&self.under_way);
         if let Some(answer) = under_way.get(&digest) {
-            return Seat::Shared(waiting(answer.clone()));
+            return Waiter::Shared(waiting(answer.clone()));
         }
         if under_way.len() >= self.most {
-            return Seat::None;
+            return Waiter::None;
         }
         let (sender, answer) = watch::channel(None);
         under_way.insert(digest, answer.clone());
@@ -74,7 +74,7 @@ impl Flights {
             under_way: Arc::clone(&self.under_way),
             answer: sender,
         };
-        Seat::First(flight, waiting(answer))
+        Waiter::First(flight, waiting(answer))
     }
 }
 
@@ -85,7 +85,7 @@ impl Flight {
 
     /// Tells everybody. Whoever comes from now on begins anew, or finds the answer in the cache,
     /// where it has to be already.
-    pub(super) fn land(self, answer: Answer) {
+    pub(super) fn finish(self, answer: Answer) {
         self.answer.send_replace(Some(answer));
     }
 }
@@ -104,16 +104,16 @@ impl Waiting {
     /// then begins another call.
     pub(super) async fn answer(mut self, timer: Sleep) -> Answer {
         let mut timer = pin!(timer);
-        let landed = {
-            let mut landed = pin!(self.answer.wait_for(Option::is_some));
-            poll_fn(|cx| match landed.as_mut().poll(cx) {
+        let finished = {
+            let mut finished = pin!(self.answer.wait_for(Option::is_some));
+            poll_fn(|cx| match finished.as_mut().poll(cx) {
                 Poll::Ready(Ok(answer)) => Poll::Ready(answer.clone()),
                 Poll::Ready(Err(_)) => Poll::Ready(Some(Err(IntrospectionError::Lost))),
                 Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
             })
             .await
         };
-        landed.unwrap_or_else(|| {
+        finished.unwrap_or_else(|| {
             remove(&self.under_way, &self.digest, &self.answer);
             Err(IntrospectionError::TimedOut)
         })
@@ -143,15 +143,15 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn first(flights: &Flights, byte: u8) -> (Flight, Waiting) {
-        match flights.board(Digest([byte; 32])) {
-            Seat::First(flight, waiting) => (flight, waiting),
+        match flights.join(Digest([byte; 32])) {
+            Waiter::First(flight, waiting) => (flight, waiting),
             _ => panic!("somebody was there first"),
         }
     }
 
     fn shared(flights: &Flights, byte: u8) -> Waiting {
-        match flights.board(Digest([byte; 32])) {
-            Seat::Shared(waiting) => waiting,
+        match flights.join(Digest([byte; 32])) {
+            Waiter::Shared(waiting) => waiting,
             _ => panic!("nobody was there"),
         }
     }
@@ -163,7 +163,7 @@ mod tests {
         let other = shared(&flights, 1);
         drop(mine);
         let third = shared(&flights, 1);
-        flight.land(Ok(Identity::new("42").into()));
+        flight.finish(Ok(Identity::new("42").into()));
         for waiting in [other, third] {
             let prepared = waiting.answer(sleep(LONG)).await.unwrap();
             assert_eq!(prepared.identity().subject(), "42");
@@ -191,7 +191,7 @@ mod tests {
         // The end of the stuck call does not remove its successor.
         drop(stuck);
         let other = shared(&flights, 1);
-        next.land(Ok(Identity::new("42").into()));
+        next.finish(Ok(Identity::new("42").into()));
         for waiting in [waiting, other] {
             assert!(waiting.answer(sleep(LONG)).await.is_ok());
         }
@@ -202,7 +202,7 @@ mod tests {
         let flights = Flights::new(2);
         let (one, _) = first(&flights, 1);
         let _two = first(&flights, 2);
-        assert!(matches!(flights.board(Digest([3; 32])), Seat::None));
+        assert!(matches!(flights.join(Digest([3; 32])), Waiter::None));
         shared(&flights, 2);
         drop(one);
         first(&flights, 3);

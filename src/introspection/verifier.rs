@@ -4,7 +4,7 @@ use super::{
     IntrospectionError,
     cache::Cache,
     call::Endpoint,
-    flights::{Answer, Flight, Flights, Seat},
+    flights::{Answer, Flight, Flights, Waiter},
     shape::Shape,
 };
 use crate::{Clock, Identity, Verdict, Verify, bearer::Token, fetch, util::digest::Digest};
@@ -62,15 +62,15 @@ async fn answer(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
     // Each request has a timer of its own, because the call may be on another runtime.
     let limit = inner.endpoint.time_out.saturating_add(GRACE);
     let timer = fetch::timer(limit).ok_or(IntrospectionError::NoRuntime)?;
-    let (flight, waiting) = match inner.flights.board(digest) {
-        Seat::Shared(waiting) => return waiting.answer(timer).await,
-        Seat::First(flight, waiting) => (flight, waiting),
-        Seat::None => return Err(IntrospectionError::Busy),
+    let (flight, waiting) = match inner.flights.join(digest) {
+        Waiter::Shared(waiting) => return waiting.answer(timer).await,
+        Waiter::First(flight, waiting) => (flight, waiting),
+        Waiter::None => return Err(IntrospectionError::Busy),
     };
     // Another call may have ended since the cache was asked.
     if let Some(known) = inner.cache.get(&digest, inner.clock.now()) {
         let known = known.map(Into::into);
-        flight.land(known.clone());
+        flight.finish(known.clone());
         return known;
     }
     // A task of its own: whoever waits may give up.
@@ -83,7 +83,7 @@ async fn fly(inner: Arc<Inner>, token: Token, flight: Flight) {
     let asked = inner.clock.now();
     let answer = inner.endpoint.ask(token.as_str()).await.map(Into::into);
     inner.cache.keep(flight.digest(), &answer, asked);
-    flight.land(answer);
+    flight.finish(answer);
 }
 
 impl fmt::Debug for Introspection {

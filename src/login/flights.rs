@@ -30,7 +30,7 @@ struct Table<T> {
     flights: DigestMap<Flight<T>>,
     under_way: usize,
     /// The flights with a result, oldest first. The number distinguishes flights of one name.
-    landed: VecDeque<(Digest, u64)>,
+    finished: VecDeque<(Digest, u64)>,
     next: u64,
 }
 
@@ -50,7 +50,7 @@ impl<T> Default for Flights<T> {
         Self(Arc::new(Mutex::new(Table {
             flights: DigestMap::default(),
             under_way: 0,
-            landed: VecDeque::new(),
+            finished: VecDeque::new(),
             next: 0,
         })))
     }
@@ -80,20 +80,20 @@ impl<T> Table<T> {
         {
             self.flights.remove(name);
         }
-        while let Some((name, number)) = self.landed.front()
+        while let Some((name, number)) = self.finished.front()
             && self
                 .flights
                 .get(name)
                 .is_none_or(|flight| flight.number != *number)
         {
-            self.landed.pop_front();
+            self.finished.pop_front();
         }
     }
 }
 
 impl<T: Clone + Send + Sync + 'static> Flights<T> {
     /// Returns the result that is kept under this name.
-    pub(super) fn landed(&self, name: &Digest) -> Option<T> {
+    pub(super) fn finished(&self, name: &Digest) -> Option<T> {
         let table = lock(&self.0);
         let flight = table.flights.get(name).filter(|flight| !flight.is_over())?;
         flight.result.borrow().clone()
@@ -162,9 +162,9 @@ fn land<T>(table: &Mutex<Table<T>>, name: Digest, number: u64, kept: Duration) {
     {
         flight.until = Instant::now().checked_add(kept);
     }
-    table.landed.push_back((name, number));
-    if table.landed.len() > CAPACITY
-        && let Some((oldest, number)) = table.landed.pop_front()
+    table.finished.push_back((name, number));
+    if table.finished.len() > CAPACITY
+        && let Some((oldest, number)) = table.finished.pop_front()
     {
         table.remove(&oldest, number);
     }
@@ -208,14 +208,14 @@ mod tests {
         let (a, b) = (join(|_| true), join(|_| false));
         assert_eq!((result(a).await, result(b).await), (Some(0), Some(0)));
         assert_eq!(result(join(|_| true)).await, Some(0));
-        assert_eq!(flights.landed(&name(0)), Some(0));
+        assert_eq!(flights.finished(&name(0)), Some(0));
         assert_eq!(result(join(|_| false)).await, Some(1));
         flights.forget(&name(0));
-        assert_eq!(flights.landed(&name(0)), None);
+        assert_eq!(flights.finished(&name(0)), None);
         assert_eq!(result(join(|_| true)).await, Some(2));
         sleep(MINUTE + Duration::from_secs(1)).await;
         let table = lock(&flights.0);
-        assert!(table.flights.is_empty() && table.landed.is_empty());
+        assert!(table.flights.is_empty() && table.finished.is_empty());
         assert_eq!(table.under_way, 0);
     }
 
@@ -226,8 +226,8 @@ mod tests {
         for i in 0..=CAPACITY {
             assert_eq!(result(fly(i).unwrap()).await, Some(i));
         }
-        assert_eq!(flights.landed(&name(0)), None);
-        assert_eq!(flights.landed(&name(1)), Some(1));
+        assert_eq!(flights.finished(&name(0)), None);
+        assert_eq!(flights.finished(&name(1)), Some(1));
         assert_eq!(lock(&flights.0).flights.len(), CAPACITY);
     }
 

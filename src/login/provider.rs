@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Clock, clock,
     fetch::Guard,
-    fetch::on_demand::{Answer, Document, Ended, Lack, Landed, NO_RUNTIME, OnDemand},
+    fetch::on_demand::{Answer, Document, Ended, Missing, NO_RUNTIME, OnDemand, Outcome},
     json::Value,
     jwt::remote::metadata_urls,
 };
@@ -163,8 +163,11 @@ impl Provider {
         {
             return Ok(endpoints);
         }
-        if metadata.ask(Lack::Document) == Answer::Wait
-            && Arc::clone(metadata).obtain(Lack::Document).await.is_err()
+        if metadata.ask(Missing::Document) == Answer::Wait
+            && Arc::clone(metadata)
+                .obtain(Missing::Document)
+                .await
+                .is_err()
         {
             let late = || LoginError::provider("the metadata is not here yet");
             return at_hand().ok_or_else(late);
@@ -355,14 +358,14 @@ impl Document for Metadata {
         self.discover()
     }
 
-    fn land(&self, ended: Ended<Self::Fetched>) -> (Landed, Box<dyn FnOnce() + '_>) {
+    fn finish(&self, ended: Ended<Self::Fetched>) -> (Outcome, Box<dyn FnOnce() + '_>) {
         let error = match ended {
             Ended::Fetched(Ok(endpoints)) => {
                 *self.known() = Known {
                     endpoints: Some(Arc::new(endpoints)),
                     failed: None,
                 };
-                return (Landed::Fetched(LIFETIME), Box::new(|| {}));
+                return (Outcome::Fetched(LIFETIME), Box::new(|| {}));
             }
             Ended::Fetched(Err(error)) => error,
             Ended::TimedOut => LoginError::provider("the metadata has not come in time"),
@@ -385,7 +388,7 @@ impl Document for Metadata {
             }
         };
         (
-            Landed::Failed("the metadata cannot be read"),
+            Outcome::Failed("the metadata cannot be read"),
             Box::new(report),
         )
     }

@@ -72,7 +72,7 @@ impl Inner {
             if !is_due(&latest.session) {
                 return Ok(latest);
             }
-            match self.flights.landed(&name(&latest.session)) {
+            match self.flights.finished(&name(&latest.session)) {
                 Some(Ok(fresh)) => latest = (*fresh).clone(),
                 _ => break,
             }

@@ -20,7 +20,7 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// The reason of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lack {
+pub(crate) enum Missing {
     /// There is no document that may be used.
     Document,
     /// The document lacks something that a newer one may have.
@@ -29,7 +29,7 @@ pub(crate) enum Lack {
     Match,
 }
 
-impl Lack {
+impl Missing {
     /// Returns whether anybody could cause such fetches, so that there is one per cooldown.
     fn is_limited(self) -> bool {
         self != Self::Document
@@ -38,7 +38,7 @@ impl Lack {
 
 /// The outcome of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Landed {
+pub(crate) enum Outcome {
     /// A document with this lifetime.
     Fetched(Duration),
     /// A failure, with its reason in a fixed text.
@@ -53,7 +53,7 @@ pub(crate) enum Answer {
     /// Wait for a fetch.
     Wait,
     /// The last fetch succeeded. The next one is allowed after this time.
-    Lacking(Duration),
+    Missing(Duration),
     /// The last fetch failed. The next one is due after this time.
     Unavailable(Duration),
 }
@@ -95,7 +95,7 @@ pub(crate) struct State {
     flight: Option<Flight>,
     /// The number of fetches that have begun.
     flights: u64,
-    last: Option<(Duration, Landed)>,
+    last: Option<(Duration, Outcome)>,
     /// The time of the last success, and the lifetime of its document.
     fetched: Option<(Duration, Duration)>,
     failures: u32,
@@ -146,7 +146,7 @@ impl State {
         };
         let is_late = at.saturating_add(lifetime.saturating_mul(2));
         match self.last {
-            Some((failed, Landed::Failed(_))) => {
+            Some((failed, Outcome::Failed(_))) => {
                 is_late.max(failed.saturating_add(lifetime.max(LAST_RETRY * 2)))
             }
             _ => is_late,
@@ -164,13 +164,13 @@ impl State {
     }
 
     /// Returns the action for a caller that lacks something. Does not start a fetch.
-    pub(crate) fn ask(&self, lack: Lack, now: Duration) -> Answer {
+    pub(crate) fn ask(&self, missing: Missing, now: Duration) -> Answer {
         let under_way = self.flight(now);
-        match lack {
-            Lack::Document => {
+        match missing {
+            Missing::Document => {
                 let next = match self.last {
                     // The document could be used a moment ago, so a clock has jumped.
-                    Some((at, Landed::Fetched(_))) => {
+                    Some((at, Outcome::Fetched(_))) => {
                         self.due.min(at.saturating_add(self.cooldown))
                     }
                     _ => self.due,
@@ -181,24 +181,24 @@ impl State {
                     wait => Answer::Unavailable(wait),
                 }
             }
-            Lack::Entry if under_way.is_some() => Answer::Wait,
+            Missing::Entry if under_way.is_some() => Answer::Wait,
             // Waits only for a fetch that was started for such a lack. A scheduled fetch is not a
             // sufficient reason to delay every caller with a mismatch.
-            Lack::Match if under_way.is_some_and(|flight| flight.is_limited) => Answer::Wait,
-            Lack::Match if under_way.is_some() => Answer::Lacking(Duration::ZERO),
+            Missing::Match if under_way.is_some_and(|flight| flight.is_limited) => Answer::Wait,
+            Missing::Match if under_way.is_some() => Answer::Missing(Duration::ZERO),
             // The runtime that the fetch was started on does not help any more.
-            Lack::Entry | Lack::Match if self.is_lost_or_abandoned() => Answer::Wait,
-            Lack::Entry | Lack::Match => {
+            Missing::Entry | Missing::Match if self.is_lost_or_abandoned() => Answer::Wait,
+            Missing::Entry | Missing::Match => {
                 let cooled = self
                     .demanded
                     .map(|start| start.saturating_add(self.cooldown));
                 let rest = cooled.map_or(Duration::ZERO, |cooled| cooled.saturating_sub(now));
                 match self.last {
                     _ if rest.is_zero() => Answer::Wait,
-                    Some((_, Landed::Failed(_))) => {
+                    Some((_, Outcome::Failed(_))) => {
                         Answer::Unavailable(self.due.saturating_sub(now))
                     }
-                    _ => Answer::Lacking(rest),
+                    _ => Answer::Missing(rest),
                 }
             }
         }
@@ -207,17 +207,17 @@ impl State {
     /// Returns whether the runtime of the last fetch ended, or was not driven, before the fetch
     /// ended. Called only while there is no fetch under way.
     fn is_lost_or_abandoned(&self) -> bool {
-        self.flight.is_some() || matches!(self.last, Some((_, Landed::Abandoned)))
+        self.flight.is_some() || matches!(self.last, Some((_, Outcome::Abandoned)))
     }
 
     /// Starts a fetch for a caller that lacks something, or joins the one under way.
-    pub(crate) fn begin(&mut self, lack: Lack, now: Duration) -> Begun {
-        if self.ask(lack, now) != Answer::Wait {
+    pub(crate) fn begin(&mut self, missing: Missing, now: Duration) -> Begun {
+        if self.ask(missing, now) != Answer::Wait {
             return Begun::Settled;
         }
         match self.flight(now) {
             Some(flight) => Begun::Join(flight),
-            None => Begun::Start(self.start(lack.is_limited(), now)),
+            None => Begun::Start(self.start(missing.is_limited(), now)),
         }
     }
 
@@ -248,26 +248,26 @@ impl State {
 
     /// Ends the current fetch. `jitter` is chosen at random from 0 to 1, so that many servers do
     /// not fetch at the same moment.
-    pub(crate) fn land(&mut self, landed: Landed, now: Duration, jitter: f64) {
+    pub(crate) fn finish(&mut self, outcome: Outcome, now: Duration, jitter: f64) {
         if self.flight.take().is_none() {
             return;
         }
-        self.last = Some((now, landed));
-        let wait = match landed {
-            Landed::Fetched(lifetime) => {
+        self.last = Some((now, outcome));
+        let wait = match outcome {
+            Outcome::Fetched(lifetime) => {
                 self.failures = 0;
                 self.fetched = Some((now, lifetime));
                 // Due before the end of the lifetime, with time for a few failures.
                 lifetime.mul_f64(0.8 + 0.15 * jitter)
             }
-            Landed::Failed(_) => {
+            Outcome::Failed(_) => {
                 let doublings = self.failures.min(16);
                 self.failures = self.failures.saturating_add(1);
                 let wait = FIRST_RETRY.saturating_mul(1 << doublings).min(LAST_RETRY);
                 wait.mul_f64(0.5 + 0.5 * jitter)
             }
             // The next caller takes over at once.
-            Landed::Abandoned => Duration::ZERO,
+            Outcome::Abandoned => Duration::ZERO,
         };
         self.due = now.saturating_add(wait);
     }
@@ -287,13 +287,13 @@ impl State {
     /// Returns the reason for which the last fetch failed.
     pub(crate) fn last_error(&self) -> Option<&'static str> {
         match self.last {
-            Some((_, Landed::Failed(error))) => Some(error),
-            Some((_, Landed::Abandoned)) => Some("the fetch was abandoned"),
+            Some((_, Outcome::Failed(error))) => Some(error),
+            Some((_, Outcome::Abandoned)) => Some("the fetch was abandoned"),
             _ => None,
         }
     }
 }
 
 #[cfg(test)]
-#[path = "state_tests.rs"]
+#[path = "state/tests.rs"]
 mod tests;

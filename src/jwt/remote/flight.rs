@@ -62,15 +62,15 @@ pub(super) struct Fetched {
 }
 
 /// Why there is none, and what caused that.
-pub(super) struct Trouble(pub(super) Failure, pub(super) Option<FetchError>);
+pub(super) struct SetError(pub(super) Failure, pub(super) Option<FetchError>);
 
-impl From<Failure> for Trouble {
+impl From<Failure> for SetError {
     fn from(failure: Failure) -> Self {
         Self(failure, None)
     }
 }
 
-impl From<FetchError> for Trouble {
+impl From<FetchError> for SetError {
     fn from(error: FetchError) -> Self {
         Self(Failure::Fetch(error.kind()), Some(error))
     }
@@ -78,13 +78,13 @@ impl From<FetchError> for Trouble {
 
 impl Target {
     /// Fetches the set.
-    pub(super) async fn fetch(&self, known: &mut Known) -> Result<Fetched, Trouble> {
+    pub(super) async fn fetch(&self, known: &mut Known) -> Result<Fetched, SetError> {
         let result = self.fetch_set(known).await;
         known.in_doubt = result.is_err();
         result
     }
 
-    async fn fetch_set(&self, known: &mut Known) -> Result<Fetched, Trouble> {
+    async fn fetch_set(&self, known: &mut Known) -> Result<Fetched, SetError> {
         let place = self.place(known).await?;
         let answer = self.get(&place, known.etag.as_ref()).await?;
         let lifetime = document::lifetime(answer.headers());
@@ -108,7 +108,7 @@ impl Target {
     }
 
     /// Where the set is.
-    async fn place(&self, known: &mut Known) -> Result<Uri, Trouble> {
+    async fn place(&self, known: &mut Known) -> Result<Uri, SetError> {
         let (issuer, urls) = match &self.at {
             At::Url(url) => return Ok(url.clone()),
             At::Metadata { issuer, urls } => (issuer, urls),
@@ -132,13 +132,13 @@ impl Target {
                 Ok(place)
             }
             // Metadata of somebody else is worse than none.
-            (Err(trouble @ Trouble(Failure::Metadata(Unfit::Issuer), _)), _) => Err(trouble),
+            (Err(error @ SetError(Failure::Metadata(Unfit::Issuer), _)), _) => Err(error),
             (Err(_), Some(old)) => Ok(old),
-            (Err(trouble), None) => Err(trouble),
+            (Err(error), None) => Err(error),
         }
     }
 
-    async fn discover(&self, issuer: &str, urls: &[Uri]) -> Result<Uri, Trouble> {
+    async fn discover(&self, issuer: &str, urls: &[Uri]) -> Result<Uri, SetError> {
         let mut first = None;
         for url in urls {
             let answer = self.get(url, None).await?;

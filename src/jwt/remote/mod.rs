@@ -63,11 +63,11 @@
 mod document;
 mod failure;
 mod flight;
+mod key_document;
 mod log;
 mod published;
 mod remote_keys;
 mod set;
-mod shelf;
 mod sync;
 
 #[allow(unused_imports, reason = "only a login looks for other metadata")]

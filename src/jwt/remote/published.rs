@@ -1,244 +1,54 @@
-//! [`Published`]: the key set of one issuer, as it is fetched and stored.
+//! [`Published`]: the current set, its generation and its expiry.
+//!
+//! What it is made of comes from `super::sync`, so that a model checker can put its own there.
 
-use super::{
-    failure::Failure,
-    flight::{At, Fetched, Known, Target, Trouble},
-    log,
-    shelf::Shelf,
-};
-use crate::{
-    Clock, clock,
-    fetch::on_demand::{Document, Ended, Landed},
-    jwt::{KeySet, source::Snapshot},
-};
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use super::sync::{Arc, AtomicU64, Ordering, PoisonError, RwLock};
 
-/// The times that limit the use of sets.
-#[derive(Clone, Debug)]
-pub(super) struct Timing {
-    /// The time between the starts of two fetches that tokens cause.
-    pub(super) cooldown: Duration,
-    /// The lifetime of a set for which the issuer does not state one.
-    pub(super) lifetime: Duration,
-    /// The bounds of a lifetime that an issuer states.
-    pub(super) bounds: (Duration, Duration),
-    /// The time after its last fetch for which a set may be used.
-    pub(super) stale_limit: Duration,
+/// One set at a time, its generation, and until when it is good.
+///
+/// Whoever reads asks [`good_until`](Self::good_until) first and
+/// [`generation`](Self::generation) second: an end that was moved says that the generation was
+/// moved before. Only one may write at a time.
+pub(super) struct Published<T> {
+    current: RwLock<Arc<T>>,
+    generation: AtomicU64,
+    good_until: AtomicU64,
 }
 
-impl Timing {
-    /// Returns the lifetime of a set, given the lifetime that the issuer states.
-    fn lifetime(&self, said: Option<Duration>) -> Duration {
-        let (least, most) = self.bounds;
-        said.map_or(self.lifetime, |said| said.clamp(least, most))
-    }
-
-    /// Returns the time for which a set of this lifetime may be used without another fetch.
-    fn good_for(&self, lifetime: Duration) -> Duration {
-        lifetime.max(self.stale_limit)
-    }
-}
-
-/// The keys that an issuer publishes.
-pub(super) struct Published {
-    target: Target,
-    timing: Timing,
-    clock: Arc<dyn Clock>,
-    known: Mutex<Known>,
-    shelf: Shelf<Snapshot>,
-    /// The time of the last fetch, in seconds since 1970; 0 before the first.
-    fetched_at: AtomicU64,
-    /// The start of the fetch of the current set. The set may lack younger keys.
-    as_of: AtomicU64,
-}
-
-/// The result of a fetch.
-pub(super) struct Outcome {
-    result: Result<Fetched, Trouble>,
-    known: Known,
-    started: u64,
-}
-
-impl Published {
-    pub(super) fn new(target: Target, timing: Timing, clock: Arc<dyn Clock>) -> Self {
+impl<T> Published<T> {
+    /// Generation 0, which is good for nothing.
+    pub(super) fn new(first: T) -> Self {
         Self {
-            target,
-            timing,
-            clock,
-            known: Mutex::default(),
-            shelf: Shelf::new(Snapshot::new(KeySet::empty(), 0)),
-            fetched_at: AtomicU64::new(0),
-            as_of: AtomicU64::new(0),
+            current: RwLock::new(Arc::new(first)),
+            generation: AtomicU64::new(0),
+            good_until: AtomicU64::new(0),
         }
     }
 
-    /// Publishes a set, if it differs from the current one; `None` stands for the current set.
-    /// Returns the set if it is new.
-    fn publish(&self, keys: Option<KeySet>, lifetime: Duration) -> Option<Arc<Snapshot>> {
-        let now = self.now();
-        let is_first = self.fetched_at.swap(now, Ordering::Relaxed) == 0;
-        // Only one fetch at a time publishes, so the set does not change in between.
-        let current = self.snapshot();
-        let mut changed = None;
-        if let Some(keys) = keys
-            && (is_first || !current.keys.is_same(&keys))
-        {
-            let generation = current.generation.wrapping_add(1);
-            self.shelf.put(Snapshot::new(keys, generation), generation);
-            changed = Some(self.shelf.current());
-        }
-        // This must be the last write: see `source`.
-        let good_for = self.timing.good_for(lifetime).as_secs();
-        self.shelf.extend(now.saturating_add(good_for));
-        changed
+    /// Replaces the set.
+    pub(super) fn replace(&self, next: T, generation: u64) {
+        let next = Arc::new(next);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, next);
+        drop(current);
+        self.generation.store(generation, Ordering::Release);
+        drop(old); // Its keys take a while: not under the lock.
     }
 
-    fn failed(&self, Trouble(failure, cause): Trouble) -> (Landed, Box<dyn FnOnce() + '_>) {
-        self.known().in_doubt = true;
-        let reason = failure.as_str();
-        let report = move || {
-            let cause = cause.as_ref().map(|cause| cause as &dyn std::error::Error);
-            let cause = cause.map(|cause| cause.source().unwrap_or(cause));
-            log::failed(&self.name(), reason, cause);
-        };
-        (Landed::Failed(reason), Box::new(report))
+    /// Moves the end, after the set that it is for was [replaced](Self::replace).
+    pub(super) fn extend(&self, good_until: u64) {
+        self.good_until.store(good_until, Ordering::Release);
+    }
+
+    pub(super) fn current(&self) -> Arc<T> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn generation(&self) -> u64 {
-        self.shelf.generation()
+        self.generation.load(Ordering::Acquire)
     }
 
     pub(super) fn good_until(&self) -> u64 {
-        self.shelf.good_until()
-    }
-
-    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
-        self.shelf.current()
-    }
-
-    /// Returns the age of the set.
-    pub(super) fn age(&self) -> Option<Duration> {
-        match self.fetched_at.load(Ordering::Relaxed) {
-            0 => None,
-            at => Some(Duration::from_secs(self.now().saturating_sub(at))),
-        }
-    }
-
-    /// Returns the start of the fetch of the current set, in seconds since 1970.
-    pub(super) fn as_of(&self) -> u64 {
-        self.as_of.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn is_good(&self) -> bool {
-        self.now() < self.good_until()
-    }
-
-    /// Returns the name of the issuer for logs.
-    pub(super) fn name(&self) -> String {
-        match &self.target.at {
-            At::Metadata { issuer, .. } => issuer.to_string(),
-            At::Url(url) => url.to_string(),
-        }
-    }
-
-    fn now(&self) -> u64 {
-        clock::now(&*self.clock)
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Document for Published {
-    type Fetched = Outcome;
-
-    async fn fetch(&self) -> Outcome {
-        let started = self.now();
-        let mut known = self.known().clone();
-        let result = self.target.fetch(&mut known).await;
-        Outcome {
-            result,
-            known,
-            started,
-        }
-    }
-
-    fn land(&self, ended: Ended<Outcome>) -> (Landed, Box<dyn FnOnce() + '_>) {
-        let outcome = match ended {
-            Ended::Fetched(outcome) => outcome,
-            Ended::TimedOut => return self.failed(Failure::TimedOut.into()),
-            Ended::Panicked => return self.failed(Failure::Panicked.into()),
-            Ended::Abandoned => return self.failed(Failure::Abandoned.into()),
-            Ended::NoRuntime => return self.failed(Failure::NoRuntime.into()),
-        };
-        let Outcome {
-            result,
-            mut known,
-            started,
-        } = outcome;
-        let fetched = match result {
-            Ok(fetched) => fetched,
-            Err(trouble) => {
-                *self.known() = known;
-                return self.failed(trouble);
-            }
-        };
-        // An empty set of an issuer that had keys is a withdrawal. An issuer that never had any is
-        // starting.
-        let is_empty = |keys: &KeySet| keys.keys().next().is_none();
-        if self.age().is_none()
-            && let Some(keys) = fetched.keys.as_ref().filter(|keys| is_empty(keys))
-        {
-            let skipped_keys = keys.skipped_keys().to_vec();
-            known.forget_version();
-            *self.known() = known;
-            let (landed, report) = self.failed(Failure::Empty.into());
-            let report = move || {
-                report();
-                crate::jwt::log::keys_left_out(&skipped_keys);
-            };
-            return (landed, Box::new(report));
-        }
-        *self.known() = known;
-        self.as_of.store(started, Ordering::Relaxed);
-        let lifetime = self.timing.lifetime(fetched.lifetime);
-        let changed = self.publish(fetched.keys, lifetime);
-        let report = move || {
-            if let Some(set) = changed {
-                log::changed(&self.name(), &set.keys);
-            }
-        };
-        (Landed::Fetched(lifetime), Box::new(report))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    #[test]
-    fn lifetimes_are_kept_within_bounds() {
-        let minute = Duration::from_secs(60);
-        let timing = Timing {
-            cooldown: minute / 2,
-            lifetime: HOUR,
-            bounds: (minute, 24 * HOUR),
-            stale_limit: 24 * HOUR,
-        };
-        assert_eq!(timing.lifetime(None), HOUR);
-        assert_eq!(timing.lifetime(Some(Duration::ZERO)), minute);
-        assert_eq!(timing.lifetime(Some(10 * minute)), 10 * minute);
-        assert_eq!(timing.lifetime(Some(Duration::MAX)), 24 * HOUR);
-        assert_eq!(timing.good_for(HOUR), 24 * HOUR);
-        assert_eq!(timing.good_for(48 * HOUR), 48 * HOUR);
+        self.good_until.load(Ordering::Acquire)
     }
 }

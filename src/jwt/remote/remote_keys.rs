@@ -3,7 +3,7 @@
 use super::{
     document,
     flight::{At, Target},
-    published::{Published, Timing},
+    key_document::{KeyDocument, Timing},
     set::RemoteSet,
 };
 use crate::{
@@ -211,7 +211,7 @@ impl Plan for RemoteKeys {
             backend: context.backend,
         };
         let cooldown = self.timing.cooldown;
-        let set = Published::new(target, self.timing, Arc::clone(&context.clock));
+        let set = KeyDocument::new(target, self.timing, Arc::clone(&context.clock));
         Ok(Box::new(RemoteSet {
             issuer: context.issuer,
             keys: Arc::new(OnDemand::new(set, cooldown, context.clock)),

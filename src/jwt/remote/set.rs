@@ -1,9 +1,9 @@
 //! [`RemoteSet`]: the published keys, in the form that a verifier uses.
 
-use super::{failure::Failure, published::Published};
+use super::{failure::Failure, key_document::KeyDocument};
 use crate::{
     ConfigError,
-    fetch::on_demand::{self, Lack, OnDemand},
+    fetch::on_demand::{self, Missing, OnDemand},
     jwt::{
         Health, KeysUnavailable,
         source::{Answer, Connecting, Remote, Snapshot, Waiting, Want},
@@ -16,20 +16,20 @@ use tokio::runtime::Handle;
 /// itself.
 pub(super) struct RemoteSet {
     pub(super) issuer: Option<Arc<str>>,
-    pub(super) keys: Arc<OnDemand<Published>>,
+    pub(super) keys: Arc<OnDemand<KeyDocument>>,
 }
 
 impl RemoteSet {
-    fn set(&self) -> &Published {
+    fn set(&self) -> &KeyDocument {
         &self.keys.document
     }
 }
 
-fn lack(want: Want) -> Lack {
+fn missing(want: Want) -> Missing {
     match want {
-        Want::Set => Lack::Document,
-        Want::Key { .. } => Lack::Entry,
-        Want::Replaced => Lack::Match,
+        Want::Set => Missing::Document,
+        Want::Key { .. } => Missing::Entry,
+        Want::Replaced => Missing::Match,
     }
 }
 
@@ -53,21 +53,21 @@ impl Remote for RemoteSet {
     }
 
     fn ask(&self, want: Want) -> Answer {
-        match (self.keys.ask(lack(want)), want) {
+        match (self.keys.ask(missing(want)), want) {
             (on_demand::Answer::Wait, _) => Answer::Wait,
             (_, Want::Replaced) => Answer::Unknown,
             (on_demand::Answer::Unavailable(wait), _) => Answer::Unavailable(wait),
-            (on_demand::Answer::Lacking(wait), Want::Key { issued_at })
+            (on_demand::Answer::Missing(wait), Want::Key { issued_at })
                 if issued_at.is_some_and(|at| at >= self.set().as_of()) =>
             {
                 Answer::Limited(wait)
             }
-            (on_demand::Answer::Lacking(_), _) => Answer::Unknown,
+            (on_demand::Answer::Missing(_), _) => Answer::Unknown,
         }
     }
 
     fn fetch(&self, want: Want) -> Waiting {
-        let fetching = Arc::clone(&self.keys).obtain(lack(want));
+        let fetching = Arc::clone(&self.keys).obtain(missing(want));
         Box::pin(async { fetching.await.map_err(|_| KeysUnavailable) })
     }
 
@@ -77,7 +77,7 @@ impl Remote for RemoteSet {
             if Handle::try_current().is_err() {
                 return Err(ConfigError::new("connecting needs a Tokio runtime"));
             }
-            let fetched = Arc::clone(&keys).obtain(Lack::Document).await;
+            let fetched = Arc::clone(&keys).obtain(Missing::Document).await;
             let no_keys = keys.document.snapshot().keys.keys().next().is_none();
             let error = match fetched {
                 Ok(()) => keys.last_error(),

@@ -1,6 +1,6 @@
 //! Connections that are used again.
 
-use super::Answer;
+use super::values::Answer;
 use sqlx::{ConnectOptions as _, Connection};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

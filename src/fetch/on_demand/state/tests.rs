@@ -16,9 +16,9 @@ enum Event {
     /// The document is used.
     Use,
     /// A caller lacks this.
-    Lack(Lack),
+    Missing(Missing),
     /// The fetch under way ends, successfully or not.
-    Land(bool),
+    Finish(bool),
     /// The runtime of the fetch under way ends.
     RuntimeEnds,
 }
@@ -28,11 +28,11 @@ const EVENTS: [Event; 10] = [
     Event::Pass(COOLDOWN),
     Event::Pass(HOUR),
     Event::Use,
-    Event::Lack(Lack::Document),
-    Event::Lack(Lack::Entry),
-    Event::Lack(Lack::Match),
-    Event::Land(true),
-    Event::Land(false),
+    Event::Missing(Missing::Document),
+    Event::Missing(Missing::Entry),
+    Event::Missing(Missing::Match),
+    Event::Finish(true),
+    Event::Finish(false),
     Event::RuntimeEnds,
 ];
 
@@ -77,10 +77,10 @@ impl Watched {
         match event {
             Event::Pass(time) => self.now += time,
             Event::Use => self.use_it(),
-            Event::Lack(lack) => self.lack(lack),
-            Event::Land(true) => self.land(Landed::Fetched(HOUR)),
-            Event::Land(false) => self.land(Landed::Failed("down")),
-            Event::RuntimeEnds => self.land(Landed::Abandoned),
+            Event::Missing(missing) => self.missing(missing),
+            Event::Finish(true) => self.finish(Outcome::Fetched(HOUR)),
+            Event::Finish(false) => self.finish(Outcome::Failed("down")),
+            Event::RuntimeEnds => self.finish(Outcome::Abandoned),
         }
         for &flight in &self.replaced {
             assert!(!self.state.is_current(flight), "a lost fetch counts");
@@ -151,60 +151,60 @@ impl Watched {
         }
     }
 
-    fn lack(&mut self, lack: Lack) {
-        let answer = self.state.ask(lack, self.now);
-        let begun = self.state.begin(lack, self.now);
+    fn missing(&mut self, missing: Missing) {
+        let answer = self.state.ask(missing, self.now);
+        let begun = self.state.begin(missing, self.now);
         match (answer, begun) {
             (Answer::Wait, Begun::Start(flight)) => {
-                self.started(flight, lack != Lack::Document);
+                self.started(flight, missing != Missing::Document);
             }
             (Answer::Wait, Begun::Join(flight)) => {
                 assert!(self.is_flying());
                 assert_eq!(self.flying, Some(flight));
             }
-            (Answer::Lacking(wait), Begun::Settled) => {
-                assert_ne!(lack, Lack::Document, "an outage is not a denial");
-                if lack == Lack::Entry {
+            (Answer::Missing(wait), Begun::Settled) => {
+                assert_ne!(missing, Missing::Document, "an outage is not a denial");
+                if missing == Missing::Entry {
                     assert_eq!(self.last_ok, Some(true));
                     assert_eq!(Some(self.now + wait), self.demanded.map(|at| at + COOLDOWN));
                 }
             }
             (Answer::Unavailable(wait), Begun::Settled) => {
                 assert!(wait <= LAST_RETRY, "{wait:?}");
-                if lack != Lack::Document {
+                if missing != Missing::Document {
                     assert_eq!(self.last_ok, Some(false));
                 }
             }
             other => panic!("{other:?}"),
         }
-        // Callers that lack the document wait unless a fetch has just ended.
-        if lack == Lack::Document && self.last_ok.is_none() {
+        // Callers that miss the document wait unless a fetch has just ended.
+        if missing == Missing::Document && self.last_ok.is_none() {
             assert_eq!(answer, Answer::Wait);
         }
     }
 
-    fn land(&mut self, landed: Landed) {
-        self.state.land(landed, self.now, 0.5);
+    fn finish(&mut self, outcome: Outcome) {
+        self.state.finish(outcome, self.now, 0.5);
         if self.flying.take().is_none() {
             return; // There was no fetch under way, so there is no effect.
         }
-        self.has_ended = landed == Landed::Abandoned;
+        self.has_ended = outcome == Outcome::Abandoned;
         let due = self.state.due().unwrap();
         let wait = due - self.now;
-        match landed {
-            Landed::Fetched(_) => {
+        match outcome {
+            Outcome::Fetched(_) => {
                 (self.fetched, self.last_ok) = (Some(self.now), Some(true));
                 assert!(wait < HOUR && wait > HOUR / 2);
             }
-            Landed::Failed(_) => {
+            Outcome::Failed(_) => {
                 (self.failed, self.last_ok) = (Some(self.now), Some(false));
                 assert!(!wait.is_zero() && wait <= LAST_RETRY);
             }
-            Landed::Abandoned => {
+            Outcome::Abandoned => {
                 self.last_ok = Some(false);
                 // The next caller starts another fetch at once.
                 assert!(wait.is_zero());
-                assert_eq!(self.state.ask(Lack::Document, self.now), Answer::Wait);
+                assert_eq!(self.state.ask(Missing::Document, self.now), Answer::Wait);
             }
         }
         assert_eq!(
@@ -240,13 +240,13 @@ proptest! {
             watched.happen(match event {
                 0 => Event::Pass(Duration::from_millis(number)),
                 1 => Event::Pass(Duration::from_secs(number)),
-                2..=4 => Event::Lack(Lack::Entry),
-                5 => Event::Lack(Lack::Document),
-                6 => Event::Lack(Lack::Match),
+                2..=4 => Event::Missing(Missing::Entry),
+                5 => Event::Missing(Missing::Document),
+                6 => Event::Missing(Missing::Match),
                 7..=9 => Event::Use,
-                10 => Event::Land(false),
+                10 => Event::Finish(false),
                 11 => Event::RuntimeEnds,
-                _ => Event::Land(true),
+                _ => Event::Finish(true),
             });
         }
     }
@@ -255,8 +255,11 @@ proptest! {
 /// Returns a machine whose document was fetched at this moment.
 fn fetched(now: Duration) -> State {
     let mut state = State::new(COOLDOWN);
-    assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
-    state.land(Landed::Fetched(HOUR), now, 1.0);
+    assert!(matches!(
+        state.begin(Missing::Document, now),
+        Begun::Start(_)
+    ));
+    state.finish(Outcome::Fetched(HOUR), now, 1.0);
     state
 }
 
@@ -266,21 +269,27 @@ fn pauses_after_failures_double_up_to_a_minute() {
     let mut now = Duration::ZERO;
     let mut pauses = Vec::new();
     for _ in 0..9 {
-        assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
-        state.land(Landed::Failed("down"), now, 1.0);
+        assert!(matches!(
+            state.begin(Missing::Document, now),
+            Begun::Start(_)
+        ));
+        state.finish(Outcome::Failed("down"), now, 1.0);
         let due = state.due().unwrap();
         pauses.push((due - now).as_secs());
-        let answer = state.ask(Lack::Document, now);
+        let answer = state.ask(Missing::Document, now);
         assert_eq!(answer, Answer::Unavailable(due - now));
         now = due;
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     // After one success, the next failure starts with the first pause again.
-    assert!(matches!(state.begin(Lack::Document, now), Begun::Start(_)));
-    state.land(Landed::Fetched(HOUR), now, 1.0);
+    assert!(matches!(
+        state.begin(Missing::Document, now),
+        Begun::Start(_)
+    ));
+    state.finish(Outcome::Fetched(HOUR), now, 1.0);
     now = state.due().unwrap();
     assert!(state.refresh(now).is_some());
-    state.land(Landed::Failed("down"), now, 0.0);
+    state.finish(Outcome::Failed("down"), now, 0.0);
     assert_eq!(state.due().unwrap() - now, SECOND / 2);
 }
 
@@ -291,7 +300,7 @@ fn the_first_use_after_the_due_time_refreshes_and_later_ones_wait() {
     assert_eq!(state.look(HOUR * 95 / 100), Look::Refresh);
     assert_eq!(state.look(2 * HOUR - NANOSECOND), Look::Refresh);
     assert_eq!(state.look(2 * HOUR), Look::Wait);
-    assert_eq!(state.ask(Lack::Document, 2 * HOUR), Answer::Wait);
+    assert_eq!(state.ask(Missing::Document, 2 * HOUR), Answer::Wait);
     // Once the fetch is under way, other callers use the document, but only for one more lifetime.
     assert!(state.refresh(2 * HOUR - SECOND).is_some());
     assert_eq!(state.look(2 * HOUR - SECOND), Look::Use);
@@ -308,7 +317,7 @@ fn nobody_waits_for_each_fetch_of_an_outage() {
             Look::Refresh => {
                 assert!(state.refresh(now).is_some());
                 assert_eq!(state.look(now + 9 * SECOND), Look::Use);
-                state.land(Landed::Failed("down"), now + 10 * SECOND, 0.5);
+                state.finish(Outcome::Failed("down"), now + 10 * SECOND, 0.5);
             }
             Look::Wait => panic!("a caller waits at {now:?}"),
         }
@@ -321,14 +330,14 @@ fn nobody_waits_for_each_fetch_of_an_outage() {
 #[test]
 fn a_lost_fetch_is_replaced_and_does_not_count() {
     let mut state = State::new(COOLDOWN);
-    let Begun::Start(first) = state.begin(Lack::Entry, Duration::ZERO) else {
+    let Begun::Start(first) = state.begin(Missing::Entry, Duration::ZERO) else {
         panic!("nothing was under way");
     };
     assert_eq!(
-        state.begin(Lack::Document, LOST - NANOSECOND),
+        state.begin(Missing::Document, LOST - NANOSECOND),
         Begun::Join(first)
     );
-    let Begun::Start(second) = state.begin(Lack::Document, LOST) else {
+    let Begun::Start(second) = state.begin(Missing::Document, LOST) else {
         panic!("the fetch is lost");
     };
     assert!(!state.is_current(first));
@@ -337,15 +346,15 @@ fn a_lost_fetch_is_replaced_and_does_not_count() {
 
 #[test]
 fn a_fetch_whose_runtime_has_ended_is_taken_over_at_once() {
-    for lack in [Lack::Document, Lack::Entry, Lack::Match] {
+    for missing in [Missing::Document, Missing::Entry, Missing::Match] {
         let mut state = fetched(Duration::ZERO);
         let now = HOUR;
-        assert!(matches!(state.begin(lack, now), Begun::Start(_)));
-        state.land(Landed::Abandoned, now, 0.5);
+        assert!(matches!(state.begin(missing, now), Begun::Start(_)));
+        state.finish(Outcome::Abandoned, now, 0.5);
         assert_eq!(state.last_error(), Some("the fetch was abandoned"));
         assert!(
-            matches!(state.begin(lack, now), Begun::Start(_)),
-            "{lack:?}"
+            matches!(state.begin(missing, now), Begun::Start(_)),
+            "{missing:?}"
         );
     }
 }
@@ -356,17 +365,17 @@ fn a_bad_match_starts_one_fetch_per_cooldown_and_waits_for_no_other() {
     // A scheduled fetch is under way.
     assert!(state.refresh(HOUR).is_some());
     assert_eq!(
-        state.ask(Lack::Match, HOUR),
-        Answer::Lacking(Duration::ZERO)
+        state.ask(Missing::Match, HOUR),
+        Answer::Missing(Duration::ZERO)
     );
-    assert_eq!(state.ask(Lack::Entry, HOUR), Answer::Wait);
-    state.land(Landed::Fetched(HOUR), HOUR, 0.5);
-    assert!(matches!(state.begin(Lack::Match, HOUR), Begun::Start(_)));
-    assert!(matches!(state.begin(Lack::Match, HOUR), Begun::Join(_)));
-    state.land(Landed::Fetched(HOUR), HOUR + SECOND, 0.5);
+    assert_eq!(state.ask(Missing::Entry, HOUR), Answer::Wait);
+    state.finish(Outcome::Fetched(HOUR), HOUR, 0.5);
+    assert!(matches!(state.begin(Missing::Match, HOUR), Begun::Start(_)));
+    assert!(matches!(state.begin(Missing::Match, HOUR), Begun::Join(_)));
+    state.finish(Outcome::Fetched(HOUR), HOUR + SECOND, 0.5);
     let rest = COOLDOWN - 2 * SECOND;
-    for lack in [Lack::Match, Lack::Entry] {
-        assert_eq!(state.ask(lack, HOUR + 2 * SECOND), Answer::Lacking(rest));
+    for missing in [Missing::Match, Missing::Entry] {
+        assert_eq!(state.ask(missing, HOUR + 2 * SECOND), Answer::Missing(rest));
     }
-    assert_eq!(state.ask(Lack::Match, HOUR + COOLDOWN), Answer::Wait);
+    assert_eq!(state.ask(Missing::Match, HOUR + COOLDOWN), Answer::Wait);
 }

@@ -1,0 +1,184 @@
+//! [`Htpasswd`]: users of a file that `htpasswd` writes.
+
+use super::{
+    read::Entry,
+    watch::{self, Watch},
+};
+use crate::{
+    ConfigError, Identity, Verdict, Verify,
+    basic::{Credentials, User, Users},
+    password::HashPool,
+};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    time::Duration,
+};
+
+/// The users of a file as Apache's `htpasswd -B` writes it, followed as it changes.
+///
+/// A line is `name:hash`, with any hash that [`PasswordHash::parse`] understands: bcrypt
+/// (`htpasswd -B`), SHA-crypt (`htpasswd -5`, `mkpasswd`), Argon2id and the others. What follows
+/// another colon is ignored, as are blank lines and those that begin with `#`. Kinds that are too
+/// weak are refused: `$apr1$` (what `htpasswd` makes when asked for nothing), `{SHA}`, DES and
+/// plain text.
+///
+/// A thread of its own looks at the file once a second, and reads it again when it is another one
+/// or has changed, and has been left alone for a fifth of a second; no request ever waits for
+/// that. Who is gone from it is out some two seconds later, remembered or not. A file that cannot
+/// be read or is broken changes nothing: the users before stay, and one warning is logged (target
+/// `tower_auth`) for each change that was of no use. Write it as `htpasswd` does, or better,
+/// rename a finished one over it.
+///
+/// At most 4 MiB, and 1,024 bytes a line. Clones are handles to the same users; the thread ends
+/// with the last one.
+///
+/// Everything else is as with [`Users`]: the pool, the cache, and what an unknown name costs.
+///
+/// ```no_run
+/// use tower_auth::basic::{Basic, Htpasswd};
+///
+/// let users = Htpasswd::open("/etc/shop/htpasswd")?
+///     .with_roles(|name| if name == "root" { vec!["admin"] } else { vec![] });
+/// let basic = Basic::new("internal", users);
+/// # let _ = basic;
+/// # Ok::<(), tower_auth::ConfigError>(())
+/// ```
+///
+/// [`PasswordHash::parse`]: crate::password::PasswordHash::parse
+#[derive(Clone)]
+pub struct Htpasswd {
+    users: Users,
+    source: Arc<Mutex<Source>>,
+    /// Ends the thread when it is dropped.
+    _watching: Arc<mpsc::Sender<()>>,
+}
+
+/// Who is in the file, and what the application lets them be.
+struct Source {
+    entries: Vec<Entry>,
+    roles: Arc<Roles>,
+}
+
+type Roles = dyn Fn(&str) -> Vec<Box<str>> + Send + Sync;
+
+impl Htpasswd {
+    /// Reads the file, and follows it. It blocks: for start-up.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, is too large, or has a line that is of no use; the message names the
+    /// line. If no thread can be had, or the operating system has no random bytes.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let mut watch = Watch::new(path);
+        let entries = watch.first()?;
+        let users = Users::new([])?;
+        let source = Arc::new(Mutex::new(Source {
+            entries,
+            roles: Arc::new(|_| Vec::new()),
+        }));
+        lock(&source).publish(&users);
+        let (sender, stopped) = mpsc::channel();
+        watch::spawn(watch, INTERVAL, stopped, {
+            let (source, users) = (Arc::clone(&source), users.clone());
+            move |entries| {
+                let mut source = lock(&source);
+                source.entries = entries;
+                source.publish(&users);
+            }
+        })
+        .map_err(|error| ConfigError::new("no thread to watch the file").with_source(error))?;
+        Ok(Self {
+            users,
+            source,
+            _watching: Arc::new(sender),
+        })
+    }
+
+    /// Gives users the roles that this returns for their name, now and whenever the file changes.
+    ///
+    /// It counts for every clone, and replaces what was given before.
+    #[must_use]
+    pub fn with_roles<R>(self, roles: impl Fn(&str) -> R + Send + Sync + 'static) -> Self
+    where
+        R: IntoIterator,
+        R::Item: AsRef<str>,
+    {
+        let mut source = lock(&self.source);
+        source.roles = Arc::new(move |name| {
+            let roles = roles(name).into_iter();
+            roles.map(|role| role.as_ref().into()).collect()
+        });
+        source.publish(&self.users);
+        drop(source);
+        self
+    }
+
+    /// Checks passwords in this pool, which others may share.
+    #[must_use]
+    pub fn with_pool(mut self, pool: HashPool) -> Self {
+        self.users = self.users.with_pool(pool);
+        self
+    }
+
+    /// Sets for how long credentials that were right are taken for right without computing the
+    /// hash again. Default: 60 seconds.
+    #[must_use]
+    pub fn with_cache_time_to_live(mut self, time_to_live: Duration) -> Self {
+        self.users = self.users.with_cache_time_to_live(time_to_live);
+        self
+    }
+
+    /// Computes the hash for every request.
+    #[must_use]
+    pub fn without_cache(mut self) -> Self {
+        self.users = self.users.without_cache();
+        self
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there is no user at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+}
+
+impl Source {
+    fn publish(&self, users: &Users) {
+        let all = self.entries.iter().map(|entry| {
+            let user = User::new(entry.name.clone(), entry.hash.clone());
+            (self.roles)(&entry.name).iter().fold(user, User::with_role)
+        });
+        users.set_all(all.collect());
+    }
+}
+
+/// A panic of the application's closure leaves it whole.
+fn lock(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
+    source.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Verify<Credentials> for Htpasswd {
+    fn verify(&self, credentials: Credentials) -> Verdict<Identity> {
+        self.users.verify(credentials)
+    }
+}
+
+impl fmt::Debug for Htpasswd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Htpasswd")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often the file is looked at.
+const INTERVAL: Duration = Duration::from_secs(1);

@@ -1,7 +1,5 @@
 //! [`Credentials`]: a user name and a password.
 
-use super::parse;
-use crate::{ConfigError, Rejection};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use std::{fmt, str};
@@ -27,41 +25,6 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// What a client sends for this user and password, for tests and tools.
-    ///
-    /// # Errors
-    ///
-    /// If the user's name has a colon, either has a control character, or both together are
-    /// longer than 3071 bytes: no server would accept that.
-    pub fn new(user: &str, password: &str) -> Result<Self, ConfigError> {
-        if user.contains(':') {
-            return Err(ConfigError::new("a user's name cannot have a colon"));
-        }
-        let mut text = Text::zeroed(user.len().saturating_add(password.len()).saturating_add(1));
-        let parts = user.bytes().chain([b':']).chain(password.bytes());
-        for (to, from) in text.as_mut().iter_mut().zip(parts) {
-            *to = from;
-        }
-        parse::check(text).map_err(|_| {
-            ConfigError::new(
-                "a user's name and password have no control characters and at most 3071 bytes",
-            )
-        })
-    }
-
-    /// Reads what follows `Basic` and its spaces in an `Authorization` field.
-    ///
-    /// Canonical base64 of the standard alphabet, padding included (RFC 4648 sections 3.2, 3.5
-    /// and 4), at most 4096 bytes of it; UTF-8 inside; up to the first colon the user, behind it
-    /// the password; no control characters.
-    ///
-    /// # Errors
-    ///
-    /// [`Malformed`](crate::RejectionKind::Malformed) for everything else.
-    pub fn parse(token68: &[u8]) -> Result<Self, Rejection> {
-        parse::parse(token68)
-    }
-
     /// `text` is UTF-8 and has a colon at `colon`.
     pub(super) fn of(text: Text, colon: usize) -> Self {
         Self { text, colon }

@@ -82,6 +82,12 @@ impl Prepared {
         }
     }
 
+    /// Returns a copy with a reference count of its own, which only the threads that use the copy
+    /// write to.
+    pub(crate) fn unshared(&self) -> Self {
+        Self(Arc::new(Facts::clone(&self.0)))
+    }
+
     /// The token that is kept behind its claims.
     pub(crate) fn token(&self) -> &[u8] {
         self.0.claims.as_ref().map_or(&[], Object::behind)
@@ -230,6 +236,16 @@ impl Identity {
     pub fn with_data<T: Send + Sync + 'static>(mut self, data: T) -> Self {
         self.facts_mut().data = Some(Arc::new(data));
         self
+    }
+
+    /// Returns a copy with a reference count of its own, which only the threads that use the copy
+    /// write to.
+    #[cfg(feature = "basic")]
+    pub(crate) fn unshared(&self) -> Self {
+        Self {
+            facts: Arc::new(Facts::clone(&self.facts)),
+            ..self.clone()
+        }
     }
 
     #[allow(dead_code, reason = "only token verifiers have claims")]

@@ -215,7 +215,8 @@ impl IntrospectionBuilder {
 
     /// Sets the approximate memory for cached answers, in bytes. The limit applies to active tokens
     /// and to rejected tokens separately. Default: 64 MiB each. With 0, no answers are cached. An
-    /// answer takes its length and some 700 bytes.
+    /// answer takes its length and some 700 bytes. A quarter of the memory for active tokens is for
+    /// copies of answers that are used often.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.limits.bytes = bytes;
         self

@@ -1,24 +1,52 @@
 //! Answers that are still fresh.
 
-use super::{IntrospectionError, bounded::Bounded, flights::Answer};
+use super::{IntrospectionError, flights::Answer};
 use crate::{
     ConfigError, Identity,
     identity::Prepared,
-    util::digest::{Digest, Keyed},
+    util::{
+        bounded_cache::{self, BoundedCache},
+        digest::{Digest, Keyed},
+        lanes,
+        near_cache::NearCache,
+    },
 };
 use std::{
-    sync::{PoisonError, RwLock},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
+/// The approximate memory of an entry in addition to that of its value, in bytes.
+const OVERHEAD: usize = 512;
+
+/// A lane has copies of at most one in so many of the answers that may be cached.
+const NEAR_PART: usize = 16;
+
 /// Answers by a digest of the token, under a key that this process alone knows.
 ///
-/// Good ones and others have a place each: whoever invents tokens fills the second only.
+/// Answers that accept the token and answers that reject it are bounded separately: invented tokens
+/// fill the second map only.
 pub(super) struct Cache {
     keyed: Keyed,
-    active: RwLock<Bounded<Prepared>>,
-    refused: RwLock<Bounded<IntrospectionError>>,
+    /// Copies of answers for tokens that are used often, for each lane.
+    near: NearCache<Digest, Fresh<Prepared>>,
+    active: Mutex<BoundedCache<Digest, Fresh<Prepared>>>,
+    refused: Mutex<BoundedCache<Digest, Fresh<IntrospectionError>>>,
     limits: Limits,
+}
+
+/// An answer that is used from a time on, and up to another.
+struct Fresh<T> {
+    answer: T,
+    since: SystemTime,
+    until: SystemTime,
+}
+
+impl<T> Fresh<T> {
+    /// If the clock is set back, an answer does not live longer.
+    fn is_live(&self, now: SystemTime) -> bool {
+        self.since <= now && now < self.until
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -35,10 +63,18 @@ pub(super) struct Limits {
 
 impl Cache {
     pub(super) fn new(limits: Limits) -> Result<Self, ConfigError> {
+        let bounds = |entries, bytes| bounded_cache::Limits { entries, bytes };
+        // A quarter of the memory is for copies.
+        let near_bytes = limits.bytes / 4;
+        let active_bytes = limits.bytes.saturating_sub(near_bytes);
         Ok(Self {
             keyed: Keyed::new()?,
-            active: RwLock::new(Bounded::new(limits.capacity, limits.bytes)),
-            refused: RwLock::new(Bounded::new(limits.capacity, limits.bytes)),
+            near: NearCache::new(bounds(
+                limits.capacity / NEAR_PART,
+                near_bytes / lanes::count(),
+            )),
+            active: Mutex::new(BoundedCache::new(bounds(limits.capacity, active_bytes))),
+            refused: Mutex::new(BoundedCache::new(bounds(limits.capacity, limits.bytes))),
             limits,
         })
     }
@@ -52,16 +88,36 @@ impl Cache {
         digest: &Digest,
         now: SystemTime,
     ) -> Option<Result<Identity, IntrospectionError>> {
-        let active = self.active.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = active.get(digest, now) {
-            return Some(Ok(prepared.identity()));
+        let read = |fresh: &Fresh<Prepared>| fresh.is_live(now).then(|| fresh.answer.identity());
+        let miss = match self.near.get(digest, read) {
+            Ok(identity) => return Some(Ok(identity)),
+            Err(miss) => miss,
+        };
+        let (found, dropped) = {
+            let mut active = lock(&self.active);
+            let fresh = active.get(digest).filter(|fresh| fresh.is_live(now));
+            // Copied while the map is locked: see `NearCache`.
+            let copied = fresh.filter(|_| miss.is_sampled).map(|fresh| {
+                let copy = Fresh {
+                    answer: fresh.answer.unshared(),
+                    ..*fresh
+                };
+                let bytes = copy.answer.bytes().saturating_add(OVERHEAD);
+                let is_live = |fresh: &Fresh<_>| fresh.is_live(now);
+                self.near.insert(*digest, copy, bytes, is_live)
+            });
+            (fresh.map(|fresh| fresh.answer.identity()), copied)
+        };
+        drop(dropped);
+        if let Some(identity) = found {
+            return Some(Ok(identity));
         }
-        drop(active);
-        let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner);
-        refused.get(digest, now).cloned().map(Err)
+        let mut refused = lock(&self.refused);
+        let fresh = refused.get(digest).filter(|fresh| fresh.is_live(now))?;
+        Some(Err(fresh.answer.clone()))
     }
 
-    /// Keeps an answer to what was asked at that time, unless it is none.
+    /// Caches an answer to what was asked at that time, unless the server could not be asked.
     pub(super) fn keep(&self, digest: Digest, answer: &Answer, asked: SystemTime) {
         // The builder bounds the age. If the time overflows, the answer is not cached.
         let until = |age| asked.checked_add(age).unwrap_or(asked);
@@ -70,17 +126,40 @@ impl Cache {
                 let end = until(self.limits.max_age);
                 let expiry = prepared.identity().expires_at();
                 let end = expiry.map_or(end, |expiry| expiry.min(end));
-                let active = self.active.write();
-                let mut active = active.unwrap_or_else(PoisonError::into_inner);
-                active.insert(digest, prepared.clone(), prepared.bytes(), asked, end);
+                let bytes = prepared.bytes();
+                let dropped = insert(&self.active, digest, prepared, bytes, asked, end);
+                drop((dropped, self.near.remove(&digest)));
             }
             Err(error) if error.is_unavailable() => {}
             Err(error) => {
                 let end = until(self.limits.refused_age);
-                let refused = self.refused.write();
-                let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
-                refused.insert(digest, error.clone(), 0, asked, end);
+                drop(insert(&self.refused, digest, error, 0, asked, end));
             }
         }
     }
+}
+
+/// Returns the values that make room.
+fn insert<T: Clone>(
+    map: &Mutex<BoundedCache<Digest, Fresh<T>>>,
+    digest: Digest,
+    answer: &T,
+    bytes: usize,
+    since: SystemTime,
+    until: SystemTime,
+) -> Vec<Fresh<T>> {
+    if until <= since {
+        return Vec::new();
+    }
+    let fresh = Fresh {
+        answer: answer.clone(),
+        since,
+        until,
+    };
+    let bytes = bytes.saturating_add(OVERHEAD);
+    lock(map).insert(digest, fresh, bytes, |fresh| fresh.is_live(since))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

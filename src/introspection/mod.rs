@@ -64,7 +64,6 @@
 //! the token.
 
 mod answer;
-mod bounded;
 mod builder;
 mod cache;
 mod call;

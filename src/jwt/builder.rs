@@ -182,17 +182,20 @@ impl JwtVerifierBuilder {
         self
     }
 
-    /// How many verified tokens are remembered. Default: 16,384; 0 for none.
+    /// Sets the number of verified tokens that are cached. Default: 16,384; 0 for none.
     ///
-    /// A remembered token costs a look instead of a signature; its dates, the keys and
-    /// revocation count at every request all the same.
+    /// A cached token costs a look-up instead of a signature. Its dates, the keys and its revocation
+    /// are checked on every request all the same.
     pub fn cache_capacity(mut self, tokens: usize) -> Self {
         self.cache.entries = tokens;
         self
     }
 
-    /// How much memory remembered tokens may take together, in bytes, about. Default: 64 MiB;
-    /// 0 for none. One takes its own length, its claims, and some 700 bytes.
+    /// Sets the approximate memory of all cached tokens, in bytes. Default: 64 MiB; 0 for none. A
+    /// token takes its own length, its claims, and some 700 bytes.
+    ///
+    /// A quarter of the memory is for copies of tokens that are used often: threads on different
+    /// processors read different copies.
     ///
     /// The memory of a value of [`typed_claims`](Self::typed_claims) cannot be measured. It is
     /// assumed to be sixteen times the length of the token's claims, which is what a

@@ -10,36 +10,42 @@
 //! 3. An entry says with which generation of the key set it was verified, read before it was. It
 //!    counts for as long as that one is current: no race lets a withdrawn key live on.
 //! 4. The dates of the token are checked anew on every hit, against the clock of that moment.
-//! 5. An entry is good for a bounded time, five minutes at most, and all together are bounded by
-//!    their number and by their bytes. Whatever has not been used of late goes first; the bytes
-//!    of a token are wiped as soon as no request holds its identity any more.
-//! 6. Locks are many, are held for a look or a change only, and never while a token is verified.
+//! 5. An entry lives for a bounded time, five minutes at most. All entries are bounded by their
+//!    number and, together with the copies in 7, by their bytes. Entries that were not used
+//!    recently are dropped first. The bytes of a token are wiped as soon as no request holds its
+//!    identity any more.
+//! 6. Locks are many, are held for a look-up or a change only, and never while a token is verified.
+//! 7. Tokens that are used often are copied into a small cache of the thread's lane
+//!    ([`NearCache`]). A copy has the generation and the window of the entry that it was made of,
+//!    and is checked in the same way. So nothing has to be done to the copies when a key is
+//!    withdrawn or a token expires.
 
-use crate::{identity::Prepared, util::digest::ByFirstWord};
+use crate::{
+    identity::Prepared,
+    util::{
+        bounded_cache::{self, BoundedCache},
+        lanes,
+        near_cache::NearCache,
+    },
+};
 use constant_time_eq::constant_time_eq;
 use foldhash::{SharedSeed, quality::SeedableRandomState};
 use std::{
-    collections::{HashMap, hash_map},
     hash::{BuildHasher, Hasher},
-    mem,
-    sync::{
-        OnceLock, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-/// Longer is a mistake: it is what a change nobody tells the verifier of may take to be heeded.
+/// Upper bound for the time to live: a configuration change that the verifier is not notified of
+/// takes effect after at most this long.
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
-/// How many locks there are, at most.
+/// The largest number of shards, each with a lock of its own.
 const SHARDS: usize = 16;
 
-/// A shard with fewer entries than this would throw out what another has room for.
-const FEW: usize = 64;
-
-/// How many entries are looked at for one that was not used of late.
-const LOOKS: usize = 32;
+/// The least number of entries of a shard. Smaller shards would drop entries while others have
+/// room.
+const MIN_ENTRIES: usize = 64;
 
 /// How many bytes at the end of a token are hashed: six bits each.
 const END: usize = 64;
@@ -76,10 +82,9 @@ pub(super) struct Window {
 /// Tokens that have been verified, each with its identity.
 pub(super) struct Cache {
     hasher: SeedableRandomState,
-    shards: Box<[RwLock<Shard>]>,
-    /// Of each shard.
-    entries: usize,
-    bytes: usize,
+    /// Copies of entries of the shards, for each lane.
+    near: NearCache<u64, Entry>,
+    shards: Box<[Mutex<BoundedCache<u64, Entry>>]>,
     /// In seconds.
     time_to_live: u64,
 }
@@ -88,38 +93,36 @@ pub(super) struct Cache {
 #[derive(Clone, Copy)]
 pub(super) struct Hash(u64);
 
-#[derive(Default)]
-struct Shard {
-    tokens: HashMap<u64, Entry, ByFirstWord>,
-    /// The hashes of all of the above: what a clock's hand goes over.
-    ring: Vec<u64>,
-    hand: usize,
-    bytes: usize,
-}
-
 struct Entry {
     /// Its claims have the token behind them.
     identity: Prepared,
     generation: u64,
     window: Window,
-    /// Since the hand was here last.
-    used: AtomicBool,
-    bytes: usize,
 }
 
 impl Cache {
-    /// `None` if it could hold nothing.
+    /// Returns `None` for limits that leave no room for an entry.
     pub(super) fn new(limits: Limits) -> Option<Self> {
-        let shards = (limits.entries / FEW).clamp(1, SHARDS);
+        let shards = (limits.entries / MIN_ENTRIES).clamp(1, SHARDS);
         let time_to_live = limits.time_to_live.min(LONGEST).as_secs();
         if limits.entries == 0 || limits.bytes == 0 || time_to_live == 0 {
             return None;
         }
+        // A quarter of the memory is for copies.
+        let near_bytes = limits.bytes / 4;
+        let shard = bounded_cache::Limits {
+            entries: limits.entries.div_ceil(shards),
+            bytes: limits.bytes.saturating_sub(near_bytes) / shards,
+        };
         Some(Self {
             hasher: SeedableRandomState::with_seed(random(), seed()),
-            shards: (0..shards).map(|_| RwLock::default()).collect(),
-            entries: limits.entries.div_ceil(shards),
-            bytes: limits.bytes / shards,
+            near: NearCache::new(bounded_cache::Limits {
+                entries: limits.entries / SHARDS,
+                bytes: near_bytes / lanes::count(),
+            }),
+            shards: (0..shards)
+                .map(|_| Mutex::new(BoundedCache::new(shard)))
+                .collect(),
             time_to_live,
         })
     }
@@ -131,7 +134,7 @@ impl Cache {
         Hash(hasher.finish())
     }
 
-    /// Whose token this is, if it was verified with the keys of this generation.
+    /// Returns the identity of a token that was verified with the keys of this generation.
     pub(super) fn get(
         &self,
         hash: Hash,
@@ -139,22 +142,35 @@ impl Cache {
         generation: u64,
         now: u64,
     ) -> Option<Prepared> {
-        let shard = self.shard(hash)?;
-        let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = shard.tokens.get(&hash.0)?;
-        let good =
-            entry.is_good(generation, now) && constant_time_eq(entry.identity.token(), token);
-        if !good {
-            return None;
+        let is_valid = |entry: &Entry| {
+            entry.is_live(generation, now) && constant_time_eq(entry.identity.token(), token)
+        };
+        let near = self.near.get(&hash.0, |entry| {
+            is_valid(entry).then(|| entry.identity.clone())
+        });
+        let miss = match near {
+            Ok(identity) => return Some(identity),
+            Err(miss) => miss,
+        };
+        let (identity, window) = {
+            let mut shard = self.shard(hash)?;
+            let entry = shard.get(&hash.0).filter(|entry| is_valid(entry))?;
+            (entry.identity.clone(), entry.window)
+        };
+        if miss.is_sampled {
+            let copy = Entry {
+                identity: identity.unshared(),
+                generation,
+                window,
+            };
+            let bytes = copy.bytes();
+            let is_live = |entry: &Entry| entry.is_live(generation, now);
+            drop(self.near.insert(hash.0, copy, bytes, is_live));
         }
-        // Written only where it changes: the line is every reader's.
-        if !entry.used.load(Ordering::Relaxed) {
-            entry.used.store(true, Ordering::Relaxed);
-        }
-        Some(entry.identity.clone())
+        Some(identity)
     }
 
-    /// Remembers a token that has passed; its identity has the token behind its claims.
+    /// Inserts a token that has been verified. Its identity has the token behind its claims.
     pub(super) fn insert(
         &self,
         hash: Hash,
@@ -163,10 +179,6 @@ impl Cache {
         window: Window,
         now: u64,
     ) {
-        let bytes = identity.bytes().saturating_add(OVERHEAD);
-        let Some(shard) = self.shard(hash).filter(|_| bytes <= self.bytes) else {
-            return;
-        };
         let entry = Entry {
             identity,
             generation,
@@ -175,93 +187,33 @@ impl Cache {
                 from: window.from.max(now),
                 until: window.until.min(now.saturating_add(self.time_to_live)),
             },
-            used: AtomicBool::new(false),
-            bytes,
         };
-        // Dropped when the lock is free again: typed claims are the application's.
-        let gone: Vec<Entry> = {
-            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.insert(hash.0, entry, self.entries, self.bytes, now)
-        };
-        drop(gone);
+        let bytes = entry.bytes();
+        let is_live = |entry: &Entry| entry.is_live(generation, now);
+        let dropped = self
+            .shard(hash)
+            .map(|mut shard| shard.insert(hash.0, entry, bytes, is_live));
+        // The lock is free again: typed claims are the application's.
+        drop(dropped);
     }
 
-    fn shard(&self, hash: Hash) -> Option<&RwLock<Shard>> {
+    fn shard(&self, hash: Hash) -> Option<MutexGuard<'_, BoundedCache<u64, Entry>>> {
         // By other bits than those that the map goes by, which are the lowest and the highest;
         // as a fraction, since a division takes longer.
         let part = usize::from((hash.0 >> 32) as u16);
-        self.shards
-            .get(part.saturating_mul(self.shards.len()) >> 16)
-    }
-}
-
-impl Shard {
-    /// Gives back what has to go for it.
-    fn insert(
-        &mut self,
-        hash: u64,
-        entry: Entry,
-        entries: usize,
-        bytes: usize,
-        now: u64,
-    ) -> Vec<Entry> {
-        let mut gone = Vec::new();
-        let generation = entry.generation;
-        match self.tokens.entry(hash) {
-            hash_map::Entry::Occupied(mut occupied) => {
-                self.bytes = self.bytes.saturating_sub(occupied.get().bytes);
-                self.bytes = self.bytes.saturating_add(entry.bytes);
-                gone.push(mem::replace(occupied.get_mut(), entry));
-            }
-            hash_map::Entry::Vacant(vacant) => {
-                self.bytes = self.bytes.saturating_add(entry.bytes);
-                vacant.insert(entry);
-                self.ring.push(hash);
-            }
-        }
-        while self.tokens.len() > entries || self.bytes > bytes {
-            match self.evict(hash, generation, now) {
-                Some(evicted) => gone.push(evicted),
-                None => break,
-            }
-        }
-        gone
-    }
-
-    /// Takes out what is least worth, sparing the newest.
-    fn evict(&mut self, newest: u64, generation: u64, now: u64) -> Option<Entry> {
-        let mut looks = 0;
-        while self.ring.len() > 1 {
-            if self.hand >= self.ring.len() {
-                self.hand = 0;
-            }
-            let hash = *self.ring.get(self.hand)?;
-            let spare = match self.tokens.get(&hash) {
-                _ if hash == newest => true,
-                Some(entry) => {
-                    let is_used = entry.used.swap(false, Ordering::Relaxed);
-                    is_used && looks < LOOKS && entry.is_good(generation, now)
-                }
-                None => false,
-            };
-            looks = looks.saturating_add(1);
-            if spare {
-                self.hand = self.hand.saturating_add(1);
-                continue;
-            }
-            // The last one takes its place, and is looked at a little early.
-            self.ring.swap_remove(self.hand);
-            if let Some(entry) = self.tokens.remove(&hash) {
-                self.bytes = self.bytes.saturating_sub(entry.bytes);
-                return Some(entry);
-            }
-        }
-        None
+        let shard = self
+            .shards
+            .get(part.saturating_mul(self.shards.len()) >> 16)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Entry {
-    fn is_good(&self, generation: u64, now: u64) -> bool {
+    fn bytes(&self) -> usize {
+        self.identity.bytes().saturating_add(OVERHEAD)
+    }
+
+    fn is_live(&self, generation: u64, now: u64) -> bool {
         self.generation == generation && (self.window.from..self.window.until).contains(&now)
     }
 }
@@ -282,6 +234,7 @@ mod tests {
     use super::*;
     use crate::{Identity, identity::Names, json::Object};
     use proptest::prelude::*;
+    use std::collections::HashMap;
 
     const ALWAYS: Window = Window {
         from: 0,
@@ -317,34 +270,46 @@ mod tests {
         Some(identity.subject().to_owned())
     }
 
+    /// The number of tokens, and the bytes with those of the copies.
     fn held(cache: &Cache) -> (usize, usize) {
-        let shards = cache.shards.iter().map(|shard| shard.read().unwrap());
-        shards.fold((0, 0), |(entries, bytes), shard| {
-            let sum: usize = shard.tokens.values().map(|entry| entry.bytes).sum();
-            assert_eq!(sum, shard.bytes);
-            assert_eq!(shard.ring.len(), shard.tokens.len());
-            (entries + shard.tokens.len(), bytes + shard.bytes)
+        let shards = cache.shards.iter().map(|shard| shard.lock().unwrap());
+        shards.fold((0, cache.near.bytes()), |(entries, bytes), shard| {
+            (entries + shard.len(), bytes + shard.bytes())
         })
     }
 
     #[test]
-    fn a_token_is_remembered_for_its_generation_and_its_time() {
+    fn a_token_is_cached_for_its_generation_and_its_time() {
         let cache = cache(100, 1 << 20);
         let window = Window {
             from: 10,
             until: 20,
         };
         insert(&cache, "a", 7, window, 15);
-        assert_eq!(get(&cache, "a", 7, 15).as_deref(), Some("a"));
-        assert_eq!(get(&cache, "a", 7, 19).as_deref(), Some("a"));
-        assert_eq!(get(&cache, "a", 7, 14), None, "the clock was set back");
-        assert_eq!(get(&cache, "a", 7, 20), None);
-        assert_eq!(get(&cache, "a", 6, 15), None);
-        assert_eq!(get(&cache, "a", 8, 15), None);
-        assert_eq!(get(&cache, "b", 7, 15), None);
+        check(&cache);
+        // The same, once the lane has a copy.
+        let bytes = held(&cache).1;
+        for _ in 0..100 {
+            assert_eq!(get(&cache, "a", 7, 15).as_deref(), Some("a"));
+        }
+        let (entries, with_copy) = held(&cache);
+        assert_eq!(entries, 1);
+        // The copy allocates no more than it needs.
+        assert!((bytes + OVERHEAD..=2 * bytes).contains(&with_copy));
+        check(&cache);
         insert(&cache, "a", 8, window, 15);
         assert_eq!(get(&cache, "a", 8, 15).as_deref(), Some("a"));
         assert_eq!(held(&cache).0, 1);
+    }
+
+    fn check(cache: &Cache) {
+        assert_eq!(get(cache, "a", 7, 15).as_deref(), Some("a"));
+        assert_eq!(get(cache, "a", 7, 19).as_deref(), Some("a"));
+        assert_eq!(get(cache, "a", 7, 14), None, "the clock was set back");
+        assert_eq!(get(cache, "a", 7, 20), None);
+        assert_eq!(get(cache, "a", 6, 15), None);
+        assert_eq!(get(cache, "a", 8, 15), None);
+        assert_eq!(get(cache, "b", 7, 15), None);
     }
 
     #[test]
@@ -381,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_stays_longer_than_what_is_not() {
+    fn used_tokens_stay_longer_than_others() {
         let cache = cache(50, 1 << 20);
         insert(&cache, "hot", 0, ALWAYS, 0);
         for n in 0..1000 {
@@ -391,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_not_remembered() {
+    fn oversized_tokens_are_not_cached() {
         let cache = cache(50, 2000);
         insert(&cache, &"x".repeat(2000), 0, ALWAYS, 0);
         assert_eq!(held(&cache), (0, 0));

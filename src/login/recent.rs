@@ -1,30 +1,24 @@
 //! [`Recent`]: a bounded map in this process that drops its oldest entries.
 
-use crate::util::digest::{Digest, DigestMap};
-use sha2::{Digest as _, Sha256};
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+use crate::util::{
+    bounded_cache::{BoundedCache, Limits},
+    digest::Digest,
+    lane_lock::LaneLock,
 };
+use sha2::{Digest as _, Sha256};
 
 /// The largest number of entries that are kept.
 const CAPACITY: usize = 10_000;
 
 /// A map of values by the digest of a name.
-pub(super) struct Recent<V>(Mutex<Entries<V>>);
+pub(super) struct Recent<V>(LaneLock<BoundedCache<Digest, V>>);
 
-struct Entries<V> {
-    values: DigestMap<V>,
-    /// The digests, oldest first.
-    order: VecDeque<Digest>,
-}
-
-impl<V> Default for Recent<V> {
+impl<V: Copy> Default for Recent<V> {
     fn default() -> Self {
-        Self(Mutex::new(Entries {
-            values: DigestMap::default(),
-            order: VecDeque::new(),
-        }))
+        Self(LaneLock::new(BoundedCache::new(Limits {
+            entries: CAPACITY,
+            bytes: usize::MAX,
+        })))
     }
 }
 
@@ -34,35 +28,20 @@ pub(super) fn digest(name: &[u8]) -> Digest {
 }
 
 impl<V: Copy> Recent<V> {
-    fn entries(&self) -> MutexGuard<'_, Entries<V>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Sets a value. Returns the previous one.
     pub(super) fn insert(&self, name: &[u8], value: V) -> Option<V> {
-        let (name, mut entries) = (digest(name), self.entries());
-        let before = entries.values.insert(name, value);
-        if before.is_none() {
-            entries.order.push_back(name);
-        }
-        if entries.order.len() > CAPACITY
-            && let Some(oldest) = entries.order.pop_front()
-        {
-            entries.values.remove(&oldest);
-        }
+        let (name, mut entries) = (digest(name), self.0.write());
+        let before = entries.peek(&name).copied();
+        drop(entries.insert(name, value, 0, |_| true));
         before
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<V> {
-        self.entries().values.get(&digest(name)).copied()
+        self.0.read().peek(&digest(name)).copied()
     }
 
-    /// Removes an entry. The cost grows with the number of entries, so it is for rare events.
     pub(super) fn remove(&self, name: &[u8]) {
-        let (name, mut entries) = (digest(name), self.entries());
-        if entries.values.remove(&name).is_some() {
-            entries.order.retain(|other| *other != name);
-        }
+        self.0.write().remove(&digest(name));
     }
 }
 
@@ -89,6 +68,6 @@ mod tests {
             (recent.get(&name(1)), recent.get(&name(2))),
             (Some(8), None)
         );
-        assert_eq!(recent.entries().order.len(), CAPACITY);
+        assert_eq!(recent.0.read().len(), CAPACITY);
     }
 }

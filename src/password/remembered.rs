@@ -3,13 +3,13 @@
 use super::PasswordHash;
 use crate::{
     ConfigError,
-    util::digest::{Digest, Keyed},
+    util::{
+        bounded_cache::{BoundedCache, Limits},
+        digest::{Digest, Keyed},
+        lane_lock::LaneLock,
+    },
 };
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// A bounded set of credentials that were verified recently, each with the hash they matched.
 ///
@@ -23,54 +23,46 @@ pub(crate) struct Remembered {
     keyed: Keyed,
     time_to_live: Duration,
     capacity: usize,
-    entries: Mutex<Entries>,
+    entries: LaneLock<Entries>,
 }
 
 /// The time for which credentials are known to have been verified.
 const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 
-#[derive(Default)]
-struct Entries {
-    /// By the first bytes of the digest, which an attacker cannot choose.
-    by_digest: HashMap<u64, Entry>,
-    /// All of the above, the oldest first.
-    order: VecDeque<(u64, Instant)>,
-}
+type Entries = BoundedCache<Digest, Entry>;
 
+#[derive(Clone)]
 struct Entry {
-    digest: Digest,
     hash: PasswordHash,
     since: Instant,
 }
 
 impl Remembered {
     pub(crate) fn new(time_to_live: Duration, capacity: usize) -> Result<Self, ConfigError> {
-        Ok(Self {
-            keyed: Keyed::new()?,
-            time_to_live,
-            capacity,
-            entries: Mutex::default(),
-        })
+        Ok(Self::empty(Keyed::new()?, time_to_live, capacity))
     }
 
-    /// An empty one that remembers for this long.
+    fn empty(keyed: Keyed, time_to_live: Duration, capacity: usize) -> Self {
+        let limits = Limits {
+            entries: capacity,
+            bytes: usize::MAX,
+        };
+        Self {
+            keyed,
+            time_to_live,
+            capacity,
+            entries: LaneLock::new(BoundedCache::new(limits)),
+        }
+    }
+
+    /// Returns an empty set with this time to live.
     pub(crate) fn with_time_to_live(&self, time_to_live: Duration) -> Self {
-        Self {
-            keyed: self.keyed.clone(),
-            time_to_live,
-            capacity: self.capacity,
-            entries: Mutex::default(),
-        }
+        Self::empty(self.keyed.clone(), time_to_live, self.capacity)
     }
 
-    /// An empty one that remembers so many.
+    /// Returns an empty set with this capacity.
     pub(crate) fn with_capacity(&self, capacity: usize) -> Self {
-        Self {
-            keyed: self.keyed.clone(),
-            time_to_live: self.time_to_live,
-            capacity,
-            entries: Mutex::default(),
-        }
+        Self::empty(self.keyed.clone(), self.time_to_live, capacity)
     }
 
     pub(crate) fn digest(&self, user: &str, password: &str) -> Digest {
@@ -79,25 +71,23 @@ impl Remembered {
 
     /// Whether these credentials matched this hash a moment ago.
     pub(crate) fn knows(&self, digest: &Digest, hash: &PasswordHash, now: Instant) -> bool {
-        self.lock().knows(digest, hash, now, self.time_to_live)
+        let entries = self.entries.read();
+        let entry = entries.peek(digest);
+        entry.is_some_and(|entry| entry.age(now) < self.time_to_live && entry.hash.is(hash))
     }
 
     /// Whether these credentials matched some hash within the last hour.
     pub(crate) fn may_know(&self, digest: &Digest, now: Instant) -> bool {
-        let entries = self.lock();
-        let entry = entries.by_digest.get(&digest.start());
-        entry.is_some_and(|entry| {
-            entry.digest == *digest && now.saturating_duration_since(entry.since) < self.kept_for()
-        })
+        let entries = self.entries.read();
+        let entry = entries.peek(digest);
+        entry.is_some_and(|entry| entry.age(now) < self.kept_for())
     }
 
     /// Removes credentials that do not match any more.
     pub(crate) fn forget(&self, digest: &Digest) {
-        let mut entries = self.lock();
-        let slot = digest.start();
-        let entry = entries.by_digest.get(&slot);
-        if entry.is_some_and(|entry| entry.digest == *digest) {
-            entries.remove(slot);
+        // Nearly all credentials that do not match were never in the set.
+        if self.entries.read().peek(digest).is_some() {
+            self.entries.write().remove(digest);
         }
     }
 
@@ -105,74 +95,25 @@ impl Remembered {
         self.time_to_live.max(KEPT_FOR)
     }
 
-    /// These credentials have just matched this hash.
+    /// Inserts credentials that have just matched this hash.
     pub(crate) fn insert(&self, digest: Digest, hash: PasswordHash, now: Instant) {
-        let mut entries = self.lock();
-        // Many requests with the same new credentials at once take one place, not many.
-        if self.capacity == 0 || entries.knows(&digest, &hash, now, self.time_to_live) {
-            return;
+        // Many requests with the same new credentials at once write once.
+        if self.capacity > 0 && !self.knows(&digest, &hash, now) {
+            let entry = Entry { hash, since: now };
+            let is_kept = |entry: &Entry| entry.age(now) < self.kept_for();
+            drop(self.entries.write().insert(digest, entry, 0, is_kept));
         }
-        let slot = digest.start();
-        entries.remove(slot);
-        while entries.order.len() >= self.capacity || entries.has_stale(now, self.kept_for()) {
-            entries.drop_oldest();
-        }
-        entries.order.push_back((slot, now));
-        entries.by_digest.insert(
-            slot,
-            Entry {
-                digest,
-                hash,
-                since: now,
-            },
-        );
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        let entries = self.lock();
-        assert!(entries.order.len() <= self.capacity);
-        entries.by_digest.len()
+        self.entries.read().len()
     }
 }
 
-impl Entries {
-    fn knows(
-        &self,
-        digest: &Digest,
-        hash: &PasswordHash,
-        now: Instant,
-        time_to_live: Duration,
-    ) -> bool {
-        self.by_digest.get(&digest.start()).is_some_and(|entry| {
-            entry.digest == *digest
-                && now.saturating_duration_since(entry.since) < time_to_live
-                && entry.hash.is(hash)
-        })
-    }
-
-    fn has_stale(&self, now: Instant, kept_for: Duration) -> bool {
-        self.order
-            .front()
-            .is_some_and(|(_, since)| now.saturating_duration_since(*since) >= kept_for)
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some((slot, _)) = self.order.pop_front() {
-            self.by_digest.remove(&slot);
-        }
-    }
-
-    /// Removes an entry. It walks through all entries, which takes less time than the hash that was
-    /// computed before.
-    fn remove(&mut self, slot: u64) {
-        if self.by_digest.remove(&slot).is_some() {
-            self.order.retain(|(other, _)| *other != slot);
-        }
+impl Entry {
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
     }
 }
 

@@ -5,11 +5,11 @@ use super::{
     fingerprint::Fingerprints,
     table::{Entry, Table},
 };
-use crate::{Clock, Identity, SystemClock, Verdict, clock};
+use crate::{Clock, Identity, SystemClock, Verdict, clock, util::lane_lock::LaneLock};
 use std::{
     error::Error,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -30,7 +30,8 @@ const LEEWAY: Duration = Duration::from_secs(3600);
 /// the next one with an error rather than forget any: then it is for the caller to tell the user
 /// that nothing was revoked, and to raise an alarm.
 ///
-/// Asking it allocates nothing and takes a shared lock for two or three look-ups.
+/// A check allocates nothing, and takes a lock that only threads of the same lane share for two or
+/// three look-ups.
 #[derive(Clone)]
 pub struct Revocations {
     list: Arc<List>,
@@ -39,7 +40,7 @@ pub struct Revocations {
 
 struct List {
     names: Fingerprints,
-    table: RwLock<Table>,
+    table: LaneLock<Table>,
 }
 
 impl Revocations {
@@ -55,7 +56,7 @@ impl Revocations {
         Self {
             list: Arc::new(List {
                 names: Fingerprints::new(),
-                table: RwLock::new(Table::new(entries)),
+                table: LaneLock::new(Table::new(entries)),
             }),
             clock: Arc::new(SystemClock),
         }
@@ -159,8 +160,7 @@ impl Revocations {
     /// How many entries there are, with some that are no longer needed.
     #[must_use]
     pub fn len(&self) -> usize {
-        let table = self.list.table.read();
-        table.unwrap_or_else(PoisonError::into_inner).len()
+        self.list.table.read().len()
     }
 
     /// Whether there is no entry.
@@ -180,9 +180,7 @@ impl Revocations {
         // A clock that is broken reads as 1970 here, when nothing is over yet.
         let now = clock::seconds(self.clock.now());
         let name = self.list.names.of(within.issuer(), name);
-        let table = self.list.table.write();
-        let mut table = table.unwrap_or_else(PoisonError::into_inner);
-        match table.insert(entry, name, until, now) {
+        match self.list.table.write().insert(entry, name, until, now) {
             true => Ok(()),
             false => Err(RevokeError::Full),
         }
@@ -192,7 +190,7 @@ impl Revocations {
 impl List {
     fn check(&self, identity: &Identity) -> Result<(), RevokedBy> {
         let issuer = identity.own_issuer();
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.read();
         if !table.subjects.is_empty() {
             let cut_off = table
                 .subjects

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 const FEW: usize = 1024;
 
 /// A bounded set of revocations. It forgets none that is needed: when full, it takes no more.
+#[derive(Clone)]
 pub(super) struct Table {
     pub(super) tokens: Entries<()>,
     pub(super) sessions: Entries<()>,
@@ -28,8 +29,10 @@ pub(super) enum Entry {
     Subject { cut_off: u64 },
 }
 
+#[derive(Clone)]
 pub(super) struct Entries<T>(HashMap<Fingerprint, Kept<T>, ByFirstWord>);
 
+#[derive(Clone)]
 struct Kept<T> {
     /// The second from which it is no longer needed.
     until: u64,

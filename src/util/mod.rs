@@ -1,7 +1,11 @@
 //! Helpers that are not specific to authentication.
 
+pub(crate) mod bounded_cache;
 pub(crate) mod digest;
+pub(crate) mod lane_lock;
+pub(crate) mod lanes;
 pub(crate) mod loopback;
+pub(crate) mod near_cache;
 pub(crate) mod percent;
 pub(crate) mod random;
 

@@ -11,12 +11,17 @@ use super::{
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
     identity::Prepared,
-    util::digest::{Ends, MIN_SECRET},
+    util::{
+        bounded_cache::Limits,
+        digest::{Digest, Ends, MIN_SECRET},
+        lane_lock::LaneLock,
+        near_cache::NearCache,
+    },
 };
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::{fmt, sync::Arc};
+
+/// The number of keys of which a lane has copies.
+const COPIES: usize = 1024;
 
 /// API keys in memory: a verifier for [`ApiKey`](super::ApiKey).
 ///
@@ -46,16 +51,29 @@ use std::{
 /// ```
 #[derive(Clone)]
 pub struct ApiKeys {
-    table: Arc<RwLock<Table>>,
+    keys: Arc<Keys>,
     clock: Arc<dyn Clock>,
+}
+
+struct Keys {
+    table: LaneLock<Table>,
+    /// Keys that are used often, with identities that have reference counts of their own.
+    near: NearCache<Digest, (Prepared, Ends)>,
 }
 
 impl ApiKeys {
     /// No keys yet.
     #[must_use]
     pub fn new() -> Self {
+        let copies = Limits {
+            entries: COPIES,
+            bytes: usize::MAX,
+        };
         Self {
-            table: Arc::default(),
+            keys: Arc::new(Keys {
+                table: LaneLock::new(Table::default()),
+                near: NearCache::new(copies),
+            }),
             clock: Arc::new(SystemClock),
         }
     }
@@ -119,15 +137,26 @@ impl ApiKeys {
     ///
     /// It stays in the [list](Self::list), and cannot be registered again.
     pub fn revoke(&self, id: &str) -> bool {
-        self.write().revoke(id)
+        // Bound, so that the application's data is dropped when the lock is free again.
+        let copies = {
+            let mut table = self.keys.table.write();
+            table
+                .revoke(id)
+                .map(|digest| self.keys.near.remove(&digest))
+        };
+        copies.is_some()
     }
 
     /// Forgets the key, and says whether there was one of this id.
     ///
     /// What its identity carries is dropped as soon as the requests that are under way have ended.
     pub fn remove(&self, id: &str) -> bool {
-        // Bound, so that the application's data is dropped when the lock is free again.
-        let gone = self.write().remove(id);
+        // Bound, as above.
+        let gone = {
+            let mut table = self.keys.table.write();
+            let gone = table.remove(id);
+            gone.map(|(digest, identity)| (identity, self.keys.near.remove(&digest)))
+        };
         gone.is_some()
     }
 
@@ -138,7 +167,7 @@ impl ApiKeys {
             identity: identity.into_identity(),
             revoked: ends == Ends::REVOKED,
         };
-        self.read().all().map(info).collect()
+        self.keys.table.read().all().map(info).collect()
     }
 
     fn insert(&self, id: &str, digest: [u8; 32], identity: Identity) -> Result<(), ConfigError> {
@@ -148,7 +177,8 @@ impl ApiKeys {
         let ends = Ends::of(&identity);
         // Lent, so that what is refused is dropped when the lock is free again.
         let identity = Prepared::from(identity.with_token_id(id));
-        match self.write().insert(id, digest, ends, &identity) {
+        let digest = Digest(digest);
+        match self.keys.table.write().insert(id, digest, ends, &identity) {
             true => Ok(()),
             false => Err(ConfigError::new(
                 "this API key, or its id, is there already",
@@ -160,9 +190,8 @@ impl ApiKeys {
         if form::read(key) == Form::Mistyped {
             return Err(Rejection::invalid().with_source("the checksum of the key is wrong"));
         }
-        let digest = digest(key);
         // The application's clock is not called under the lock.
-        let found = self.read().get(digest);
+        let found = self.keys.find(&Digest(digest(key)));
         // The client is told the same each time; who looks after the server is told why.
         let Some((identity, ends)) = found else {
             return Err(Rejection::invalid().with_source("there is no such key"));
@@ -179,15 +208,25 @@ impl ApiKeys {
         };
         Err(Rejection::invalid().with_source(format!("the key {id} is {state}")))
     }
+}
 
-    // Nothing that runs under the lock leaves the table half changed, so a panic of another
-    // thread is no reason to refuse every request from then on.
-    fn read(&self) -> RwLockReadGuard<'_, Table> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Table> {
-        self.table.write().unwrap_or_else(PoisonError::into_inner)
+impl Keys {
+    fn find(&self, digest: &Digest) -> Option<(Prepared, Ends)> {
+        let miss = match self.near.get(digest, |copy| Some(copy.clone())) {
+            Ok(found) => return Some(found),
+            Err(miss) => miss,
+        };
+        // Copied while the table is locked: see `NearCache`.
+        let (found, _dropped) = {
+            let table = self.table.read();
+            let found = table.get(digest)?;
+            let copied = miss.is_sampled.then(|| {
+                let copy = (found.0.unshared(), found.1);
+                self.near.insert(*digest, copy, 0, |_| true)
+            });
+            (found, copied)
+        };
+        Some(found)
     }
 }
 
@@ -211,7 +250,7 @@ impl Verify<PresentedKey> for ApiKeys {
 
 impl fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiKeys({} keys)", self.read().len())
+        write!(f, "ApiKeys({} keys)", self.keys.table.read().len())
     }
 }
 

@@ -8,17 +8,24 @@ use crate::{
     Clock, ConfigError, Identity, IntoVerdict, Rejection, SystemClock, Verdict, Verify, clock,
     identity::Prepared,
     store::{ApiKeyRecord, ApiKeyStore},
-    util::digest::{Digest, DigestMap},
+    util::{
+        bounded_cache::{BoundedCache, Limits},
+        digest::Digest,
+        near_cache::NearCache,
+    },
 };
 use std::{
     error::Error,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
-/// How many keys are remembered.
+/// The largest number of keys that are cached.
 const CAPACITY: usize = 16_384;
+
+/// The largest number of keys of which a lane has copies.
+const COPIES: usize = 1024;
 
 /// Bytes.
 const LONGEST_LABEL: usize = 200;
@@ -63,7 +70,7 @@ const NOTED_EVERY: u64 = 60;
 #[derive(Clone)]
 pub struct StoredKeys {
     store: Arc<dyn ApiKeyStore>,
-    known: Arc<RwLock<Remembered>>,
+    cache: Arc<Cache>,
     owner: Option<Arc<Owner>>,
     time_to_live: u64,
     clock: Arc<dyn Clock>,
@@ -72,14 +79,21 @@ pub struct StoredKeys {
 /// Whether the owner of a key is there, and may use it.
 type Owner = dyn Fn(&ApiKeyRecord) -> Verdict<bool> + Send + Sync;
 
-#[derive(Default)]
-struct Remembered {
-    keys: DigestMap<Known>,
-    /// How often a key was changed here: what was asked before a change is not remembered.
+struct Cache {
+    /// Copies of keys that are used often, for each lane.
+    near: NearCache<Digest, Known>,
+    keys: Mutex<Keys>,
+}
+
+struct Keys {
+    known: BoundedCache<Digest, Known>,
+    /// The number of changes that were made here. The answer to a question that was asked before a
+    /// change is not cached.
     changes: u64,
 }
 
 /// A key that has passed.
+#[derive(Clone)]
 struct Known {
     id: Box<str>,
     identity: Prepared,
@@ -182,7 +196,7 @@ impl StoredKeys {
     pub fn new(store: impl ApiKeyStore) -> Self {
         Self {
             store: Arc::new(store),
-            known: Arc::default(),
+            cache: Arc::default(),
             owner: None,
             time_to_live: 5,
             clock: Arc::new(SystemClock),
@@ -311,7 +325,7 @@ impl StoredKeys {
         let end = now.checked_add(overlap).unwrap_or(now);
         let ended = self.store.expire_api_key(issuer, subject, id, end).await;
         ended.map_err(CreateError::Store)?;
-        self.forget(id);
+        self.cache.forget(id);
         // Revoked meanwhile: then its successor is, too.
         let keys = self.list(issuer, subject).await;
         let keys = keys.map_err(CreateError::Store)?;
@@ -334,45 +348,14 @@ impl StoredKeys {
         let now = self.clock.now();
         let revoked = self.store.revoke_api_key(issuer, subject, id, now).await;
         // Whatever the answer: it is asked for again.
-        self.forget(id);
+        self.cache.forget(id);
         revoked
-    }
-
-    fn forget(&self, id: &str) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.keys.retain(|_, key| *key.id != *id);
-        known.changes = known.changes.wrapping_add(1);
-    }
-
-    fn remembered(&self, digest: &Digest, now: u64) -> Option<Identity> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let good = |key: &&Known| (key.since..key.until).contains(&now);
-        let key = known.keys.get(digest).filter(good)?;
-        Some(key.identity.identity())
-    }
-
-    fn changes(&self) -> u64 {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.changes
-    }
-
-    fn remember(&self, digest: Digest, key: Known, now: u64, changes: u64) {
-        if now >= key.until {
-            return;
-        }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.keys.len() >= CAPACITY {
-            known.keys.retain(|_, key| now < key.until);
-        }
-        if known.keys.len() < CAPACITY && known.changes == changes {
-            known.keys.insert(digest, key);
-        }
     }
 
     async fn look_up(self, digest: Digest) -> Result<Identity, Rejection> {
         // Before the store is asked: what is changed meanwhile must not be remembered for longer.
         let now = clock::now(&*self.clock);
-        let changes = self.changes();
+        let changes = self.cache.lock().changes;
         let record = self.store.api_key(&digest.0).await?;
         let record = record.ok_or(KeyError::Unknown)?;
         judge(&record, now)?;
@@ -395,7 +378,7 @@ impl StoredKeys {
             since: now,
             until: now.saturating_add(self.time_to_live).min(end),
         };
-        self.remember(digest, known, now, changes);
+        self.cache.insert(digest, known, now, changes);
         Ok(identity)
     }
 }
@@ -424,6 +407,71 @@ fn identity(record: ApiKeyRecord) -> Identity {
     identity.with_data(record)
 }
 
+impl Cache {
+    fn get(&self, digest: &Digest, now: u64) -> Option<Prepared> {
+        let read = |key: &Known| key.is_live(now).then(|| key.identity.clone());
+        let miss = match self.near.get(digest, read) {
+            Ok(identity) => return Some(identity),
+            Err(miss) => miss,
+        };
+        // Copied while the keys are locked: see `NearCache`.
+        let (identity, _dropped) = {
+            let mut keys = self.lock();
+            let key = keys.known.get(digest).filter(|key| key.is_live(now))?;
+            let copied = miss.is_sampled.then(|| {
+                let copy = Known {
+                    identity: key.identity.unshared(),
+                    ..key.clone()
+                };
+                self.near.insert(*digest, copy, 0, |key| key.is_live(now))
+            });
+            (key.identity.clone(), copied)
+        };
+        Some(identity)
+    }
+
+    fn insert(&self, digest: Digest, key: Known, now: u64, changes: u64) {
+        let mut keys = self.lock();
+        if key.is_live(now) && keys.changes == changes {
+            drop(keys.known.insert(digest, key, 0, |key| key.is_live(now)));
+        }
+    }
+
+    /// Removes a key that was changed.
+    fn forget(&self, id: &str) {
+        let mut keys = self.lock();
+        let keep = |key: &Known| *key.id != *id;
+        drop((keys.known.retain(keep), self.near.retain(keep)));
+        keys.changes = keys.changes.wrapping_add(1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        let limits = |entries| Limits {
+            entries,
+            bytes: usize::MAX,
+        };
+        Self {
+            near: NearCache::new(limits(COPIES)),
+            keys: Mutex::new(Keys {
+                known: BoundedCache::new(limits(CAPACITY)),
+                changes: 0,
+            }),
+        }
+    }
+}
+
+impl Known {
+    fn is_live(&self, now: u64) -> bool {
+        (self.since..self.until).contains(&now)
+    }
+}
+
 impl Verify<PresentedKey> for StoredKeys {
     fn verify(&self, key: PresentedKey) -> Verdict<Identity> {
         match self.verify_borrowed(key.as_bytes()) {
@@ -439,7 +487,7 @@ impl Verify<PresentedKey> for StoredKeys {
         }
         let digest = Digest(super::key::digest(key));
         let now = clock::now(&*self.clock);
-        Some(Ok(self.remembered(&digest, now)?.into()))
+        Some(Ok(self.cache.get(&digest, now)?))
     }
 }
 

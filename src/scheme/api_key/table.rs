@@ -7,12 +7,13 @@ use crate::{
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Digests with what they mean.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Table {
     keys: DigestMap<Record>,
     ids: HashMap<Box<str>, Digest>,
 }
 
+#[derive(Clone)]
 struct Record {
     ends: Ends,
     identity: Prepared,
@@ -23,11 +24,10 @@ impl Table {
     pub(super) fn insert(
         &mut self,
         id: &str,
-        digest: [u8; 32],
+        digest: Digest,
         ends: Ends,
         identity: &Prepared,
     ) -> bool {
-        let digest = Digest(digest);
         let (Entry::Vacant(key), Entry::Vacant(name)) =
             (self.keys.entry(digest), self.ids.entry(id.into()))
         else {
@@ -41,25 +41,21 @@ impl Table {
         true
     }
 
-    pub(super) fn get(&self, digest: [u8; 32]) -> Option<(Prepared, Ends)> {
-        let record = self.keys.get(&Digest(digest))?;
+    pub(super) fn get(&self, digest: &Digest) -> Option<(Prepared, Ends)> {
+        let record = self.keys.get(digest)?;
         Some((record.identity.clone(), record.ends))
     }
 
-    pub(super) fn revoke(&mut self, id: &str) -> bool {
-        let digest = self.ids.get(id);
-        match digest.and_then(|digest| self.keys.get_mut(digest)) {
-            Some(record) => {
-                record.ends = Ends::REVOKED;
-                true
-            }
-            None => false,
-        }
+    /// Returns the digest of the key, if there is one.
+    pub(super) fn revoke(&mut self, id: &str) -> Option<Digest> {
+        let digest = *self.ids.get(id)?;
+        self.keys.get_mut(&digest)?.ends = Ends::REVOKED;
+        Some(digest)
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> Option<Prepared> {
+    pub(super) fn remove(&mut self, id: &str) -> Option<(Digest, Prepared)> {
         let digest = self.ids.remove(id)?;
-        Some(self.keys.remove(&digest)?.identity)
+        Some((digest, self.keys.remove(&digest)?.identity))
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (Prepared, Ends)> {
@@ -84,7 +80,7 @@ mod tests {
 
     fn put(table: &mut Table, id: &str, digest: u8, subject: &str) -> bool {
         let identity = Prepared::from(Identity::new(subject));
-        table.insert(id, [digest; 32], Ends::NEVER, &identity)
+        table.insert(id, Digest([digest; 32]), Ends::NEVER, &identity)
     }
 
     #[test]
@@ -94,8 +90,8 @@ mod tests {
         assert!(!put(&mut table, "b", 1, "second"));
         assert!(!put(&mut table, "a", 2, "third"));
         assert_eq!(table.len(), 1);
-        assert!(!table.revoke("b"));
-        assert!(table.get([2; 32]).is_none());
+        assert!(table.revoke("b").is_none());
+        assert!(table.get(&Digest([2; 32])).is_none());
         assert!(put(&mut table, "b", 2, "third"));
     }
 
@@ -105,7 +101,7 @@ mod tests {
         put(&mut table, "a", 1, "first");
         assert!(table.remove("a").is_some());
         assert!(table.remove("a").is_none());
-        assert!(table.get([1; 32]).is_none());
+        assert!(table.get(&Digest([1; 32])).is_none());
         assert_eq!((table.len(), table.ids.len()), (0, 0));
     }
 
@@ -132,10 +128,10 @@ mod tests {
     }
 
     /// Digests of which many begin alike.
-    fn digest(key: u16) -> [u8; 32] {
+    fn digest(key: u16) -> Digest {
         let mut digest = [(key % 20) as u8; 32];
         digest[30..].copy_from_slice(&key.to_ne_bytes());
-        digest
+        Digest(digest)
     }
 
     struct Key {
@@ -167,7 +163,7 @@ mod tests {
                     }
                     Step::Revoke(key) => {
                         let known = model.get_mut(&key);
-                        prop_assert_eq!(table.revoke(&key.to_string()), known.is_some());
+                        prop_assert_eq!(table.revoke(&key.to_string()).is_some(), known.is_some());
                         if let Some(known) = known {
                             known.ends = Ends::REVOKED;
                         }
@@ -185,7 +181,7 @@ mod tests {
                         }
                     }
                     Step::Hold(key) => {
-                        held.extend(table.get(digest(key)).map(|(identity, _)| (key, identity)));
+                        held.extend(table.get(&digest(key)).map(|(identity, _)| (key, identity)));
                     }
                     Step::Release => {
                         for (key, identity) in held.drain(..) {
@@ -198,7 +194,7 @@ mod tests {
                 prop_assert_eq!(table.len(), model.len());
             }
             for key in 0..300 {
-                let found = table.get(digest(key));
+                let found = table.get(&digest(key));
                 prop_assert_eq!(found.as_ref().map(|found| found.1), model.get(&key).map(|key| key.ends));
                 if let Some((identity, _)) = found {
                     let identity = identity.into_identity();

@@ -7,6 +7,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, HashMap};
 
+#[derive(Clone)]
 pub(super) struct Table {
     users: HashMap<Box<str>, User>,
     /// How many users have a hash of this cost.

@@ -1,12 +1,14 @@
 //! [`User`]: who may enter, and as what.
 
-use crate::{ConfigError, Identity, password::PasswordHash};
+use crate::{ConfigError, Identity, password::PasswordHash, util::lanes::Lanes};
 
 /// One user of [`Users`](super::Users): a name, a hashed password, and what they may do.
 #[derive(Clone, Debug)]
 pub struct User {
     /// Its subject is the user's name.
     pub(super) identity: Identity,
+    /// The identity with a reference count of the lane's own.
+    own: Lanes<Identity>,
     pub(super) hash: PasswordHash,
     pub(super) enabled: bool,
 }
@@ -16,6 +18,7 @@ impl User {
     pub fn new(name: impl Into<Box<str>>, hash: PasswordHash) -> Self {
         Self {
             identity: Identity::new(name),
+            own: Lanes::default(),
             hash,
             enabled: true,
         }
@@ -46,6 +49,11 @@ impl User {
     #[must_use]
     pub fn name(&self) -> &str {
         self.identity.subject()
+    }
+
+    /// Returns the identity for a request.
+    pub(super) fn own_identity(&self) -> Identity {
+        self.own.own(|| self.identity.unshared()).clone()
     }
 
     /// Whether a request can carry the name at all (RFC 7617 section 2).

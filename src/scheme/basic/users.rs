@@ -4,11 +4,12 @@ use super::{Credentials, User, table::Table};
 use crate::{
     ConfigError, Identity, Rejection, Verdict, Verify,
     password::{HashPool, Lane, PasswordHash, Remembered},
+    util::lane_lock::LaneLock,
 };
 use std::{
     collections::HashSet,
     fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use zeroize::Zeroizing;
@@ -43,7 +44,7 @@ use zeroize::Zeroizing;
 /// ```
 #[derive(Clone)]
 pub struct Users {
-    table: Arc<RwLock<Table>>,
+    table: Arc<LaneLock<Table>>,
     cache: Option<Arc<Remembered>>,
     pool: HashPool,
 }
@@ -56,10 +57,10 @@ impl Users {
     /// If two users have the same name, a name has a colon or control characters (no request
     /// could carry it, RFC 7617 section 2), or the operating system has no random bytes.
     pub fn new(users: impl IntoIterator<Item = User>) -> Result<Self, ConfigError> {
-        let mut table = Table::new()?;
-        table.replace(checked(users)?);
+        let table = LaneLock::new(Table::new()?);
+        table.write().replace(checked(users)?);
         Ok(Self {
-            table: Arc::new(RwLock::new(table)),
+            table: Arc::new(table),
             cache: Some(Arc::new(Remembered::new(TIME_TO_LIVE, CAPACITY)?)),
             pool: HashPool::new()?,
         })
@@ -111,7 +112,7 @@ impl Users {
     /// [`replace`](Self::replace) for users whose names are known to be good.
     pub(super) fn set_all(&self, users: Vec<User>) {
         // Bound, as below.
-        let _replaced = self.write().replace(users);
+        let _replaced = self.table.write().replace(users);
     }
 
     /// Adds a user, or replaces the one of this name.
@@ -122,45 +123,36 @@ impl Users {
     pub fn insert(&self, user: User) -> Result<(), ConfigError> {
         user.check()?;
         // Bound, so that the application's data is dropped when the lock is free again.
-        let _replaced = self.write().insert(user);
+        let _replaced = self.table.write().insert(user);
         Ok(())
     }
 
     /// Removes a user; whether there was one.
     pub fn remove(&self, name: &str) -> bool {
-        let gone = self.write().remove(name);
+        let gone = self.table.write().remove(name);
         gone.is_some()
     }
 
     /// Lets a user in, or out for the time being; whether there is one.
     pub fn set_enabled(&self, name: &str, enabled: bool) -> bool {
-        self.write().set_enabled(name, enabled)
+        self.table.write().set_enabled(name, enabled)
     }
 
     /// Gives a user another password; whether there is one.
     pub fn set_password(&self, name: &str, hash: PasswordHash) -> bool {
-        self.write().set_password(name, hash)
+        self.table.write().set_password(name, hash)
     }
 
     /// How many users there are, disabled ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.read().len()
+        self.table.read().len()
     }
 
     /// Whether there is no user at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    // A panic of somebody else's leaves the table whole: every change is made in one call.
-    fn read(&self) -> RwLockReadGuard<'_, Table> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Table> {
-        self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer that needs no hash computed, or the hash to compare with.
@@ -171,14 +163,14 @@ impl Users {
                 cache.digest(credentials.user(), credentials.password()),
             )
         });
-        let table = self.read();
+        let table = self.table.read();
         let Some(user) = table.enabled(credentials.user()) else {
             return Look::Nobody(table.nobody().clone());
         };
         let (now, hash) = (Instant::now(), &user.hash);
         match digest {
             Some((cache, digest)) if cache.knows(&digest, hash, now) => {
-                Look::Known(user.identity.clone())
+                Look::Known(user.own_identity())
             }
             Some((cache, digest)) if cache.may_know(&digest, now) => {
                 Look::Somebody(Lane::Known, hash.clone())
@@ -201,7 +193,7 @@ impl Users {
             if !(matches && exists) {
                 return Err(self.refused(credentials));
             }
-            let now = self.read().enabled(user).cloned();
+            let now = self.table.read().enabled(user).cloned();
             let now = now.ok_or_else(|| self.refused(credentials))?;
             if now.hash.is(&hash) {
                 if let Some(cache) = &self.cache {

@@ -4,7 +4,10 @@ use super::{MAX_TOKEN_SIZE, Token, syntax};
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
     identity::Prepared,
-    util::digest::{Digest, DigestMap, Ends, MIN_SECRET},
+    util::{
+        digest::{Digest, DigestMap, Ends, MIN_SECRET},
+        lanes::Lanes,
+    },
 };
 use std::{fmt, sync::Arc};
 
@@ -37,6 +40,8 @@ pub struct FixedTokens {
 
 struct Record {
     identity: Prepared,
+    /// The identity with a reference count of the lane's own.
+    own: Lanes<Prepared>,
     ends: Ends,
 }
 
@@ -59,6 +64,7 @@ impl FixedTokens {
             let record = Record {
                 ends: Ends::of(&identity),
                 identity: identity.into(),
+                own: Lanes::default(),
             };
             if all.insert(digest, record).is_some() {
                 return Err(ConfigError::new("this token is there already"));
@@ -85,7 +91,8 @@ impl FixedTokens {
         if record.ends.is_over(|| clock::now(&*self.clock)) {
             return Err(Rejection::invalid().with_source("the token has expired"));
         }
-        Ok(record.identity.identity())
+        let own = record.own.own(|| record.identity.unshared());
+        Ok(own.identity())
     }
 }
 

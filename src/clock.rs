@@ -36,7 +36,6 @@ impl Clock for SystemClock {
     }
 
     #[cfg(target_os = "linux")]
-    #[inline]
     fn seconds(&self) -> u64 {
         coarse_second().unwrap_or_else(|| precise_second(self))
     }
@@ -47,7 +46,6 @@ impl Clock for SystemClock {
 /// It lags behind by some milliseconds, so that it is believed only where that makes no other
 /// second of it: not in the last tenth of one.
 #[cfg(target_os = "linux")]
-#[inline]
 fn coarse_second() -> Option<u64> {
     use rustix::time::{ClockId, DynamicClockId, clock_gettime_dynamic};
 
@@ -78,8 +76,6 @@ pub(crate) fn seconds(time: SystemTime) -> u64 {
 }
 
 /// The current time in whole seconds since 1970.
-#[allow(dead_code, reason = "only some features check expiries")]
-#[inline]
 pub(crate) fn now(clock: &dyn Clock) -> u64 {
     clock.seconds()
 }

@@ -1,5 +1,4 @@
 //! [`Guard`]: what no client is trusted with.
-#![allow(dead_code, reason = "only some features fetch")]
 
 use super::{Fetch, FetchError, FetchErrorKind, MAX_BODY, TIME_OUT};
 use crate::ConfigError;

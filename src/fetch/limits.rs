@@ -1,6 +1,6 @@
 //! The limits of one exchange, and a timer.
 
-#[cfg(any(feature = "introspection", feature = "jwks"))]
+#[cfg(feature = "introspection")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub const MAX_BODY: usize = 1024 * 1024;
 ///
 /// A request that waits for a task of another runtime needs a timer of its own. If the other
 /// runtime is no longer driven, the timers of the task never end.
-#[cfg(any(feature = "introspection", feature = "jwks"))]
+#[cfg(feature = "introspection")]
 pub(crate) fn timer(limit: Duration) -> Option<tokio::time::Sleep> {
     tokio::runtime::Handle::try_current().ok()?;
     // Tokio reports a missing timer only by a panic.

@@ -17,6 +17,7 @@
 
 mod client;
 mod error;
+#[cfg(any(feature = "introspection", feature = "jwks"))]
 mod guard;
 #[cfg(feature = "reqwest")]
 mod http_client;
@@ -26,10 +27,10 @@ pub(crate) mod on_demand;
 
 pub use client::{Fetch, FetchFn, Fetching, fetch_fn};
 pub use error::{FetchError, FetchErrorKind};
-#[allow(unused_imports, reason = "only some features fetch")]
+#[cfg(any(feature = "introspection", feature = "jwks"))]
 pub(crate) use guard::Guard;
 #[cfg(feature = "reqwest")]
 pub use http_client::HttpClient;
-#[cfg(any(feature = "introspection", feature = "jwks"))]
+#[cfg(feature = "introspection")]
 pub(crate) use limits::timer;
 pub use limits::{MAX_BODY, TIME_OUT};

@@ -99,7 +99,7 @@ impl Algorithm {
         self.family() == Family::Hmac
     }
 
-    #[allow(dead_code, reason = "only the feature `jwks` asks")]
+    #[cfg(feature = "jwks")]
     pub(crate) fn is_rsa(self) -> bool {
         self.family() == Family::Rsa
     }

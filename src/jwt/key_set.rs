@@ -129,7 +129,7 @@ impl KeySet {
     }
 
     /// Those of these keys that this backend takes; perhaps none.
-    #[allow(dead_code, reason = "only issuers have keys of their own that change")]
+    #[cfg(feature = "issue")]
     pub(crate) fn of_those_ready(
         keys: impl Iterator<Item = Key>,
         backend: Option<Backend>,

@@ -140,7 +140,6 @@ pub(crate) trait Plan: fmt::Debug + Send + Sync {
 
 impl Source {
     /// The generation, if the set may be used at this time.
-    #[inline]
     pub(crate) fn current(&self, now: u64) -> Option<u64> {
         match self {
             Self::Fixed(snapshot) => Some(snapshot.generation),
@@ -149,7 +148,6 @@ impl Source {
     }
 
     /// Returns whether the set may be used at this time, and no fetch has to be started.
-    #[inline]
     pub(super) fn is_settled(&self, now: u64) -> bool {
         match self {
             Self::Fixed(_) => true,

@@ -176,7 +176,6 @@ impl PasswordHash {
     }
 
     /// Whether both are the same stored hash, salt included.
-    #[allow(dead_code, reason = "only `basic` remembers hashes")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
             || constant_time_eq(self.as_str().as_bytes(), other.as_str().as_bytes())

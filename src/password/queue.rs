@@ -33,7 +33,6 @@ pub(super) struct Limits {
 pub(crate) enum Lane {
     /// The lane of recently verified credentials. They go first, so that clients who invent
     /// passwords cannot keep them out.
-    #[allow(dead_code, reason = "only `basic` remembers credentials")]
     Known,
     Unknown,
 }

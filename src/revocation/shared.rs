@@ -79,7 +79,7 @@ impl SharedRevocations {
         self
     }
 
-    #[cfg_attr(not(feature = "issue"), allow(dead_code))]
+    #[cfg(feature = "issue")]
     pub(crate) fn for_sessions_of(mut self, issuer: &str, clock: Arc<dyn Clock>) -> Self {
         self.sessions_of = Some(issuer.into());
         self.clock = clock;

@@ -125,13 +125,11 @@ impl<D: Document> OnDemand<D> {
     /// value.
     ///
     /// Most calls are one atomic load, without a write to shared memory.
-    #[inline]
     pub(crate) fn may_be_used(self: &Arc<Self>, now: u64) -> bool {
         self.is_settled(now) || self.look()
     }
 
     /// Returns whether the document may be used now without any further action, by one atomic load.
-    #[inline]
     pub(crate) fn is_settled(&self, now: u64) -> bool {
         Span(self.next_look.load(Ordering::Acquire)).contains(now)
     }

@@ -128,7 +128,7 @@ impl Key {
     }
 
     /// Whether the other is the same public key, for the same algorithm and under the same name.
-    #[allow(dead_code, reason = "only remote sets are compared")]
+    #[cfg(any(test, feature = "jwks"))]
     pub(in crate::jwt) fn is_same(&self, other: &Self) -> bool {
         let material = match (&self.shared.material, &other.shared.material) {
             (Material::Rsa(one), Material::Rsa(two)) => one == two,

@@ -34,7 +34,6 @@ fn missing(want: Want) -> Missing {
 }
 
 impl Remote for RemoteSet {
-    #[inline]
     fn current(&self, now: u64) -> Option<u64> {
         if !self.keys.may_be_used(now) {
             return None;
@@ -42,8 +41,6 @@ impl Remote for RemoteSet {
         // The order matters: if the limit was moved, the generation was moved, too.
         (now < self.set().good_until()).then(|| self.set().generation())
     }
-
-    #[inline]
     fn is_settled(&self, now: u64) -> bool {
         self.keys.is_settled(now)
     }

@@ -25,6 +25,13 @@
 //!    whole or not at all: a name is taken, a refresh token is spent, a value is added.
 //! 3. Secrets come as digests or hashes. None can be read out of a store.
 //! 4. An account is known by its issuer and its subject. Names may change; these do not.
+//!
+//! # A store of your own
+//!
+//! Implement the traits that your application needs; each feature requires only one or two of them.
+//! The folder `tests/stores/suite` of this crate checks a store against the rules above. It needs only
+//! this crate and `tokio`: copy it into your `tests` folder, and call `all` of each module whose trait
+//! the store implements. Its `mod.rs` shows the test.
 
 mod account;
 mod api_key;

@@ -1,48 +1,30 @@
-//! Every store, through the same cases; and what becomes of it when its server, or this process,
-//! is killed.
+//! Every store of this crate passes the suite in `suite/`, and survives the loss of its server or of
+//! this process.
+//!
+//! A store of another crate can use the suite: see `suite/mod.rs`.
 
-mod accounts;
-mod api_keys;
 mod outages;
 #[path = "../common/ports.rs"]
 mod ports;
 mod revocations;
 #[path = "../common/servers.rs"]
 mod servers;
-mod short_lived;
-mod tokens;
+mod suite;
 
 use servers::{Folder, Postgres, Redis};
-use short_lived::{Really, Wait};
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
-use tower_auth::{
-    Verdict,
-    store::{
-        AccountStore, ApiKeyStore, EphemeralStore, MemoryStore, PostgresStore, RedisStore,
-        SqliteStore, TokenStore,
-    },
+use suite::{
+    accounts, api_keys, at,
+    ephemeral::{self, Sleep, Wait},
+    tokens,
 };
-
-fn at(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
-}
-
-/// A hundred tasks that ask at the same time; their answers in order.
-async fn at_once<S, T>(store: &Arc<S>, ask: impl Fn(&S, usize) -> Verdict<T>) -> Vec<T>
-where
-    T: Send + 'static,
-{
-    let asked: Vec<_> = (0..100).map(|number| ask(store, number)).collect();
-    let tasks: Vec<_> = asked.into_iter().map(tokio::spawn).collect();
-    let mut answers = Vec::new();
-    for task in tasks {
-        answers.push(task.await.unwrap().unwrap());
-    }
-    answers
-}
+use tower_auth::store::{
+    AccountStore, ApiKeyStore, EphemeralStore, MemoryStore, PostgresStore, RedisStore, SqliteStore,
+    TokenStore,
+};
 
 async fn durable(store: &Arc<impl AccountStore + ApiKeyStore + TokenStore>) {
     accounts::all(store).await;
@@ -65,7 +47,7 @@ async fn the_memory_store_passes_the_suite() {
     let store = MemoryStore::new().with_clock(move || *clock.lock().unwrap());
     let store = Arc::new(store);
     durable(&store).await;
-    short_lived::all(&store, &Moved(now)).await;
+    ephemeral::all(&store, &Moved(now)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,14 +56,14 @@ async fn sqlite_passes_the_suite() {
     let store = SqliteStore::open(folder.0.join("auth.db")).await.unwrap();
     let store = Arc::new(store);
     durable(&store).await;
-    short_lived::all(&store, &Really).await;
+    ephemeral::all(&store, &Sleep).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_in_memory_passes_the_suite() {
     let store = Arc::new(SqliteStore::in_memory().await.unwrap());
     durable(&store).await;
-    short_lived::all(&store, &Really).await;
+    ephemeral::all(&store, &Sleep).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +74,7 @@ async fn postgres_passes_the_suite() {
     let store = PostgresStore::connect(&server.url).await.unwrap();
     let store = Arc::new(store);
     durable(&store).await;
-    short_lived::all(&store, &Really).await;
+    ephemeral::all(&store, &Sleep).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,9 +83,9 @@ async fn redis_passes_the_suite_for_ephemeral_stores() {
         return;
     };
     let store = Arc::new(RedisStore::connect(&server.url).await.unwrap());
-    short_lived::all(&store, &Really).await;
+    ephemeral::all(&store, &Sleep).await;
     let other = RedisStore::connect(&server.url).await.unwrap();
     let other = Arc::new(other.with_prefix("other:"));
     assert_eq!(other.read(&["history/1"]).await.unwrap().values, [None]);
-    short_lived::has_one_history(&other).await;
+    ephemeral::has_one_history(&other).await;
 }

@@ -1,8 +1,12 @@
 //! Stores whose server or process is killed, hangs, is emptied, or runs several times.
 
 use crate::{
-    Folder, Postgres, Redis, accounts::account, at, short_lived, tokens::family,
-    tokens::revocations, tokens::rotation,
+    Folder, Postgres, Redis,
+    suite::{
+        accounts::account,
+        at, at_once, ephemeral,
+        tokens::{family, revocations, rotation},
+    },
 };
 use std::{
     future::Future,
@@ -299,7 +303,7 @@ async fn a_postgres_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
     assert!(store.add_account(&account("i", "s1", "ada")).await.unwrap());
     store.begin_family(&family("i", "s1", "f1")).await.unwrap();
     // Several connections, all of which are about to break.
-    let counted = crate::at_once(&store, |store, _| store.count("before", LONG)).await;
+    let counted = at_once(&store, |store, _| store.count("before", LONG)).await;
     assert_eq!(counted.into_iter().max(), Some(100));
 
     server.kill();
@@ -332,7 +336,7 @@ async fn a_postgres_that_is_killed_or_hangs_is_unavailable_until_it_is_back() {
         server.go_on();
         assert!(recovers(|| store.account("i", "s1")).await.is_some());
     }
-    let counted = crate::at_once(&store, |store, _| store.count("after", LONG)).await;
+    let counted = at_once(&store, |store, _| store.count("after", LONG)).await;
     assert_eq!(counted.into_iter().max(), Some(100));
 }
 
@@ -428,7 +432,7 @@ async fn a_redis_that_was_restarted_has_another_history() {
         return;
     };
     let store = Arc::new(RedisStore::connect(&server.url).await.unwrap());
-    short_lived::has_one_history(&store).await;
+    ephemeral::has_one_history(&store).await;
     let before = store.read(&[]).await.unwrap().history;
     assert!(!before.is_empty());
     server.command("SAVE");
@@ -439,7 +443,7 @@ async fn a_redis_that_was_restarted_has_another_history() {
     let read = recovers(|| store.read(&keys)).await;
     assert_eq!(read.values, [Some(b"x".to_vec()), None]);
     assert_ne!(read.history, before);
-    short_lived::has_one_history(&store).await;
+    ephemeral::has_one_history(&store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -491,7 +495,7 @@ async fn a_redis_that_was_the_replica_of_another_has_another_history() {
         return;
     };
     let store = Arc::new(RedisStore::connect(&one.url).await.unwrap());
-    short_lived::has_one_history(&store).await;
+    ephemeral::has_one_history(&store).await;
     let before = store.read(&[]).await.unwrap().history;
     let replicates = async |replica: &Redis, primary: &Redis| {
         replica.command(&format!("REPLICAOF 127.0.0.1 {}", primary.port()));

@@ -1,6 +1,6 @@
 //! The suite for stores of API keys.
 
-use crate::{at, at_once};
+use super::{at, at_once};
 use std::sync::Arc;
 use tower_auth::store::{ApiKeyRecord, ApiKeyStore};
 
@@ -25,6 +25,7 @@ pub(crate) fn key(issuer: &str, subject: &str, id: &str, digest: u8) -> ApiKeyRe
     }
 }
 
+/// Runs every case for a store of API keys.
 pub(crate) async fn all(store: &Arc<impl ApiKeyStore>) {
     a_key_is_found_by_its_digest(store).await;
     an_id_and_a_digest_are_taken_once(store).await;

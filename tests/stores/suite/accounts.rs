@@ -1,6 +1,6 @@
 //! The suite for stores of accounts.
 
-use crate::{at, at_once};
+use super::{at, at_once};
 use std::sync::Arc;
 use tower_auth::store::{Account, AccountStore};
 
@@ -16,6 +16,7 @@ pub(crate) fn account(issuer: &str, subject: &str, name: &str) -> Account {
     }
 }
 
+/// Runs every case for a store of accounts.
 pub(crate) async fn all(store: &Arc<impl AccountStore>) {
     an_account_is_found_by_name_and_by_subject(store).await;
     a_name_and_a_subject_are_taken_once_within_an_issuer(store).await;

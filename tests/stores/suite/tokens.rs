@@ -1,6 +1,6 @@
 //! The suite for stores of tokens.
 
-use crate::{at, at_once};
+use super::{at, at_once};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -84,6 +84,7 @@ async fn ended(store: &Arc<impl TokenStore>, issuer: &str, subject: &str) -> Opt
     store.revoked(names).await.unwrap().begun
 }
 
+/// Runs every case for a store of tokens. The last one purges the store.
 pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     a_family_is_found_as_it_was_begun(store).await;
     only_the_current_token_is_rotated(store).await;

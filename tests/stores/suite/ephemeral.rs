@@ -1,21 +1,21 @@
 //! The suite for ephemeral stores.
 
-use crate::at_once;
+use super::at_once;
 use std::{sync::Arc, time::Duration};
 use tower_auth::store::{EphemeralStore, Raise};
 
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(1_500);
 
-/// Lets some time go by, as the store sees it.
+/// Passes time on the clock of the store.
 pub(crate) trait Wait {
     fn wait(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
-/// By waiting.
-pub(crate) struct Really;
+/// Passes time by sleeping, for a store with a clock of its own.
+pub(crate) struct Sleep;
 
-impl Wait for Really {
+impl Wait for Sleep {
     async fn wait(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
@@ -27,6 +27,7 @@ async fn value(store: &Arc<impl EphemeralStore>, key: &str) -> Option<Vec<u8>> {
     read.values.remove(0)
 }
 
+/// Runs every case for an ephemeral store.
 pub(crate) async fn all(store: &Arc<impl EphemeralStore>, time: &impl Wait) {
     a_value_is_added_once(store).await;
     a_value_is_taken_once(store).await;

@@ -32,6 +32,11 @@ async fn durable(store: &Arc<impl AccountStore + ApiKeyStore + TokenStore>) {
     tokens::all(store).await;
 }
 
+async fn short_lived(store: &Arc<impl EphemeralStore>, time: &impl Wait) {
+    ephemeral::all(store, time).await;
+    ephemeral::a_counter_knows_its_end(store).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_store_passes_the_suite() {
     struct Moved(Arc<Mutex<SystemTime>>);
@@ -47,7 +52,7 @@ async fn the_memory_store_passes_the_suite() {
     let store = MemoryStore::new().with_clock(move || *clock.lock().unwrap());
     let store = Arc::new(store);
     durable(&store).await;
-    ephemeral::all(&store, &Moved(now)).await;
+    short_lived(&store, &Moved(now)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,14 +61,14 @@ async fn sqlite_passes_the_suite() {
     let store = SqliteStore::open(folder.0.join("auth.db")).await.unwrap();
     let store = Arc::new(store);
     durable(&store).await;
-    ephemeral::all(&store, &Sleep).await;
+    short_lived(&store, &Sleep).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_in_memory_passes_the_suite() {
     let store = Arc::new(SqliteStore::in_memory().await.unwrap());
     durable(&store).await;
-    ephemeral::all(&store, &Sleep).await;
+    short_lived(&store, &Sleep).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +79,7 @@ async fn postgres_passes_the_suite() {
     let store = PostgresStore::connect(&server.url).await.unwrap();
     let store = Arc::new(store);
     durable(&store).await;
-    ephemeral::all(&store, &Sleep).await;
+    short_lived(&store, &Sleep).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +88,7 @@ async fn redis_passes_the_suite_for_ephemeral_stores() {
         return;
     };
     let store = Arc::new(RedisStore::connect(&server.url).await.unwrap());
-    ephemeral::all(&store, &Sleep).await;
+    short_lived(&store, &Sleep).await;
     let other = RedisStore::connect(&server.url).await.unwrap();
     let other = Arc::new(other.with_prefix("other:"));
     assert_eq!(other.read(&["history/1"]).await.unwrap().values, [None]);

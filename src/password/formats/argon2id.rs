@@ -1,6 +1,9 @@
 //! Argon2id (RFC 9106), as PHC strings: what new hashes are.
 
-use super::{Impossible, Kind, MIN_OUTPUT, Parsed, phc::Phc};
+use super::{
+    parsed::{Impossible, MIN_OUTPUT, Parsed},
+    phc::Phc,
+};
 use crate::ConfigError;
 use argon2::{Algorithm, Argon2, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD as B64};
@@ -85,7 +88,7 @@ impl Argon2id {
 }
 
 /// Reads a PHC string.
-pub(super) fn read(text: &str) -> Result<Parsed, ConfigError> {
+pub(super) fn read(text: &str) -> Result<Parsed<Argon2id>, ConfigError> {
     if !text.starts_with("$argon2id$v=19$") {
         return Err(ConfigError::new(
             "the password hash is not of Argon2 version 19 (`v=19`)",
@@ -94,7 +97,7 @@ pub(super) fn read(text: &str) -> Result<Parsed, ConfigError> {
     let phc = Phc::read(text, Some(19)).ok_or_else(not_canonical)?;
     let [memory, passes, lanes] = phc.parameters(["m", "t", "p"]).ok_or_else(not_canonical)?;
     let cost = Argon2id::new(memory, passes, lanes)?;
-    Parsed::new(Kind::Argon2id(cost), phc.salt, phc.output, ("password", 8))
+    Parsed::new(cost, phc.salt, phc.output, ("password", 8))
 }
 
 fn not_canonical() -> ConfigError {

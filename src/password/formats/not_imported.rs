@@ -1,12 +1,12 @@
 //! Without the feature `password-import` there is no other kind.
 
-use super::{Impossible, Parsed};
+use super::parsed::{Impossible, Parsed};
 use crate::ConfigError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {}
 
-pub(super) fn read(_: &str) -> Result<Parsed, ConfigError> {
+pub(super) fn read(_: &str) -> Result<Parsed<Kind>, ConfigError> {
     Err(ConfigError::new(
         "the password hash is not of a kind understood: it must begin with `$argon2id$` \
          (the feature `password-import` understands more)",

@@ -10,7 +10,7 @@
 //! 3. Salts have the bounds of the caller. Those of `phc::Salt` are 8 and 48 bytes; other software
 //!    writes shorter and longer ones.
 
-use super::Bytes;
+use super::parsed::Bytes;
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use phc::{ParamsString, PasswordHash};
 

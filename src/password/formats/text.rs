@@ -1,6 +1,6 @@
 //! Reading the parts of a stored hash, each in one spelling only.
 
-use super::{Bytes, phc::base64};
+use super::{parsed::Bytes, phc::base64};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::str::FromStr;
 use zeroize::Zeroizing;

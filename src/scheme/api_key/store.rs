@@ -174,7 +174,7 @@ impl ApiKeys {
         if identity.subject().is_empty() {
             return Err(ConfigError::new("an API key needs a subject"));
         }
-        let ends = Ends::of(&identity);
+        let ends = Ends::of(identity.expires_at());
         // Lent, so that what is refused is dropped when the lock is free again.
         let identity = Prepared::from(identity.with_token_id(id));
         let digest = Digest(digest);

@@ -62,7 +62,7 @@ impl FixedTokens {
                 return Err(ConfigError::new("a token needs a subject"));
             }
             let record = Record {
-                ends: Ends::of(&identity),
+                ends: Ends::of(identity.expires_at()),
                 identity: identity.into(),
                 own: Lanes::default(),
             };

@@ -1,8 +1,8 @@
 //! Maps by digest, and when what they hold ends.
 
 use super::{ByFirstWord, Digest};
-use crate::{Identity, clock};
-use std::collections::HashMap;
+use crate::clock;
+use std::{collections::HashMap, time::SystemTime};
 
 /// What digests mean, found without a scan.
 #[allow(dead_code, reason = "only some features have maps of digests")]
@@ -20,10 +20,9 @@ impl Ends {
     #[allow(dead_code, reason = "only some features revoke in place")]
     pub(crate) const REVOKED: Self = Self(0);
 
-    /// When an identity says that its credentials end.
-    pub(crate) fn of(identity: &Identity) -> Self {
-        let end = identity.expires_at();
-        end.map_or(Self::NEVER, |end| Self::at(clock::seconds(end)))
+    /// The end of credentials that expire at this time.
+    pub(crate) fn of(expiry: Option<SystemTime>) -> Self {
+        expiry.map_or(Self::NEVER, |end| Self::at(clock::seconds(end)))
     }
 
     fn at(seconds: u64) -> Self {

@@ -4,7 +4,10 @@
 //! sees 72 bytes and repeats what ends with NUL, so that another password than the right one
 //! would pass: one that is longer, or has a NUL, never matches, at the same cost.
 
-use super::super::{Impossible, Parsed, text::number};
+use super::super::{
+    parsed::{Impossible, Parsed},
+    text::number,
+};
 use crate::ConfigError;
 use base64::{Engine as _, alphabet::BCRYPT, engine::GeneralPurpose, engine::general_purpose};
 use zeroize::Zeroizing;
@@ -18,7 +21,7 @@ pub(crate) struct Bcrypt {
 /// Bytes; the last one that bcrypt computes has never been stored.
 pub(super) const OUTPUT: usize = 23;
 
-pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
+pub(super) fn read(text: &str) -> Option<Result<Parsed<Bcrypt>, ConfigError>> {
     let rest = ["$2a$", "$2b$", "$2y$"]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix))?;
@@ -26,7 +29,7 @@ pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
 }
 
 /// What follows the version: two digits, `$`, 22 characters of salt and 31 of output.
-fn read_rest(text: &str) -> Result<Parsed, ConfigError> {
+fn read_rest(text: &str) -> Result<Parsed<Bcrypt>, ConfigError> {
     let (cost, rest) = text.split_once('$').ok_or_else(malformed)?;
     let (salt, output) = rest.split_at_checked(22).ok_or_else(malformed)?;
     if cost.len() != 2 {
@@ -45,7 +48,7 @@ fn read_rest(text: &str) -> Result<Parsed, ConfigError> {
         return Err(malformed());
     }
     Ok(Parsed {
-        kind: super::Kind::Bcrypt(Bcrypt { cost }).into(),
+        kind: Bcrypt { cost },
         salt,
         output,
     })

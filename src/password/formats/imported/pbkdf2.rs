@@ -2,7 +2,7 @@
 //! forms of passlib, Django and Werkzeug.
 
 use super::super::{
-    Bytes, Impossible, Parsed,
+    parsed::{Bytes, Impossible, Parsed},
     phc::Phc,
     text::{adapted_base64, base64_padded, hex, number, plain_salt},
 };
@@ -26,7 +26,7 @@ enum Prf {
     Sha512,
 }
 
-pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
+pub(super) fn read(text: &str) -> Option<Result<Parsed<Pbkdf2>, ConfigError>> {
     use Prf::{Sha256, Sha512};
     if text.starts_with("$pbkdf2-sha256$i=") {
         Some(read_phc(Sha256, text))
@@ -47,7 +47,7 @@ pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
 }
 
 /// A PHC string with `i=N` or `i=N,l=LENGTH`.
-fn read_phc(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
+fn read_phc(prf: Prf, text: &str) -> Result<Parsed<Pbkdf2>, ConfigError> {
     let phc = Phc::read(text, None).ok_or_else(malformed)?;
     let (iterations, length) = match (phc.parameters(["i", "l"]), phc.parameters(["i"])) {
         (Some([iterations, length]), _) => (iterations, Some(length)),
@@ -62,17 +62,17 @@ fn read_phc(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
 }
 
 /// passlib's `N$SALT$OUTPUT`.
-fn read_passlib(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
+fn read_passlib(prf: Prf, text: &str) -> Result<Parsed<Pbkdf2>, ConfigError> {
     read_fields(prf, text, adapted_base64, adapted_base64)
 }
 
 /// `N$SALT$OUTPUT`, with the salt as it is.
-fn read_django(text: &str) -> Result<Parsed, ConfigError> {
+fn read_django(text: &str) -> Result<Parsed<Pbkdf2>, ConfigError> {
     read_fields(Prf::Sha256, text, plain_salt, base64_padded)
 }
 
 /// `N$SALT$OUTPUT`, with the salt as it is and the output in hexadecimal.
-fn read_werkzeug(prf: Prf, text: &str) -> Result<Parsed, ConfigError> {
+fn read_werkzeug(prf: Prf, text: &str) -> Result<Parsed<Pbkdf2>, ConfigError> {
     read_fields(prf, text, plain_salt, hex)
 }
 
@@ -81,7 +81,7 @@ fn read_fields(
     text: &str,
     read_salt: fn(&str) -> Option<Bytes>,
     read_output: fn(&str) -> Option<Bytes>,
-) -> Result<Parsed, ConfigError> {
+) -> Result<Parsed<Pbkdf2>, ConfigError> {
     let mut fields = text.splitn(3, '$');
     let mut field = || fields.next().ok_or_else(malformed);
     let (iterations, salt, output) = (field()?, field()?, field()?);
@@ -91,8 +91,13 @@ fn read_fields(
     parsed(prf, iterations, salt, output)
 }
 
-fn parsed(prf: Prf, iterations: u32, salt: Bytes, output: Bytes) -> Result<Parsed, ConfigError> {
-    let kind = super::Kind::Pbkdf2(Pbkdf2::new(prf, iterations, output.len())?).into();
+fn parsed(
+    prf: Prf,
+    iterations: u32,
+    salt: Bytes,
+    output: Bytes,
+) -> Result<Parsed<Pbkdf2>, ConfigError> {
+    let kind = Pbkdf2::new(prf, iterations, output.len())?;
     Parsed::new(kind, salt, output, ("PBKDF2", 4))
 }
 

@@ -1,7 +1,7 @@
 //! scrypt (RFC 7914), as PHC strings and in Werkzeug's form.
 
 use super::super::{
-    Impossible, Parsed,
+    parsed::{Impossible, Parsed},
     phc::Phc,
     text::{hex, number, plain_salt},
 };
@@ -17,7 +17,7 @@ pub(crate) struct Scrypt {
     p: u32,
 }
 
-pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
+pub(super) fn read(text: &str) -> Option<Result<Parsed<Scrypt>, ConfigError>> {
     if text.starts_with("$scrypt$") {
         Some(read_phc(text))
     } else {
@@ -26,15 +26,15 @@ pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
 }
 
 /// `$scrypt$ln=LN,r=R,p=P$SALT$OUTPUT`.
-fn read_phc(text: &str) -> Result<Parsed, ConfigError> {
+fn read_phc(text: &str) -> Result<Parsed<Scrypt>, ConfigError> {
     let phc = Phc::read(text, None).ok_or_else(malformed)?;
     let [log_n, r, p] = phc.parameters(["ln", "r", "p"]).ok_or_else(malformed)?;
-    let kind = super::Kind::Scrypt(Scrypt::new(log_n, r, p)?).into();
+    let kind = Scrypt::new(log_n, r, p)?;
     Parsed::new(kind, phc.salt, phc.output, ("scrypt", 4))
 }
 
 /// `N:R:P$SALT$OUTPUT`, with the salt as it is and the output in hexadecimal.
-fn read_werkzeug(text: &str) -> Result<Parsed, ConfigError> {
+fn read_werkzeug(text: &str) -> Result<Parsed<Scrypt>, ConfigError> {
     let mut fields = text.splitn(3, '$');
     let mut field = || fields.next().ok_or_else(malformed);
     let (costs, salt, output) = (field()?, field()?, field()?);
@@ -44,7 +44,7 @@ fn read_werkzeug(text: &str) -> Result<Parsed, ConfigError> {
     if !n.is_power_of_two() {
         return Err(malformed());
     }
-    let kind = super::Kind::Scrypt(Scrypt::new(n.trailing_zeros(), r, p)?).into();
+    let kind = Scrypt::new(n.trailing_zeros(), r, p)?;
     let salt = plain_salt(salt).ok_or_else(malformed)?;
     let output = hex(output).ok_or_else(malformed)?;
     Parsed::new(kind, salt, output, ("scrypt", 4))

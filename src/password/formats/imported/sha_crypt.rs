@@ -4,7 +4,7 @@
 //! bytes) never matches, at the cost of one of 511 bytes.
 
 use super::super::{
-    Parsed,
+    parsed::Parsed,
     text::{number, plain_salt},
 };
 use crate::ConfigError;
@@ -23,7 +23,7 @@ enum Hash {
     Sha512,
 }
 
-pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
+pub(super) fn read(text: &str) -> Option<Result<Parsed<ShaCrypt>, ConfigError>> {
     if let Some(rest) = text.strip_prefix("$5$") {
         Some(read_rest(Hash::Sha256, rest))
     } else {
@@ -33,7 +33,7 @@ pub(super) fn read(text: &str) -> Option<Result<Parsed, ConfigError>> {
 }
 
 /// `SALT$OUTPUT` or `rounds=N$SALT$OUTPUT`.
-fn read_rest(hash: Hash, text: &str) -> Result<Parsed, ConfigError> {
+fn read_rest(hash: Hash, text: &str) -> Result<Parsed<ShaCrypt>, ConfigError> {
     let (rounds, rest) = match text.strip_prefix("rounds=") {
         Some(rest) => {
             let (rounds, rest) = rest.split_once('$').ok_or_else(malformed)?;
@@ -51,7 +51,7 @@ fn read_rest(hash: Hash, text: &str) -> Result<Parsed, ConfigError> {
         .filter(|salt| salt.len() <= 16)
         .ok_or_else(malformed)?;
     Ok(Parsed {
-        kind: super::Kind::ShaCrypt(ShaCrypt { rounds, hash }).into(),
+        kind: ShaCrypt { rounds, hash },
         salt,
         output: hash.decode(output.as_bytes()).ok_or_else(malformed)?,
     })

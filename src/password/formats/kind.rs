@@ -1,0 +1,65 @@
+//! [`Kind`]: the kinds of hashes, by value.
+
+use super::{
+    argon2id::{self, Argon2id},
+    imported,
+    parsed::{Impossible, Parsed},
+};
+use crate::ConfigError;
+
+/// A kind with its parameters. The order is none of time: [`Cost`](crate::password::Cost) has that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Argon2id(Argon2id),
+    #[allow(
+        dead_code,
+        reason = "without the feature `password-import` there are none"
+    )]
+    Imported(imported::Kind),
+}
+
+/// Reads a stored hash of any kind.
+pub(in crate::password) fn read(text: &str) -> Result<Parsed<Kind>, ConfigError> {
+    if text.len() > MAX_TEXT {
+        return Err(ConfigError::new("the password hash is too long"));
+    }
+    match text.starts_with("$argon2id$") {
+        true => Ok(argon2id::read(text)?.map(Kind::Argon2id)),
+        false => Ok(imported::read(text)?.map(Kind::Imported)),
+    }
+}
+
+impl Kind {
+    /// About how long it takes.
+    pub(in crate::password) const fn nanos(self) -> u64 {
+        match self {
+            Self::Argon2id(argon2id) => argon2id.nanos(),
+            Self::Imported(imported) => imported.nanos(),
+        }
+    }
+
+    /// How many bytes a hash of no password has.
+    pub(in crate::password) fn output_len(self) -> usize {
+        match self {
+            Self::Argon2id(_) => 32,
+            Self::Imported(imported) => imported.output_len(),
+        }
+    }
+
+    /// Computes the hash of a password; whether the kind can have such passwords at all. If not,
+    /// it has taken as long, and the output says nothing.
+    pub(in crate::password) fn compute(
+        self,
+        password: &[u8],
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> Result<bool, Impossible> {
+        match self {
+            Self::Argon2id(argon2id) => argon2id.compute(password, salt, output).map(|()| true),
+            Self::Imported(imported) => imported.compute(password, salt, output),
+        }
+    }
+}
+
+/// Bytes; the longest hash that the bounds allow has 232.
+const MAX_TEXT: usize = 256;

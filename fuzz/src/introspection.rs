@@ -52,12 +52,7 @@ pub fn check(input: &[u8]) -> bool {
 }
 
 fn judge(input: &[u8], answer: Result<Identity, Rejection>) -> bool {
-    let oracle = match serde_json::from_slice::<Value>(input) {
-        Ok(oracle) => Some(oracle),
-        // Numbers beyond all bounds, in members that nobody reads, are fine here.
-        Err(error) if error.to_string().starts_with("number out of range") => return false,
-        Err(_) => None,
-    };
+    let oracle = serde_json::from_slice::<Value>(input).ok();
     let active = oracle.as_ref().map(|oracle| &oracle["active"]);
     match answer {
         Ok(identity) => {
@@ -69,7 +64,7 @@ fn judge(input: &[u8], answer: Result<Identity, Rejection>) -> bool {
             let has_answered = active.is_some_and(Value::is_boolean);
             match rejection.kind() {
                 RejectionKind::Invalid => assert!(has_answered),
-                // Names that occur twice and deep nests are none to another reader.
+                // Another reader accepts names that occur twice, and deep nests.
                 RejectionKind::Unavailable => assert!(rejection.retry_after().is_some()),
                 kind => panic!("{kind:?}"),
             }

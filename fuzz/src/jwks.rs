@@ -25,18 +25,8 @@ fn check_set(text: &str) -> bool {
     };
     // A set may begin with a byte order mark (RFC 8259 section 8.1), which serde_json refuses.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Numbers beyond all bounds, in members that nobody reads, are fine here.
-    let oracle = serde_json::from_str::<Value>(text);
-    let entries = match oracle {
-        Ok(oracle) => oracle["keys"].as_array().unwrap().clone(),
-        Err(error) => {
-            assert!(
-                error.to_string().starts_with("number out of range"),
-                "{error}"
-            );
-            return true;
-        }
-    };
+    let oracle: Value = serde_json::from_str(text).unwrap();
+    let entries = oracle["keys"].as_array().unwrap();
     assert_eq!(set.keys().count() + set.skipped_keys().len(), entries.len());
     for key in set.keys() {
         let called = |entry: &&Value| entry.get("kid").and_then(Value::as_str) == key.key_id();

@@ -15,11 +15,9 @@
 pub(crate) mod date;
 mod read;
 
-#[allow(unused_imports, reason = "only JSON Web Tokens ask")]
-pub(crate) use read::is_name;
-#[allow(unused_imports, reason = "only logs show it")]
-pub(crate) use read::shown;
 pub(crate) use read::{
     WrongType, chosen_subject, is_confirmation, is_for, named, present, roles, scopes, subject,
     text,
 };
+#[allow(unused_imports, reason = "only logins and logs use them")]
+pub(crate) use read::{digits, shown};

@@ -1,30 +1,29 @@
 //! The types of claims.
 
 use crate::{
+    ClaimPath,
     identity::Names,
-    json::{Object, Value},
+    json::{Document, Value},
 };
-use std::borrow::Cow;
+use std::{fmt, slice};
 
 /// A claim is of the wrong type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WrongType;
 
 /// Logs the name of a claim that is of the wrong type.
-#[inline(always)]
-pub(crate) fn named<T>(claim: &str, read: Result<T, WrongType>) -> Result<T, WrongType> {
-    if read.is_err() {
-        log_wrong_type(claim);
-    }
-    read
-}
-
-#[cold]
-fn log_wrong_type(claim: &str) {
+pub(crate) fn named<T>(
+    claim: &dyn fmt::Display,
+    read: Result<T, WrongType>,
+) -> Result<T, WrongType> {
     #[cfg(feature = "tracing")]
-    tracing::debug!(target: "tower_auth", claim, "a claim is of the wrong type");
+    if read.is_err() {
+        let claim = claim.to_string();
+        tracing::debug!(target: "tower_auth", claim, "a claim is of the wrong type");
+    }
     #[cfg(not(feature = "tracing"))]
     let _ = claim;
+    read
 }
 
 /// Treats a claim that is `null` as absent, because serializers write `null` for unknown values.
@@ -32,8 +31,7 @@ fn log_wrong_type(claim: &str) {
 /// Three readers do not call this function: those of `cnf`, of the `active` of RFC 7662 and of the
 /// parameters of a JOSE header. The absence of these weakens a token, so `null` has the wrong type
 /// there.
-#[inline(always)]
-pub(crate) fn present(claim: Option<Value<'_>>) -> Option<Value<'_>> {
+pub(crate) fn present<'v, 'a>(claim: Option<&'v Value<'a>>) -> Option<&'v Value<'a>> {
     claim.filter(|claim| !claim.is_null())
 }
 
@@ -45,87 +43,86 @@ const CONFIRMATIONS: [&str; 7] = ["jwk", "jwe", "kid", "jku", "x5t#S256", "osc",
 ///
 /// A bearer token has no `cnf` at all. This check only distinguishes a bound token from a token
 /// whose `cnf` has no meaning.
-pub(crate) fn is_confirmation(cnf: Value<'_>) -> Result<(), WrongType> {
-    let mut members = cnf.members().ok_or(WrongType)?;
-    let is_known =
-        members.any(|(name, method)| CONFIRMATIONS.contains(&&*name) && !method.is_null());
+pub(crate) fn is_confirmation(cnf: &Value<'_>) -> Result<(), WrongType> {
+    let mut members = cnf.members().ok_or(WrongType)?.iter();
+    let is_known = members.any(|(name, method)| CONFIRMATIONS.contains(&name) && !method.is_null());
     is_known.then_some(()).ok_or(WrongType)
 }
 
-/// A string.
-#[inline(always)]
-pub(crate) fn text(value: Value<'_>) -> Result<Cow<'_, str>, WrongType> {
+/// Reads a string.
+pub(crate) fn text<'v>(value: &'v Value<'_>) -> Result<&'v str, WrongType> {
     value.as_str().ok_or(WrongType)
 }
 
-/// A string that can name somebody; `None` if it is empty.
-#[inline]
-pub(crate) fn subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
-    let subject = text(value)?;
-    Ok(is_name(&subject)?.then_some(subject))
-}
-
-/// Reads the subject from a claim that the application chose by its name: a string or a whole
-/// number.
+/// Reads a string that can be a subject; `None` if it is empty.
 ///
-/// A number must consist of digits only, so that each number has one spelling.
-pub(crate) fn chosen_subject(value: Value<'_>) -> Result<Option<Cow<'_, str>>, WrongType> {
-    let Some(number) = value.as_number() else {
-        return subject(value);
-    };
-    let is_whole = number.len() <= 20 && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_whole.then_some(Some(number.into())).ok_or(WrongType)
-}
-
-/// Whether a string names somebody: it is not empty. What can name nobody is an error.
-#[inline]
-pub(crate) fn is_name(text: &str) -> Result<bool, WrongType> {
-    // JSON may hold them, and what is behind may cut the name short at a NUL, or a log line at a
-    // line break.
-    let is_plain = |plain, &byte: &u8| plain & matches!(byte, b' '..=b'~');
-    if !text.as_bytes().iter().fold(true, is_plain) && text.contains(char::is_control) {
+/// A string with control characters has the wrong type. Software behind this crate may cut such a
+/// name at a NUL, and a log line at a line break.
+pub(crate) fn subject<'v>(value: &'v Value<'_>) -> Result<Option<&'v str>, WrongType> {
+    let subject = text(value)?;
+    if subject.contains(char::is_control) {
         return Err(WrongType);
     }
-    Ok(!text.is_empty())
+    Ok(Some(subject).filter(|subject| !subject.is_empty()))
 }
 
-/// Whether an audience (RFC 7519 section 4.1.3) is or holds one of these: one string, or an array
-/// of nothing else. With none of ours to look for, only the type counts.
-pub(crate) fn is_for(aud: Value<'_>, audiences: &[Box<str>]) -> Result<bool, WrongType> {
-    let is_ours = |aud: Value<'_>| audiences.iter().any(|ours| aud.is_str(ours));
+/// Reads the subject from a claim that the application chose: a string or a whole number.
+///
+/// A number must consist of digits only, so that each number has one spelling.
+pub(crate) fn chosen_subject<'v>(
+    claims: &'v Document<'_>,
+    path: &ClaimPath,
+) -> Result<Option<&'v str>, WrongType> {
+    let Some(value) = present(claims.at(path.names())) else {
+        return Ok(None);
+    };
+    if value.as_number().is_none() {
+        return subject(value);
+    }
+    let number = digits(claims, path).filter(|number| number.len() <= 20);
+    number.map(Some).ok_or(WrongType)
+}
+
+/// Reads a number that consists of digits only, exactly as it is written. `serde_json` rounds a
+/// number that does not fit into 64 bits.
+pub(crate) fn digits<'a>(claims: &Document<'a>, path: &ClaimPath) -> Option<&'a str> {
+    let text = claims.raw(path.names())?;
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(text)
+}
+
+/// Returns whether an audience (RFC 7519 section 4.1.3) is or contains one of these: one string, or
+/// an array of strings. If no audience is configured, only the type is checked.
+pub(crate) fn is_for(aud: &Value<'_>, audiences: &[Box<str>]) -> Result<bool, WrongType> {
     let mut found = audiences.is_empty();
-    match aud.elements() {
-        None if aud.is_string() => found |= is_ours(aud),
-        None => return Err(WrongType),
-        Some(elements) => {
-            for element in elements {
-                if !element.is_string() {
-                    return Err(WrongType);
-                }
-                found |= is_ours(element);
-            }
-        }
+    for aud in aud.elements().unwrap_or(slice::from_ref(aud)) {
+        let aud = text(aud)?;
+        found |= audiences.iter().any(|ours| **ours == *aud);
     }
     Ok(found)
 }
 
-/// Scopes: a string separated by spaces (RFC 7662 section 2.2, RFC 8693 section 4.2), or an array
-/// of strings, as many issuers have it.
-#[inline]
-pub(crate) fn scopes(claims: &Object, scopes: Value<'_>) -> Result<Names, WrongType> {
+/// Reads scopes: a string separated by spaces (RFC 7662 section 2.2, RFC 8693 section 4.2), or an
+/// array of strings, as many issuers write it.
+pub(crate) fn scopes(scopes: &Value<'_>) -> Result<Names, WrongType> {
     match scopes.as_str() {
-        Some(text) => Ok(Names::words(claims, &text)),
-        None => Names::list(claims, scopes).ok_or(WrongType),
+        Some(text) => Ok(text.split(' ').filter(|word| !word.is_empty()).collect()),
+        None => list(scopes),
     }
 }
 
-/// One role, whatever characters it holds, or an array of them.
-#[inline]
-pub(crate) fn roles(claims: &Object, roles: Value<'_>) -> Result<Names, WrongType> {
+/// Reads one role, whatever characters it contains, or an array of roles.
+pub(crate) fn roles(roles: &Value<'_>) -> Result<Names, WrongType> {
     match roles.as_str() {
-        Some(role) => Ok(Names::one(&role)),
-        None => Names::list(claims, roles).ok_or(WrongType),
+        Some(role) => Ok([role].into_iter().collect()),
+        None => list(roles),
     }
+}
+
+fn list(names: &Value<'_>) -> Result<Names, WrongType> {
+    let names = names.elements().ok_or(WrongType)?;
+    names.iter().map(text).collect()
 }
 
 /// Returns a text from outside in the form for logs: escaped, and at most 128 bytes long.

@@ -8,10 +8,7 @@ mod names;
 pub use claim_path::ClaimPath;
 pub use hierarchy::Hierarchy;
 #[allow(unused_imports, reason = "only token verifiers read claims")]
-pub(crate) use {
-    facts::{Facts, Text},
-    names::Names,
-};
+pub(crate) use {facts::Facts, names::Names};
 
 use crate::{Place, Rejection, clock, json::Object, realm::Realm};
 use http::Extensions;
@@ -135,7 +132,7 @@ impl Identity {
     /// subject satisfies [`authenticated`](crate::authenticated) like any other identity.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
         Self::of(Arc::new(Facts {
-            subject: Text::Own(subject.into()),
+            subject: subject.into(),
             ..Facts::default()
         }))
     }
@@ -165,9 +162,7 @@ impl Identity {
     /// Adds several roles.
     #[must_use]
     pub fn with_roles(mut self, roles: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let facts = self.facts_mut();
-        let claims = facts.claims.as_ref().map_or("", Object::as_str);
-        facts.roles.extend(roles, claims);
+        self.facts_mut().roles.extend(roles);
         self
     }
 
@@ -180,9 +175,7 @@ impl Identity {
     /// Adds several scopes.
     #[must_use]
     pub fn with_scopes(mut self, scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let facts = self.facts_mut();
-        let claims = facts.claims.as_ref().map_or("", Object::as_str);
-        facts.scopes.extend(scopes, claims);
+        self.facts_mut().scopes.extend(scopes);
         self
     }
 
@@ -191,7 +184,7 @@ impl Identity {
     /// Without one, the realm of the scheme or layer takes its place.
     #[must_use]
     pub fn with_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
-        self.facts_mut().issuer = Some(Text::Own(issuer.into()));
+        self.facts_mut().issuer = Some(issuer.into());
         self
     }
 
@@ -219,14 +212,14 @@ impl Identity {
     /// Sets the session that the credentials belong to (`sid`).
     #[must_use]
     pub fn with_session_id(mut self, session_id: impl Into<Box<str>>) -> Self {
-        self.facts_mut().session_id = Some(Text::Own(session_id.into()));
+        self.facts_mut().session_id = Some(session_id.into());
         self
     }
 
     /// Sets the identifier of the credentials themselves: a `jti`, the id of an API key.
     #[must_use]
     pub fn with_token_id(mut self, token_id: impl Into<Box<str>>) -> Self {
-        self.facts_mut().token_id = Some(Text::Own(token_id.into()));
+        self.facts_mut().token_id = Some(token_id.into());
         self
     }
 
@@ -260,7 +253,7 @@ impl Identity {
     /// Who it is, within [`issuer`](Self::issuer).
     #[must_use]
     pub fn subject(&self) -> &str {
-        self.facts.read(&self.facts.subject)
+        &self.facts.subject
     }
 
     /// Within what the subject is unique: the token's issuer (`iss`), or the realm.
@@ -272,17 +265,17 @@ impl Identity {
 
     /// The issuer that the verifier named; no realm takes its place.
     pub(crate) fn own_issuer(&self) -> Option<&str> {
-        Some(self.facts.read(self.facts.issuer.as_ref()?))
+        self.facts.issuer.as_deref()
     }
 
     /// The roles that the credentials carry, without those they imply.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.facts.roles.iter(self.facts.claims())
+        self.facts.roles.iter()
     }
 
     /// The scopes that the credentials carry, without those they imply.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.facts.scopes.iter(self.facts.claims())
+        self.facts.scopes.iter()
     }
 
     /// Whether the identity has this role, by itself or because one of its roles implies it
@@ -333,13 +326,13 @@ impl Identity {
     /// Logout section 3), if they say so.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
-        Some(self.facts.read(self.facts.session_id.as_ref()?))
+        self.facts.session_id.as_deref()
     }
 
     /// The identifier of the credentials themselves: a token's `jti`, the id of an API key.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        Some(self.facts.read(self.facts.token_id.as_ref()?))
+        self.facts.token_id.as_deref()
     }
 
     /// One claim of the token, parsed on demand.
@@ -354,7 +347,8 @@ impl Identity {
     /// ```
     #[must_use]
     pub fn claim<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
-        self.facts.claims.as_ref()?.at(&path.into())?.to()
+        let claims = self.facts.claims.as_ref()?;
+        claims.get(path.into().names())
     }
 
     /// All claims of the token as one type, parsed on demand.
@@ -363,7 +357,7 @@ impl Identity {
     /// needs them, let the verifier parse them once: see [`typed_claims`](Self::typed_claims).
     #[must_use]
     pub fn claims<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(self.facts.claims.as_ref()?.as_bytes()).ok()
+        serde_json::from_str(self.facts.claims.as_ref()?.as_str()).ok()
     }
 
     /// The claims as the type that the verifier parsed them into, once per token.

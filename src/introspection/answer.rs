@@ -9,9 +9,10 @@ use crate::{
         named, text,
     },
     clock,
-    json::{Object, Value},
+    identity::Names,
+    json::{Document, Object, Value},
 };
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 /// What the members of an answer have to be.
 pub(super) struct Rules {
@@ -26,156 +27,130 @@ pub(super) struct Rules {
     pub(super) leeway: u64,
 }
 
-/// The members that this crate reads by name.
-#[derive(Default)]
-struct Members<'a> {
-    active: Option<Value<'a>>,
-    iss: Option<Value<'a>>,
-    sub: Option<Value<'a>>,
-    aud: Option<Value<'a>>,
-    exp: Option<Value<'a>>,
-    nbf: Option<Value<'a>>,
-    iat: Option<Value<'a>>,
-    jti: Option<Value<'a>>,
-    sid: Option<Value<'a>>,
-    auth_time: Option<Value<'a>>,
-    scope: Option<Value<'a>>,
-    token_type: Option<Value<'a>>,
-    token_use: Option<Value<'a>>,
-    cnf: Option<Value<'a>>,
-}
+/// The members of an answer.
+#[derive(Clone, Copy)]
+struct Members<'a>(&'a Document<'a>);
 
 impl<'a> Members<'a> {
-    fn read(answer: &'a Object) -> Self {
-        let mut members = Self::default();
-        for (name, value) in answer.value().members().into_iter().flatten() {
-            let member = match &*name {
-                "active" => &mut members.active,
-                "iss" => &mut members.iss,
-                "sub" => &mut members.sub,
-                "aud" => &mut members.aud,
-                "exp" => &mut members.exp,
-                "nbf" => &mut members.nbf,
-                "iat" => &mut members.iat,
-                "jti" => &mut members.jti,
-                "sid" => &mut members.sid,
-                "auth_time" => &mut members.auth_time,
-                "scope" => &mut members.scope,
-                "token_type" => &mut members.token_type,
-                "token_use" => &mut members.token_use,
-                "cnf" => &mut members.cnf,
-                _ => continue,
-            };
-            *member = Some(value);
-        }
-        // All members except `active` and `cnf`, which `null` must not remove.
-        for member in [
-            &mut members.iss,
-            &mut members.sub,
-            &mut members.aud,
-            &mut members.exp,
-            &mut members.nbf,
-            &mut members.iat,
-            &mut members.jti,
-            &mut members.sid,
-            &mut members.auth_time,
-            &mut members.scope,
-            &mut members.token_type,
-            &mut members.token_use,
-        ] {
-            *member = claims::present(*member);
-        }
-        members
+    fn get(self, name: &str) -> Option<&'a Value<'a>> {
+        claims::present(self.0.named(name))
+    }
+
+    fn text(self, name: &str) -> Result<Option<&'a str>, IntrospectionError> {
+        Ok(named(&name, self.get(name).map(text).transpose())?)
+    }
+
+    /// Returns the string, unless it is empty: an empty string does not name anything that could be
+    /// revoked.
+    fn name(self, name: &str) -> Result<Option<&'a str>, IntrospectionError> {
+        Ok(self.text(name)?.filter(|text| !text.is_empty()))
+    }
+
+    fn date(self, name: &str, round: Round) -> Result<Option<u64>, IntrospectionError> {
+        let date = |value| date::read(value, round).ok_or(WrongType);
+        Ok(named(&name, self.get(name).map(date).transpose())?)
     }
 }
 
 impl Rules {
-    /// Who the token is of, if the answer lets it pass at this time.
+    /// Returns the identity of the token, if the answer allows it at this time.
     pub(super) fn identity(&self, body: Vec<u8>, now: u64) -> Result<Identity, IntrospectionError> {
-        let answer = Object::parse(body).map_err(|_| IntrospectionError::Malformed)?;
-        let members = Members::read(&answer);
-        match members.active {
-            Some(active) if active.is_true() => {}
-            // Nothing else that an inactive answer holds means anything.
-            Some(active) if active.is_false() => return Err(IntrospectionError::Inactive),
-            _ => return Err(IntrospectionError::Malformed),
+        let checked = Object::parse_with(body, |answer| self.check(Members(answer), now));
+        let (answer, checked) = checked.map_err(|_| IntrospectionError::Malformed)?;
+        let (identity, roles, scopes) = checked?;
+        Ok(identity.with_claims(answer, roles, scopes))
+    }
+
+    /// Checks the answer. Returns the identity without its claims, the roles and the scopes.
+    fn check(
+        &self,
+        answer: Members<'_>,
+        now: u64,
+    ) -> Result<(Identity, Names, Names), IntrospectionError> {
+        // No other member of an inactive answer has a meaning. Here `null` is not absence.
+        match answer.0.named("active").and_then(Value::as_bool) {
+            Some(true) => {}
+            Some(false) => return Err(IntrospectionError::Inactive),
+            None => return Err(IntrospectionError::Malformed),
         }
-        check_type(&members)?;
-        self.check_issuer(members.iss)?;
-        self.check_audience(members.aud)?;
-        let expiry = self.check_times(&members, now)?;
+        check_type(answer)?;
+        let issuer = self.check_issuer(answer)?;
+        self.check_audience(answer)?;
+        let expiry = self.check_times(answer, now)?;
         let subject = match &self.subject {
-            None => members.sub.map(claims::subject),
-            Some(path) => claims::present(answer.at(path)).map(claims::chosen_subject),
+            None => answer
+                .get("sub")
+                .map(claims::subject)
+                .transpose()
+                .map(Option::flatten),
+            Some(path) => claims::chosen_subject(answer.0, path),
         };
-        let subject = named("the subject", subject.transpose())?.flatten();
+        let subject = named(&"the subject", subject)?;
         let mut identity = Identity::new(subject.ok_or(IntrospectionError::Subject)?);
-        if let Some(issuer) = &self.issuer {
-            identity = identity.with_issuer(Arc::clone(issuer));
-        } else if let Some(issuer) = members.iss {
-            identity = identity.with_issuer(named("iss", text(issuer))?);
+        if let Some(issuer) = issuer {
+            identity = identity.with_issuer(issuer);
         }
         if let Some(expiry) = expiry {
             identity = identity.with_expiry(clock::at(expiry));
         }
-        if let Some(iat) = date("iat", members.iat, Round::Down)? {
+        if let Some(iat) = answer.date("iat", Round::Down)? {
             identity = identity.with_issued_at(clock::at(iat));
         }
-        if let Some(auth_time) = date("auth_time", members.auth_time, Round::Down)? {
+        if let Some(auth_time) = answer.date("auth_time", Round::Down)? {
             identity = identity.with_authenticated_at(clock::at(auth_time));
         }
-        // An empty string does not name a token that could be revoked.
-        if let Some(jti) = name("jti", members.jti)? {
+        if let Some(jti) = answer.name("jti")? {
             identity = identity.with_token_id(jti);
         }
-        if let Some(sid) = name("sid", members.sid)? {
+        if let Some(sid) = answer.name("sid")? {
             identity = identity.with_session_id(sid);
         }
-        let scopes = members.scope.map(|scopes| claims::scopes(&answer, scopes));
-        let scopes = named("scope", scopes.transpose())?.unwrap_or_default();
-        let roles = self.roles.as_ref().and_then(|path| answer.at(path));
-        let roles = claims::present(roles).map(|roles| claims::roles(&answer, roles));
-        let roles = named("the roles", roles.transpose())?.unwrap_or_default();
-        Ok(identity.with_claims(answer, roles, scopes))
+        let scopes = answer.get("scope").map(claims::scopes).transpose();
+        let scopes = named(&"scope", scopes)?.unwrap_or_default();
+        let roles = self.roles.as_ref();
+        let roles = roles.and_then(|path| claims::present(answer.0.at(path.names())));
+        let roles = named(&"the roles", roles.map(claims::roles).transpose())?;
+        Ok((identity, roles.unwrap_or_default(), scopes))
     }
 
     /// Compared as it stands (RFC 8725 section 3.8).
-    fn check_issuer(&self, iss: Option<Value<'_>>) -> Result<(), IntrospectionError> {
-        let iss = named("iss", iss.map(text).transpose())?;
-        match (&self.issuer, iss) {
-            (None, _) => Ok(()),
-            (Some(issuer), Some(iss)) if *iss == **issuer => Ok(()),
-            (Some(issuer), iss) => {
-                log::issuer(issuer, iss.as_deref());
+    fn check_issuer(&self, answer: Members<'_>) -> Result<Option<Arc<str>>, IntrospectionError> {
+        let found = answer.text("iss")?;
+        match &self.issuer {
+            None => Ok(found.map(Into::into)),
+            Some(issuer) if found == Some(&**issuer) => Ok(Some(Arc::clone(issuer))),
+            Some(issuer) => {
+                log::issuer(issuer, found);
                 Err(IntrospectionError::Issuer)
             }
         }
     }
 
-    fn check_audience(&self, aud: Option<Value<'_>>) -> Result<(), IntrospectionError> {
-        match aud {
-            Some(aud) if named("aud", claims::is_for(aud, &self.audiences))? => Ok(()),
+    fn check_audience(&self, answer: Members<'_>) -> Result<(), IntrospectionError> {
+        match answer.get("aud") {
+            Some(aud) if named(&"aud", claims::is_for(aud, &self.audiences))? => Ok(()),
             None if self.audiences.is_empty() => Ok(()),
-            aud => {
-                log::audience(&self.audiences, aud.map(Value::text));
+            found => {
+                let found = found.and_then(|_| answer.0.raw(["aud"]));
+                log::audience(&self.audiences, found);
                 Err(IntrospectionError::Audience)
             }
         }
     }
 
-    /// Gives the expiry. The endpoint has just looked at it by its own clock, so there is no
-    /// leeway here; a token from a moment ago may seem to be from the future.
+    /// Returns the expiry. The endpoint has just compared it with its own clock, so there is no
+    /// leeway here. A token that was issued a moment ago may seem to be from the future.
     fn check_times(
         &self,
-        members: &Members<'_>,
+        answer: Members<'_>,
         now: u64,
     ) -> Result<Option<u64>, IntrospectionError> {
-        let expiry = date("exp", members.exp, Round::Down)?;
+        let expiry = answer.date("exp", Round::Down)?;
         if expiry.is_some_and(|expiry| now >= expiry) {
             return Err(IntrospectionError::Expired);
         }
-        for (name, start) in [("nbf", members.nbf), ("iat", members.iat)] {
-            let start = date(name, start, Round::Up)?;
+        for name in ["nbf", "iat"] {
+            let start = answer.date(name, Round::Up)?;
             if start.is_some_and(|start| start > now.saturating_add(self.leeway)) {
                 return Err(IntrospectionError::NotYetValid);
             }
@@ -184,12 +159,12 @@ impl Rules {
     }
 }
 
-/// Whether bearing the token is all it takes, and whether it is for APIs at all.
-fn check_type(members: &Members<'_>) -> Result<(), IntrospectionError> {
-    // RFC 7800 section 3, RFC 8705 section 3.2 and RFC 9449 section 6.2: whoever bears the token
-    // has yet to prove that a key is theirs.
-    if let Some(cnf) = members.cnf {
-        named("cnf", claims::is_confirmation(cnf))?;
+/// Checks that the token is a bearer token, and an access token.
+fn check_type(answer: Members<'_>) -> Result<(), IntrospectionError> {
+    // RFC 7800 section 3, RFC 8705 section 3.2 and RFC 9449 section 6.2: the bearer of the token
+    // has yet to prove the possession of a key. Here `null` is not absence.
+    if let Some(cnf) = answer.0.named("cnf") {
+        named(&"cnf", claims::is_confirmation(cnf))?;
         return Err(IntrospectionError::Bound);
     }
     // RFC 6749 section 5.1: of any case. Some servers name the kind instead (RFC 8693 section 3).
@@ -198,38 +173,16 @@ fn check_type(members: &Members<'_>) -> Result<(), IntrospectionError> {
         "access_token",
         "urn:ietf:params:oauth:token-type:access_token",
     ];
-    check_name("token_type", members.token_type, &types)?;
+    check_name(answer, "token_type", &types)?;
     // Not of the RFC: how several servers tell access tokens from refresh and id tokens, about
     // which they answer as well.
-    check_name("token_use", members.token_use, &["access_token", "access"])
+    check_name(answer, "token_use", &["access_token", "access"])
 }
 
-fn check_name(
-    member: &str,
-    name: Option<Value<'_>>,
-    known: &[&str],
-) -> Result<(), IntrospectionError> {
-    let Some(name) = named(member, name.map(text).transpose())? else {
-        return Ok(());
-    };
-    let is_known = known.iter().any(|known| name.eq_ignore_ascii_case(known));
-    is_known.then_some(()).ok_or(IntrospectionError::TokenType)
-}
-
-/// Returns the string, unless it is empty.
-fn name<'a>(
-    member: &str,
-    value: Option<Value<'a>>,
-) -> Result<Option<Cow<'a, str>>, IntrospectionError> {
-    let name = named(member, value.map(text).transpose())?;
-    Ok(name.filter(|name| !name.is_empty()))
-}
-
-fn date(
-    member: &str,
-    value: Option<Value<'_>>,
-    round: Round,
-) -> Result<Option<u64>, IntrospectionError> {
-    let read = |value| date::read(value, round).ok_or(WrongType);
-    Ok(named(member, value.map(read).transpose())?)
+fn check_name(answer: Members<'_>, name: &str, known: &[&str]) -> Result<(), IntrospectionError> {
+    let is_known = |found: &str| known.iter().any(|known| found.eq_ignore_ascii_case(known));
+    match answer.text(name)?.is_none_or(is_known) {
+        true => Ok(()),
+        false => Err(IntrospectionError::TokenType),
+    }
 }

@@ -199,8 +199,8 @@ impl Life {
         let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
         let claims = Object::parse(payload).ok()?;
         Some(Self {
-            issued_at: claims.at(&"iat".into())?.to()?,
-            expiry: claims.at(&"exp".into())?.to()?,
+            issued_at: claims.get(["iat"])?,
+            expiry: claims.get(["exp"])?,
         })
     }
 

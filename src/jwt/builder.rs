@@ -3,7 +3,7 @@
 use super::{
     Backend, JwtVerifier, Keys, backend,
     cache::{Cache, Limits},
-    claims::{self, Located, ParseTyped, Rules},
+    claims::{ParseTyped, Rules},
     header::Types,
     verifier::Verifier,
 };
@@ -104,9 +104,8 @@ impl JwtVerifierBuilder {
         self
     }
 
-    /// Who does the cryptography, and nobody else. Default: `None`, which is whoever is fastest, as
-    /// [`Backend`] says. If a certified module must do all cryptography, choose
-    /// [`Backend::AwsLcRs`]: by default RustCrypto may do HS256.
+    /// Sets the cryptography backend. Default: `None`, which is the compiled-in backend, see
+    /// [`Backend`].
     pub fn backend(mut self, backend: impl Into<Option<Backend>>) -> Self {
         self.backend = backend.into();
         self
@@ -243,11 +242,6 @@ impl JwtVerifierBuilder {
             Some(keys) => keys,
             None => discovered_keys(self.issuer.as_ref())?,
         };
-        let mut reader = claims::reader();
-        let mut located = |path: &ClaimPath| Located::new(path, &mut reader);
-        let subject = located(self.subject.as_ref().unwrap_or(&"sub".into()))?;
-        let roles = self.roles.as_ref().map(&mut located).transpose()?;
-        let scopes = located(&self.scopes)?;
         let types = self.types.unwrap_or(match self.access_token_profile {
             true => Types::AccessToken,
             false => Types::Usual,
@@ -256,14 +250,11 @@ impl JwtVerifierBuilder {
             keys: keys.source(self.issuer.as_ref(), self.backend, &self.clock)?,
             types,
             rules: Rules {
-                reader,
                 issuer: self.issuer,
                 audiences: self.audiences,
-                good_audiences: super::known::Known::default(),
-                subject,
-                subject_is_chosen: self.subject.is_some(),
-                roles,
-                scopes,
+                subject: self.subject,
+                roles: self.roles,
+                scopes: self.scopes,
                 leeway: self.leeway.as_secs(),
                 expiry_is_required: !self.allow_missing_expiry,
                 access_token_profile: self.access_token_profile,
@@ -294,6 +285,14 @@ impl JwtVerifierBuilder {
         }
         if self.audiences.iter().any(|audience| audience.is_empty()) {
             return refuse("an audience is not empty");
+        }
+        let paths = [
+            self.subject.as_ref(),
+            self.roles.as_ref(),
+            Some(&self.scopes),
+        ];
+        if paths.into_iter().flatten().any(ClaimPath::is_empty) {
+            return refuse("the path of a claim must have at least one name");
         }
         match (self.audiences.is_empty(), self.any_audience) {
             (true, false) => {

@@ -41,11 +41,6 @@ impl<'a> Compact<'a> {
         })
     }
 
-    /// The first segment as it stands: tokens of one issuer share it.
-    pub(super) fn encoded_header(&self) -> &'a [u8] {
-        self.header
-    }
-
     pub(super) fn header(&self) -> Result<Vec<u8>, TokenError> {
         if self.header.len() > MAX_HEADER {
             return Err(TokenError::TooLong);

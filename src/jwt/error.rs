@@ -9,8 +9,6 @@ use std::{error::Error, fmt, time::Duration};
 /// here holds any part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-// A word, so that whatever may be an error is copied by words.
-#[repr(usize)]
 pub enum TokenError {
     /// Longer than [`JwtVerifierBuilder::max_token_bytes`](super::JwtVerifierBuilder::max_token_bytes).
     TooLong,

@@ -1,13 +1,12 @@
 //! The JOSE header (RFC 7515 section 4).
 
 use super::{Algorithm, TokenError};
-use crate::json::Members;
-use std::borrow::Cow;
+use crate::json::Document;
 
 /// What is read of a header; the rest is ignored, keys above all (`jwk`, `jku`, `x5c`, `x5u`).
 pub(super) struct Header<'a> {
     pub(super) algorithm: Algorithm,
-    pub(super) key_id: Option<Cow<'a, str>>,
+    pub(super) key_id: Option<&'a str>,
 }
 
 /// Which values of `typ` are accepted. Types are compared without case (RFC 7515 section 4.1.9).
@@ -24,30 +23,30 @@ pub(super) enum Types {
 }
 
 impl<'a> Header<'a> {
-    pub(super) fn read(members: Members<'a>, types: Types) -> Result<Self, TokenError> {
+    pub(super) fn read(header: &'a Document<'_>, types: Types) -> Result<Self, TokenError> {
         let mut algorithm = None;
         let mut key_id = None;
         let mut typed = false;
-        for (name, value) in members.iter() {
-            match &*name {
-                b"alg" => {
+        for (name, value) in header.iter() {
+            match name {
+                "alg" => {
                     let name = value.as_str().ok_or(TokenError::Header)?;
-                    algorithm = Algorithm::named(&name);
+                    algorithm = Algorithm::named(name);
                 }
                 // A string, or it identifies nothing (RFC 7515 section 4.1.4).
-                b"kid" => key_id = Some(value.as_str().ok_or(TokenError::Header)?),
-                b"typ" => {
+                "kid" => key_id = Some(value.as_str().ok_or(TokenError::Header)?),
+                "typ" => {
                     let typ = value.as_str().ok_or(TokenError::Header)?;
-                    if !types.accept(&typ) {
+                    if !types.accept(typ) {
                         return Err(TokenError::Type);
                     }
                     typed = true;
                 }
                 // No extension is understood, so that whatever is critical is refused, and an
                 // empty list with it (RFC 7515 section 4.1.11).
-                b"crit" => return Err(TokenError::Extension),
+                "crit" => return Err(TokenError::Extension),
                 // An unencoded payload is no JWT (RFC 7797 section 7).
-                b"b64" if !value.is_true() => return Err(TokenError::Extension),
+                "b64" if value.as_bool() != Some(true) => return Err(TokenError::Extension),
                 // Here `null` is not absence: the header belongs to the token, and software that
                 // knows the parameters made it.
                 _ if value.is_null() => return Err(TokenError::Header),

@@ -1,7 +1,10 @@
 //! [`KeySet`]: the keys of an issuer, and which of them a token is verified with.
 
 use super::{Algorithm, Backend, Key, SkippedKey, TokenError, header::Header, key::Jwk, log};
-use crate::{ConfigError, json::Value};
+use crate::{
+    ConfigError,
+    json::{Document, Value},
+};
 use std::{fs, path::Path};
 
 /// The keys of one issuer.
@@ -43,10 +46,10 @@ impl KeySet {
     /// If the text is no JWK Set, if no key of it can be used, if two cannot be told apart, or
     /// if it mixes secrets with public keys: who publishes the latter publishes the former.
     pub fn from_jwks(jwks: &str) -> Result<Self, ConfigError> {
-        Self::from_entries(entries(jwks)?.map(|entry| {
-            let jwk = Jwk::new(entry);
+        Self::from_entries(entries(&read_set(jwks)?)?.iter().map(|entry| {
+            let jwk = Jwk::new(entry.members());
             jwk.key(Algorithm::RS256)
-                .map_err(|error| SkippedKey::new(jwk.id().as_deref(), &error))
+                .map_err(|error| SkippedKey::new(jwk.id(), &error))
         }))
     }
 
@@ -140,49 +143,45 @@ impl KeySet {
         }
     }
 
-    /// The one key that a token with this header is verified with.
-    ///
-    /// Its place, for [`at`](Self::at).
-    pub(super) fn select(&self, header: &Header<'_>) -> Result<usize, TokenError> {
+    /// Returns the one key that a token with this header is verified with.
+    pub(super) fn select(&self, header: &Header<'_>) -> Result<&Key, TokenError> {
         let selected = self.find(header);
         if selected.is_err() {
-            log::unknown_key(header.algorithm, header.key_id.as_deref(), &self.keys);
+            log::unknown_key(header.algorithm, header.key_id, &self.keys);
         }
         selected
     }
 
-    fn find(&self, header: &Header<'_>) -> Result<usize, TokenError> {
-        let all = self.keys.iter().enumerate();
-        let fitting = all.clone().filter(|(_, key)| key.is_for(header.algorithm));
-        let Some(kid) = header.key_id.as_deref() else {
-            let nameless = fitting.clone().filter(|(_, key)| key.key_id().is_none());
+    fn find(&self, header: &Header<'_>) -> Result<&Key, TokenError> {
+        let fitting = self.keys.iter().filter(|key| key.is_for(header.algorithm));
+        let Some(key_id) = header.key_id else {
+            let nameless = fitting.clone().filter(|key| key.key_id().is_none());
             return only(nameless).or_else(|_| only(fitting));
         };
-        let named = |(_, key): &(usize, &Key)| key.key_id() == Some(kid);
-        match fitting.clone().find(named) {
-            Some((place, _)) => Ok(place),
-            None if all.clone().any(|each| named(&each)) => Err(TokenError::KeyAlgorithm),
-            None => only(fitting.filter(|(_, key)| key.key_id().is_none())),
+        let is_named = |key: &&Key| key.key_id() == Some(key_id);
+        match fitting.clone().find(is_named) {
+            Some(key) => Ok(key),
+            None if self.keys.iter().any(|key| is_named(&key)) => Err(TokenError::KeyAlgorithm),
+            None => only(fitting.filter(|key| key.key_id().is_none())),
         }
     }
-
-    pub(super) fn at(&self, place: usize) -> Option<&Key> {
-        self.keys.get(place)
-    }
 }
 
-/// What a JWK Set lists (RFC 7517 section 5).
-pub(super) fn entries(jwks: &str) -> Result<impl Iterator<Item = Value<'_>>, ConfigError> {
-    let set = Value::document(jwks)
-        .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))?;
-    set.named("keys")
-        .and_then(Value::elements)
-        .ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))
+/// Reads a JWK Set (RFC 7517 section 5).
+pub(super) fn read_set(jwks: &str) -> Result<Document<'_>, ConfigError> {
+    Document::published(jwks.as_bytes())
+        .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))
 }
 
-fn only<'a>(mut keys: impl Iterator<Item = (usize, &'a Key)>) -> Result<usize, TokenError> {
+/// Returns what a JWK Set lists.
+pub(super) fn entries<'a>(set: &'a Document<'_>) -> Result<&'a [Value<'a>], ConfigError> {
+    let entries = set.named("keys").and_then(Value::elements);
+    entries.ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))
+}
+
+fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenError> {
     match (keys.next(), keys.next()) {
-        (Some((place, _)), None) => Ok(place),
+        (Some(key), None) => Ok(key),
         _ => Err(TokenError::UnknownKey),
     }
 }

@@ -63,7 +63,6 @@ mod issuers;
 mod key;
 mod key_set;
 mod keys;
-mod known;
 pub(crate) mod log;
 mod or_opaque;
 mod peek;

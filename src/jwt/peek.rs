@@ -8,8 +8,11 @@ use super::{
     log,
 };
 use crate::{
-    claims::date::{self, Round},
-    json::{Members, Spans, Value},
+    claims::{
+        self,
+        date::{self, Round},
+    },
+    json::Document,
 };
 
 /// The largest number of members, of all objects together, that are read of an unverified payload.
@@ -17,39 +20,17 @@ use crate::{
 /// limit.
 const MOST_MEMBERS: u32 = 512;
 
-/// The claims that are read before the signature is verified.
-#[derive(Default)]
-struct Claimed<'a> {
-    iss: Option<Value<'a>>,
-    exp: Option<Value<'a>>,
-    iat: Option<Value<'a>>,
+/// Reads a payload whose signature has not been verified.
+fn unverified(payload: &[u8]) -> Result<Document<'_>, TokenError> {
+    Document::read_at_most(MOST_MEMBERS, payload).map_err(|_| TokenError::Payload)
 }
 
-impl<'a> Claimed<'a> {
-    fn read(payload: &'a [u8], found: &'a mut Spans) -> Result<Self, TokenError> {
-        let members = Members::read_at_most(MOST_MEMBERS, payload, found);
-        let mut claimed = Self::default();
-        for (name, value) in members.map_err(|_| TokenError::Payload)?.iter() {
-            match &*name {
-                // As in a verified claim, `null` is absence.
-                _ if value.is_null() => {}
-                b"iss" => claimed.iss = Some(value),
-                b"exp" => claimed.exp = Some(value),
-                b"iat" => claimed.iat = Some(value),
-                _ => {}
-            }
-        }
-        Ok(claimed)
-    }
-}
-
-/// Reads the `iss` of a token that nobody has verified.
+/// Reads the `iss` of a token that has not been verified.
 pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {
-    let (payload, mut found) = (Compact::split(token, max_bytes)?.payload(0)?, Spans::new());
-    let issuer = Claimed::read(&payload, &mut found)?.iss;
-    let issuer = issuer.ok_or(TokenError::MissingClaim)?;
-    let issuer = issuer.as_str().ok_or(TokenError::ClaimType)?;
-    Ok(issuer.into_owned())
+    let payload = Compact::split(token, max_bytes)?.payload(0)?;
+    let claims = unverified(&payload)?;
+    let issuer = claims::present(claims.named("iss")).ok_or(TokenError::MissingClaim)?;
+    Ok(claims::text(issuer)?.to_owned())
 }
 
 /// What a token has to be before anything is fetched for its sake.
@@ -70,38 +51,38 @@ impl Plausible<'_> {
         max_bytes: usize,
     ) -> Result<Option<u64>, TokenError> {
         let token = Compact::split(token, max_bytes)?;
-        let (text, mut found) = (token.header()?, Spans::new());
-        let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
-        let header = Header::read(header, self.types)?;
+        let header = token.header()?;
+        let header = Document::read(&header).map_err(|_| TokenError::Header)?;
         // Remote sets never contain secrets.
-        if header.algorithm.is_symmetric() {
+        if Header::read(&header, self.types)?.algorithm.is_symmetric() {
             return Err(TokenError::UnknownKey);
         }
-        let (payload, mut found) = (token.payload(0)?, Spans::new());
-        let claimed = Claimed::read(&payload, &mut found)?;
+        let payload = token.payload(0)?;
+        let claims = unverified(&payload)?;
+        let claim = |name| claims::present(claims.named(name));
         if let Some(expected) = self.issuer {
-            let issuer = claimed.iss.ok_or(TokenError::MissingClaim)?;
+            let issuer = claim("iss").ok_or(TokenError::MissingClaim)?;
             if !issuer.is_str(expected) {
                 if let Some(found) = issuer.as_str() {
-                    log::issuer(expected, &found);
+                    log::issuer(expected, found);
                 }
                 return Err(TokenError::Issuer);
             }
         }
-        if let Some(expiry) = claimed.exp {
+        if let Some(expiry) = claim("exp") {
             let expiry = date::read(expiry, Round::Down).ok_or(TokenError::ClaimType)?;
             if self.now >= expiry.saturating_add(self.leeway) {
                 return Err(TokenError::Expired);
             }
         }
-        let Some(issued_at) = claimed.iat else {
+        let Some(issued_at) = claim("iat") else {
             return Ok(None);
         };
-        let (down, up) = date::read_both(issued_at).ok_or(TokenError::ClaimType)?;
-        if up.saturating_sub(self.leeway) > self.now {
+        let start = date::read(issued_at, Round::Up).ok_or(TokenError::ClaimType)?;
+        if start.saturating_sub(self.leeway) > self.now {
             return Err(TokenError::NotYetValid);
         }
-        Ok(Some(down))
+        Ok(date::read(issued_at, Round::Down))
     }
 }
 

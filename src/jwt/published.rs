@@ -1,6 +1,10 @@
 //! Sets that an issuer publishes: one bad key does no harm to the rest.
 
-use super::{Algorithm, Backend, Key, KeySet, SkippedKey, key::Jwk, key_set::entries};
+use super::{
+    Algorithm, Backend, Key, KeySet, SkippedKey,
+    key::Jwk,
+    key_set::{entries, read_set},
+};
 use crate::ConfigError;
 
 /// The most keys a published set may list; real ones have fewer than twenty.
@@ -53,11 +57,11 @@ impl KeySet {
         backend: Option<Backend>,
     ) -> Result<Self, ConfigError> {
         let mut set = Self::empty();
-        for (i, entry) in entries(jwks)?.enumerate() {
+        for (i, entry) in entries(&read_set(jwks)?)?.iter().enumerate() {
             if i == MAX_ENTRIES {
                 return Err(ConfigError::new("this JWK Set lists too many keys"));
             }
-            let jwk = Jwk::new(entry);
+            let jwk = Jwk::new(entry.members());
             let key = jwk.key(accept.rsa).and_then(|key| {
                 accept.check(&key)?;
                 key.on(backend)
@@ -67,9 +71,7 @@ impl KeySet {
                 Ok(key) if set.keys.iter().any(|other| other.is_same(&key)) => {}
                 Ok(key) => set.keys.push(key),
                 Err(error) => {
-                    let kid = jwk.id();
-                    set.skipped_keys
-                        .push(SkippedKey::new(kid.as_deref(), &error));
+                    set.skipped_keys.push(SkippedKey::new(jwk.id(), &error));
                 }
             }
         }

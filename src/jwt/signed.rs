@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Identity, Rejection, clock,
-    json::{Members, Object, Spans, Value},
+    json::{Document, Value},
 };
 
 /// What kind of token is expected (RFC 8725 section 3.11).
@@ -22,9 +22,9 @@ pub(crate) enum Kind {
     Logout,
 }
 
-/// A payload that the issuer has signed, and nothing else is known of it.
+/// A payload with a valid signature of the issuer. Its claims have not been checked.
 pub(crate) struct Signed {
-    pub(crate) payload: Object,
+    pub(crate) payload: Vec<u8>,
     pub(crate) algorithm: Algorithm,
 }
 
@@ -58,9 +58,9 @@ impl JwtVerifier {
 
     /// Judges claims by what the verifier was built for: `iss`, `aud`, `exp`, `nbf`, `iat`, and a
     /// subject.
-    pub(crate) fn judge_claims(&self, payload: Object) -> Result<Identity, TokenError> {
+    pub(crate) fn judge_claims(&self, payload: Vec<u8>) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
-        let (identity, _) = self.0.rules.identity_again(payload, now)?;
+        let (identity, _) = self.0.rules.identity(payload, now, None)?;
         Ok(identity.into_identity())
     }
 }
@@ -88,21 +88,17 @@ impl Verifier {
 
     fn payload(&self, token: &[u8], kind: Kind) -> Result<Signed, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
-        let algorithm = {
-            let (text, mut found) = (token.header()?, Spans::new());
-            let header = Members::read(&text, &mut found).map_err(|_| TokenError::Header)?;
-            let typ = header.named("typ").and_then(Value::as_str);
-            let is_id = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-            if kind == Kind::Id && !is_id {
-                return Err(TokenError::Type);
-            }
-            Header::read(header, self.types)?.algorithm
-        };
+        let header = token.header()?;
+        let header = Document::read(&header).map_err(|_| TokenError::Header)?;
+        let typ = header.named("typ").and_then(Value::as_str);
+        let is_id = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+        if kind == Kind::Id && !is_id {
+            return Err(TokenError::Type);
+        }
+        let algorithm = Header::read(&header, self.types)?.algorithm;
         self.check_signature(&self.keys.snapshot(), &token)?;
-        let payload = Object::parse(token.payload(0)?);
-        Ok(Signed {
-            payload: payload.map_err(|_| TokenError::Payload)?,
-            algorithm,
-        })
+        let payload = token.payload(0)?;
+        Document::read(&payload).map_err(|_| TokenError::Payload)?;
+        Ok(Signed { payload, algorithm })
     }
 }

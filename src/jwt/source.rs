@@ -12,7 +12,7 @@
     allow(dead_code, reason = "only that has remote keys")
 )]
 
-use super::{Backend, Health, Key, KeySet, KeysUnavailable, TokenError, known::Known};
+use super::{Backend, Health, KeySet, KeysUnavailable};
 use crate::{Clock, ConfigError};
 use std::{
     fmt,
@@ -28,37 +28,11 @@ pub(crate) struct Snapshot {
     pub(crate) keys: KeySet,
     /// Changes with every change of the set, and only then.
     pub(crate) generation: u64,
-    /// First segments, each with the place of its key. A new set starts anew.
-    headers: Known<usize>,
 }
 
 impl Snapshot {
     pub(crate) fn new(keys: KeySet, generation: u64) -> Self {
-        Self {
-            keys,
-            generation,
-            headers: Known::default(),
-        }
-    }
-
-    /// Passes the key of a token with this first segment to a check. `read` says its place among
-    /// the keys, unless a token with the same segment was good before.
-    pub(super) fn check(
-        &self,
-        encoded: &[u8],
-        read: impl FnOnce() -> Result<usize, TokenError>,
-        check: impl FnOnce(&Key) -> Result<(), TokenError>,
-    ) -> Result<(), TokenError> {
-        let known = self.headers.get(encoded);
-        let place = match known {
-            Some(place) => place,
-            None => read()?,
-        };
-        check(self.keys.at(place).ok_or(TokenError::UnknownKey)?)?;
-        if known.is_none() {
-            self.headers.remember(encoded, place);
-        }
-        Ok(())
+        Self { keys, generation }
     }
 }
 

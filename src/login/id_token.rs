@@ -20,7 +20,7 @@ use crate::{
         self,
         date::{self, Round},
     },
-    json::{Object, Value},
+    json::{Document, Value},
     jwt::{
         Algorithm, JwtVerifier,
         signed::{Kind, Signed},
@@ -61,7 +61,8 @@ pub(super) async fn verify(
     expected: &Expected<'_>,
 ) -> Result<(), Rejection> {
     let Signed { payload, algorithm } = jwt.signed(token, Kind::Id).await.map_err(own)?;
-    check(&payload, algorithm, expected).map_err(bad)?;
+    let claims = Document::read(&payload).map_err(|_| bad("the payload"))?;
+    check(&claims, algorithm, expected).map_err(bad)?;
     jwt.judge_claims(payload)
         .map(drop)
         .map_err(|error| bad("a registered claim").with_source(error))
@@ -78,11 +79,10 @@ fn own(rejection: Rejection) -> Rejection {
 }
 
 fn check(
-    payload: &Object,
+    claims: &Document<'_>,
     algorithm: Algorithm,
     expected: &Expected<'_>,
 ) -> Result<(), &'static str> {
-    let claims = payload.value();
     let claim = |name| claims::present(claims.named(name));
     if claim("iat").is_none() {
         return Err("there is no iat");
@@ -90,7 +90,7 @@ fn check(
     let several = claims
         .named("aud")
         .and_then(Value::elements)
-        .is_some_and(|mut audiences| audiences.nth(1).is_some());
+        .is_some_and(|audiences| audiences.len() > 1);
     match claim("azp") {
         Some(azp) if azp.is_str(expected.client) => {}
         Some(_) => return Err("azp is another client"),
@@ -180,18 +180,19 @@ pub(super) async fn verify_logout(
                 crate::RejectionKind::Unavailable => rejection,
                 _ => LoginError::LogoutToken("its signature or form").into(),
             })?;
-    check_logout(&payload, issuer, client, leeway, now)
+    Document::read(&payload)
+        .map_err(|_| "the payload")
+        .and_then(|claims| check_logout(&claims, issuer, client, leeway, now))
         .map_err(|why| LoginError::LogoutToken(why).into())
 }
 
 fn check_logout(
-    payload: &Object,
+    claims: &Document<'_>,
     issuer: &str,
     client: &str,
     leeway: u64,
     now: u64,
 ) -> Result<LogoutToken, &'static str> {
-    let claims = payload.value();
     if !claims.named("iss").is_some_and(|iss| iss.is_str(issuer)) {
         return Err("iss is another issuer");
     }
@@ -227,7 +228,7 @@ fn check_logout(
     let text = |name| match claim(name) {
         None => Ok(None),
         Some(value) => match value.as_str() {
-            Some(text) if !text.is_empty() => Ok(Some(text.into_owned())),
+            Some(text) if !text.is_empty() => Ok(Some(text.to_owned())),
             _ => Err("a name is none"),
         },
     };
@@ -248,8 +249,21 @@ mod tests {
     use super::*;
     use serde_json::{Value as Json, json};
 
-    fn object(json: &Json) -> Object {
-        Object::parse(json.to_string().into_bytes()).unwrap()
+    fn checked(json: &Json, expected: &Expected<'_>) -> Result<(), &'static str> {
+        let text = json.to_string();
+        let claims = Document::read(text.as_bytes()).unwrap();
+        check(&claims, Algorithm::RS256, expected)
+    }
+
+    fn checked_logout(json: &Json) -> Result<LogoutToken, &'static str> {
+        let text = json.to_string();
+        check_logout(
+            &Document::read(text.as_bytes()).unwrap(),
+            "i",
+            "app",
+            10,
+            1000,
+        )
     }
 
     fn with(mut json: Json, name: &str, value: Json) -> Json {
@@ -274,7 +288,7 @@ mod tests {
         let hash = at_hash(Algorithm::RS256, "token");
         let good =
             json!({ "aud": "app", "iat": 1, "nonce": "n", "auth_time": 930, "at_hash": hash });
-        let judge = |json: &Json| check(&object(json), Algorithm::RS256, &EXPECTED);
+        let judge = |json: &Json| checked(json, &EXPECTED);
         assert_eq!(judge(&good), Ok(()));
         for (name, value) in [
             ("azp", json!("app")),
@@ -318,7 +332,7 @@ mod tests {
         ] {
             let mut claims = good.clone();
             claims[name] = Json::Null;
-            let judged = check(&object(&claims), Algorithm::RS256, &EXPECTED);
+            let judged = checked(&claims, &EXPECTED);
             assert_eq!(judged.is_ok(), is_optional, "{name}");
         }
         let logout = json!({
@@ -339,7 +353,7 @@ mod tests {
         ] {
             let mut claims = logout.clone();
             claims[name] = Json::Null;
-            let judged = check_logout(&object(&claims), "i", "app", 10, 1000);
+            let judged = checked_logout(&claims);
             assert_eq!(judged.is_ok(), is_optional, "{name}");
         }
     }
@@ -357,7 +371,7 @@ mod tests {
                 now: 1000,
             };
             let claims = with(json!({ "aud": "app", "iat": 1 }), "nonce", nonce);
-            check(&object(&claims), Algorithm::RS256, &expected).is_ok()
+            checked(&claims, &expected).is_ok()
         };
         assert!(judge(Some("n"), Json::Null));
         assert!(judge(Some("n"), json!("n")));
@@ -382,7 +396,7 @@ mod tests {
             "iss": "i", "aud": "app", "iat": 1000, "exp": 1100, "jti": "1", "sid": "s",
             "events": { EVENT: {} },
         });
-        let judge = |json: &Json| check_logout(&object(json), "i", "app", 10, 1000);
+        let judge = checked_logout;
         assert_eq!(
             judge(&good),
             Ok(LogoutToken {

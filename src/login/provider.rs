@@ -21,7 +21,7 @@ use crate::{
     Clock, clock,
     fetch::Guard,
     fetch::on_demand::{Answer, Document, Ended, Missing, NO_RUNTIME, OnDemand, Outcome},
-    json::Value,
+    json::{self, Value},
     jwt::remote::metadata_urls,
 };
 use bytes::Bytes;
@@ -214,18 +214,17 @@ impl Provider {
         let answer = self.post(&endpoints.token, client, form).await?;
         let status = answer.status();
         let body = Zeroizing::new(Vec::from(answer.into_body()));
-        let read = object(&body);
-        let code = read.and_then(|answer| Some(answer.named("error")?.as_str()?.into_owned()));
+        let read = json::Document::read(&body).ok();
+        let member = |name| read.as_ref()?.named(name);
+        let code = member("error").and_then(Value::as_str);
         let passes = status.is_server_error()
             || matches!(
                 status,
                 StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
             );
-        let error = match code.as_deref().filter(|code| !code.is_empty()) {
+        let error = match code.filter(|code| !code.is_empty()) {
             Some(code) if !passes || code == "invalid_grant" => LoginError::of_token(code, phase),
-            None if status.is_success()
-                && read.is_some_and(|answer| answer.named("access_token").is_some()) =>
-            {
+            None if status.is_success() && member("access_token").is_some() => {
                 return Ok(body);
             }
             _ => LoginError::provider(format!(
@@ -301,18 +300,18 @@ impl Metadata {
 
     fn read(&self, body: &[u8]) -> Result<Endpoints, LoginError> {
         let junk = || LoginError::Metadata("it is no JSON object of distinct names".into());
-        let metadata = object(body).ok_or_else(junk)?;
+        let metadata = json::Document::read(body).map_err(|_| junk())?;
         let issuer = metadata.named("issuer").and_then(Value::as_str);
         let issuer = issuer.ok_or_else(|| LoginError::Metadata("it names no issuer".into()))?;
-        if issuer != *self.issuer {
+        if *issuer != *self.issuer {
             let why = format!(
                 "{OTHER_ISSUER}: \"{}\" instead of {:?}",
-                escaped(&issuer),
+                escaped(issuer),
                 self.issuer
             );
             return Err(LoginError::Metadata(why.into()));
         }
-        let text = |name| Some(metadata.named(name)?.as_str()?.into_owned());
+        let text = |name| metadata.named(name).and_then(Value::as_str);
         let uri = |name| {
             let uri: Option<Uri> = text(name).and_then(|uri| uri.parse().ok());
             uri.filter(|uri| self.guard.check(uri).is_ok())
@@ -320,7 +319,7 @@ impl Metadata {
         // A browser is sent to this URL, so the URL must pass the same check as a request.
         let url = |name| {
             uri(name)?;
-            Url::parse(&text(name)?).ok()
+            Url::parse(text(name)?).ok()
         };
         let fixed = self.fixed.clone();
         let lacks = |name| {
@@ -341,12 +340,12 @@ impl Metadata {
             revocation: fixed.revocation.or_else(|| uri("revocation_endpoint")),
             end_session: fixed.end_session.or_else(|| url("end_session_endpoint")),
             names_itself: fixed.names_itself
-                || metadata.named(names_itself).is_some_and(Value::is_true),
+                || metadata.named(names_itself).and_then(Value::as_bool) == Some(true),
             // If the member is missing, the modes are query and fragment (RFC 8414 section 2).
             posts_forms: metadata
                 .named("response_modes_supported")
                 .and_then(Value::elements)
-                .is_some_and(|mut modes| modes.any(|mode| mode.is_str("form_post"))),
+                .is_some_and(|modes| modes.iter().any(|mode| mode.is_str("form_post"))),
         })
     }
 }
@@ -403,9 +402,4 @@ async fn send(
     let request = request.header(ACCEPT, json).body(Bytes::new());
     let request = request.map_err(LoginError::provider)?;
     guard.send(request).await.map_err(LoginError::provider)
-}
-
-/// A text that is one JSON object.
-pub(super) fn object(text: &[u8]) -> Option<Value<'_>> {
-    Value::object(std::str::from_utf8(text).ok()?).ok()
 }

@@ -7,15 +7,15 @@ use super::{
 use crate::{
     ClaimPath, Identity, Rejection,
     claims::{
-        self,
+        self, WrongType,
         date::{self, Round},
     },
     clock,
     identity::Names,
-    json::{Object, Value},
+    json::{Document, Object, Value},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// One session. Its claims are those of the ID token, which was verified when it came, or those
@@ -67,13 +67,11 @@ impl Session {
     /// say anything about the authentication (OpenID Connect Core section 5.1), and may hold
     /// members that users edit.
     pub(super) fn of_its_login(mut self, paths: &ClaimPaths) -> Result<Self, LoginError> {
-        let claims = self.payload().ok_or(LoginError::UserInfo)?;
+        let payload = self.payload().ok_or(LoginError::UserInfo)?;
+        let claims = Document::read(&payload).map_err(|_| LoginError::UserInfo)?;
         self.sub = name_of_user(paths, &claims)?;
         if self.user_info.is_none() {
-            let date = |name| {
-                let at = claims.value().named(name)?;
-                date::read(at, Round::Down)
-            };
+            let date = |name| date::read(claims.named(name)?, Round::Down);
             self.auth_time = date("auth_time");
             self.issued = date("iat").unwrap_or(self.made).min(clock::LAST_SECOND);
             self.sid = sid(&claims);
@@ -151,16 +149,16 @@ impl Session {
         })
     }
 
-    fn payload(&self) -> Option<Object> {
-        let text = match (&self.user_info, self.tokens.id_token()) {
-            (Some(claims), _) => claims.clone().into_bytes(),
+    /// Returns the text of the claims.
+    fn payload(&self) -> Option<Vec<u8>> {
+        match (&self.user_info, self.tokens.id_token()) {
+            (Some(claims), _) => Some(claims.clone().into_bytes()),
             (None, Some(token)) => {
                 let payload = token.split('.').nth(1)?;
-                URL_SAFE_NO_PAD.decode(payload).ok()?
+                URL_SAFE_NO_PAD.decode(payload).ok()
             }
-            (None, None) => return None,
-        };
-        Object::parse(text).ok()
+            (None, None) => None,
+        }
     }
 
     /// Returns the identity of the user, as policies and handlers see it.
@@ -169,8 +167,11 @@ impl Session {
         issuer: &Arc<str>,
         paths: &ClaimPaths,
     ) -> Result<Identity, Rejection> {
-        let claims = self.payload().ok_or(LoginError::UserInfo)?;
-        identity(self, issuer, paths, claims).map_err(Rejection::from)
+        let payload = self.payload().ok_or(LoginError::UserInfo)?;
+        let read = Object::parse_with(payload, |claims| identity(self, issuer, paths, claims));
+        let (claims, read) = read.map_err(|_| LoginError::UserInfo)?;
+        let (identity, roles, scopes) = read?;
+        Ok(identity.with_claims(claims, roles, scopes))
     }
 
     /// Returns the session with the tokens of a refresh. Their ID token must be of the same user
@@ -185,7 +186,8 @@ impl Session {
             tokens: Arc::new(tokens),
             ..self.clone()
         };
-        let claims = fresh.payload().ok_or(LoginError::UserInfo)?;
+        let payload = fresh.payload().ok_or(LoginError::UserInfo)?;
+        let claims = Document::read(&payload).map_err(|_| LoginError::UserInfo)?;
         if name_of_user(paths, &claims)? != self.sub {
             return Err(LoginError::IdToken("the subject is another than before"));
         }
@@ -205,9 +207,10 @@ impl Session {
 
     /// Returns the nonce of the last ID token.
     pub(super) fn nonce(&self) -> Option<String> {
-        let claims = self.payload()?;
-        let nonce = claims.value().named("nonce").and_then(Value::as_str);
-        nonce.map(Cow::into_owned)
+        let payload = self.payload()?;
+        let claims = Document::read(&payload).ok()?;
+        let nonce = claims.named("nonce").and_then(Value::as_str);
+        nonce.map(str::to_owned)
     }
 
     /// Returns whether the access token should be refreshed: `before` seconds before its end, or
@@ -230,12 +233,12 @@ impl Session {
 }
 
 /// Returns the provider's name of the user.
-fn name_of_user(paths: &ClaimPaths, claims: &Object) -> Result<String, LoginError> {
+fn name_of_user(paths: &ClaimPaths, claims: &Document<'_>) -> Result<String, LoginError> {
     // Read from `sub`, also if the application uses another claim as the subject.
-    let own = claims.value().named("sub").and_then(Value::as_str);
+    let own = claims.named("sub").and_then(Value::as_str);
     match own {
-        Some(own) => Ok(own.into_owned()),
-        None => Ok(subject(paths, claims)?.into_owned()),
+        Some(own) => Ok(own.to_owned()),
+        None => Ok(subject(paths, claims)?.to_owned()),
     }
 }
 
@@ -247,48 +250,39 @@ fn seconds(field: &[u8]) -> Option<Option<u64>> {
     }
 }
 
-fn sid(claims: &Object) -> Option<String> {
-    let sid = claims.value().named("sid").and_then(Value::as_str);
-    sid.filter(|sid| !sid.is_empty()).map(Cow::into_owned)
+fn sid(claims: &Document<'_>) -> Option<String> {
+    let sid = claims.named("sid").and_then(Value::as_str);
+    sid.filter(|sid| !sid.is_empty()).map(str::to_owned)
 }
 
-fn subject<'a>(paths: &ClaimPaths, claims: &'a Object) -> Result<Cow<'a, str>, LoginError> {
-    let value = match &paths.subject {
-        Some(path) => claims.at(path),
-        None => claims.value().named("sub"),
-    };
-    let value = value.ok_or(LoginError::UserInfo)?;
+fn subject<'a>(paths: &ClaimPaths, claims: &'a Document<'_>) -> Result<&'a str, LoginError> {
+    let sub = "sub".into();
+    let path = paths.subject.as_ref().unwrap_or(&sub);
+    let value = claims.at(path.names()).ok_or(LoginError::UserInfo)?;
     // Some providers number their users.
-    if let Some(number) = value.as_number()
-        && number.bytes().all(|digit| digit.is_ascii_digit())
-    {
-        return Ok(number.into());
+    if value.as_number().is_some() {
+        return claims::digits(claims, path).ok_or(LoginError::UserInfo);
     }
     let subject = claims::subject(value).map_err(|_| LoginError::UserInfo)?;
     subject.ok_or(LoginError::UserInfo)
 }
 
+/// Returns the identity without its claims, the roles and the scopes.
 fn identity(
     session: &Session,
     issuer: &Arc<str>,
     paths: &ClaimPaths,
-    claims: Object,
-) -> Result<Identity, LoginError> {
-    let wrong = |_| LoginError::IdToken("a claim is of the wrong type");
-    let subject = subject(paths, &claims)?.into_owned();
-    let at = |path: &Option<_>| path.as_ref().and_then(|path| claims.at(path));
-    let roles = at(&paths.roles).map(|roles| claims::roles(&claims, roles));
-    let scopes = at(&paths.scopes).map(|scopes| claims::scopes(&claims, scopes));
-    let roles = roles
-        .transpose()
-        .map_err(wrong)?
-        .unwrap_or_else(Names::default);
-    let scopes = scopes
-        .transpose()
-        .map_err(wrong)?
-        .unwrap_or_else(Names::default);
+    claims: &Document<'_>,
+) -> Result<(Identity, Names, Names), LoginError> {
+    let names = |path: &Option<ClaimPath>, read: fn(&Value<'_>) -> Result<Names, WrongType>| {
+        let names = path.as_ref().and_then(|path| claims.at(path.names()));
+        let names = names.map(read).transpose();
+        names.map_err(|_| LoginError::IdToken("a claim is of the wrong type"))
+    };
+    let roles = names(&paths.roles, claims::roles)?.unwrap_or_default();
+    let scopes = names(&paths.scopes, claims::scopes)?.unwrap_or_default();
     let sid = session.sid.as_ref().unwrap_or(&session.id).clone();
-    let mut identity = Identity::new(subject)
+    let mut identity = Identity::new(subject(paths, claims)?)
         .with_issuer(Arc::clone(issuer))
         .with_expiry(clock::at(session.ends))
         .with_issued_at(clock::at(session.made))
@@ -296,7 +290,7 @@ fn identity(
     if let Some(at) = session.auth_time {
         identity = identity.with_authenticated_at(clock::at(at));
     }
-    Ok(identity.with_claims(claims, roles, scopes))
+    Ok((identity, roles, scopes))
 }
 
 #[cfg(test)]

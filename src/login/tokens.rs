@@ -1,9 +1,10 @@
 //! Tokens of the provider: as they are answered, and as handlers get them.
 
-use super::{LoginError, provider::object};
+use super::LoginError;
 use crate::{
     claims::date::{self, Round},
     clock,
+    json::Document,
 };
 use std::{fmt, sync::Arc, time::SystemTime};
 use zeroize::Zeroizing;
@@ -66,7 +67,7 @@ impl TokenSet {
     /// out.
     pub(super) fn read(answer: &[u8], now: u64) -> Result<Self, LoginError> {
         let bad = |why: &'static str| LoginError::provider(why);
-        let answer = object(answer).ok_or_else(|| bad("the tokens are no JSON object"))?;
+        let answer = Document::read(answer).map_err(|_| bad("the tokens are no JSON object"))?;
         let member = |name| {
             let value = answer.named(name)?;
             let is_empty = value.is_null() || value.is_str("");
@@ -76,7 +77,7 @@ impl TokenSet {
             None => Ok(None),
             Some(value) => match value.as_str() {
                 // What stands in a header field; RFC 6749 appendix A.12 has nothing else, either.
-                Some(text) if is_visible(&text) => Ok(Some(Hidden::new(text))),
+                Some(text) if is_visible(text) => Ok(Some(Hidden::new(text))),
                 _ => Err(bad("a token is not a text of visible ASCII")),
             },
         };

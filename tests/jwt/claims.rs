@@ -255,13 +255,21 @@ fn a_number_is_a_subject_if_the_application_chose_the_claim() {
     );
     refused(profile, &typed, TokenError::ClaimType);
     // One number has one spelling.
-    for other in ["4.2e1", "42.0", "-42", "1e400", "123456789012345678901"] {
-        let claims = claims()
-            .to_string()
-            .replacen('{', &format!("{{\"user_id\":{other},"), 1);
-        let token = sign(Algorithm::HS256, r#"{"alg":"HS256"}"#, &claims);
-        refused(usual().subject_at("user_id"), &token, TokenError::ClaimType);
+    let token = |number: &str| {
+        let claims = claims().to_string();
+        let claims = claims.replacen('{', &format!("{{\"user_id\":{number},"), 1);
+        sign(Algorithm::HS256, r#"{"alg":"HS256"}"#, &claims)
+    };
+    for other in ["4.2e1", "42.0", "-42", "1e300", "123456789012345678901"] {
+        let builder = usual().subject_at("user_id");
+        refused(builder, &token(other), TokenError::ClaimType);
     }
+    let builder = usual().subject_at("user_id");
+    refused(builder, &token("1e400"), TokenError::Payload);
+    // More digits than 64 bits hold.
+    let number = "98765432109876543210";
+    let identity = accepted(usual().subject_at("user_id"), &token(number));
+    assert_eq!(identity.subject(), number);
 }
 
 #[test]

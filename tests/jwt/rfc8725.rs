@@ -793,9 +793,9 @@ async fn times_are_numbers_that_make_sense() {
         "-1",
         "-0.5",
         "-1800000600",
-        "-1e400",
+        "-1e300",
         "1e20",
-        "1e400",
+        "1e300",
         "253402300800",
         "1800000600000",
         "18446744073709551616",
@@ -805,6 +805,11 @@ async fn times_are_numbers_that_make_sense() {
         for number in no_dates {
             server
                 .refuses(&with_text(name, number), TokenError::ClaimType)
+                .await;
+        }
+        for number in ["1e400", "-1e400"] {
+            server
+                .refuses(&with_text(name, number), TokenError::Payload)
                 .await;
         }
     }

@@ -29,7 +29,7 @@ impl Selection {
 
 /// What this crate verifies with where nothing else is chosen: `hmac` is for HS256, on processors
 /// with instructions for SHA-256.
-const OURS: &str = "aws-lc-rs, hmac";
+const OURS: &str = "aws-lc-rs";
 
 /// Cases, and what of the bad tokens somebody lets pass.
 #[derive(Default)]

@@ -6,19 +6,16 @@ use super::aws_lc_rs;
 use super::disabled as aws_lc_rs;
 #[cfg(not(feature = "rust-crypto"))]
 use super::disabled as rust_crypto;
-#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-use super::mac;
 use super::prepared::{BadKey, Material, Prepared};
 #[cfg(feature = "rust-crypto")]
 use super::rust_crypto;
 use crate::{ConfigError, jwt::Algorithm};
 
-/// Who does the cryptography, chosen by [`JwtVerifierBuilder::backend`](crate::jwt::JwtVerifierBuilder::backend).
+/// A library for cryptography, chosen by
+/// [`JwtVerifierBuilder::backend`](crate::jwt::JwtVerifierBuilder::backend).
 ///
-/// Each comes with the feature of its name; there is nothing to install for the process. Where none
-/// is chosen it is `AwsLcRs`, or `RustCrypto` if that is the only one; but HS256 is done by
-/// RustCrypto's `hmac` in any case where the processor has instructions for SHA-256 (x86-64),
-/// which saves a fifth of its time.
+/// Each library comes with the feature of its name. Nothing has to be installed for the process. If
+/// no backend is chosen, it is `AwsLcRs`, or `RustCrypto` if only that is compiled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
@@ -69,7 +66,7 @@ pub(in crate::jwt) fn check(chosen: Option<Backend>) -> Result<(), ConfigError> 
     }
 }
 
-/// Makes a key ready: by the chosen backend, or by the fastest.
+/// Prepares a key by the chosen backend, or by the default one.
 pub(in crate::jwt) fn prepare(
     chosen: Option<Backend>,
     algorithm: Algorithm,
@@ -77,8 +74,6 @@ pub(in crate::jwt) fn prepare(
 ) -> Result<Box<dyn Prepared>, ConfigError> {
     check(chosen)?;
     let prepared = match chosen.or_else(Backend::compiled) {
-        #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-        _ if chosen.is_none() && mac::is_fastest(algorithm) => mac::prepare(algorithm, material),
         Some(Backend::AwsLcRs) => aws_lc_rs::prepare(algorithm, material),
         Some(Backend::RustCrypto) => rust_crypto::prepare(algorithm, material),
         None => Err(BadKey),

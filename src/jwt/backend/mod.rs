@@ -5,8 +5,6 @@ mod aws_lc_rs;
 mod choice;
 #[cfg(not(all(feature = "aws-lc-rs", feature = "rust-crypto")))]
 mod disabled;
-#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
-mod mac;
 mod prepared;
 #[cfg(feature = "rust-crypto")]
 mod rust_crypto;

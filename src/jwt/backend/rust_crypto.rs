@@ -1,10 +1,8 @@
 //! Signatures by the crates of the RustCrypto project.
 
-use super::{
-    mac,
-    prepared::{BadKey, Material, Prepared},
-};
+use super::prepared::{BadKey, Material, Prepared};
 use crate::jwt::Algorithm;
+use ::hmac::{Hmac, KeyInit, Mac};
 use ::rsa::{PublicKey, pkcs1::DecodeRsaPublicKey, pkcs1v15, pss};
 use sha2::{Digest, Sha256, Sha384, Sha512, digest::FixedOutputReset};
 
@@ -16,7 +14,9 @@ pub(super) fn prepare(
 ) -> Result<Box<dyn Prepared>, BadKey> {
     use Algorithm as A;
     Ok(match (algorithm, material) {
-        (_, Material::Secret(_)) => mac::prepare(algorithm, material)?,
+        (A::HS256, Material::Secret(secret)) => Box::new(keyed::<Hmac<Sha256>>(secret)?),
+        (A::HS384, Material::Secret(secret)) => Box::new(keyed::<Hmac<Sha384>>(secret)?),
+        (A::HS512, Material::Secret(secret)) => Box::new(keyed::<Hmac<Sha512>>(secret)?),
         (_, Material::Rsa(pkcs1)) => {
             // The crate takes 1024 to 8192 bits; shorter keys are rejected before.
             let key = PublicKey::from_pkcs1_der(pkcs1).map_err(|_| BadKey)?;
@@ -42,6 +42,25 @@ pub(super) fn prepare(
         }
         _ => return Err(BadKey),
     })
+}
+
+/// A state with the key in it. Every verification begins with a copy of it.
+struct Keyed<M>(M);
+
+fn keyed<M: KeyInit>(secret: &[u8]) -> Result<Keyed<M>, BadKey> {
+    let state = M::new_from_slice(secret);
+    state.map(Keyed).map_err(|_| BadKey)
+}
+
+impl<M: Mac + Clone + Send + Sync> Prepared for Keyed<M> {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        // Compares in constant time.
+        self.0
+            .clone()
+            .chain_update(message)
+            .verify_slice(signature)
+            .is_ok()
+    }
 }
 
 impl<D> Prepared for pkcs1v15::VerifyingKey<D>

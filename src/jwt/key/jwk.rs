@@ -3,24 +3,27 @@
 use super::{Key, checks, der};
 use crate::{
     ConfigError,
-    json::Value,
+    json::{Document, Members, Value},
     jwt::{Algorithm, algorithm::Family, backend::Material},
 };
 use base64_simd::URL_SAFE_NO_PAD;
-use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-/// An object that ought to be a key.
-pub(in crate::jwt) struct Jwk<'a>(Value<'a>);
+/// The members of an object that should be a key; `None` if the value is not an object.
+pub(in crate::jwt) struct Jwk<'a>(Option<&'a Members<'a>>);
 
 impl<'a> Jwk<'a> {
-    pub(in crate::jwt) fn new(value: Value<'a>) -> Self {
-        Self(value)
+    pub(in crate::jwt) fn new(members: Option<&'a Members<'a>>) -> Self {
+        Self(members)
+    }
+
+    fn member(&self, name: &str) -> Option<&'a Value<'a>> {
+        self.0?.named(name)
     }
 
     /// The `kid`, if it is a string.
-    pub(in crate::jwt) fn id(&self) -> Option<Cow<'a, str>> {
-        self.0.named("kid")?.as_str()
+    pub(in crate::jwt) fn id(&self) -> Option<&'a str> {
+        self.member("kid")?.as_str()
     }
 
     /// The key, if it is one that can verify signatures; `rsa` is what one of RSA is for that
@@ -31,12 +34,12 @@ impl<'a> Jwk<'a> {
             .ok_or_else(|| ConfigError::new("\"kty\" is missing"))?;
         self.verifies()?;
         let named = self.text("alg")?;
-        let named = named.as_deref().map(|name| {
+        let named = named.map(|name| {
             Algorithm::named(name)
                 .ok_or_else(|| ConfigError::new(format!("the algorithm {name:?} is not supported")))
         });
         let named = named.transpose()?;
-        let material = match &*kind {
+        let material = match kind {
             "oct" => {
                 let algorithm = named.ok_or_else(|| {
                     ConfigError::new("\"alg\" is missing, and a secret has no algorithm of its own")
@@ -54,7 +57,7 @@ impl<'a> Jwk<'a> {
             }
             "EC" => {
                 self.is_public()?;
-                let (curve, natural) = match self.text("crv")?.as_deref() {
+                let (curve, natural) = match self.text("crv")? {
                     Some("P-256") => (Family::P256, Algorithm::ES256),
                     Some("P-384") => (Family::P384, Algorithm::ES384),
                     _ => return Err(ConfigError::new("the curve is neither P-256 nor P-384")),
@@ -67,7 +70,7 @@ impl<'a> Jwk<'a> {
             }
             "OKP" => {
                 self.is_public()?;
-                if self.text("crv")?.as_deref() != Some("Ed25519") {
+                if self.text("crv")? != Some("Ed25519") {
                     return Err(ConfigError::new("the curve is not Ed25519"));
                 }
                 let algorithm = named.unwrap_or(Algorithm::EdDSA);
@@ -81,7 +84,7 @@ impl<'a> Jwk<'a> {
     fn named(&self, algorithm: Algorithm, material: Material) -> Result<Key, ConfigError> {
         let key = Key::new(algorithm, material)?;
         Ok(match self.text("kid")? {
-            Some(id) => key.with_key_id(&*id),
+            Some(id) => key.with_key_id(id),
             None => key,
         })
     }
@@ -91,11 +94,14 @@ impl<'a> Jwk<'a> {
         if self.text("use")?.is_some_and(|purpose| purpose != "sig") {
             return Err(ConfigError::new("\"use\" is not \"sig\""));
         }
-        if let Some(operations) = self.0.named("key_ops") {
-            let mut operations = operations
+        if let Some(operations) = self.member("key_ops") {
+            let operations = operations
                 .elements()
                 .ok_or_else(|| ConfigError::new("\"key_ops\" is not an array"))?;
-            if !operations.any(|operation| operation.is_str("verify")) {
+            if !operations
+                .iter()
+                .any(|operation| operation.is_str("verify"))
+            {
                 return Err(ConfigError::new("\"key_ops\" does not hold \"verify\""));
             }
         }
@@ -105,7 +111,7 @@ impl<'a> Jwk<'a> {
     /// Refuses the private half: where verifiers get it, everybody may have it.
     fn is_public(&self) -> Result<(), ConfigError> {
         let private = ["d", "p", "q", "dp", "dq", "qi", "oth"];
-        match private.iter().any(|name| self.0.named(name).is_some()) {
+        match private.iter().any(|name| self.member(name).is_some()) {
             true => Err(der::private()),
             false => Ok(()),
         }
@@ -129,8 +135,8 @@ impl<'a> Jwk<'a> {
     }
 
     /// A string, or nothing.
-    fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, ConfigError> {
-        match self.0.named(name) {
+    fn text(&self, name: &str) -> Result<Option<&'a str>, ConfigError> {
+        match self.member(name) {
             None => Ok(None),
             Some(value) => value
                 .as_str()
@@ -163,9 +169,9 @@ impl Key {
     /// If it is none, is too weak, is not meant for signatures (`use`, `key_ops`), is of an
     /// unknown kind, or holds the private half.
     pub fn from_jwk(jwk: &str) -> Result<Self, ConfigError> {
-        let jwk = Value::object(jwk)
+        let jwk = Document::read(jwk.as_bytes())
             .map_err(|error| ConfigError::new("this is not a JSON Web Key").with_source(error))?;
-        Jwk::new(jwk).key(Algorithm::RS256)
+        Jwk::new(Some(&jwk)).key(Algorithm::RS256)
     }
 }
 

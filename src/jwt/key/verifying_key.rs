@@ -101,7 +101,7 @@ impl Key {
         })
     }
 
-    /// The same key, made ready by this backend, or by the fastest.
+    /// Returns the same key, prepared by this backend, or by the default one.
     pub(in crate::jwt) fn on(self, backend: Option<Backend>) -> Result<Self, ConfigError> {
         if matches!(self.shared.prepared, Some((ready, _)) if ready == backend) {
             return Ok(self);

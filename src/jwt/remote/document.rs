@@ -1,6 +1,6 @@
 //! What issuers answer with: metadata, sets, and for how long they are good.
 
-use crate::json::Value;
+use crate::json::{Document, Value};
 use http::{
     HeaderMap, Uri,
     header::{AGE, CACHE_CONTROL, ETAG},
@@ -47,8 +47,7 @@ pub(super) enum Unfit {
 /// The `jwks_uri` of this issuer's metadata (OpenID Connect Discovery 1.0 section 4.3, RFC 8414
 /// section 3.3).
 pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<Uri, Unfit> {
-    let text = std::str::from_utf8(metadata).map_err(|_| Unfit::Junk)?;
-    let metadata = Value::document(text).map_err(|_| Unfit::Junk)?;
+    let metadata = Document::published(metadata).map_err(|_| Unfit::Junk)?;
     let named = metadata.named("issuer").ok_or(Unfit::Junk)?;
     if !named.is_str(issuer) {
         return Err(Unfit::Issuer);

@@ -85,6 +85,8 @@ async fn me(identity: Identity, token: Option<ProviderToken>) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    // The cryptography of TLS, for fetching from the provider.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let listen = setting("LISTEN", "127.0.0.1:3000");
     let listener = tokio::net::TcpListener::bind(&listen).await?;
     let url = format!("http://{}", listener.local_addr()?);

@@ -38,6 +38,8 @@ use tower_auth::{account::RegisterError, api_key::KeyOptions, issue::TokenSubjec
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // The cryptography of TLS, for signing in with a provider, and for stores.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let stores = setup::stores().await?;
     let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(&listen)

@@ -1,18 +1,30 @@
 //! [`HttpClient`]: the client that comes with the feature `reqwest`.
 
 use super::{Fetch, FetchError, FetchErrorKind, Fetching, MAX_BODY, TIME_OUT};
-use crate::ConfigError;
+use crate::{ConfigError, util::tls};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use rustls::{ClientConfig, crypto::aws_lc_rs};
+use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt};
 
 /// An HTTP client that speaks TLS by rustls and trusts the certificates that the system trusts.
 /// Cloning is cheap, and clones share connections.
 ///
 /// It follows no redirects, keeps no cookies, and gives up after [`TIME_OUT`] or
 /// [`MAX_BODY`] bytes. Proxies are those of the environment (`HTTPS_PROXY`, `NO_PROXY`).
+///
+/// The cryptography of TLS is that of the application, which installs a provider of rustls once:
+///
+/// ```
+/// use tower_auth::fetch::HttpClient;
+///
+/// // An error means that a provider is installed already.
+/// let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+/// let client = HttpClient::new()?;
+/// # let _ = client;
+/// # Ok::<(), tower_auth::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct HttpClient(reqwest::Client);
 
@@ -21,14 +33,14 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// If the system has no certificates to trust (an image without `ca-certificates`).
+    /// If no provider of rustls is installed, or if the system has no certificates to trust (an image
+    /// without `ca-certificates`).
     pub fn new() -> Result<Self, ConfigError> {
         let refuse = |error: Box<dyn Error + Send + Sync>| {
             ConfigError::new("cannot set up TLS: does the system have certificates to trust?")
                 .with_source(error)
         };
-        // Chosen here, so that nothing depends on what the process has installed as its default.
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let tls = ClientConfig::builder_with_provider(tls::provider()?)
             .with_safe_default_protocol_versions()
             .and_then(BuilderVerifierExt::with_platform_verifier)
             .map_err(|error| refuse(error.into()))?

@@ -30,6 +30,12 @@ use tower_auth::{
     RejectionKind, Scheme, Scope, Verdict,
 };
 
+/// Installs the provider of TLS, as an application does at the beginning of `main`.
+pub fn install_tls() {
+    // An error means that another test has done it already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
 /// A scheme whose credentials say themselves what becomes of them; see [`judge`].
 #[derive(Clone)]
 pub struct Toy {

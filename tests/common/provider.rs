@@ -65,6 +65,7 @@ impl Provider {
     /// One that has yet to be started.
     pub fn down() -> Option<Self> {
         folder()?;
+        super::install_tls();
         let port = free_port();
         Some(Self {
             issuer: format!("http://127.0.0.1:{port}"),

@@ -1,6 +1,9 @@
 //! The HTTP client of the feature `reqwest`, against servers that misbehave.
 
-use crate::common::origin::{Answer, Origin};
+use crate::common::{
+    install_tls,
+    origin::{Answer, Origin},
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::time::{Duration, Instant};
@@ -12,11 +15,16 @@ async fn fetch(client: &impl Fetch, url: String) -> Result<Response<Bytes>, Fetc
     client.fetch(request).await
 }
 
+fn client() -> HttpClient {
+    install_tls();
+    HttpClient::new().unwrap()
+}
+
 #[tokio::test]
 async fn the_client_gets_and_posts() {
     let origin = Origin::start().await;
     origin.answer("/doc", Answer::json("{}").with("etag", "\"1\""));
-    let client = HttpClient::new().unwrap();
+    let client = client();
     let answer = fetch(&client, origin.url("/doc")).await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), &answer.body()[..]),
@@ -41,7 +49,7 @@ async fn the_client_gets_and_posts() {
 #[tokio::test]
 async fn no_redirect_is_followed() {
     let (origin, other) = (Origin::start().await, Origin::start().await);
-    let client = HttpClient::new().unwrap();
+    let client = client();
     for status in [301, 302, 303, 307, 308] {
         let away = Answer::status(status).with("location", &other.url("/jwks"));
         origin.answer("/jwks", away);
@@ -55,7 +63,7 @@ async fn no_redirect_is_followed() {
 async fn the_client_keeps_no_cookies() {
     let origin = Origin::start().await;
     origin.answer("/", Answer::json("{}").with("set-cookie", "a=b; Path=/"));
-    let client = HttpClient::new().unwrap();
+    let client = client();
     for _ in 0..2 {
         fetch(&client, origin.url("/")).await.unwrap();
     }
@@ -71,7 +79,7 @@ async fn the_client_keeps_no_cookies() {
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_its_end() {
     let origin = Origin::start().await;
-    let client = HttpClient::new().unwrap();
+    let client = client();
     origin.answer("/flood", Answer::Flood(MAX_BODY + 1024));
     let error = fetch(&client, origin.url("/flood")).await.unwrap_err();
     assert_eq!(error.kind(), FetchErrorKind::TooLong);
@@ -83,7 +91,7 @@ async fn a_body_without_end_is_not_read_to_its_end() {
 #[tokio::test]
 async fn silence_and_broken_connections_are_errors() {
     let origin = Origin::start().await;
-    let client = HttpClient::new().unwrap();
+    let client = client();
     origin.answer("/reset", Answer::Reset);
     let error = fetch(&client, origin.url("/reset")).await.unwrap_err();
     assert_eq!(error.kind(), FetchErrorKind::Connection);
@@ -117,6 +125,6 @@ async fn a_server_without_tls_is_rejected_for_https() {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 400 X\r\n\r\n").await.unwrap();
     });
-    let error = fetch(&HttpClient::new().unwrap(), url).await.unwrap_err();
+    let error = fetch(&client(), url).await.unwrap_err();
     assert_eq!(error.kind(), FetchErrorKind::Connection);
 }

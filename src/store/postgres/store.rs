@@ -6,7 +6,10 @@ use crate::store::{
     sql::{Answer, Limits, Pool, SWEEP_EVERY},
 };
 use crate::{ConfigError, Rejection, Verdict};
-use sqlx::{ConnectOptions as _, Connection as _, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions as _, Connection as _,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 use std::{
     fmt,
     str::FromStr as _,
@@ -74,9 +77,12 @@ impl PostgresStore {
     /// `sslmode=verify-full` in its query asks for TLS with a certificate that is checked, against
     /// the roots in `sslrootcert` if given; what is not said is as `libpq` has it.
     ///
+    /// The TLS of `sqlx` is a feature that the application turns on in its own `Cargo.toml`, such as
+    /// `sqlx = { version = "0.8", default-features = false, features = ["tls-rustls-aws-lc-rs"] }`.
+    ///
     /// # Errors
     ///
-    /// If the URL cannot be read, the database cannot be reached or is not in UTF-8, or was used
+    /// If the URL cannot be read or asks for TLS that is not there, the database cannot be reached or is not in UTF-8, or was used
     /// by a newer version of this crate.
     pub async fn connect(url: &str) -> Result<Self, ConfigError> {
         let options = PgConnectOptions::from_str(url)
@@ -90,6 +96,7 @@ impl PostgresStore {
                 ("default_transaction_isolation", "read\\ committed"),
             ])
             .disable_statement_logging();
+        check_tls(&options, sqlx_core::net::tls::available())?;
         let ready = tokio::time::timeout(MIGRATED_WITHIN, migrated(&options)).await;
         ready.unwrap_or_else(|elapsed| Err(unreachable(elapsed)))?;
         Ok(Self::of(options, CONNECTIONS))
@@ -159,6 +166,25 @@ fn within_deadline<T: Send + 'static>(
     }))
 }
 
+/// Rejects a URL that asks for TLS, as the default `sslmode=prefer` does, if there is none. With
+/// `prefer`, `sqlx` would otherwise continue without encryption.
+fn check_tls(options: &PgConnectOptions, is_available: bool) -> Result<(), ConfigError> {
+    let is_local = options.get_socket().is_some() || options.get_host().starts_with('/');
+    let needs_tls = match options.get_ssl_mode() {
+        PgSslMode::Disable | PgSslMode::Allow => false,
+        PgSslMode::Prefer => !is_local,
+        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull => true,
+    };
+    if is_available || !needs_tls {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        "the URL of the PostgreSQL database asks for TLS, for which sqlx needs a feature such as \
+         `tls-rustls-aws-lc-rs`: turn it on in the application's Cargo.toml, or say \
+         `sslmode=disable` in the URL",
+    ))
+}
+
 async fn migrated(options: &PgConnectOptions) -> Result<(), ConfigError> {
     let mut connection = options.connect().await.map_err(unreachable)?;
     let encoding: String = sqlx::query_scalar("SHOW server_encoding")
@@ -187,5 +213,39 @@ fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Co
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PostgresStore")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_asks_for_tls_is_rejected_if_there_is_none() {
+        let check = |url: &str, is_available| {
+            let options = PgConnectOptions::from_str(url).unwrap();
+            check_tls(&options, is_available).map_err(|error| error.to_string())
+        };
+        let (plain, socket) = ("postgres://a@db.example/b", "postgres://a@%2Frun%2Fpg/b");
+        for url in [
+            plain.to_owned(),
+            format!("{plain}?sslmode=prefer"),
+            format!("{plain}?sslmode=require"),
+            format!("{plain}?sslmode=verify-full"),
+            format!("{socket}?sslmode=require"),
+        ] {
+            assert!(
+                check(&url, false).unwrap_err().contains("sslmode=disable"),
+                "{url}"
+            );
+            assert_eq!(check(&url, true), Ok(()), "{url}");
+        }
+        for url in [
+            format!("{plain}?sslmode=disable"),
+            format!("{plain}?sslmode=allow"),
+            socket.to_owned(),
+        ] {
+            assert_eq!(check(&url, false), Ok(()), "{url}");
+        }
     }
 }

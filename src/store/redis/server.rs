@@ -1,9 +1,9 @@
 //! The connection to the server: made when it is needed, dropped when it fails.
 
-use crate::{ConfigError, Rejection, store::run::within};
+use crate::{ConfigError, Rejection, store::run::within, util::tls};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RetryMethod,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, FromRedisValue, RedisError,
+    RetryMethod, aio::MultiplexedConnection,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -50,8 +50,12 @@ impl Server {
         let client = Client::open(url).map_err(|error| {
             ConfigError::new("the URL of the Redis server cannot be read").with_source(error)
         })?;
-        if url.starts_with("rediss:") {
-            provide_cryptography();
+        // The crate `redis` panics without a provider.
+        if matches!(
+            client.get_connection_info().addr(),
+            ConnectionAddr::TcpTls { .. }
+        ) {
+            tls::provider()?;
         }
         Ok(Self::of(client, Duration::from_secs(1), false))
     }
@@ -271,15 +275,6 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     lines
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .map(str::trim)
-}
-
-/// The client asks for the cryptography of the process, and panics if there is none, or rather
-/// several to choose from. What the application has chosen stays.
-fn provide_cryptography() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Somebody else may just have been faster: as good.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use super::{
     answer::Rules,
     cache::{Cache, Limits},
     call::Endpoint,
-    flights::Flights,
     log,
     request::Credentials,
     shape::Shape,
@@ -14,6 +13,7 @@ use super::{
 use crate::{
     ClaimPath, Clock, ConfigError, SystemClock,
     fetch::{self, Fetch, Guard},
+    util::single_flight::SingleFlight,
 };
 use http::Uri;
 use std::{fmt, sync::Arc, time::Duration};
@@ -292,7 +292,7 @@ impl IntrospectionBuilder {
         Ok(Introspection::new(Inner {
             shape: self.shape,
             cache: Cache::new(self.limits)?,
-            flights: Flights::new(turns.saturating_mul(WAITING.saturating_add(1))),
+            calls: SingleFlight::new(turns.saturating_mul(WAITING.saturating_add(1))),
             endpoint: Endpoint {
                 url,
                 credentials,

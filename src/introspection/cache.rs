@@ -1,6 +1,6 @@
 //! Answers that are still fresh.
 
-use super::{IntrospectionError, flights::Answer};
+use super::IntrospectionError;
 use crate::{
     ConfigError, Identity,
     identity::Prepared,
@@ -21,6 +21,9 @@ const OVERHEAD: usize = 512;
 
 /// A lane has copies of at most one in so many of the answers that may be cached.
 const NEAR_PART: usize = 16;
+
+/// The answer of one call.
+pub(super) type Answer = Result<Prepared, IntrospectionError>;
 
 /// Answers by a digest of the token, under a key that this process alone knows.
 ///

@@ -68,7 +68,6 @@ mod builder;
 mod cache;
 mod call;
 mod error;
-mod flights;
 mod log;
 mod request;
 mod shape;

@@ -2,14 +2,20 @@
 
 use super::{
     IntrospectionError,
-    cache::Cache,
+    cache::{Answer, Cache},
     call::Endpoint,
-    flights::{Answer, Flight, Flights, Waiter},
     shape::Shape,
 };
-use crate::{Clock, Identity, Verdict, Verify, bearer::Token, fetch, util::digest::Digest};
+use crate::{
+    Clock, Identity, Verdict, Verify,
+    bearer::Token,
+    fetch,
+    util::{
+        digest::Digest,
+        single_flight::{Full, NoResult, SingleFlight},
+    },
+};
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::runtime::Handle;
 
 /// The time that a request waits beyond the time-out of a call.
 const GRACE: Duration = Duration::from_secs(1);
@@ -25,7 +31,7 @@ pub struct Introspection(Arc<Inner>);
 pub(super) struct Inner {
     pub(super) shape: Shape,
     pub(super) cache: Cache,
-    pub(super) flights: Flights,
+    pub(super) calls: SingleFlight<Answer>,
     pub(super) endpoint: Endpoint,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -57,33 +63,32 @@ impl Verify<Token> for Introspection {
     }
 }
 
-/// The answer of a call that is under way, or of one that begins here.
+/// Returns the answer of a call that is under way, or of a call that is started here.
 async fn answer(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
     // Each request has a timer of its own, because the call may be on another runtime.
     let limit = inner.endpoint.time_out.saturating_add(GRACE);
     let timer = fetch::timer(limit).ok_or(IntrospectionError::NoRuntime)?;
-    let (flight, waiting) = match inner.flights.join(digest) {
-        Waiter::Shared(waiting) => return waiting.answer(timer).await,
-        Waiter::First(flight, waiting) => (flight, waiting),
-        Waiter::None => return Err(IntrospectionError::Busy),
-    };
-    // Another call may have ended since the cache was asked.
-    if let Some(known) = inner.cache.get(&digest, inner.clock.now()) {
-        let known = known.map(Into::into);
-        flight.finish(known.clone());
-        return known;
-    }
-    // A task of its own: whoever waits may give up.
-    let runtime = Handle::try_current().map_err(|_| IntrospectionError::NoRuntime)?;
-    runtime.spawn(fly(inner, token, flight));
-    waiting.answer(timer).await
+    let call = ask(Arc::clone(&inner), token, digest);
+    // The cache keeps the answer, so the call does not.
+    let call = inner.calls.join(digest, |_| true, |_| Duration::ZERO, call);
+    let call = call.map_err(|Full| IntrospectionError::Busy)?;
+    call.result_before(timer)
+        .await
+        .unwrap_or_else(|missing| match missing {
+            NoResult::Lost => Err(IntrospectionError::Lost),
+            NoResult::TimedOut => Err(IntrospectionError::TimedOut),
+        })
 }
 
-async fn fly(inner: Arc<Inner>, token: Token, flight: Flight) {
+async fn ask(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
+    // Another call may have ended since the cache was read.
     let asked = inner.clock.now();
+    if let Some(known) = inner.cache.get(&digest, asked) {
+        return known.map(Into::into);
+    }
     let answer = inner.endpoint.ask(token.as_str()).await.map(Into::into);
-    inner.cache.keep(flight.digest(), &answer, asked);
-    flight.finish(answer);
+    inner.cache.keep(digest, &answer, asked);
+    answer
 }
 
 impl fmt::Debug for Introspection {

@@ -4,7 +4,6 @@ use super::{
     Login, LoginBuilder,
     builder::ByHand,
     client::Client,
-    flights::Flights,
     provider::{Fixed, Provider},
     recent::Recent,
     return_to::{self, Returns},
@@ -13,14 +12,22 @@ use super::{
     state::{Inner, Paths},
 };
 use crate::{
-    ConfigError, csrf::CrossSite, fetch::Guard, jwt::JwtVerifier, jwt::remote::RemoteKeys,
-    rejection::is_token, util::loopback::is_loopback,
+    ConfigError,
+    csrf::CrossSite,
+    fetch::Guard,
+    jwt::JwtVerifier,
+    jwt::remote::RemoteKeys,
+    rejection::is_token,
+    util::{loopback::is_loopback, single_flight::SingleFlight},
 };
 use http::Uri;
 use std::{sync::Arc, time::Duration};
 use url::Url;
 
 /// Beyond this a leeway is a mistake.
+/// The largest number of refreshes under way, and of results that are kept.
+const REFRESHES: usize = 10_000;
+
 const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
 /// Beyond this a session is a mistake.
@@ -133,7 +140,7 @@ impl LoginBuilder {
             in_store: self.in_store,
             form_post: self.form_post,
             on_login: self.on_login,
-            flights: Flights::default(),
+            refreshes: SingleFlight::new(REFRESHES),
             failing: Recent::default(),
             ended: Recent::default(),
             issuer: self.issuer,

@@ -136,7 +136,6 @@ mod client;
 mod cookies;
 mod error;
 mod fields;
-mod flights;
 mod form;
 mod id_token;
 mod layer;

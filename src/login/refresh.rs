@@ -1,6 +1,6 @@
 //! Refreshing tokens (RFC 6749 section 6).
 //!
-//! 1. Requests of one session share [one refresh](super::flights), and servers that share a store
+//! 1. Requests of one session share [one refresh](crate::util::single_flight), and servers that share a store
 //!    [take turns](super::turns). A result is kept for a minute, for requests that were sent with
 //!    the old cookie: if a provider rotates refresh tokens, a second use would end the session. A
 //!    request follows kept results to the newest session.
@@ -28,7 +28,10 @@ use super::{
     state::Inner,
     tokens::TokenSet,
 };
-use crate::{Rejection, RejectionKind, util::digest::Digest};
+use crate::{
+    Rejection, RejectionKind,
+    util::{digest::Digest, single_flight::Full},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
@@ -72,7 +75,7 @@ impl Inner {
             if !is_due(&latest.session) {
                 return Ok(latest);
             }
-            match self.flights.finished(&name(&latest.session)) {
+            match self.refreshes.kept(&name(&latest.session)) {
                 Some(Ok(fresh)) => latest = (*fresh).clone(),
                 _ => break,
             }
@@ -103,19 +106,16 @@ impl Inner {
         };
         let (inner, before) = (Arc::clone(self), session.clone());
         let work = async move { inner.refresh_in_turn(&before).await.map(Arc::new) };
-        let flight = self.flights.join(name(session), serves, kept, work);
-        let mut flight = flight.map_err(|_| LoginError::provider("too many refreshes at once"))?;
-        let outcome = flight.wait_for(Option::is_some).await;
-        let outcome = outcome.map_err(Rejection::unavailable)?;
-        match &*outcome {
-            Some(outcome) => outcome.clone(),
-            None => Err(Rejection::unavailable("no refresh")),
-        }
+        let call = self.refreshes.join(name(session), serves, kept, work);
+        let call = call.map_err(|Full| LoginError::provider("too many refreshes at once"))?;
+        let outcome = call.result().await;
+        outcome
+            .unwrap_or_else(|_| Err(Rejection::unavailable("the refresh ended without a result")))
     }
 
     /// Removes the kept results of a session that has ended.
     pub(super) fn forget(&self, session: &Session) {
-        self.flights.forget(&name(session));
+        self.refreshes.forget(&name(session));
     }
 
     /// Requests a refresh from the provider. If the provider rejects it, the session ends.

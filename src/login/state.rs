@@ -3,7 +3,6 @@
 use super::{
     AuthRequest, TokenSet,
     client::Client,
-    flights::Flights,
     provider::Provider,
     recent::Recent,
     return_to::Returns,
@@ -11,7 +10,8 @@ use super::{
     session::{ClaimPaths, Outcome},
 };
 use crate::{
-    Clock, ConfigError, Identity, Verdict, csrf::CrossSite, jwt::JwtVerifier, store::EphemeralStore,
+    Clock, ConfigError, Identity, Verdict, csrf::CrossSite, jwt::JwtVerifier,
+    store::EphemeralStore, util::single_flight::SingleFlight,
 };
 use http::{HeaderMap, StatusCode, request::Parts};
 use std::{fmt, sync::Arc};
@@ -110,7 +110,7 @@ pub(super) struct Inner {
     pub(super) in_store: bool,
     pub(super) form_post: bool,
     pub(super) on_login: Option<Box<Hook>>,
-    pub(super) flights: Flights<Outcome>,
+    pub(super) refreshes: SingleFlight<Outcome>,
     /// The failing refreshes, by the id of the session.
     pub(super) failing: Recent<Failing>,
     /// The sessions that have ended in their browsers by requests to this process.

@@ -8,6 +8,8 @@ pub(crate) mod loopback;
 pub(crate) mod near_cache;
 pub(crate) mod percent;
 pub(crate) mod random;
+#[cfg(any(feature = "introspection", feature = "login"))]
+pub(crate) mod single_flight;
 #[cfg(any(feature = "redis", feature = "reqwest"))]
 pub(crate) mod tls;
 

@@ -6,7 +6,7 @@
 //! 2. A member name must not occur twice in one object, at any depth. Names are compared after
 //!    unescaping. RFC 7515 section 4 and RFC 7519 section 4 allow a reader to reject a duplicate or
 //!    to take the last one. Two readers that differ in this read two different tokens.
-//! 3. Objects and arrays nest at most [`MAX_DEPTH`] levels deep.
+//! 3. Objects and arrays nest at most 32 levels deep.
 //! 4. The caller can limit the number of members.
 //! 5. Names that begin with `$serde_json::private` are rejected, because `serde_json` gives them a
 //!    meaning of its own.
@@ -21,163 +21,14 @@
 )]
 
 mod at;
+mod error;
+mod object;
 mod read;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use read::MAX_DEPTH;
+pub(crate) use error::JsonError;
+pub(crate) use object::{Document, Object};
 pub(crate) use value::{Members, Number, Value};
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::{fmt, ops::Deref, str};
-use zeroize::Zeroize;
-
-/// The reason for which a text is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JsonError {
-    /// The text is not UTF-8, or not an object by the grammar of RFC 8259.
-    Syntax,
-    /// A member name occurs twice in one object.
-    Duplicate,
-    /// The text nests deeper than [`MAX_DEPTH`].
-    Depth,
-    /// The text has more members than the caller allows.
-    Members,
-    /// A member name is reserved by `serde_json`.
-    Reserved,
-}
-
-impl fmt::Display for JsonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax => f.write_str("not a JSON object"),
-            Self::Duplicate => f.write_str("a member name occurs twice"),
-            Self::Depth => write!(f, "nested more than {MAX_DEPTH} levels deep"),
-            Self::Members => f.write_str("too many members"),
-            Self::Reserved => f.write_str("a member name is reserved"),
-        }
-    }
-}
-
-impl std::error::Error for JsonError {}
-
-/// A JSON object that has been read, with its text.
-pub(crate) struct Document<'a> {
-    text: &'a str,
-    members: Members<'a>,
-}
-
-impl<'a> Document<'a> {
-    /// Reads an object.
-    pub(crate) fn read(text: &'a [u8]) -> Result<Self, JsonError> {
-        Self::read_at_most(u32::MAX, text)
-    }
-
-    /// Reads an object that has at most this number of members. The members of the objects within
-    /// it are included in the number.
-    pub(crate) fn read_at_most(most: u32, text: &'a [u8]) -> Result<Self, JsonError> {
-        let text = str::from_utf8(text).map_err(|_| JsonError::Syntax)?;
-        let members = read::object(text, most)?;
-        Ok(Self { text, members })
-    }
-
-    /// Reads a document that a server publishes. Unlike other texts, it may begin with a byte order
-    /// mark (RFC 8259 section 8.1).
-    pub(crate) fn published(text: &'a [u8]) -> Result<Self, JsonError> {
-        Self::read(text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text))
-    }
-
-    /// Returns the text of the object.
-    pub(crate) fn as_str(&self) -> &'a str {
-        self.text
-    }
-
-    /// Returns the value at a path, exactly as it is written.
-    pub(crate) fn raw<'p>(&self, path: impl IntoIterator<Item = &'p str>) -> Option<&'a str> {
-        at::at(self.text, path).map(RawValue::get)
-    }
-}
-
-impl<'a> Deref for Document<'a> {
-    type Target = Members<'a>;
-
-    fn deref(&self) -> &Members<'a> {
-        &self.members
-    }
-}
-
-/// The text of an object that has been read.
-#[derive(Clone)]
-pub(crate) struct Object {
-    /// The object, and a secret behind it.
-    text: String,
-    /// The length of the object in bytes.
-    end: usize,
-}
-
-impl Object {
-    /// Reads an object.
-    #[allow(dead_code, reason = "only logins keep objects that nothing is read of")]
-    pub(crate) fn parse(text: Vec<u8>) -> Result<Self, JsonError> {
-        Ok(Self::parse_with(text, |_| ())?.0)
-    }
-
-    /// Reads an object, and passes it to a function on the way.
-    pub(crate) fn parse_with<T>(
-        text: Vec<u8>,
-        then: impl FnOnce(&Document<'_>) -> T,
-    ) -> Result<(Self, T), JsonError> {
-        let then = then(&Document::read(&text)?);
-        let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
-        let end = text.len();
-        Ok((Self { text, end }, then))
-    }
-
-    /// Parses the value at a path as a type of the application; `None` if there is no such value,
-    /// or if it does not have this type.
-    pub(crate) fn get<'a, 'p, T: Deserialize<'a>>(
-        &'a self,
-        path: impl IntoIterator<Item = &'p str>,
-    ) -> Option<T> {
-        at::at(self.as_str(), path)
-    }
-
-    /// Keeps a secret in the same memory, behind the object. The secret is wiped on drop.
-    pub(crate) fn keep_behind(&mut self, secret: &str) {
-        self.text.truncate(self.end);
-        // If the memory has to grow, the old memory is not wiped, but it has no secret in it yet.
-        self.text.push_str(secret);
-    }
-
-    /// Returns the secret behind the object.
-    pub(crate) fn behind(&self) -> &[u8] {
-        self.text.as_bytes().get(self.end..).unwrap_or_default()
-    }
-
-    /// Returns the memory of the text in bytes.
-    pub(crate) fn memory(&self) -> usize {
-        self.text.capacity()
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        self.text.get(..self.end).unwrap_or_default()
-    }
-}
-
-impl Drop for Object {
-    fn drop(&mut self) {
-        if self.text.len() > self.end {
-            self.text.zeroize();
-        }
-    }
-}
-
-impl fmt::Debug for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The claims may be private.
-        write!(f, "Object({} bytes)", self.end)
-    }
-}

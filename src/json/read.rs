@@ -1,16 +1,15 @@
 //! The strict pass over a text.
 
-use super::{JsonError, Members, Value, value::Number};
+use super::{
+    error::{JsonError, MAX_DEPTH},
+    value::{Members, Number, Value},
+};
 use serde::{
     Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 use std::{borrow::Cow, fmt};
 use zeroize::Zeroizing;
-
-/// The number of levels that objects and arrays may nest (RFC 8259 section 9 lets a parser set a
-/// limit). It bounds the recursion below.
-pub(crate) const MAX_DEPTH: u8 = 32;
 
 /// The beginning of the names that have a meaning of their own for `serde_json`.
 const RESERVED: &str = "$serde_json::private";

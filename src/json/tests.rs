@@ -1,4 +1,4 @@
-use super::*;
+use super::{error::MAX_DEPTH, *};
 use proptest::prelude::*;
 
 fn read(text: &str) -> Result<Document<'_>, JsonError> {

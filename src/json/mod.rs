@@ -30,5 +30,11 @@ mod value;
 mod tests;
 
 pub(crate) use error::JsonError;
-pub(crate) use object::{Document, Object};
-pub(crate) use value::{Members, Number, Value};
+pub(crate) use object::Object;
+#[cfg(feature = "jwt")]
+pub(crate) use value::Members;
+#[cfg(any(feature = "introspection", feature = "jwt"))]
+pub(crate) use {
+    object::Document,
+    value::{Number, Value},
+};

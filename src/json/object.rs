@@ -1,6 +1,6 @@
 //! [`Document`] and [`Object`]: texts that have been read.
 
-use super::{JsonError, Members, at, read};
+use super::{JsonError, at, read, value::Members};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{fmt, ops::Deref, str};

@@ -100,7 +100,7 @@ fn a_fixed_token_is_absent_from_all_output() {
 fn an_accepted_fixed_token_allocates_nothing() {
     let tokens = fixed(Identity::new("ci"));
     // The first request of a thread copies the identity for the thread's lane.
-    judge(&tokens, FIXED).unwrap();
+    outcome(&tokens, FIXED).unwrap();
     let token = Token::new(FIXED);
     let measured = allocation_counter::measure(|| {
         assert!(tokens.verify(token).now().unwrap().is_ok());

@@ -29,7 +29,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    AuthLayer, Identity, Location, RequireLayer, Scheme,
+    AuthLayer, Identity, Location, RequireLayer, Scheme, Schemes,
     api_key::{ApiKey, ApiKeys},
     basic::{Basic, User, Users},
     bearer::Bearer,
@@ -131,7 +131,7 @@ fn app(config: &Config, folder: &Path) -> Result<Router, Box<dyn Error>> {
         ))
 }
 
-fn guarded(path: &str, scheme: impl Scheme) -> Router {
+fn guarded(path: &str, scheme: impl Into<Schemes>) -> Router {
     Router::new()
         .route(path, any(whoami))
         .layer(AuthLayer::new(scheme))

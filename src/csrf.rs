@@ -18,7 +18,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The cross-site check and the origins it trusts.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CrossSite {
+// Public only in a private module: it is part of the type of a public future.
+pub struct CrossSite {
     trusted: Vec<String>,
     off: bool,
 }

@@ -158,7 +158,6 @@ mod identity;
 mod json;
 mod layer;
 mod observe;
-mod realm;
 mod rejection;
 pub mod revocation;
 mod scheme;
@@ -206,11 +205,12 @@ pub use layer::{
     AuthLayer, AuthService, RequireLayer, RequireService, ResponseBody, ResponseFuture,
 };
 pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind, Scope};
+pub use revocation::VerifyExt;
 pub use scheme::api_key;
 #[cfg(feature = "basic")]
 pub use scheme::basic;
 pub use scheme::bearer;
-pub use scheme::{AnyOf, Attempt, Scheme};
+pub use scheme::{Attempt, Scheme, Schemes};
 pub use verdict::{IntoVerdict, Later, Now, Verdict};
 pub use verify::{Verify, VerifyFn, verify_fn};
 

@@ -1,4 +1,4 @@
-//! [`Verdict`]: an answer that is there now, or after I/O.
+//! [`Verdict`]: the result of a check, ready or pending on I/O.
 
 use crate::Rejection;
 use std::{
@@ -8,15 +8,35 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The answer of anything that judges: now, or after I/O.
+/// The result of a check, either ready immediately or pending on I/O.
 ///
-/// One type serves a check that only computes and one that asks a database. A ready verdict
-/// costs no allocation; a pending one is a boxed future, and it does nothing until it is polled.
+/// One type serves a check that only computes and one that asks a database. A ready verdict costs
+/// no allocation. A pending verdict is a boxed future, which does nothing until it is polled.
 ///
-/// A closure need not name it: whatever takes one ([`verify_fn`](crate::verify_fn),
-/// [`policy_fn`](crate::policy_fn), [`AuthLayer::load`](crate::AuthLayer::load)) accepts a plain
+/// Verdicts compose: [`then`](Self::then), [`map`](Self::map), [`map_err`](Self::map_err) and
+/// [`and_then`](Self::and_then) apply the same closure to a ready verdict and to a pending one.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tower_auth::{Identity, Rejection, Verdict};
+///
+/// /// Rejects identities that are not on the list.
+/// fn admitted(verdict: Verdict<Identity>, list: &Arc<Vec<String>>) -> Verdict<Identity> {
+///     verdict.and_then(list, |list, identity| {
+///         let is_listed = list.iter().any(|subject| subject == identity.subject());
+///         Verdict::ready(if is_listed { Ok(identity) } else { Err(Rejection::invalid()) })
+///     })
+/// }
+///
+/// let list = Arc::new(vec!["ann".to_owned()]);
+/// let verdict = Verdict::ready(Ok(Identity::new("bob")));
+/// assert!(admitted(verdict, &list).now().unwrap().is_err());
+/// ```
+///
+/// A closure does not need to name this type: [`verify_fn`](crate::verify_fn),
+/// [`policy_fn`](crate::policy_fn) and [`AuthLayer::load`](crate::AuthLayer::load) accept a plain
 /// `Result` and an `async` block alike, see [`IntoVerdict`].
-#[must_use = "a verdict that nobody reads protects nothing"]
+#[must_use = "a verdict has no effect unless it is read"]
 pub struct Verdict<T>(State<T>);
 
 enum State<T> {
@@ -25,25 +45,25 @@ enum State<T> {
     Done,
 }
 
-/// What a verdict that is not there yet waits for.
-pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send>>;
+/// The future of a pending verdict.
+type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send>>;
 
 impl<T> Verdict<T> {
-    /// An answer that is already known.
+    /// Creates a verdict that is already known.
     pub fn ready(result: Result<T, Rejection>) -> Self {
         Self(State::Ready(result))
     }
 
-    /// An answer that has to be waited for.
+    /// Creates a verdict that has to be awaited.
     pub fn pending(future: impl Future<Output = Result<T, Rejection>> + Send + 'static) -> Self {
         Self(State::Pending(Box::pin(future)))
     }
 
-    /// The answer, if it is known without waiting.
+    /// Returns the result if it is known without waiting.
     ///
     /// # Errors
     ///
-    /// Gives the verdict back if it has to be awaited.
+    /// Returns the verdict itself if it has to be awaited.
     pub fn now(self) -> Result<Result<T, Rejection>, Self> {
         match self.0 {
             State::Ready(result) => Ok(result),
@@ -51,30 +71,75 @@ impl<T> Verdict<T> {
         }
     }
 
-    /// The same verdict with another value on success.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U + Send + 'static) -> Verdict<U>
+    /// Returns a reference to the result if it is known without waiting.
+    #[must_use]
+    pub fn peek(&self) -> Option<Result<&T, &Rejection>> {
+        match &self.0 {
+            State::Ready(result) => Some(result.as_ref()),
+            State::Pending(_) | State::Done => None,
+        }
+    }
+
+    /// Applies a function to the result, now or once it is known.
+    pub fn then<U>(
+        self,
+        f: impl FnOnce(Result<T, Rejection>) -> Result<U, Rejection> + Send + 'static,
+    ) -> Verdict<U>
     where
         T: Send + 'static,
     {
         match self.now() {
-            Ok(result) => Verdict::ready(result.map(f)),
-            Err(pending) => Verdict::pending(async move { pending.await.map(f) }),
-        }
-    }
-}
-
-impl<T> Verdict<T> {
-    /// The answer, or what it waits for.
-    #[inline]
-    pub(crate) fn split(self) -> Result<Result<T, Rejection>, Pending<T>> {
-        match self.0 {
-            State::Ready(result) => Ok(result),
-            State::Pending(pending) => Err(pending),
-            State::Done => Ok(Err(polled_again())),
+            Ok(result) => Verdict::ready(f(result)),
+            Err(pending) => Verdict::pending(async move { f(pending.await) }),
         }
     }
 
-    /// The answer, waiting for it only if there is a context to wait with.
+    /// Applies a function to the value of an accepting verdict.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U + Send + 'static) -> Verdict<U>
+    where
+        T: Send + 'static,
+    {
+        self.then(|result| result.map(f))
+    }
+
+    /// Applies a function to the rejection of a rejecting verdict.
+    pub fn map_err(self, f: impl FnOnce(Rejection) -> Rejection + Send + 'static) -> Self
+    where
+        T: Send + 'static,
+    {
+        self.then(|result| result.map_err(f))
+    }
+
+    /// Continues an accepting verdict with another check of its value.
+    ///
+    /// The state is cloned only if this verdict is pending. A ready verdict therefore does not
+    /// write to the reference count of an `Arc` that requests on other threads write to.
+    pub fn and_then<S, U>(
+        self,
+        state: &S,
+        next: impl FnOnce(&S, T) -> Verdict<U> + Send + 'static,
+    ) -> Verdict<U>
+    where
+        S: Clone + Send + 'static,
+        T: Send + 'static,
+        U: Send + 'static,
+    {
+        match self.now() {
+            Ok(Ok(value)) => next(state, value),
+            Ok(Err(rejection)) => Verdict::ready(Err(rejection)),
+            Err(pending) => {
+                let state = state.clone();
+                Verdict::pending(async move {
+                    let value = pending.await?;
+                    let verdict = next(&state, value);
+                    drop(state);
+                    verdict.await
+                })
+            }
+        }
+    }
+
+    /// Returns the result if it is ready, and polls a pending verdict only if a context is given.
     pub(crate) fn poll_if(&mut self, cx: Option<&mut Context<'_>>) -> Poll<Result<T, Rejection>> {
         match (cx, &self.0) {
             (None, State::Pending(_)) => Poll::Pending,
@@ -91,7 +156,7 @@ impl<T> Future for Verdict<T> {
     type Output = Result<T, Rejection>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match std::mem::replace(&mut self.0, State::Done) {
+        let result = match std::mem::replace(&mut self.0, State::Done) {
             State::Ready(result) => result,
             State::Pending(mut future) => match future.as_mut().poll(cx) {
                 Poll::Ready(result) => result,
@@ -100,26 +165,16 @@ impl<T> Future for Verdict<T> {
                     return Poll::Pending;
                 }
             },
-            // A second poll is a bug of the caller. It must neither panic nor pass.
-            State::Done => Err(polled_again()),
+            // A second poll is a bug of the caller. It must neither panic nor accept.
+            State::Done => Err(Rejection::unavailable("verdict polled after completion")),
         };
-        Poll::Ready(answer)
+        Poll::Ready(result)
     }
-}
-
-fn polled_again() -> Rejection {
-    Rejection::unavailable("verdict polled after completion")
 }
 
 impl<T> From<Result<T, Rejection>> for Verdict<T> {
     fn from(result: Result<T, Rejection>) -> Self {
         Self::ready(result)
-    }
-}
-
-impl<T> From<Pending<T>> for Verdict<T> {
-    fn from(pending: Pending<T>) -> Self {
-        Self(State::Pending(pending))
     }
 }
 
@@ -133,7 +188,6 @@ impl<T> fmt::Debug for Verdict<T> {
         })
     }
 }
-
 /// What a closure may answer with: a `Result<T, Rejection>`, or a future of one.
 ///
 /// The second parameter only keeps the two apart; it is always inferred.

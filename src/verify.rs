@@ -1,73 +1,89 @@
-//! [`Verify`]: what an application plugs in below a scheme.
+//! [`Verify`]: verifies the credentials that a scheme found.
 
-use crate::{
-    Identity, IntoVerdict, Rejection, Verdict,
-    identity::Prepared,
-    revocation::{RevocationCheck, WithRevocation},
-};
+use crate::{Identity, IntoVerdict, Verdict};
 use std::{fmt, marker::PhantomData, sync::Arc};
 
-/// Judges the credentials that a scheme found: users, keys, tokens.
+/// Verifies the credentials that a scheme found: users, keys, tokens.
 ///
-/// A verifier never sees a request, only small owned credentials, so it can be tested without
-/// one and shared between schemes. The answers mean different things and must be told apart:
+/// A verifier never sees a request, only small owned credentials. It can therefore be tested
+/// without a request and shared between schemes. The results have different meanings:
 ///
-/// | the credentials are | answer |
+/// | credentials | result |
 /// |---|---|
-/// | good | `Ok(identity)` |
+/// | valid | `Ok(identity)` |
 /// | wrong, expired, revoked, unknown | `Err(Rejection::invalid())`: 401 |
-/// | impossible to judge now (database down) | `Err(Rejection::unavailable(error))`: 503 |
+/// | cannot be verified now (database down) | `Err(Rejection::unavailable(error))`: 503 |
 ///
 /// Most applications write a closure: [`verify_fn`].
+///
+/// # A decorator
+///
+/// A verifier can wrap another one. [`with_revocation`](crate::VerifyExt::with_revocation) is such
+/// a decorator. This one adds the roles that a database has for the subject:
+///
+/// ```
+/// use std::sync::Arc;
+/// use tower_auth::{Identity, Rejection, Verdict, Verify};
+///
+/// # struct Database;
+/// # impl Database {
+/// #     async fn roles_of(&self, _: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+/// # }
+/// struct WithRoles<V> {
+///     inner: V,
+///     database: Arc<Database>,
+/// }
+///
+/// impl<C, V: Verify<C>> Verify<C> for WithRoles<V> {
+///     fn verify(&self, credential: C) -> Verdict<Identity> {
+///         self.inner.verify(credential).and_then(&self.database, |database, identity| {
+///             let database = database.clone();
+///             Verdict::pending(async move {
+///                 let roles = database.roles_of(identity.subject()).await;
+///                 Ok(identity.with_roles(roles.map_err(Rejection::unavailable)?))
+///             })
+///         })
+///     }
+///
+///     fn token_format(&self) -> Option<&'static str> {
+///         self.inner.token_format()
+///     }
+/// }
+/// ```
+///
+/// If the change needs no I/O, [`Verdict::map`] is enough:
+///
+/// ```
+/// # use tower_auth::{Identity, Verdict, Verify};
+/// struct MapIdentity<V, F> {
+///     inner: V,
+///     f: F,
+/// }
+///
+/// impl<C, V, F> Verify<C> for MapIdentity<V, F>
+/// where
+///     V: Verify<C>,
+///     F: Fn(Identity) -> Identity + Clone + Send + Sync + 'static,
+/// {
+///     fn verify(&self, credential: C) -> Verdict<Identity> {
+///         self.inner.verify(credential).map(self.f.clone())
+///     }
+/// }
+/// ```
 pub trait Verify<C>: Send + Sync + 'static {
-    /// Judges one set of credentials.
-    fn verify(&self, credentials: C) -> Verdict<Identity>;
+    /// Verifies one credential. A pending verdict keeps it.
+    fn verify(&self, credential: C) -> Verdict<Identity>;
 
-    /// The answer to credentials that are one string of bytes, if it is there without keeping
-    /// them; `None` to be asked by [`verify`](Self::verify), which must answer alike.
-    ///
-    /// Only this crate's verifiers have their own, which save a copy. They let nothing pass that
-    /// is not of the scheme's form: that is looked at only where they do not pass it.
-    #[doc(hidden)]
-    fn verify_borrowed(&self, _: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        None
-    }
-
-    /// How the tokens are made, for descriptions of an API: `JWT`, where that is known.
-    #[doc(hidden)]
+    /// Returns the format of tokens for OpenAPI documents (`bearerFormat`), such as `JWT`; unknown
+    /// by default.
     fn token_format(&self) -> Option<&'static str> {
         None
-    }
-
-    /// Refuses what this verifier accepts, once it is [revoked](crate::revocation).
-    ///
-    /// The list is asked on every request, also where the verifier remembers what it has judged.
-    ///
-    /// ```
-    /// # use tower_auth::{Identity, verify_fn};
-    /// use tower_auth::{Verify, revocation::Revocations};
-    ///
-    /// # struct Ticket;
-    /// # let tickets = verify_fn(|_: Ticket| Ok(Identity::new("42")));
-    /// let revocations = Revocations::new();
-    /// let verifier = tickets.with_revocation(revocations.clone());
-    /// # let _ = verifier;
-    /// ```
-    fn with_revocation(self, revoked: impl RevocationCheck) -> WithRevocation<Self>
-    where
-        Self: Sized,
-    {
-        WithRevocation::new(self, revoked)
     }
 }
 
 impl<C, V: Verify<C> + ?Sized> Verify<C> for Arc<V> {
-    fn verify(&self, credentials: C) -> Verdict<Identity> {
-        (**self).verify(credentials)
-    }
-
-    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        (**self).verify_borrowed(bytes)
+    fn verify(&self, credential: C) -> Verdict<Identity> {
+        (**self).verify(credential)
     }
 
     fn token_format(&self) -> Option<&'static str> {
@@ -76,12 +92,8 @@ impl<C, V: Verify<C> + ?Sized> Verify<C> for Arc<V> {
 }
 
 impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
-    fn verify(&self, credentials: C) -> Verdict<Identity> {
-        (**self).verify(credentials)
-    }
-
-    fn verify_borrowed(&self, bytes: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        (**self).verify_borrowed(bytes)
+    fn verify(&self, credential: C) -> Verdict<Identity> {
+        (**self).verify(credential)
     }
 
     fn token_format(&self) -> Option<&'static str> {
@@ -89,9 +101,9 @@ impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
     }
 }
 
-/// A verifier from a closure, plain or async.
+/// Creates a verifier from a closure, plain or async.
 ///
-/// The type of the closure's argument says which credentials it judges: an API key, a bearer
+/// The type of the closure's argument says which credentials it verifies: an API key, a bearer
 /// token, a user and password, or an application's own.
 ///
 /// ```
@@ -117,7 +129,7 @@ where
     VerifyFn(f, PhantomData)
 }
 
-/// A closure that judges credentials; made by [`verify_fn`].
+/// A verifier made from a closure by [`verify_fn`].
 pub struct VerifyFn<F, M>(F, PhantomData<fn() -> M>);
 
 impl<C, F, R, M> Verify<C> for VerifyFn<F, (C, M)>

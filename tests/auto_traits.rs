@@ -16,10 +16,10 @@ use std::{
 };
 use tower::{Layer, Service, ServiceExt};
 use tower_auth::{
-    AccessRules, All, Anonymous, Any, AnyOf, Attempt, AuthLayer, AuthService, Authenticated,
-    Challenge, Claim, ClaimPath, Claims, ConfigError, Credential, Format, Found, Hierarchy,
-    Identity, Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, RequireLayer,
-    RequireService, ResponseBody, Roles, RoutePattern, Scheme, Scope, Scopes, Subject, SystemClock,
+    AccessRules, All, Anonymous, Any, Attempt, AuthLayer, AuthService, Authenticated, Challenge,
+    Claim, ClaimPath, Claims, ConfigError, Credential, Format, Found, Hierarchy, Identity,
+    Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, RequireLayer, RequireService,
+    ResponseBody, Roles, RoutePattern, Scheme, Schemes, Scope, Scopes, Subject, SystemClock,
     Verdict, Verify, VerifyFn,
     account::{NameError, UserName},
     authenticated,
@@ -77,7 +77,7 @@ fn configuration_types_are_clone_and_sync() {
     cloned::<Location>();
     cloned::<SystemClock>();
     cloned::<Challenge>();
-    shared::<AnyOf>();
+    shared::<Schemes>();
     shared::<Box<dyn Scheme>>();
     shared::<Box<dyn Policy>>();
     shared::<Box<dyn Verify<Credential>>>();
@@ -223,7 +223,7 @@ fn everything_can_be_debugged() {
     debugged::<RequireLayer>();
     debugged::<RequireService<()>>();
     debugged::<AccessRules>();
-    debugged::<AnyOf>();
+    debugged::<Schemes>();
     debugged::<Attempt>();
     debugged::<All>();
     debugged::<Any>();
@@ -335,7 +335,8 @@ fn a_future_is_send_exactly_if_its_parts_are() {
 fn layers_can_be_built_from_shared_and_boxed_parts() {
     let scheme: std::sync::Arc<dyn Scheme> = std::sync::Arc::new(Toy::authorization("Toy"));
     let _ = AuthLayer::new(scheme.clone());
-    let boxed: Box<dyn Scheme> = Box::new(scheme.or(Toy::cookie("Session", "sid")));
+    let boxed: Box<dyn Scheme> = Box::new(scheme);
+    let boxed = boxed.or(Toy::cookie("Session", "sid"));
     let _ = AuthLayer::new(boxed).layer(Probe::new());
     let policy: std::sync::Arc<dyn Policy> = std::sync::Arc::new(role("admin"));
     let _ = RequireLayer::new(policy.clone().or(authenticated()));

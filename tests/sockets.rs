@@ -19,9 +19,11 @@ use hyper_util::{
 use std::{net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tower::Layer;
-use tower_auth::{AccessRules, AuthLayer, Identity, RequireLayer, Scheme, authenticated, role};
+use tower_auth::{
+    AccessRules, AuthLayer, Identity, RequireLayer, Scheme, Schemes, authenticated, role,
+};
 
-fn schemes(later: bool) -> impl Scheme {
+fn schemes(later: bool) -> Schemes {
     Toy::authorization("Toy")
         .later(later)
         .or(Toy::cookie("Session", "sid"))

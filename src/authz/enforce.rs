@@ -1,29 +1,20 @@
-//! Checks policies for layers, and adds the scopes that a client lacks to the rejection.
+//! Completes the rejections of policies for layers, by the scopes that a client lacks.
 
-use crate::{Identity, Policy, Rejection, RejectionKind, Verdict};
-use http::request::Parts;
-use std::sync::Arc;
+use crate::{Policy, Rejection, RejectionKind};
 
-/// Checks a policy on behalf of a layer: who was judged, and all scopes that it takes.
-pub(crate) fn enforce(policy: &Arc<dyn Policy>, identity: &Identity, head: &Parts) -> Verdict<()> {
-    let scheme = identity.scheme();
-    match policy.check(identity, head).now() {
-        Ok(result) => Verdict::ready(result.map_err(|r| explained(r, &**policy, scheme))),
-        Err(pending) => {
-            let policy = Arc::clone(policy);
-            Verdict::pending(
-                async move { pending.await.map_err(|r| explained(r, &*policy, scheme)) },
-            )
-        }
-    }
-}
-
-fn explained(rejection: Rejection, policy: &dyn Policy, scheme: &'static str) -> Rejection {
-    let rejection = if scheme.is_empty() {
-        rejection
-    } else {
-        rejection.with_scheme(scheme)
+/// Completes the rejection of an applied policy: by the scheme whose credential the request has,
+/// and by all scopes that the policy needs.
+pub(crate) fn explained(
+    mut rejection: Rejection,
+    policy: Option<&dyn Policy>,
+    scheme: Option<&'static str>,
+) -> Rejection {
+    let Some(policy) = policy else {
+        return rejection;
     };
+    if let Some(scheme) = scheme.filter(|scheme| !scheme.is_empty()) {
+        rejection = rejection.with_scheme(scheme);
+    }
     // A client that comes back with one scope more should not fail on the next one.
     if rejection.kind() == RejectionKind::Forbidden && !rejection.scopes().is_empty() {
         let mut needed = policy.scopes().to_vec();
@@ -40,7 +31,7 @@ fn explained(rejection: Rejection, policy: &dyn Policy, scheme: &'static str) ->
     rejection
 }
 
-/// What a request without credentials is told by a layer that has this policy.
+/// Returns the rejection of an anonymous caller by a layer that has this policy.
 pub(crate) fn missing(policy: &dyn Policy) -> Rejection {
     let scopes = policy.scopes();
     if scopes.is_empty() {

@@ -21,12 +21,12 @@ mod recent;
 mod rules;
 
 pub use closure::{PolicyFn, policy_fn};
-pub(crate) use enforce::{enforce, missing};
+pub(crate) use enforce::{explained, missing};
 pub use policies::{
     Authenticated, Claim, Roles, Scopes, Subject, all_scopes, any_role, authenticated, claim, role,
     scope, subject,
 };
 pub use policy::{All, Any, Not, Policy, all, any};
 pub use recent::{AuthenticatedWithin, Fresh, authenticated_within, fresh};
-pub(crate) use rules::Rule;
 pub use rules::{AccessRules, RoutePattern};
+pub(crate) use rules::{Rule, RuleIndex};

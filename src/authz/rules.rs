@@ -1,6 +1,6 @@
 //! [`AccessRules`]: a table of paths and methods, deny by default.
 
-use super::path;
+use super::{enforce::missing, path};
 use crate::{Identity, Policy, Rejection, Verdict};
 use http::{Method, request::Parts};
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
@@ -45,22 +45,46 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 pub struct AccessRules {
     router: matchit::Router<usize>,
     patterns: HashMap<String, usize>,
-    endpoints: Vec<Rules>,
+    endpoints: Vec<Methods>,
+    rules: Vec<Rule>,
     otherwise: Rule,
 }
 
+/// The position of a rule in its table. `None` is the rule for everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RuleIndex(Option<usize>);
+
 /// The rules of one pattern.
 #[derive(Clone, Default)]
-struct Rules {
-    every_method: Option<Rule>,
-    methods: Vec<(Method, Rule)>,
+struct Methods {
+    every_method: Option<usize>,
+    methods: Vec<(Method, usize)>,
 }
 
-/// What one rule says.
+/// One rule.
 #[derive(Clone)]
 pub(crate) enum Rule {
     Allow,
     Require(Arc<dyn Policy>),
+}
+
+impl Rule {
+    /// Returns the policy that the rule requires.
+    pub(crate) fn policy(&self) -> Option<&dyn Policy> {
+        match self {
+            Self::Allow => None,
+            Self::Require(policy) => Some(&**policy),
+        }
+    }
+
+    /// Applies the rule to an identity, or to an anonymous caller.
+    pub(crate) fn check(&self, caller: Option<&Identity>, head: &Parts) -> Verdict<()> {
+        match (self, caller) {
+            (Self::Allow, _) => Verdict::ready(Ok(())),
+            (Self::Require(policy), Some(identity)) => policy.check(identity, head),
+            (Self::Require(policy), None) => Verdict::ready(Err(missing(&**policy))),
+        }
+    }
 }
 
 impl Default for Rule {
@@ -200,43 +224,51 @@ impl AccessRules {
                         panic!("path pattern {pattern:?}: {error}");
                     }
                 }
-                self.endpoints.push(Rules::default());
+                self.endpoints.push(Methods::default());
                 self.patterns.insert(pattern.clone(), index);
                 index
             }
         };
-        let Some(rules) = self.endpoints.get_mut(index) else {
+        let Some(endpoint) = self.endpoints.get_mut(index) else {
             return self;
         };
+        let index = self.rules.len();
+        self.rules.push(rule);
         if methods.is_empty() {
             assert!(
-                rules.every_method.is_none(),
+                endpoint.every_method.is_none(),
                 "{pattern:?} has a rule already"
             );
-            rules.every_method = Some(rule);
+            endpoint.every_method = Some(index);
             return self;
         }
         for method in methods {
-            let taken = rules.methods.iter().any(|(known, _)| *known == method);
+            let taken = endpoint.methods.iter().any(|(known, _)| *known == method);
             assert!(!taken, "{method} {pattern:?} has a rule already");
-            rules.methods.push((method, rule.clone()));
+            endpoint.methods.push((method, index));
         }
         self
     }
 
-    /// The rule for a request.
+    /// Returns the rule at this position.
+    pub(crate) fn get(&self, RuleIndex(index): RuleIndex) -> &Rule {
+        let rule = index.and_then(|index| self.rules.get(index));
+        rule.unwrap_or(&self.otherwise)
+    }
+
+    /// Finds the rule for a request.
     ///
     /// # Errors
     ///
     /// Malformed, if the path may be read in more than one way.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<&Rule, Rejection> {
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RuleIndex, Rejection> {
         let ambiguous = || Err(Rejection::malformed().with_detail("the path is ambiguous"));
         if !path::is_unambiguous(path) {
             return ambiguous();
         }
         let rule = self.matching(method, path);
         let meets_another = |spelling: &str| {
-            !path::is_unambiguous(spelling) || !std::ptr::eq(rule, self.matching(method, spelling))
+            !path::is_unambiguous(spelling) || rule != self.matching(method, spelling)
         };
         let plain = path::normalized(path);
         let bare = path::without_parameters(plain.as_deref().unwrap_or(path));
@@ -250,25 +282,19 @@ impl AccessRules {
         Ok(rule)
     }
 
-    fn matching(&self, method: &Method, path: &str) -> &Rule {
-        let matched = self
-            .router
-            .at(path)
-            .ok()
-            .and_then(|found| self.endpoints.get(*found.value));
-        matched
-            .and_then(|rules| rules.of(method))
-            .unwrap_or(&self.otherwise)
+    fn matching(&self, method: &Method, path: &str) -> RuleIndex {
+        let found = self.router.at(path).ok();
+        let endpoint = found.and_then(|found| self.endpoints.get(*found.value));
+        RuleIndex(endpoint.and_then(|endpoint| endpoint.of(method)))
     }
 }
 
-impl Rules {
-    fn of(&self, method: &Method) -> Option<&Rule> {
+impl Methods {
+    fn of(&self, method: &Method) -> Option<usize> {
         let listed = |wanted: &Method| {
-            self.methods
-                .iter()
-                .find(|(method, _)| method == wanted)
-                .map(|(_, rule)| rule)
+            let mut methods = self.methods.iter();
+            let found = methods.find(|(method, _)| method == wanted);
+            found.map(|(_, rule)| *rule)
         };
         // A plain `CONNECT` has no path (RFC 9113 section 8.5), so it does not match any pattern.
         let as_get = || {
@@ -276,9 +302,7 @@ impl Rules {
                 .then(|| listed(&Method::GET))
                 .flatten()
         };
-        listed(method)
-            .or_else(as_get)
-            .or(self.every_method.as_ref())
+        listed(method).or_else(as_get).or(self.every_method)
     }
 }
 

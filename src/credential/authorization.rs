@@ -1,103 +1,36 @@
 //! `Authorization` fields (RFC 9110 section 11.6.2).
 
-use super::location::{Look, Raw, is_repeated};
+use super::{Credential, Found, Place};
 use http::{HeaderMap, header::AUTHORIZATION};
 
-/// The name of a scheme; its case does not matter (RFC 9110 section 11.1).
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct SchemeName {
-    /// In lower case.
-    name: Box<str>,
-    /// The same as one word, if it has no more than eight bytes. Nearly all have fewer.
-    word: Option<Word>,
-}
-
-/// A name that is compared at once: for each byte of it, one of each word.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Word {
-    lower: u64,
-    /// The bit in which a letter differs from the capital one, and nothing for what is no letter.
-    case: u64,
-    /// All bits; none behind the name.
-    mask: u64,
-}
-
-impl SchemeName {
-    pub(super) fn new(name: &str) -> Self {
-        let name = name.to_ascii_lowercase().into_boxed_str();
-        let word = Word::new(name.as_bytes());
-        Self { name, word }
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.name
-    }
-
-    /// What lies in the field. A repeated one is ambiguous even if only one of them is of this
-    /// scheme.
-    #[inline]
-    pub(super) fn look<'a>(&self, headers: &'a HeaderMap) -> Look<'a> {
-        let Some(first) = headers.get(AUTHORIZATION) else {
-            return Look::Nothing;
-        };
-        if is_repeated(headers, &AUTHORIZATION) {
-            let mut fields = headers.get_all(AUTHORIZATION).iter();
-            return match fields.any(|field| self.end(field.as_bytes()).is_some()) {
-                true => Look::Several,
-                false => Look::Nothing,
-            };
-        }
-        match self.end(first.as_bytes()) {
-            Some(end) => Look::One(Raw::Field(first, end, first.len())),
-            None => Look::Nothing,
-        }
-    }
-
-    /// Where `SCHEME 1*SP` ends and the credentials begin, if the scheme is this one
-    /// (`credentials` of RFC 9110 section 11.4).
-    #[inline]
-    fn end(&self, field: &[u8]) -> Option<usize> {
-        let (name, rest) = field.split_at_checked(self.name.len())?;
-        let is_this_one = match (self.word, field.first_chunk()) {
-            (Some(word), Some(start)) => word.begins(*start),
-            _ => name.eq_ignore_ascii_case(self.name.as_bytes()),
-        };
-        if !is_this_one {
-            return None;
-        }
-        let spaces = match rest {
-            // Nearly all have one.
-            [b' ', next, ..] if *next != b' ' => 1,
-            _ => rest.iter().take_while(|&&byte| byte == b' ').count(),
-        };
-        if spaces == 0 && !rest.is_empty() {
-            return None;
-        }
-        Some(name.len().saturating_add(spaces))
+/// Finds the credential of this scheme. A repeated field is ambiguous even if only one of the
+/// fields is of this scheme.
+pub(super) fn find(headers: &HeaderMap, scheme: &str) -> Found {
+    let fields = headers.get_all(AUTHORIZATION);
+    let start = |field: &http::HeaderValue| start(field.as_bytes(), scheme);
+    let mut own = fields
+        .iter()
+        .filter_map(|field| Some((field, start(field)?)));
+    match own.next() {
+        None => Found::nothing(),
+        Some(_) if fields.iter().nth(1).is_some() => Found::ambiguous(Place::Authorization),
+        Some((field, start)) => Found::one(Credential::of_field(
+            Place::Authorization,
+            field,
+            start..field.len(),
+        )),
     }
 }
 
-impl Word {
-    fn new(name: &[u8]) -> Option<Self> {
-        let word = |byte: fn(u8) -> u8| {
-            let mut word = [0; 8];
-            for (to, from) in word.get_mut(..name.len())?.iter_mut().zip(name) {
-                *to = byte(*from);
-            }
-            Some(u64::from_le_bytes(word))
-        };
-        Some(Self {
-            lower: word(|byte| byte)?,
-            case: word(|byte| if byte.is_ascii_lowercase() { 0x20 } else { 0 })?,
-            mask: word(|_| 0xff)?,
-        })
-    }
-
-    /// Whether a field that starts so begins with this name.
-    #[inline]
-    fn begins(self, start: [u8; 8]) -> bool {
-        (u64::from_le_bytes(start) | self.case) & self.mask == self.lower
-    }
+/// Returns the index at which the credentials begin, after `SCHEME 1*SP`, if the field is of this
+/// scheme (`credentials` of RFC 9110 section 11.4). The case of the name does not matter (section
+/// 11.1).
+fn start(field: &[u8], scheme: &str) -> Option<usize> {
+    let (name, rest) = field.split_at_checked(scheme.len())?;
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    let ends = spaces > 0 || rest.is_empty();
+    (ends && name.eq_ignore_ascii_case(scheme.as_bytes()))
+        .then(|| name.len().saturating_add(spaces))
 }
 
 #[cfg(test)]
@@ -106,8 +39,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn after(scheme: &str, field: &[u8]) -> Option<Vec<u8>> {
-        let end = SchemeName::new(scheme).end(field)?;
-        Some(field[end..].to_owned())
+        Some(field[start(field, scheme)?..].to_owned())
     }
 
     #[test]
@@ -126,23 +58,8 @@ mod tests {
         assert_eq!(after(""), None);
     }
 
-    /// Only letters have two cases: `^` and `~`, like `X` and `x`, are one bit apart.
-    #[test]
-    fn what_is_no_letter_has_one_case() {
-        for (scheme, other) in [("x^", "x~"), ("x~", "x^"), ("a0", "a\u{10}"), ("`a", "@a")] {
-            for more in ["", "-longer", "-longer-than-eight"] {
-                let (scheme, other) = (format!("{scheme}{more}"), format!("{other}{more}"));
-                let good = format!("{scheme} abcdefgh");
-                let bad = format!("{other} abcdefgh");
-                assert_eq!(after(&scheme, good.as_bytes()), Some(b"abcdefgh".to_vec()));
-                assert_eq!(after(&scheme, bad.as_bytes()), None, "{scheme}");
-            }
-        }
-    }
-
     proptest! {
-        /// However long the name and the field are, every bit of the name counts but the case of
-        /// letters, and none behind it.
+        /// Every bit of the name is compared except the case of letters.
         #[test]
         fn a_name_is_compared_as_a_whole(
             scheme in "[!#$%&'*+.^_`|~0-9a-zA-Z-]{1,12}",
@@ -156,7 +73,7 @@ mod tests {
             }
             let (name, rest) = field.split_at(scheme.len());
             let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
-            let is_name = name.eq_ignore_ascii_case(scheme.as_bytes());
+            let is_name = name.to_ascii_lowercase() == scheme.to_ascii_lowercase().as_bytes();
             let expected = is_name && (spaces > 0 || rest.is_empty());
             prop_assert_eq!(after(&scheme, &field), expected.then(|| rest[spaces..].to_owned()));
         }

@@ -1,73 +1,90 @@
-//! How many credentials a request carries, and which of them counts.
+//! [`Found`]: the credential that a request carries, and which of several is used.
 
-use super::Place;
+use super::{Credential, Place};
 
-/// What a scheme finds of its credentials in a request, before anything is judged.
+/// The result of a search for credentials: nothing, one credential, or a place that is ambiguous
+/// or malformed.
+///
+/// A search reports at most one credential, so a scheme cannot verify another one than the layer
+/// has checked.
 ///
 /// ```
-/// use tower_auth::{Found, Place};
+/// use tower_auth::{Credential, Found, Place};
 ///
-/// let header = Found::at(Place::Header);
-/// let cookie = Found::at(Place::Cookie);
-/// assert_eq!(cookie.and(header), header); // an ambient credential yields
-/// assert!(header.and(Found::at(Place::Query)).is_ambiguous());
-/// assert_eq!(Found::nothing().and(cookie), cookie);
+/// let header = || Found::one(Credential::new(Place::Header, "key"));
+/// let cookie = || Found::one(Credential::new(Place::Cookie, "session"));
+/// assert_eq!(cookie().and(header()).place(), Some(Place::Header)); // the ambient one yields
+/// assert!(header().and(header()).is_ambiguous());
+/// assert_eq!(Found::nothing().and(cookie()).place(), Some(Place::Cookie));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct Found {
-    count: Count,
+    outcome: Outcome,
     by_browser: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Count {
+#[derive(Clone, Debug)]
+enum Outcome {
     Nothing,
-    One(Place),
+    One(Credential),
     Ambiguous(Place),
+    Malformed(Place),
 }
 
 impl Found {
-    /// No credentials of this scheme.
-    pub const fn nothing() -> Self {
+    /// Reports that the request carries no credential of this scheme.
+    pub fn nothing() -> Self {
         Self {
-            count: Count::Nothing,
+            outcome: Outcome::Nothing,
             by_browser: false,
         }
     }
 
-    /// One credential in this place.
-    pub fn at(place: Place) -> Self {
+    /// Reports one credential.
+    pub fn one(credential: Credential) -> Self {
         Self {
-            count: Count::One(place),
-            by_browser: place.is_ambient(),
+            by_browser: credential.place().is_ambient(),
+            outcome: Outcome::One(credential),
         }
     }
 
-    /// More than one credential in this place.
+    /// Reports more than one credential in this place. The request is rejected with 400.
     pub fn ambiguous(place: Place) -> Self {
         Self {
-            count: Count::Ambiguous(place),
             by_browser: place.is_ambient(),
+            outcome: Outcome::Ambiguous(place),
         }
     }
 
-    /// A browser sends these credentials by itself, as it resends those of Basic; they pass the
-    /// cross-site check although their place is explicit.
+    /// Reports that this place is filled, but is not readable as a credential, as with a broken
+    /// percent escape. The request is rejected with 400.
+    pub fn malformed(place: Place) -> Self {
+        Self {
+            by_browser: place.is_ambient(),
+            outcome: Outcome::Malformed(place),
+        }
+    }
+
+    /// Marks the credential as one that browsers send by themselves, although its place is
+    /// explicit. This is the case for Basic credentials. The
+    /// [cross-site check](crate::AuthLayer#cross-site-requests) then applies.
     pub fn sent_by_browsers(mut self) -> Self {
         self.by_browser = !self.is_nothing();
         self
     }
 
-    /// Marks the credentials as not sent by browsers, because the scheme knows that a page of its
-    /// own origin has sent the request.
-    #[cfg(feature = "login")]
-    pub(crate) fn sent_by_own_origin(mut self) -> Self {
+    /// Marks the credential as one that a page of the server's own origin has sent, although its
+    /// place is ambient. The cross-site check then does not apply.
+    ///
+    /// Only a scheme that knows this origin can tell, such as one that is configured with the
+    /// public URL of the server. It has to compare the whole `Origin` field.
+    pub fn sent_by_own_origin(mut self) -> Self {
         self.by_browser = false;
         self
     }
 
-    /// Combines two finds. `self` is the first in order.
+    /// Combines two results. `self` is the first in order.
     ///
     /// - Two explicit places are ambiguous.
     /// - An ambient place (a cookie, a client certificate) yields to an explicit one. If the
@@ -76,11 +93,11 @@ impl Found {
     ///   place as to the ambient one.
     /// - Of two ambient places the first in order is used.
     pub fn and(self, other: Self) -> Self {
-        match (self.anywhere(), other.anywhere()) {
+        match (self.place(), other.place()) {
             (None, _) => other,
             (_, None) => self,
-            (Some(place), Some(others)) => match (place.is_ambient(), others.is_ambient()) {
-                (false, false) => Self::ambiguous(place),
+            (Some(first), Some(second)) => match (first.is_ambient(), second.is_ambient()) {
+                (false, false) => Self::ambiguous(first),
                 (true, false) => other.in_place_of_ambient(),
                 (false, true) => self.in_place_of_ambient(),
                 (true, true) => self,
@@ -88,70 +105,76 @@ impl Found {
         }
     }
 
-    /// Applies the cross-site check to this find, if the check applies to `other`.
-    pub(crate) fn checked_with(self, other: Self) -> Self {
-        if other.by_browser {
-            self.sent_by_browsers()
-        } else {
-            self
-        }
-    }
-
-    /// Returns whether `other` is used instead of this find, given that not both are explicit.
-    pub(crate) fn yields_to(self, other: Self) -> bool {
-        match (self.anywhere(), other.anywhere()) {
-            (_, None) => false,
-            (None, _) => true,
-            (Some(place), Some(others)) => place.is_ambient() && !others.is_ambient(),
-        }
-    }
-
-    /// Returns this explicit find as it is used if an ambient one yields to it.
+    /// Returns this explicit result as it is used if an ambient one yields to it.
     fn in_place_of_ambient(self) -> Self {
-        match self.count {
-            Count::One(Place::Query | Place::WebSocketProtocol) => self.sent_by_browsers(),
+        match self.outcome {
+            Outcome::One(_) | Outcome::Malformed(_)
+                if matches!(self.place(), Some(Place::Query | Place::WebSocketProtocol)) =>
+            {
+                self.sent_by_browsers()
+            }
             _ => self,
         }
     }
 
-    /// The one place that counts.
+    /// Returns whether [`and`](Self::and) uses `other` instead of this result.
+    pub(crate) fn yields_to(&self, other: &Self) -> bool {
+        match (self.place(), other.place()) {
+            (_, None) => false,
+            (None, _) => true,
+            (Some(first), Some(second)) => first.is_ambient() && !second.is_ambient(),
+        }
+    }
+
+    /// Returns the place that is filled, whether with one credential or not.
     #[must_use]
-    pub fn place(self) -> Option<Place> {
-        match self.count {
-            Count::One(place) => Some(place),
+    pub fn place(&self) -> Option<Place> {
+        match &self.outcome {
+            Outcome::Nothing => None,
+            Outcome::One(credential) => Some(credential.place()),
+            Outcome::Ambiguous(place) | Outcome::Malformed(place) => Some(*place),
+        }
+    }
+
+    /// Returns the one credential, if there is one.
+    #[must_use]
+    pub fn credential(&self) -> Option<&Credential> {
+        match &self.outcome {
+            Outcome::One(credential) => Some(credential),
             _ => None,
         }
     }
 
-    /// Whether nothing was found.
+    /// Converts into the one credential, if there is one.
     #[must_use]
-    pub fn is_nothing(self) -> bool {
-        self.count == Count::Nothing
-    }
-
-    /// Whether there is more than one credential and none that counts.
-    #[must_use]
-    pub fn is_ambiguous(self) -> bool {
-        matches!(self.count, Count::Ambiguous(_))
-    }
-
-    /// Whether a browser may have sent this on behalf of another site.
-    #[must_use]
-    pub fn may_be_cross_site(self) -> bool {
-        self.by_browser
-    }
-
-    /// Whether a place is filled that is not ambient.
-    pub(crate) fn is_explicit(self) -> bool {
-        self.anywhere().is_some_and(|place| !place.is_ambient())
-    }
-
-    /// A place that is filled, whether or not it counts.
-    pub(crate) fn anywhere(self) -> Option<Place> {
-        match self.count {
-            Count::Nothing => None,
-            Count::One(place) | Count::Ambiguous(place) => Some(place),
+    pub fn into_credential(self) -> Option<Credential> {
+        match self.outcome {
+            Outcome::One(credential) => Some(credential),
+            _ => None,
         }
+    }
+
+    /// Returns whether nothing was found.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        matches!(self.outcome, Outcome::Nothing)
+    }
+
+    /// Returns whether there is more than one credential.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self.outcome, Outcome::Ambiguous(_))
+    }
+
+    /// Returns whether a place is filled that is not ambient.
+    pub(crate) fn is_explicit(&self) -> bool {
+        self.place().is_some_and(|place| !place.is_ambient())
+    }
+
+    /// Returns whether another site may have made a browser send this.
+    #[must_use]
+    pub fn may_be_cross_site(&self) -> bool {
+        self.by_browser
     }
 }
 
@@ -159,96 +182,128 @@ impl Found {
 mod tests {
     use super::*;
 
-    /// Every value there is.
+    const PLACES: [Place; 6] = [
+        Place::Authorization,
+        Place::Header,
+        Place::Query,
+        Place::Cookie,
+        Place::WebSocketProtocol,
+        Place::Connection,
+    ];
+
+    fn at(place: Place) -> Found {
+        Found::one(Credential::new(place, place.as_str()))
+    }
+
+    /// Every kind of result in every place; the credentials of two places differ.
     fn all() -> Vec<Found> {
-        let places = [
-            Place::Authorization,
-            Place::Header,
-            Place::Query,
-            Place::Cookie,
-            Place::WebSocketProtocol,
-            Place::Connection,
-        ];
-        let one = places.into_iter().map(Found::at);
-        let several = places.into_iter().map(Found::ambiguous);
-        let mut all: Vec<_> = one.chain(several).collect();
-        all.extend(all.clone().into_iter().map(Found::sent_by_browsers));
+        let mut all: Vec<_> = PLACES
+            .into_iter()
+            .flat_map(|place| [at(place), Found::ambiguous(place), Found::malformed(place)])
+            .collect();
+        let marked = all.clone().into_iter();
+        let marked =
+            marked.flat_map(|found| [found.clone().sent_by_browsers(), found.sent_by_own_origin()]);
+        all.extend(marked.collect::<Vec<_>>());
         all.push(Found::nothing());
         all
     }
 
+    /// Everything that can be observed of a result.
+    fn seen(found: &Found) -> (Option<Place>, bool, Option<&[u8]>, bool) {
+        let bytes = found.credential().map(Credential::as_bytes);
+        let cross_site = found.may_be_cross_site();
+        (found.place(), found.is_ambiguous(), bytes, cross_site)
+    }
+
+    #[track_caller]
+    fn assert_same(a: &Found, b: &Found) {
+        assert_eq!(seen(a), seen(b));
+    }
+
+    fn and(a: &Found, b: &Found) -> Found {
+        a.clone().and(b.clone())
+    }
+
     #[test]
-    fn it_does_not_matter_how_finds_are_grouped() {
-        for a in all() {
-            for b in all() {
-                for c in all() {
-                    assert_eq!(a.and(b).and(c), a.and(b.and(c)), "{a:?} {b:?} {c:?}");
+    fn grouping_does_not_change_the_result() {
+        for a in &all() {
+            for b in &all() {
+                for c in &all() {
+                    assert_same(&and(&and(a, b), c), &and(a, &and(b, c)));
                 }
             }
         }
     }
 
     #[test]
-    fn nothing_adds_nothing() {
-        for found in all() {
-            assert_eq!(found.and(Found::nothing()), found);
-            assert_eq!(Found::nothing().and(found), found);
+    fn nothing_is_neutral() {
+        for found in &all() {
+            assert_same(&and(found, &Found::nothing()), found);
+            assert_same(&and(&Found::nothing(), found), found);
         }
     }
 
     #[test]
     fn two_explicit_places_are_ambiguous_in_either_order() {
-        let explicit = |found: &Found| found.anywhere().is_some_and(|place| !place.is_ambient());
-        for a in all().into_iter().filter(explicit) {
-            for b in all().into_iter().filter(explicit) {
-                assert!(a.and(b).is_ambiguous(), "{a:?} {b:?}");
-                assert_eq!(a.and(b).place(), None);
+        for a in all().iter().filter(|found| found.is_explicit()) {
+            for b in all().iter().filter(|found| found.is_explicit()) {
+                assert!(and(a, b).is_ambiguous(), "{a:?} {b:?}");
+                assert!(and(a, b).into_credential().is_none());
             }
         }
     }
 
     #[test]
     fn an_ambient_place_yields_to_an_explicit_one_in_either_order() {
-        let ambient = |found: &Found| found.anywhere().is_some_and(Place::is_ambient);
-        let explicit = |found: &Found| !found.is_nothing() && !ambient(found);
-        for a in all().into_iter().filter(ambient) {
-            for b in all().into_iter().filter(explicit) {
-                assert_eq!(a.and(b).count, b.count);
-                assert_eq!(b.and(a), a.and(b));
+        let ambient = |found: &&Found| found.place().is_some_and(Place::is_ambient);
+        let all = all();
+        for a in all.iter().filter(ambient) {
+            for b in all.iter().filter(|found| found.is_explicit()) {
+                let (place, ambiguous, bytes, _) = seen(b);
+                let both = and(a, b);
+                assert_eq!(
+                    (place, ambiguous, bytes),
+                    (seen(&both).0, seen(&both).1, seen(&both).2)
+                );
+                assert_same(&and(b, a), &both);
                 assert!(a.yields_to(b) && !b.yields_to(a));
             }
-            for b in all().into_iter().filter(ambient) {
-                assert_eq!(a.and(b), a, "the first in order counts");
+            for b in all.iter().filter(ambient) {
+                assert_same(&and(a, b), a);
+                assert!(!a.yields_to(b));
             }
         }
     }
 
     #[test]
     fn a_place_that_other_sites_can_fill_is_checked_beside_an_ambient_one() {
-        for ambient in [Place::Cookie, Place::Connection].map(Found::at) {
+        for ambient in [Place::Cookie, Place::Connection].map(at) {
             for (place, checked) in [
                 (Place::Query, true),
                 (Place::WebSocketProtocol, true),
                 (Place::Authorization, false),
                 (Place::Header, false),
             ] {
-                let explicit = Found::at(place);
-                assert!(!explicit.may_be_cross_site());
-                assert_eq!(ambient.and(explicit).may_be_cross_site(), checked);
-                assert_eq!(explicit.and(ambient).may_be_cross_site(), checked);
-                assert_eq!(explicit.and(ambient).place(), Some(place));
+                for explicit in [at(place), Found::malformed(place)] {
+                    assert!(!explicit.may_be_cross_site());
+                    assert_eq!(and(&ambient, &explicit).may_be_cross_site(), checked);
+                    assert_eq!(and(&explicit, &ambient).may_be_cross_site(), checked);
+                    assert_eq!(and(&explicit, &ambient).place(), Some(place));
+                }
             }
         }
     }
 
     #[test]
-    fn what_browsers_send_by_themselves_may_be_cross_site() {
-        assert!(Found::at(Place::Cookie).may_be_cross_site());
+    fn credentials_that_browsers_send_by_themselves_may_be_cross_site() {
+        assert!(at(Place::Cookie).may_be_cross_site());
         assert!(Found::ambiguous(Place::Connection).may_be_cross_site());
-        assert!(!Found::at(Place::Authorization).may_be_cross_site());
-        let basic = Found::at(Place::Authorization).sent_by_browsers();
+        assert!(!at(Place::Authorization).may_be_cross_site());
+        assert!(!at(Place::Cookie).sent_by_own_origin().may_be_cross_site());
+        let basic = at(Place::Authorization).sent_by_browsers();
         assert!(basic.may_be_cross_site());
-        assert!(Found::at(Place::Cookie).and(basic).may_be_cross_site());
-        assert!(!Found::nothing().may_be_cross_site());
+        assert!(at(Place::Cookie).and(basic).may_be_cross_site());
+        assert!(!Found::nothing().sent_by_browsers().may_be_cross_site());
     }
 }

@@ -1,10 +1,13 @@
 //! One configured location, and several in order.
 
-use super::{Credential, Found, Place, authorization::SchemeName, cookie, query, websocket};
+use super::{Credential, Found, Place, authorization, cookie, query, websocket};
 use crate::rejection::is_token;
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{self, GetAll},
+    request::Parts,
+};
 use std::fmt;
-use zeroize::Zeroizing;
 
 /// One location where a scheme looks for its credentials: what OpenAPI calls `in` and `name`.
 ///
@@ -27,7 +30,8 @@ pub struct Location(Kind);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
-    Authorization(SchemeName),
+    /// The name of the scheme, in lower case.
+    Authorization(Box<str>),
     Header(HeaderName),
     Query(Box<str>),
     Cookie(Box<str>),
@@ -42,7 +46,7 @@ impl Location {
     #[must_use]
     pub fn authorization(scheme: &str) -> Self {
         assert!(is_token(scheme), "scheme name {scheme:?} is not a token");
-        Self(Kind::Authorization(SchemeName::new(scheme)))
+        Self(Kind::Authorization(scheme.to_ascii_lowercase().into()))
     }
 
     /// A header field of its own, which holds nothing but the credential.
@@ -135,9 +139,11 @@ impl Location {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
-            Kind::Authorization(name) => name.as_str(),
             Kind::Header(name) => name.as_str(),
-            Kind::Query(name) | Kind::Cookie(name) | Kind::WebSocketProtocol(name) => name,
+            Kind::Authorization(name)
+            | Kind::Query(name)
+            | Kind::Cookie(name)
+            | Kind::WebSocketProtocol(name) => name,
             Kind::Connection => "",
         }
     }
@@ -153,34 +159,26 @@ impl Location {
         }
     }
 
-    /// The credential that lies here, if this is the only location.
-    #[allow(dead_code, reason = "only some features have schemes")]
-    #[inline]
-    pub(crate) fn take<'a>(&self, head: &'a Parts, decoded: &'a mut Decoded) -> Taken<'a> {
-        let look = self.look(head);
-        let found = look.found(self.place());
-        match look {
-            Look::Nothing => None,
-            Look::One(raw) => Some((found, raw.sent(decoded))),
-            Look::Several => Some((found, None)),
-        }
-    }
-
-    /// What lies here.
-    #[inline]
-    pub(super) fn look<'a>(&self, head: &'a Parts) -> Look<'a> {
+    /// Finds the credential in this location, for implementations of [`Scheme`](crate::Scheme).
+    ///
+    /// A location that is filled twice is [ambiguous](Found::ambiguous). A scheme with several
+    /// locations combines the results by [`Found::and`]. [`connection`](Self::connection) is
+    /// always empty here: only the scheme itself can read its extension.
+    pub fn find(&self, head: &Parts) -> Found {
         let headers = &head.headers;
         match &self.0 {
-            Kind::Authorization(scheme) => scheme.look(headers),
-            Kind::Header(name) => match headers.get(name) {
-                None => Look::Nothing,
-                Some(_) if is_repeated(headers, name) => Look::Several,
-                Some(value) => Look::One(Raw::Field(value, 0, value.len())),
-            },
-            Kind::Query(name) => query::look(head.uri.query(), name),
-            Kind::Cookie(name) => cookie::look(headers, name),
-            Kind::WebSocketProtocol(prefix) => websocket::look(headers, prefix),
-            Kind::Connection => Look::Nothing,
+            Kind::Authorization(scheme) => authorization::find(headers, scheme),
+            Kind::Header(name) => {
+                let values = headers.get_all(name).iter();
+                single(Place::Header, values, |value| {
+                    let whole = 0..value.len();
+                    Some(Credential::of_field(Place::Header, value, whole))
+                })
+            }
+            Kind::Query(name) => query::find(head.uri.query(), name),
+            Kind::Cookie(name) => cookie::find(headers, name),
+            Kind::WebSocketProtocol(prefix) => websocket::find(headers, prefix),
+            Kind::Connection => Found::nothing(),
         }
     }
 }
@@ -191,109 +189,44 @@ impl fmt::Debug for Location {
     }
 }
 
-/// What lies in one location.
-#[derive(Clone, Copy)]
-pub(super) enum Look<'a> {
-    Nothing,
-    One(Raw<'a>),
-    Several,
-}
-
-/// The raw credential.
-#[derive(Clone, Copy)]
-pub(super) enum Raw<'a> {
-    /// Part of a field: where it begins and ends.
-    Field(&'a HeaderValue, usize, usize),
-    /// Of the query, still percent-encoded.
-    Query(&'a str),
-}
-
-impl<'a> Look<'a> {
-    pub(super) fn and(self, raw: Raw<'a>) -> Self {
-        match self {
-            Self::Nothing => Self::One(raw),
-            Self::One(_) | Self::Several => Self::Several,
-        }
-    }
-
-    #[inline]
-    fn found(self, place: Place) -> Found {
-        match self {
-            Self::Nothing => Found::nothing(),
-            Self::One(_) => Found::at(place),
-            Self::Several => Found::ambiguous(place),
-        }
+/// Reads the only one of some items in one location. More than one are ambiguous, whatever they
+/// are.
+pub(super) fn single<T>(
+    place: Place,
+    mut items: impl Iterator<Item = T>,
+    read: impl FnOnce(T) -> Option<Credential>,
+) -> Found {
+    match (items.next(), items.next()) {
+        (None, _) => Found::nothing(),
+        (Some(item), None) => read(item).map_or_else(|| Found::malformed(place), Found::one),
+        (Some(_), Some(_)) => Found::ambiguous(place),
     }
 }
 
-impl<'a> Raw<'a> {
-    #[inline]
-    fn sent(self, decoded: &'a mut Decoded) -> Option<Sent<'a>> {
-        match self {
-            Self::Field(field, start, end) => Some(Sent {
-                bytes: field.as_bytes().get(start..end).unwrap_or_default(),
-                lies_in: Some((field, start)),
-            }),
-            Self::Query(text) => Some(Sent {
-                bytes: decoded.insert(Zeroizing::new(query::decode(text.as_bytes())?.into_owned())),
-                lies_in: None,
-            }),
-        }
-    }
-}
-
-/// Room for a credential of the query, decoded.
-pub(crate) type Decoded = Option<Zeroizing<Vec<u8>>>;
-
-/// What was found, with the one credential that counts: none, if there are several, or if it is
-/// broken on the level of its place; then it is malformed.
-pub(crate) type Taken<'a> = Option<(Found, Option<Sent<'a>>)>;
-
-/// The one credential that counts, still where it lies if it can be read there.
-// Plain references: what has to be dropped would be moved through memory.
-#[allow(dead_code, reason = "only some features have schemes")]
-#[derive(Clone, Copy)]
-pub(crate) struct Sent<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// In which field, and where that part begins.
-    lies_in: Option<(&'a HeaderValue, usize)>,
-}
-
-#[allow(dead_code, reason = "only some features have schemes")]
-impl Sent<'_> {
-    pub(crate) fn into_credential(self) -> Credential {
-        match self.lies_in {
-            Some((field, start)) => {
-                Credential::of_field(field, start..start.saturating_add(self.bytes.len()))
-            }
-            None => Credential::new(self.bytes),
-        }
-    }
-}
-
-/// The elements of a list in a field, each with its end in the field.
-pub(super) fn elements(field: &HeaderValue, separator: u8) -> impl Iterator<Item = (&[u8], usize)> {
-    let split = field.as_bytes().split(move |&byte| byte == separator);
-    split.scan(0usize, |start, element| {
-        let end = start.saturating_add(element.len());
-        *start = end.saturating_add(1);
-        Some((element, end))
+/// Returns the elements of a list in some fields, each with its field and its end in the field.
+pub(super) fn elements(
+    fields: GetAll<'_, HeaderValue>,
+    separator: u8,
+) -> impl Iterator<Item = (&HeaderValue, &[u8], usize)> {
+    fields.into_iter().flat_map(move |field| {
+        let split = field.as_bytes().split(move |&byte| byte == separator);
+        split.scan(0usize, move |start, element| {
+            let end = start.saturating_add(element.len());
+            *start = end.saturating_add(1);
+            Some((field, element, end))
+        })
     })
 }
 
-/// Whether a field is there more than once; looked for only where any field is.
+/// Returns whether a field is there more than once.
 pub(crate) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.len() != headers.keys_len() && headers.get_all(name).iter().nth(1).is_some()
+    headers.get_all(name).iter().nth(1).is_some()
 }
 
 /// The locations of one scheme, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Locations(Vec<Location>);
 
-#[allow(
-    dead_code,
-    reason = "which schemes have several locations depends on the features"
-)]
 impl Locations {
     #[track_caller]
     pub(crate) fn new(locations: impl IntoIterator<Item = Location>) -> Self {
@@ -303,7 +236,7 @@ impl Locations {
             "a scheme looks for its credentials in at least one location"
         );
         for (i, location) in locations.iter().enumerate() {
-            // Every credential there would be found twice, and refused.
+            // Every credential there would be found twice, and rejected.
             let is_again = locations.iter().take(i).any(|other| other == location);
             assert!(!is_again, "{location:?} is configured twice");
         }
@@ -314,29 +247,8 @@ impl Locations {
         &self.0
     }
 
-    /// How many credentials there are, and where.
     pub(crate) fn find(&self, head: &Parts) -> Found {
-        self.0.iter().fold(Found::nothing(), |found, location| {
-            found.and(location.look(head).found(location.place()))
-        })
-    }
-
-    /// The one credential that counts.
-    pub(crate) fn take<'a>(&self, head: &'a Parts, decoded: &'a mut Decoded) -> Taken<'a> {
-        let mut found = Found::nothing();
-        let mut taken = Look::Nothing;
-        for location in &self.0 {
-            let look = location.look(head);
-            let here = look.found(location.place());
-            if found.yields_to(here) {
-                taken = look;
-            }
-            found = found.and(here);
-        }
-        match taken {
-            _ if found.is_nothing() => None,
-            Look::One(raw) if !found.is_ambiguous() => Some((found, raw.sent(decoded))),
-            _ => Some((found, None)),
-        }
+        let found = self.0.iter().map(|location| location.find(head));
+        found.fold(Found::nothing(), Found::and)
     }
 }

@@ -1,20 +1,20 @@
 //! Query parameters (`application/x-www-form-urlencoded`, WHATWG URL section 5.1).
 
-use super::location::{Look, Raw};
+use super::{Credential, Found, Place, location::single};
 use crate::util::percent;
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
-/// The parameter of this name; names are decoded first and are case-sensitive.
-pub(super) fn look<'a>(query: Option<&'a str>, name: &str) -> Look<'a> {
-    let mut look = Look::Nothing;
-    for pair in query.into_iter().flat_map(|query| query.split('&')) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if is_name(key, name) {
-            look = look.and(Raw::Query(value));
-        }
-    }
-    look
+/// Finds the parameter of this name. Names are decoded first and are case-sensitive. A value with
+/// a broken escape is malformed.
+pub(super) fn find(query: Option<&str>, name: &str) -> Found {
+    let pairs = query.into_iter().flat_map(|query| query.split('&'));
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let values = pairs.filter(|(key, _)| is_name(key, name));
+    single(Place::Query, values, |(_, value)| {
+        let decoded = decode(value.as_bytes())?;
+        Some(Credential::new(Place::Query, decoded))
+    })
 }
 
 /// Whether an encoded parameter name reads as this one. A broken escape is the name of nothing.

@@ -7,32 +7,28 @@ use http::{
     request::Parts,
     uri::PathAndQuery,
 };
-use std::iter;
 
-/// How many fields are looked at one by one.
-const FEW: usize = 8;
-
-/// What inner services, and what they log, do not get to see of credentials.
-#[derive(Debug)]
+/// Hides credentials from inner services and from their logs.
+#[derive(Debug, Default)]
 pub(crate) struct Strip {
     fields: Vec<HeaderName>,
-    /// Of those all but `Authorization`, which is secret in any case: also of schemes that this
-    /// layer does not know.
-    others: Vec<HeaderName>,
     parameters: Vec<Box<str>>,
     protocols: Vec<Box<str>>,
 }
 
 impl Strip {
-    pub(crate) fn new(locations: &[Location]) -> Self {
+    /// Hides these locations, and these further fields that schemes read.
+    pub(crate) fn new(
+        locations: &[Location],
+        companions: impl IntoIterator<Item = HeaderName>,
+    ) -> Self {
         let mut fields: Vec<HeaderName> = Vec::new();
-        for field in locations.iter().filter_map(Location::field) {
+        let all = locations.iter().filter_map(Location::field);
+        for field in all.chain(companions) {
             if !fields.contains(&field) {
                 fields.push(field);
             }
         }
-        let mut others = fields.clone();
-        others.retain(|field| field != AUTHORIZATION);
         let named = |place| {
             let named = locations
                 .iter()
@@ -41,33 +37,23 @@ impl Strip {
         };
         Self {
             fields,
-            others,
             parameters: named(Place::Query),
             protocols: named(Place::WebSocketProtocol),
         }
     }
 
-    /// The header fields that credentials are read from.
+    /// Returns the header fields that schemes read.
     pub(crate) fn fields(&self) -> &[HeaderName] {
         &self.fields
     }
 
-    /// Marks credential headers as sensitive, so that their `Debug` hides them, and strips
-    /// credentials from the query and from the offered subprotocols.
+    /// Marks header fields as sensitive, so that their `Debug` hides them, and removes credentials
+    /// from the query and from the offered subprotocols. `Authorization` is always sensitive: it
+    /// may have a credential of a scheme that this layer does not have.
     pub(crate) fn apply(&self, head: &mut Parts) {
-        let headers = &mut head.headers;
-        // Of many fields one or two are credentials; few are compared sooner than one is hashed.
-        if headers.len() > FEW && headers.len() == headers.keys_len() {
-            for name in iter::once(&AUTHORIZATION).chain(&self.others) {
-                if let Some(value) = headers.get_mut(name) {
-                    value.set_sensitive(true);
-                }
-            }
-        } else {
-            for (name, value) in headers {
-                if *name == AUTHORIZATION || self.others.contains(name) {
-                    value.set_sensitive(true);
-                }
+        for (name, value) in &mut head.headers {
+            if *name == AUTHORIZATION || self.fields.contains(name) {
+                value.set_sensitive(true);
             }
         }
         if !self.parameters.is_empty()
@@ -149,7 +135,10 @@ mod tests {
     }
 
     fn strip() -> Strip {
-        Strip::new(&[Location::query("api_key"), Location::query("access token")])
+        Strip::new(
+            &[Location::query("api_key"), Location::query("access token")],
+            [],
+        )
     }
 
     #[test]
@@ -190,18 +179,21 @@ mod tests {
 
     #[test]
     fn without_query_locations_the_query_stays() {
-        let strip = Strip::new(&[Location::header("x-api-key")]);
+        let strip = Strip::new(&[Location::header("x-api-key")], []);
         assert_eq!(stripped_uri(&strip, "/?api_key=K"), "/?api_key=K");
     }
 
     #[test]
     fn every_field_of_credentials_is_marked_sensitive_and_no_other() {
-        let strip = Strip::new(&[
-            Location::authorization("Bearer"),
-            Location::authorization("Basic"),
-            Location::cookie("a"),
-            Location::header("x-api-key"),
-        ]);
+        let strip = Strip::new(
+            &[
+                Location::authorization("Bearer"),
+                Location::authorization("Basic"),
+                Location::cookie("a"),
+                Location::header("x-api-key"),
+            ],
+            [],
+        );
         assert_eq!(strip.fields(), ["authorization", "cookie", "x-api-key"]);
         let mut head = Request::get("/")
             .header("authorization", "Bearer t")
@@ -220,14 +212,16 @@ mod tests {
         assert_eq!(head.headers.get_all("cookie").iter().count(), 3);
     }
 
-    /// Of few fields each is looked at, of many each is looked up; a repeated one in any case.
     #[test]
     fn fields_are_marked_among_any_number_of_others() {
-        let strip = Strip::new(&[
-            Location::authorization("Bearer"),
-            Location::header("x-api-key"),
-        ]);
-        for others in 0..2 * FEW {
+        let strip = Strip::new(
+            &[
+                Location::authorization("Bearer"),
+                Location::header("x-api-key"),
+            ],
+            [],
+        );
+        for others in 0..16 {
             for repeated in [false, true] {
                 let mut request = Request::get("/");
                 for other in 0..others {
@@ -249,10 +243,13 @@ mod tests {
     }
 
     fn stripped_protocols(fields: &[&str]) -> Vec<String> {
-        let strip = Strip::new(&[
-            Location::websocket_protocol("bearer."),
-            Location::websocket_protocol("key-"),
-        ]);
+        let strip = Strip::new(
+            &[
+                Location::websocket_protocol("bearer."),
+                Location::websocket_protocol("key-"),
+            ],
+            [],
+        );
         let mut request = Request::get("/");
         for field in fields {
             request = request.header(SEC_WEBSOCKET_PROTOCOL, *field);
@@ -323,7 +320,7 @@ mod tests {
                 .unwrap()
                 .into_parts()
                 .0;
-            Strip::new(&locations).apply(&mut head);
+            Strip::new(&locations, []).apply(&mut head);
             prop_assert!(super::super::Locations::new(locations).find(&head).is_nothing());
         }
 
@@ -331,7 +328,7 @@ mod tests {
         fn any_uri_keeps_its_path(uri in "(https://h.example)?/[!$-;=@-Z_a-z|~]{0,12}[?][!$-;=?-~é]{0,24}") {
             let Ok(before) = uri.parse::<Uri>() else { return Ok(()) };
             let mut head = Request::get(&uri).body(()).unwrap().into_parts().0;
-            Strip::new(&[Location::query("a")]).apply(&mut head);
+            Strip::new(&[Location::query("a")], []).apply(&mut head);
             prop_assert_eq!(head.uri.path(), before.path());
             prop_assert_eq!(head.uri.authority(), before.authority());
         }

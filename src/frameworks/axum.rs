@@ -2,8 +2,8 @@
 
 use crate::{
     Identity, Rejection,
-    layer::refusal,
     observe::event::{self, Decision},
+    rejection::response,
 };
 use axum_core::{
     body::Body,
@@ -12,7 +12,7 @@ use axum_core::{
 };
 #[cfg(feature = "accounts")]
 use http::StatusCode;
-use http::{Extensions, HeaderMap, request::Parts};
+use http::request::Parts;
 #[cfg(any(feature = "accounts", feature = "issue"))]
 use http::{
     HeaderValue,
@@ -239,6 +239,6 @@ fn tokens(issued: &impl serde::Serialize) -> Response {
 /// the `WWW-Authenticate` field that RFC 9110 section 15.5.2 requires.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        refusal(self, HeaderMap::new(), Extensions::new()).map(|body| Body::from(body.into_bytes()))
+        response(self).map(Body::from)
     }
 }

@@ -50,35 +50,47 @@ pub struct OpenApiSecurity {
 }
 
 impl OpenApiSecurity {
-    /// What this scheme takes; several that are one by [`or`](Scheme::or) are alternatives.
+    /// Describes the locations of this scheme.
     ///
-    /// [`AuthLayer::openapi`](crate::AuthLayer::openapi) says it of a layer.
+    /// [`AuthLayer::openapi`](crate::AuthLayer::openapi) describes all schemes of a layer.
     pub fn of<S: Scheme + ?Sized>(scheme: &S) -> Self {
-        let mut security = Self {
+        Self::empty().or(scheme)
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self {
             schemes: Vec::new(),
             optional: false,
-        };
-        for location in scheme.locations() {
-            security.push(&name(&location), describe(&location));
-        }
-        match scheme.token_format() {
-            Some(format) => security.bearer_format(format),
-            None => security,
         }
     }
 
-    /// Says how bearer tokens are made, a hint for readers; `JWT` is known of those that
+    /// Adds the locations of another scheme. A request uses one of all.
+    pub fn or<S: Scheme + ?Sized>(mut self, scheme: &S) -> Self {
+        let others = self.schemes.len();
+        for location in scheme.locations() {
+            self.push(&name(&location), describe(&location));
+        }
+        if let Some(format) = scheme.token_format() {
+            self.set_bearer_format(others, format);
+        }
+        self
+    }
+
+    /// Sets the format of bearer tokens, a hint for readers. `JWT` is known of the tokens that
     /// this crate verifies.
     pub fn bearer_format(mut self, format: impl Into<String>) -> Self {
-        let format = format.into();
-        for (_, scheme) in &mut self.schemes {
+        self.set_bearer_format(0, &format.into());
+        self
+    }
+
+    fn set_bearer_format(&mut self, first: usize, format: &str) {
+        for (_, scheme) in self.schemes.iter_mut().skip(first) {
             if let SecurityScheme::Http(http) = scheme
                 && http.scheme == HttpAuthScheme::Bearer
             {
-                http.bearer_format = Some(format.clone());
+                http.bearer_format = Some(format.to_owned());
             }
         }
-        self
     }
 
     /// One alternative more: a token from this OpenID Provider (`openIdConnect`), by its issuer.

@@ -4,14 +4,16 @@ mod claim_path;
 mod facts;
 mod hierarchy;
 mod names;
+mod realm;
 
 pub use claim_path::ClaimPath;
 pub use hierarchy::Hierarchy;
 #[allow(unused_imports, reason = "only token verifiers read claims")]
 pub(crate) use {facts::Facts, names::Names};
 
-use crate::{Place, Rejection, clock, json::Object, realm::Realm};
+use crate::{Place, Rejection, clock, json::Object};
 use http::Extensions;
+pub(crate) use realm::Realm;
 use serde::de::DeserializeOwned;
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -43,71 +45,9 @@ pub struct Identity {
     implied: Option<Arc<Implied>>,
 }
 
-/// An identity without what is of one request: little, in tables of many and on its way
-/// from a scheme to the layer.
-#[doc(hidden)]
-#[allow(unreachable_pub, missing_debug_implementations)]
-#[derive(Clone)]
-pub struct Prepared(Arc<Facts>);
-
-#[allow(dead_code, reason = "only some features keep identities")]
-impl Prepared {
-    pub(crate) fn identity(&self) -> Identity {
-        Identity::of(self.0.clone())
-    }
-
-    #[inline]
-    pub(crate) fn into_identity(self) -> Identity {
-        Identity::of(self.0)
-    }
-
-    /// Completes the verifier's answer by what the scheme and the layer know.
-    #[inline]
-    pub(crate) fn established(
-        self,
-        scheme: &'static str,
-        place: Place,
-        realm: Realm,
-        implied: Option<&Arc<Implied>>,
-    ) -> Identity {
-        Identity {
-            scheme,
-            place: Some(place),
-            realm: Some(realm),
-            implied: implied.cloned(),
-            facts: self.0,
-        }
-    }
-
-    /// Returns a copy with a reference count of its own, which only the threads that use the copy
-    /// write to.
-    pub(crate) fn unshared(&self) -> Self {
-        Self(Arc::new(Facts::clone(&self.0)))
-    }
-
-    /// The token that is kept behind its claims.
-    pub(crate) fn token(&self) -> &[u8] {
-        self.0.claims.as_ref().map_or(&[], Object::behind)
-    }
-
-    /// Returns the approximate memory of the claims, of the token behind them, of the data that was
-    /// copied out of them and of typed claims, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.bytes()
-    }
-}
-
-impl From<Facts> for Prepared {
+impl From<Facts> for Identity {
     fn from(facts: Facts) -> Self {
-        Self(Arc::new(facts))
-    }
-}
-
-impl From<Identity> for Prepared {
-    /// What schemes and layers added is of one request, and is left out.
-    #[inline]
-    fn from(identity: Identity) -> Self {
-        Self(identity.facts)
+        Self::of(Arc::new(facts))
     }
 }
 
@@ -131,10 +71,15 @@ impl Identity {
     /// The subject is not checked. Reject credentials without a subject: an identity with an empty
     /// subject satisfies [`authenticated`](crate::authenticated) like any other identity.
     pub fn new(subject: impl Into<Box<str>>) -> Self {
-        Self::of(Arc::new(Facts {
+        Self::from(Facts {
             subject: subject.into(),
             ..Facts::default()
-        }))
+        })
+    }
+
+    /// Returns the verifier's facts alone, without the additions of one request.
+    pub(crate) fn without_request(self) -> Self {
+        Self::of(self.facts)
     }
 
     fn of(facts: Arc<Facts>) -> Self {
@@ -145,6 +90,37 @@ impl Identity {
             realm: None,
             implied: None,
         }
+    }
+
+    /// Completes the verifier's facts by what the scheme and the layer add. Writes to no memory
+    /// that other requests share, unless the layer has a hierarchy or a realm made at run time.
+    pub(crate) fn established(
+        self,
+        scheme: &'static str,
+        place: Option<Place>,
+        realm: &Realm,
+        implied: Option<&Arc<Implied>>,
+    ) -> Self {
+        Self {
+            facts: self.facts,
+            scheme,
+            place,
+            realm: Some(realm.clone()),
+            implied: implied.cloned(),
+        }
+    }
+
+    /// Returns the token that is kept behind its claims.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn token(&self) -> &[u8] {
+        self.facts.claims.as_ref().map_or(&[], Object::behind)
+    }
+
+    /// Returns the approximate memory of the claims, of the token behind them, of the data that was
+    /// copied out of them and of typed claims, in bytes.
+    #[cfg(any(feature = "jwt", feature = "introspection"))]
+    pub(crate) fn bytes(&self) -> usize {
+        self.facts.bytes()
     }
 
     /// Returns the facts for a change. Verifiers build an identity before they share it, so this
@@ -260,7 +236,7 @@ impl Identity {
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         // The issuer is the stronger name; most tokens have one.
-        self.own_issuer().or(self.realm.map(Realm::as_str))
+        self.own_issuer().or(self.realm.as_ref().map(Realm::as_str))
     }
 
     /// The issuer that the verifier named; no realm takes its place.

@@ -3,7 +3,6 @@
 use super::IntrospectionError;
 use crate::{
     ConfigError, Identity,
-    identity::Prepared,
     util::{
         bounded_cache::{self, BoundedCache},
         digest::{Digest, Keyed},
@@ -23,7 +22,7 @@ const OVERHEAD: usize = 512;
 const NEAR_PART: usize = 16;
 
 /// The answer of one call.
-pub(super) type Answer = Result<Prepared, IntrospectionError>;
+pub(super) type Answer = Result<Identity, IntrospectionError>;
 
 /// Answers by a digest of the token, under a key that this process alone knows.
 ///
@@ -32,8 +31,8 @@ pub(super) type Answer = Result<Prepared, IntrospectionError>;
 pub(super) struct Cache {
     keyed: Keyed,
     /// Copies of answers for tokens that are used often, for each lane.
-    near: NearCache<Digest, Fresh<Prepared>>,
-    active: Mutex<BoundedCache<Digest, Fresh<Prepared>>>,
+    near: NearCache<Digest, Fresh<Identity>>,
+    active: Mutex<BoundedCache<Digest, Fresh<Identity>>>,
     refused: Mutex<BoundedCache<Digest, Fresh<IntrospectionError>>>,
     limits: Limits,
 }
@@ -91,7 +90,7 @@ impl Cache {
         digest: &Digest,
         now: SystemTime,
     ) -> Option<Result<Identity, IntrospectionError>> {
-        let read = |fresh: &Fresh<Prepared>| fresh.is_live(now).then(|| fresh.answer.identity());
+        let read = |fresh: &Fresh<Identity>| fresh.is_live(now).then(|| fresh.answer.clone());
         let miss = match self.near.get(digest, read) {
             Ok(identity) => return Some(Ok(identity)),
             Err(miss) => miss,
@@ -109,7 +108,7 @@ impl Cache {
                 let is_live = |fresh: &Fresh<_>| fresh.is_live(now);
                 self.near.insert(*digest, copy, bytes, is_live)
             });
-            (fresh.map(|fresh| fresh.answer.identity()), copied)
+            (fresh.map(|fresh| fresh.answer.clone()), copied)
         };
         drop(dropped);
         if let Some(identity) = found {
@@ -127,7 +126,7 @@ impl Cache {
         match answer {
             Ok(prepared) => {
                 let end = until(self.limits.max_age);
-                let expiry = prepared.identity().expires_at();
+                let expiry = prepared.expires_at();
                 let end = expiry.map_or(end, |expiry| expiry.min(end));
                 let bytes = prepared.bytes();
                 let dropped = insert(&self.active, digest, prepared, bytes, asked, end);

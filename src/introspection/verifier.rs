@@ -55,10 +55,7 @@ impl Verify<Token> for Introspection {
         let inner = Arc::clone(inner);
         Verdict::pending(async move {
             let answer = answer(inner, token, digest).await;
-            match answer {
-                Ok(prepared) => Ok(prepared.identity()),
-                Err(error) => Err(error.into_rejection()),
-            }
+            answer.map_err(IntrospectionError::into_rejection)
         })
     }
 }
@@ -84,9 +81,9 @@ async fn ask(inner: Arc<Inner>, token: Token, digest: Digest) -> Answer {
     // Another call may have ended since the cache was read.
     let asked = inner.clock.now();
     if let Some(known) = inner.cache.get(&digest, asked) {
-        return known.map(Into::into);
+        return known;
     }
-    let answer = inner.endpoint.ask(token.as_str()).await.map(Into::into);
+    let answer = inner.endpoint.ask(token.as_str()).await;
     inner.cache.keep(digest, &answer, asked);
     answer
 }

@@ -2,17 +2,16 @@
 
 use super::{Csrf, IssuedTokens, TokenIssuer, log};
 use crate::{
-    Attempt, Challenges, Found, Location, Place, Rejection, RejectionKind, Scheme, Verify,
+    Attempt, Challenges, Credential, Found, Location, Place, Rejection, RejectionKind, Scheme,
+    Verify,
     bearer::{Bearer, Token},
-    scheme::{Admit, Trial, Tried},
 };
 use http::{
     HeaderMap, HeaderValue,
     header::{COOKIE, SET_COOKIE},
     request::Parts,
-    response,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 /// How the tokens of a browser lie in its cookies.
@@ -278,12 +277,13 @@ impl Cookies {
     }
 
     fn read(&self, cookie: &Cookie, head: &Parts) -> Result<Option<Zeroizing<String>>, Rejection> {
-        let mut decoded = None;
-        let Some((_, sent)) = cookie.at.take(head, &mut decoded) else {
+        let found = cookie.at.find(head);
+        if found.is_nothing() {
             return Ok(None);
-        };
-        let sent = sent.ok_or_else(Rejection::malformed)?;
-        let text = std::str::from_utf8(sent.bytes).map_err(|_| Rejection::malformed())?;
+        }
+        let credential = found.into_credential().ok_or_else(Rejection::malformed)?;
+        let text =
+            std::str::from_utf8(credential.as_bytes()).map_err(|_| Rejection::malformed())?;
         Ok(Some(Zeroizing::new(text.to_owned())))
     }
 
@@ -459,57 +459,71 @@ pub struct CookieBearer<V> {
 impl<V: Verify<Token>> CookieBearer<V> {
     /// Sets the realm, see [`Bearer::realm`].
     #[must_use]
-    pub fn realm(mut self, realm: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+    pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
         self.bearer = self.bearer.realm(realm);
         self
     }
 
-    /// Has a refused cookie cleared.
-    fn clean(&self, trial: &mut Trial) {
+    /// Clears the cookie if it is rejected for good. Otherwise, a browser would send it again.
+    fn clear_if_rejected(&self, attempt: Attempt) -> Attempt {
+        if matches!(attempt.verdict().peek(), Some(Ok(_))) {
+            return attempt;
+        }
         let cookies = self.cookies.clone();
-        trial.on_response(move |result, response: &mut response::Parts| {
-            // Also what is no token at all, or a browser would send it for ever.
-            let is_bad = |rejection: &Rejection| {
+        attempt.on_response(move |result, response| {
+            let is_final = |rejection: &Rejection| {
                 matches!(
                     rejection.kind(),
                     RejectionKind::Invalid | RejectionKind::Malformed
                 )
             };
-            if result.is_err_and(is_bad) {
+            if result.is_err_and(is_final) {
                 cookies.clear_access_unless_set(&mut response.headers);
             }
-        });
+        })
     }
 }
 
 impl<V: Verify<Token>> Scheme for CookieBearer<V> {
+    fn name(&self) -> &'static str {
+        self.bearer.name()
+    }
+
     fn locations(&self) -> Vec<Location> {
         Scheme::locations(&self.bearer)
+    }
+
+    fn realm(&self) -> Option<Cow<'static, str>> {
+        Scheme::realm(&self.bearer)
+    }
+
+    fn token_format(&self) -> Option<&'static str> {
+        self.bearer.token_format()
     }
 
     fn find(&self, head: &Parts) -> Found {
         self.bearer.find(head)
     }
 
-    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        Attempt::by(self, head)
+    fn authenticate(&self, head: &Parts, credential: Credential) -> Attempt {
+        let is_cookie = credential.place().is_ambient();
+        let attempt = self.bearer.authenticate(head, credential);
+        match is_cookie {
+            true => self.clear_if_rejected(attempt),
+            false => attempt,
+        }
     }
 
-    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
-        let tried = self.bearer.attempt(head, admit, trial);
-        // What has passed already costs no hook.
-        if trial.place.is_some_and(Place::is_ambient) && !matches!(tried, Tried::Passed(_)) {
-            self.clean(trial);
+    fn reject(&self, head: &Parts, place: Place) -> Attempt {
+        let attempt = self.bearer.reject(head, place);
+        match place.is_ambient() {
+            true => self.clear_if_rejected(attempt),
+            false => attempt,
         }
-        tried
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         self.bearer.challenge(rejection, challenges);
-    }
-
-    fn token_format(&self) -> Option<&'static str> {
-        self.bearer.token_format()
     }
 }
 

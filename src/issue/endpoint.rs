@@ -3,18 +3,18 @@
 use crate::{
     Challenge, Challenges, Rejection,
     csrf::CrossSite,
-    layer::middleware::{self, Finish, Judge, ResponseBody, ResponseFuture},
-    layer::refusal,
+    layer::middleware::{self, Decide, OnResponse, ResponseBody, ResponseFuture},
     observe::event::{self, Decision},
-    rejection::OwnBody,
+    rejection::response,
 };
+use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE},
     request::Parts,
 };
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -100,56 +100,50 @@ where
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, B, EndpointJudge>;
+    type Future = ResponseFuture<S, B, CrossSiteCheck>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        middleware::call(&mut self.inner, request, &(), |(), _| {
-            EndpointJudge(Arc::clone(&self.layer.cross_site))
-        })
+        middleware::call(&mut self.inner, request, &self.layer.cross_site)
     }
 }
 
-/// One request in front of an endpoint.
-#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
-pub struct EndpointJudge(Arc<CrossSite>);
+/// The decision on one request to an endpoint.
+#[derive(Debug, Default)]
+pub struct CrossSiteCheck;
 
-impl Judge for EndpointJudge {
-    type Config = ();
-    type After = Unkept;
+impl Decide for CrossSiteCheck {
+    type Config = CrossSite;
+    type OnResponse = NotCached;
 
-    fn decide(
+    fn poll_decide(
         &mut self,
-        (): &(),
+        cross_site: &Arc<CrossSite>,
         head: &mut Parts,
         _: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
-        Poll::Ready(self.0.check(head))
+        Poll::Ready(cross_site.check(head))
     }
 
-    fn admit(&mut self, (): &(), _: &mut Parts) -> Unkept {
-        Unkept(())
+    fn accept(self, _: &Arc<CrossSite>, _: &mut Parts) -> NotCached {
+        NotCached
     }
 
-    fn refuse(&mut self, (): &(), head: &mut Parts, rejection: Rejection) -> Response<OwnBody> {
+    fn reject(self, _: &Arc<CrossSite>, _: &mut Parts, rejection: Rejection) -> Response<Bytes> {
         event::emit(Some(&rejection), || Decision::about(None, None));
-        refusal(
-            rejection,
-            mem::take(&mut head.headers),
-            mem::take(&mut head.extensions),
-        )
+        response(rejection)
     }
 }
 
-/// What is done to answers of an endpoint.
+/// The changes to responses of an endpoint.
 #[derive(Debug)]
-pub struct Unkept(());
+pub struct NotCached;
 
-impl Finish for Unkept {
-    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
+impl OnResponse for NotCached {
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes> {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));

@@ -7,7 +7,7 @@ use super::{
     refresh::{RefreshKey, RefreshToken},
 };
 use crate::{
-    Clock, ConfigError, Identity, Rejection, Verdict, Verify, clock,
+    Clock, ConfigError, Identity, Rejection, Verdict, VerifyExt, clock,
     jwt::{JwtVerifier, JwtVerifierBuilder},
     revocation::{SharedRevocations, WithRevocation},
     store::{RefreshTokenFamily, Revocation, TokenStore, to_its_end},
@@ -74,7 +74,7 @@ impl TokenIssuer {
     }
 
     /// The same as a builder, to be told more; wrap what it builds by
-    /// [`Verify::with_revocation`](crate::Verify::with_revocation) and [`revocations`](Self::revocations).
+    /// [`with_revocation`](crate::VerifyExt::with_revocation) and [`revocations`](Self::revocations).
     pub fn jwt(&self) -> JwtVerifierBuilder {
         let Inner { access, clock, .. } = &*self.0;
         let clock = Arc::clone(clock);

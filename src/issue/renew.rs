@@ -4,18 +4,18 @@ use super::{Cookies, IssuedTokens, TokenIssuer, log, renewal::Late};
 use crate::{
     Rejection, RejectionKind, Verdict, clock,
     json::Object,
-    layer::middleware::{self, Finish, Judge, ResponseBody, ResponseFuture},
-    layer::refusal,
-    rejection::OwnBody,
+    layer::middleware::{self, Decide, OnResponse, ResponseBody, ResponseFuture},
+    rejection::response,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response,
     header::{AUTHORIZATION, CACHE_CONTROL},
     request::Parts,
 };
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -121,49 +121,33 @@ where
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, B, RenewJudge>;
+    type Future = ResponseFuture<S, B, Renewal>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        middleware::call(
-            &mut self.inner,
-            request,
-            &self.layer.config,
-            RenewJudge::new,
-        )
+        middleware::call(&mut self.inner, request, &self.layer.config)
     }
 }
 
-/// One request whose session may be renewed.
-#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
-pub struct RenewJudge {
+/// The decision on one request: it is accepted in any case, once its session is renewed.
+#[allow(missing_debug_implementations, reason = "nothing outside can name it")]
+#[derive(Default)]
+pub struct Renewal {
+    /// Whether the session is being renewed, once that is known.
     renewing: Option<Verdict<Option<IssuedTokens>>>,
     outcome: Outcome,
 }
 
-/// What became of a session.
+/// The outcome for a session.
 #[derive(Default)]
 enum Outcome {
     #[default]
-    AsItWas,
+    Unchanged,
     Renewed(IssuedTokens),
     Over,
-}
-
-impl RenewJudge {
-    fn new(config: &Arc<Config>, head: &Parts) -> Self {
-        let renewing = config.due(head).map(|(token, late)| {
-            let tokens = config.tokens.clone();
-            Verdict::pending(async move { tokens.renew(&token, late).await })
-        });
-        Self {
-            renewing,
-            outcome: Outcome::AsItWas,
-        }
-    }
 }
 
 impl Config {
@@ -212,72 +196,71 @@ impl Life {
     }
 }
 
-impl Judge for RenewJudge {
-    type Config = Arc<Config>;
-    type After = RenewFinish;
-
-    fn decide(
-        &mut self,
-        _: &Arc<Config>,
-        _: &mut Parts,
-        cx: Option<&mut Context<'_>>,
-    ) -> Poll<Result<(), Rejection>> {
-        if let Some(renewing) = &mut self.renewing {
-            let result = ready!(renewing.poll_if(cx));
-            self.renewing = None;
-            self.outcome = match result {
-                Ok(Some(issued)) => Outcome::Renewed(issued),
-                Ok(None) => Outcome::AsItWas,
-                Err(rejection) => {
-                    log::not_renewed(&rejection);
-                    match rejection.kind() {
-                        RejectionKind::Invalid => Outcome::Over,
-                        _ => Outcome::AsItWas,
-                    }
-                }
-            };
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn admit(&mut self, config: &Arc<Config>, head: &mut Parts) -> RenewFinish {
-        if let Outcome::Renewed(issued) = &self.outcome {
-            config.cookies.replace_in(&mut head.headers, issued);
-        }
-        RenewFinish {
-            config: Arc::clone(config),
-            outcome: mem::take(&mut self.outcome),
-        }
-    }
-
-    fn refuse(
-        &mut self,
-        _: &Arc<Config>,
-        head: &mut Parts,
-        rejection: Rejection,
-    ) -> Response<OwnBody> {
-        // It refuses nothing.
-        refusal(
-            rejection,
-            mem::take(&mut head.headers),
-            mem::take(&mut head.extensions),
-        )
+impl Config {
+    /// Begins to renew the session, if it is time.
+    fn renew(&self, head: &Parts) -> Verdict<Option<IssuedTokens>> {
+        let Some((token, late)) = self.due(head) else {
+            return Verdict::ready(Ok(None));
+        };
+        let tokens = self.tokens.clone();
+        Verdict::pending(async move { tokens.renew(&token, late).await })
     }
 }
 
-/// What is left to do on the response.
-#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
-pub struct RenewFinish {
+impl Decide for Renewal {
+    type Config = Config;
+    type OnResponse = SetCookies;
+
+    fn poll_decide(
+        &mut self,
+        config: &Arc<Config>,
+        head: &mut Parts,
+        cx: Option<&mut Context<'_>>,
+    ) -> Poll<Result<(), Rejection>> {
+        let renewing = self.renewing.get_or_insert_with(|| config.renew(head));
+        self.outcome = match ready!(renewing.poll_if(cx)) {
+            Ok(Some(issued)) => Outcome::Renewed(issued),
+            Ok(None) => Outcome::Unchanged,
+            Err(rejection) => {
+                log::not_renewed(&rejection);
+                match rejection.kind() {
+                    RejectionKind::Invalid => Outcome::Over,
+                    _ => Outcome::Unchanged,
+                }
+            }
+        };
+        Poll::Ready(Ok(()))
+    }
+
+    fn accept(self, config: &Arc<Config>, head: &mut Parts) -> SetCookies {
+        if let Outcome::Renewed(issued) = &self.outcome {
+            config.cookies.replace_in(&mut head.headers, issued);
+        }
+        SetCookies {
+            config: Arc::clone(config),
+            outcome: self.outcome,
+        }
+    }
+
+    /// Never called: every request is accepted.
+    fn reject(self, _: &Arc<Config>, _: &mut Parts, rejection: Rejection) -> Response<Bytes> {
+        response(rejection)
+    }
+}
+
+/// The cookies that the response sets.
+#[allow(missing_debug_implementations, reason = "nothing outside can name it")]
+pub struct SetCookies {
     config: Arc<Config>,
     outcome: Outcome,
 }
 
-impl Finish for RenewFinish {
-    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
+impl OnResponse for SetCookies {
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes> {
         let cookies = &self.config.cookies;
         let headers = response.headers_mut();
         match &self.outcome {
-            Outcome::AsItWas => return None,
+            Outcome::Unchanged => return None,
             Outcome::Renewed(issued) => {
                 if !cookies.set_unless_set(issued, headers) {
                     return None;
@@ -285,7 +268,7 @@ impl Finish for RenewFinish {
             }
             Outcome::Over => cookies.clear_refresh_unless_set(headers),
         }
-        // A shared cache must not hand these cookies to somebody else.
+        // A shared cache must not give these cookies to another caller.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         None
     }

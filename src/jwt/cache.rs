@@ -21,7 +21,7 @@
 //!    withdrawn or a token expires.
 
 use crate::{
-    identity::Prepared,
+    Identity,
     util::{
         bounded_cache::{self, BoundedCache},
         lanes,
@@ -95,7 +95,7 @@ pub(super) struct Hash(u64);
 
 struct Entry {
     /// Its claims have the token behind them.
-    identity: Prepared,
+    identity: Identity,
     generation: u64,
     window: Window,
 }
@@ -141,7 +141,7 @@ impl Cache {
         token: &[u8],
         generation: u64,
         now: u64,
-    ) -> Option<Prepared> {
+    ) -> Option<Identity> {
         let is_valid = |entry: &Entry| {
             entry.is_live(generation, now) && constant_time_eq(entry.identity.token(), token)
         };
@@ -174,7 +174,7 @@ impl Cache {
     pub(super) fn insert(
         &self,
         hash: Hash,
-        identity: Prepared,
+        identity: Identity,
         generation: u64,
         window: Window,
         now: u64,
@@ -259,14 +259,12 @@ mod tests {
 
     fn insert(cache: &Cache, token: &str, generation: u64, window: Window, now: u64) {
         let hash = cache.hash(token.as_bytes());
-        cache.insert(hash, identity(token).into(), generation, window, now);
+        cache.insert(hash, identity(token), generation, window, now);
     }
 
     fn get(cache: &Cache, token: &str, generation: u64, now: u64) -> Option<String> {
         let hash = cache.hash(token.as_bytes());
-        let identity = cache
-            .get(hash, token.as_bytes(), generation, now)?
-            .into_identity();
+        let identity = cache.get(hash, token.as_bytes(), generation, now)?;
         Some(identity.subject().to_owned())
     }
 
@@ -324,7 +322,7 @@ mod tests {
     fn another_token_with_the_same_hash_is_not_taken_for_it() {
         let cache = cache(100, 1 << 20);
         let hash = cache.hash(b"a");
-        cache.insert(hash, identity("a").into(), 0, ALWAYS, 0);
+        cache.insert(hash, identity("a"), 0, ALWAYS, 0);
         assert!(cache.get(hash, b"a", 0, 0).is_some());
         assert!(cache.get(hash, b"b", 0, 0).is_none());
         assert!(cache.get(hash, b"", 0, 0).is_none());

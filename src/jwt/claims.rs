@@ -2,13 +2,13 @@
 
 use super::{TokenError, cache::Window, log};
 use crate::{
-    ClaimPath,
+    ClaimPath, Identity,
     claims::{
         self, WrongType,
         date::{self, Round},
         named, text,
     },
-    identity::{Facts, Names, Prepared},
+    identity::{Facts, Names},
     json::{Document, Object, Value},
 };
 use std::{any::Any, sync::Arc};
@@ -83,7 +83,7 @@ impl Rules {
         payload: Vec<u8>,
         now: u64,
         token: Option<&str>,
-    ) -> Result<(Prepared, Window), TokenError> {
+    ) -> Result<(Identity, Window), TokenError> {
         let checked = Object::parse_with(payload, |claims| self.check(Claims(claims), now));
         let (mut payload, checked) = checked.map_err(|_| TokenError::Payload)?;
         let (mut facts, window) = checked?;

@@ -4,7 +4,7 @@ use super::{
     Health, JwtVerifier, JwtVerifierBuilder, TokenError, log, peek,
     tenants::{Tenant, Tenants},
 };
-use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer, identity::Prepared};
+use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer};
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
     fmt,
@@ -14,7 +14,7 @@ use std::{
 /// What a token may be long where no verifier says: the default of every one.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// How many verifiers are asked whether they remember a token, before it is read.
+/// The number of verifiers whose caches are asked for a token before the token is read.
 const FEW: usize = 4;
 
 /// Verifies tokens of several issuers, each by its own [`JwtVerifier`] and no other's. Cloning is cheap.
@@ -190,31 +190,18 @@ impl Chosen {
 
 impl Verify<bearer::Token> for Issuers {
     fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
+        // A verifier that has cached the token has verified its issuer. To ask a few caches costs
+        // less than to read the token.
+        let mut few = self.fixed.values().take(FEW);
+        if let Some(identity) = few.find_map(|jwt| jwt.0.cached(token.as_bytes())) {
+            return Verdict::ready(Ok(identity));
+        }
         match self.of(token.as_bytes()) {
             Ok(chosen) => chosen.jwt.verify(token).map(move |identity| {
                 chosen.verified();
                 identity
             }),
             Err(rejection) => Verdict::ready(Err(rejection)),
-        }
-    }
-
-    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        // Whoever remembers a token has verified whose it is; asking a few costs less than reading
-        // the token.
-        let few = || self.fixed.values().take(FEW);
-        if let Some(identity) = few().find_map(|jwt| jwt.0.remembered(token)) {
-            return Some(Ok(identity));
-        }
-        match self.of(token) {
-            Ok(chosen) => {
-                let result = chosen.jwt.verify_borrowed(token);
-                if matches!(result, Some(Ok(_))) {
-                    chosen.verified();
-                }
-                result
-            }
-            Err(rejection) => Some(Err(rejection)),
         }
     }
 

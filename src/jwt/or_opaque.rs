@@ -1,7 +1,7 @@
 //! [`OrOpaque`]: JWTs and opaque tokens in one place.
 
 use super::JwtVerifier;
-use crate::{Identity, Rejection, Verdict, Verify, bearer::Token, identity::Prepared};
+use crate::{Identity, Verdict, Verify, bearer::Token};
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
 /// Two verifiers of bearer tokens as one; made by [`JwtVerifier::or_opaque`] or
@@ -49,7 +49,7 @@ impl<J, O> OrOpaque<J, O> {
     /// A verifier of JWTs, whatever it is, and another one for all other tokens.
     ///
     /// ```
-    /// use tower_auth::{Verify, jwt::{JwtVerifier, OrOpaque}, revocation::Revocations};
+    /// use tower_auth::{VerifyExt, jwt::{JwtVerifier, OrOpaque}, revocation::Revocations};
     ///
     /// # fn both(jwt: JwtVerifier, opaque: tower_auth::bearer::FixedTokens, list: Revocations) {
     /// // Only JWTs can be revoked before they expire here.
@@ -67,13 +67,6 @@ impl<J: Verify<Token>, O: Verify<Token>> Verify<Token> for OrOpaque<J, O> {
         match is_jwt(token.as_bytes()) {
             true => self.jwt.verify(token),
             false => self.opaque.verify(token),
-        }
-    }
-
-    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        match is_jwt(token) {
-            true => self.jwt.verify_borrowed(token),
-            false => self.opaque.verify_borrowed(token),
         }
     }
 }

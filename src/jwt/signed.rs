@@ -6,7 +6,7 @@ use super::{
     compact::Compact,
     header::{Header, Types},
     source::Waiting,
-    verifier::{FETCHES, Judged, Lack, Verifier},
+    verifier::{Checked, FETCHES, Missing, Verifier},
 };
 use crate::{
     Identity, Rejection, clock,
@@ -61,28 +61,28 @@ impl JwtVerifier {
     pub(crate) fn judge_claims(&self, payload: Vec<u8>) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
         let (identity, _) = self.0.rules.identity(payload, now, None)?;
-        Ok(identity.into_identity())
+        Ok(identity)
     }
 }
 
 impl Verifier {
     fn signed(&self, token: &[u8], kind: Kind) -> Result<Signed, Failed> {
         let now = clock::now(&*self.clock);
-        let lack = match self.keys.current(now) {
-            None => Lack::Set,
+        let missing = match self.keys.current(now) {
+            None => Missing::Set,
             Some(_) => match self.payload(token, kind) {
                 Ok(signed) => return Ok(signed),
-                Err(error) => match Lack::of(error) {
-                    Some(lack) => lack,
+                Err(error) => match Missing::of(error) {
+                    Some(missing) => missing,
                     None => return Err(Failed::Refused(error.into_rejection())),
                 },
             },
         };
-        Err(match self.without_key(token, lack, now) {
-            Judged::Fetch(waiting) => Failed::Fetch(waiting),
-            Judged::Done(Err(rejection)) => Failed::Refused(rejection),
+        Err(match self.without_key(token, missing, now) {
+            Checked::Fetch(waiting) => Failed::Fetch(waiting),
+            Checked::Done(Err(rejection)) => Failed::Refused(rejection),
             // Without a key nothing passes.
-            Judged::Done(Ok(_)) => Failed::Refused(TokenError::UnknownKey.into_rejection()),
+            Checked::Done(Ok(_)) => Failed::Refused(TokenError::UnknownKey.into_rejection()),
         })
     }
 

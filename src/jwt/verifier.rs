@@ -9,9 +9,7 @@ use super::{
     peek::Plausible,
     source::{Answer, Snapshot, Source, Waiting, Want},
 };
-use crate::{
-    Clock, Identity, Rejection, Verdict, Verify, bearer, clock, identity::Prepared, json::Document,
-};
+use crate::{Clock, Identity, Rejection, Verdict, Verify, bearer, clock, json::Document};
 use std::{fmt, str, sync::Arc};
 
 /// How many fetches one token waits for: for one that was under way, and for one of its own.
@@ -48,13 +46,13 @@ impl JwtVerifier {
 
 /// The reason for which a token cannot be verified with the current keys.
 #[derive(Clone, Copy)]
-pub(super) enum Lack {
+pub(super) enum Missing {
     Set,
     /// The error that is returned if no fetch helps.
     Key(TokenError),
 }
 
-impl Lack {
+impl Missing {
     /// Returns what is lacking, if a fetch may help.
     pub(super) fn of(error: TokenError) -> Option<Self> {
         match error {
@@ -69,26 +67,11 @@ impl Lack {
 
 impl Verify<bearer::Token> for JwtVerifier {
     fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
-        match self.0.judge(token.as_bytes()) {
-            Judged::Done(result) => Verdict::ready(result.map(Prepared::into_identity)),
-            Judged::Fetch(waiting) => {
-                Verdict::pending(Arc::clone(&self.0).judge_later(token, waiting))
+        match self.0.check(token.as_bytes()) {
+            Checked::Done(result) => Verdict::ready(result),
+            Checked::Fetch(waiting) => {
+                Verdict::pending(Arc::clone(&self.0).check_after_fetch(token, waiting))
             }
-        }
-    }
-
-    // Inlined into the scheme, with the look at what is remembered: an identity that is handed
-    // on once more waits for memory once more.
-    #[inline(always)]
-    fn verify_borrowed(&self, token: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        match self.0.look(token) {
-            Ok(identity) => Some(Ok(identity)),
-            Err(missed) => match self.0.judge_anew(token, missed) {
-                Judged::Done(result) => Some(result),
-                // `verify` reads the token again, which this method cannot wait for. The cost is
-                // bounded, because few members of an unverified token are read.
-                Judged::Fetch(_) => None,
-            },
         }
     }
 
@@ -97,97 +80,55 @@ impl Verify<bearer::Token> for JwtVerifier {
     }
 }
 
-/// What is known about a token without waiting.
-pub(super) enum Judged {
-    Done(Result<Prepared, Rejection>),
+/// The result for a token, as far as it is known without waiting.
+pub(super) enum Checked {
+    Done(Result<Identity, Rejection>),
     /// Keys have to be fetched first.
     Fetch(Waiting),
 }
 
-/// What is known of a token that is not remembered: when it was looked for, and where it would
-/// lie.
-#[derive(Clone, Copy)]
-struct Missed<'a> {
-    now: u64,
-    has_keys: bool,
-    cached: Option<(&'a Cache, Hash)>,
-}
-
 impl Verifier {
-    fn judge(&self, token: &[u8]) -> Judged {
-        match self.look(token) {
-            Ok(identity) => Judged::Done(Ok(identity)),
-            Err(missed) => self.judge_anew(token, missed),
+    fn check(&self, token: &[u8]) -> Checked {
+        let now = clock::now(&*self.clock);
+        // The set comes first, then the token: see `source`.
+        let Some(generation) = self.keys.current(now) else {
+            return self.without_key(token, Missing::Set, now);
+        };
+        let cache = self.cache.as_ref().map(|cache| (cache, cache.hash(token)));
+        let cached = cache.and_then(|(cache, hash)| cache.get(hash, token, generation, now));
+        if let Some(identity) = cached {
+            return Checked::Done(Ok(identity));
+        }
+        match self.identity(token, &self.keys.snapshot(), cache, now) {
+            Err(error) => match Missing::of(error) {
+                Some(missing) => self.without_key(token, missing, now),
+                None => Checked::Done(Err(error.into_rejection())),
+            },
+            Ok(identity) => Checked::Done(Ok(identity)),
         }
     }
 
-    /// Returns the identity of a token that was verified recently. The token may belong to another
-    /// issuer here. Then it does not start a fetch, and does not take a lock of a set that is not
-    /// fetched.
-    pub(super) fn remembered(&self, token: &[u8]) -> Option<Prepared> {
+    /// Returns the identity of a token that is cached. The token may belong to another issuer, so
+    /// this neither starts a fetch nor takes a lock of a set that is not fetched.
+    pub(super) fn cached(&self, token: &[u8]) -> Option<Identity> {
         let now = clock::now(&*self.clock);
         if !self.keys.is_settled(now) {
             return None;
         }
-        self.look_at(token, now).ok()
+        let (cache, generation) = (self.cache.as_ref()?, self.keys.current(now)?);
+        cache.get(cache.hash(token), token, generation, now)
     }
 
-    #[inline(always)]
-    fn look(&self, token: &[u8]) -> Result<Prepared, Missed<'_>> {
-        self.look_at(token, clock::now(&*self.clock))
-    }
-
-    #[inline(always)]
-    fn look_at(&self, token: &[u8], now: u64) -> Result<Prepared, Missed<'_>> {
-        let mut missed = Missed {
-            now,
-            has_keys: false,
-            cached: None,
-        };
-        // The set comes first, then the token: see `source`.
-        let Some(generation) = self.keys.current(missed.now) else {
-            return Err(missed);
-        };
-        missed.has_keys = true;
-        let Some(cache) = &self.cache else {
-            return Err(missed);
-        };
-        let hash = cache.hash(token);
-        missed.cached = Some((cache, hash));
-        let found = cache.get(hash, token, generation, missed.now);
-        found.ok_or(missed)
-    }
-
-    #[inline(never)]
-    fn judge_anew(&self, token: &[u8], missed: Missed<'_>) -> Judged {
-        let Missed {
-            now,
-            has_keys,
-            cached,
-        } = missed;
-        if !has_keys {
-            return self.without_key(token, Lack::Set, now);
-        }
-        let snapshot = self.keys.snapshot();
-        match self.identity(token, &snapshot, cached, now) {
-            Err(error) => match Lack::of(error) {
-                Some(lack) => self.without_key(token, lack, now),
-                None => Judged::Done(Err(error.into_rejection())),
-            },
-            Ok(identity) => Judged::Done(Ok(identity)),
-        }
-    }
-
-    async fn judge_later(
+    async fn check_after_fetch(
         self: Arc<Self>,
         token: bearer::Token,
         mut waiting: Waiting,
     ) -> Result<Identity, Rejection> {
         for _ in 0..FETCHES {
             waiting.await.map_err(KeysUnavailable::into_rejection)?;
-            match self.judge(token.as_bytes()) {
-                Judged::Done(result) => return result.map(Prepared::into_identity),
-                Judged::Fetch(again) => waiting = again,
+            match self.check(token.as_bytes()) {
+                Checked::Done(result) => return result,
+                Checked::Fetch(again) => waiting = again,
             }
         }
         Err(KeysUnavailable.into_rejection())
@@ -195,12 +136,11 @@ impl Verifier {
 
     /// Decides about a token whose key is missing or does not fit. A fetch is started only if the
     /// token may be valid.
-    #[cold]
-    pub(super) fn without_key(&self, token: &[u8], lack: Lack, now: u64) -> Judged {
-        let refuse = |error: TokenError| Judged::Done(Err(error.into_rejection()));
-        let (error, is_known) = match lack {
-            Lack::Set => (TokenError::UnknownKey, false),
-            Lack::Key(error) => (error, error != TokenError::UnknownKey),
+    pub(super) fn without_key(&self, token: &[u8], missing: Missing, now: u64) -> Checked {
+        let refuse = |error: TokenError| Checked::Done(Err(error.into_rejection()));
+        let (error, is_known) = match missing {
+            Missing::Set => (TokenError::UnknownKey, false),
+            Missing::Key(error) => (error, error != TokenError::UnknownKey),
         };
         let Source::Remote(remote) = &self.keys else {
             return refuse(error);
@@ -219,23 +159,23 @@ impl Verifier {
             Ok(issued_at) => issued_at,
             Err(error) => return refuse(error),
         };
-        let want = match lack {
-            Lack::Set => Want::Set,
-            Lack::Key(TokenError::UnknownKey) => Want::Key { issued_at },
-            Lack::Key(_) => Want::Replaced,
+        let want = match missing {
+            Missing::Set => Want::Set,
+            Missing::Key(TokenError::UnknownKey) => Want::Key { issued_at },
+            Missing::Key(_) => Want::Replaced,
         };
         match remote.ask(want) {
             Answer::Unknown => refuse(error),
             Answer::Unavailable(retry_after) => {
                 let rejection = KeysUnavailable.into_rejection();
-                Judged::Done(Err(rejection.with_retry_after(retry_after)))
+                Checked::Done(Err(rejection.with_retry_after(retry_after)))
             }
             // Anybody can name a key and a date, so this is not an alarm.
             Answer::Limited(retry_after) => {
                 let rejection = Rejection::busy(KeysUnavailable);
-                Judged::Done(Err(rejection.with_retry_after(retry_after)))
+                Checked::Done(Err(rejection.with_retry_after(retry_after)))
             }
-            Answer::Wait => Judged::Fetch(remote.fetch(want)),
+            Answer::Wait => Checked::Fetch(remote.fetch(want)),
         }
     }
 
@@ -246,7 +186,7 @@ impl Verifier {
         snapshot: &Snapshot,
         cached: Option<(&Cache, Hash)>,
         now: u64,
-    ) -> Result<Prepared, TokenError> {
+    ) -> Result<Identity, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         self.check_signature(snapshot, &token)?;
         let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());

@@ -6,6 +6,4 @@ mod require;
 
 pub use auth::{AuthLayer, AuthService};
 pub use middleware::{ResponseBody, ResponseFuture};
-#[allow(unused_imports, reason = "only some features reject elsewhere")]
-pub(crate) use require::refusal;
 pub use require::{RequireLayer, RequireService};

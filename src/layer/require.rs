@@ -1,17 +1,18 @@
-//! [`RequireLayer`]: asks a policy about the identity that an outer `AuthLayer` established.
+//! [`RequireLayer`]: applies a policy to the identity that an outer `AuthLayer` established.
 
+use super::middleware::{self, Decide, ResponseBody, ResponseFuture};
 use crate::{
     AccessRules, Identity, Policy, Rejection, Verdict,
-    authz::{Rule, enforce, missing},
-    layer::middleware::{self, Finish, Judge, ResponseBody, ResponseFuture},
+    authz::{Rule, RuleIndex, explained},
     observe::event::{self, Decision},
-    rejection::{Format, OwnBody, is_grpc, render, without_body},
+    rejection::{is_grpc, response, without_body},
 };
-use http::{Extensions, HeaderMap, Request, Response, request::Parts};
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -36,32 +37,51 @@ use tower_service::Service;
 /// ```
 #[derive(Clone)]
 pub struct RequireLayer {
-    requirement: Requirement,
+    config: Arc<Config>,
 }
 
-#[derive(Clone)]
+/// The configuration of a layer.
+// Public only in a private module: it is part of the type of a public future.
+pub struct Config(Requirement);
+
 enum Requirement {
-    Policy(Arc<dyn Policy>),
-    Rules(Arc<AccessRules>),
+    Rule(Rule),
+    Rules(Box<AccessRules>),
 }
 
-impl RequireLayer {
-    /// A layer that requires this policy of everybody.
-    pub fn new(policy: impl Policy) -> Self {
-        Self {
-            requirement: Requirement::Policy(Arc::new(policy)),
+impl Config {
+    fn find(&self, head: &Parts) -> Result<Option<RuleIndex>, Rejection> {
+        match &self.0 {
+            Requirement::Rule(_) => Ok(None),
+            Requirement::Rules(rules) => rules.find(&head.method, head.uri.path()).map(Some),
         }
     }
 
-    /// A layer that requires what these rules say for the path and method.
+    fn rule(&self, index: Option<RuleIndex>) -> Option<&Rule> {
+        match &self.0 {
+            Requirement::Rule(rule) => Some(rule),
+            Requirement::Rules(rules) => Some(rules.get(index?)),
+        }
+    }
+}
+
+impl RequireLayer {
+    /// Creates a layer that requires this policy for every request.
+    pub fn new(policy: impl Policy) -> Self {
+        Self {
+            config: Arc::new(Config(Requirement::Rule(Rule::Require(Arc::new(policy))))),
+        }
+    }
+
+    /// Creates a layer that applies these rules to the path and method of each request.
     ///
-    /// Paths that the rules open to visitors are reachable for them only if the `AuthLayer`
-    /// outside is [`optional`](crate::AuthLayer::optional). Give the rules to the `AuthLayer`
-    /// itself ([`AuthLayer::rules`](crate::AuthLayer::rules)) where there is one layer for both.
+    /// Paths that the rules open to anonymous callers are reachable for them only if the
+    /// `AuthLayer` outside is [`optional`](crate::AuthLayer::optional). If one layer is enough for
+    /// both, give the rules to the `AuthLayer` ([`AuthLayer::rules`](crate::AuthLayer::rules)).
     #[must_use]
     pub fn rules(rules: AccessRules) -> Self {
         Self {
-            requirement: Requirement::Rules(Arc::new(rules)),
+            config: Arc::new(Config(Requirement::Rules(Box::new(rules)))),
         }
     }
 }
@@ -72,7 +92,7 @@ impl<S> Layer<S> for RequireLayer {
     fn layer(&self, inner: S) -> RequireService<S> {
         RequireService {
             inner,
-            requirement: self.requirement.clone(),
+            config: Arc::clone(&self.config),
         }
     }
 }
@@ -81,7 +101,7 @@ impl<S> Layer<S> for RequireLayer {
 #[derive(Clone)]
 pub struct RequireService<S> {
     inner: S,
-    requirement: Requirement,
+    config: Arc<Config>,
 }
 
 impl<S, B, R> Service<Request<B>> for RequireService<S>
@@ -90,142 +110,111 @@ where
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, B, RequireJudge>;
+    type Future = ResponseFuture<S, B, Authorization>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        middleware::call(&mut self.inner, request, &(), |(), head| {
-            RequireJudge::new(&self.requirement, head)
-        })
+        middleware::call(&mut self.inner, request, &self.config)
     }
 }
 
-/// One request in front of a requirement.
-#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
-pub struct RequireJudge {
-    policy: Option<Arc<dyn Policy>>,
-    verdict: Verdict<()>,
+/// The decision of a `RequireLayer` on one request.
+#[allow(missing_debug_implementations, reason = "nothing outside can name it")]
+#[derive(Default)]
+pub struct Authorization {
+    rule: Option<RuleIndex>,
+    /// The verdict of the rule, once it is applied.
+    verdict: Option<Verdict<()>>,
 }
 
-impl RequireJudge {
-    fn new(requirement: &Requirement, head: &Parts) -> Self {
-        let rule = match requirement {
-            Requirement::Policy(policy) => Ok(Rule::Require(policy.clone())),
-            Requirement::Rules(rules) => rules.find(&head.method, head.uri.path()).cloned(),
-        };
-        let caller = Identity::from_extensions(&head.extensions);
-        let (policy, verdict) = match (caller, rule) {
-            (Err(rejection), _) | (_, Err(rejection)) => (None, Verdict::ready(Err(rejection))),
-            (Ok(caller), Ok(rule)) => rule.judge(caller, head),
-        };
-        Self { policy, verdict }
+impl Authorization {
+    fn begin(&mut self, config: &Config, head: &Parts) -> Result<Verdict<()>, Rejection> {
+        let caller = Identity::from_extensions(&head.extensions)?;
+        self.rule = config.find(head)?;
+        let rule = config.rule(self.rule).ok_or_else(Rejection::forbidden)?;
+        Ok(rule.check(caller, head))
     }
 
-    fn emit(&self, head: &Parts, rejection: Option<&Rejection>) {
+    /// Returns the policy that was applied.
+    fn policy<'a>(&self, config: &'a Config) -> Option<&'a dyn Policy> {
+        let is_applied = self.verdict.is_some();
+        config.rule(self.rule).filter(|_| is_applied)?.policy()
+    }
+
+    fn emit(&self, config: &Config, head: &Parts, rejection: Option<&Rejection>) {
         event::emit(rejection, || {
-            Decision::about(head.extensions.get(), self.policy.as_deref())
+            Decision::about(head.extensions.get(), self.policy(config))
         });
     }
 }
 
-impl Rule {
-    /// Applies the rule to an identity, or to a visitor.
-    pub(crate) fn judge(
-        self,
-        caller: Option<&Identity>,
-        head: &Parts,
-    ) -> (Option<Arc<dyn Policy>>, Verdict<()>) {
-        match (self, caller) {
-            (Self::Allow, _) => (None, Verdict::ready(Ok(()))),
-            (Self::Require(policy), Some(identity)) => {
-                let verdict = enforce(&policy, identity, head);
-                (Some(policy), verdict)
-            }
-            (Self::Require(policy), None) => {
-                let verdict = Verdict::ready(Err(missing(&*policy)));
-                (Some(policy), verdict)
-            }
-        }
-    }
-}
+impl Decide for Authorization {
+    type Config = Config;
+    type OnResponse = ();
 
-impl Judge for RequireJudge {
-    type Config = ();
-    type After = Untouched;
-
-    fn decide(
+    fn poll_decide(
         &mut self,
-        (): &(),
-        _: &mut Parts,
+        config: &Arc<Config>,
+        head: &mut Parts,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>> {
-        self.verdict.poll_if(cx)
+        let verdict = match self.verdict.take() {
+            Some(verdict) => verdict,
+            None => self.begin(config, head)?,
+        };
+        let result = ready!(self.verdict.insert(verdict).poll_if(cx));
+        Poll::Ready(result.map_err(|rejection| {
+            let identity = head.extensions.get::<Identity>();
+            explained(
+                rejection,
+                self.policy(config),
+                identity.map(Identity::scheme),
+            )
+        }))
     }
 
-    fn admit(&mut self, (): &(), head: &mut Parts) -> Untouched {
-        self.emit(head, None);
-        Untouched(())
+    fn accept(self, config: &Arc<Config>, head: &mut Parts) {
+        self.emit(config, head, None);
     }
 
-    fn refuse(&mut self, (): &(), head: &mut Parts, rejection: Rejection) -> Response<OwnBody> {
-        self.emit(head, Some(&rejection));
-        let is_grpc = is_grpc(head);
-        let headers = mem::take(&mut head.headers);
-        let extensions = mem::take(&mut head.extensions);
-        let response = refusal(rejection, headers, extensions);
-        if is_grpc {
+    fn reject(
+        self,
+        config: &Arc<Config>,
+        head: &mut Parts,
+        rejection: Rejection,
+    ) -> Response<Bytes> {
+        self.emit(config, head, Some(&rejection));
+        let response = response(rejection);
+        if is_grpc(head) {
             return without_body(response);
         }
         response
     }
 }
 
-/// The plain response of a rejection; an `AuthLayer` outside may render it anew.
-pub(crate) fn refusal(
-    rejection: Rejection,
-    mut headers: HeaderMap,
-    mut extensions: Extensions,
-) -> Response<OwnBody> {
-    headers.clear();
-    extensions.clear();
-    let (mut parts, ()) = Response::new(()).into_parts();
-    parts.headers = headers;
-    parts.extensions = extensions;
-    let body = render(&rejection, Format::Http, None, &mut parts);
-    parts.extensions.insert(rejection.rendered());
-    Response::from_parts(parts, body)
-}
-
-/// What passes a requirement is answered by the inner service alone.
-#[derive(Debug)]
-pub struct Untouched(());
-
-impl Finish for Untouched {
-    fn finish<B>(self, _: &mut Response<B>) -> Option<OwnBody> {
-        None
-    }
-}
-
 impl fmt::Debug for RequireLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.requirement.fmt(f)
+        self.config.fmt(f)
     }
 }
 
 impl<S> fmt::Debug for RequireService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.requirement.fmt(f)
+        self.config.fmt(f)
     }
 }
 
-impl fmt::Debug for Requirement {
+impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Policy(policy) => write!(f, "Require({})", policy.name()),
-            Self::Rules(rules) => write!(f, "Require({rules:?})"),
+        match &self.0 {
+            Requirement::Rule(rule) => {
+                let policy = rule.policy().map(Policy::name).unwrap_or_default();
+                write!(f, "Require({policy})")
+            }
+            Requirement::Rules(rules) => write!(f, "Require({rules:?})"),
         }
     }
 }

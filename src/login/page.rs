@@ -98,7 +98,7 @@ pub(super) fn refuse(
     return_to: Option<&str>,
 ) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();
-    let mut body = render(&rejection, Format::Http, None, &mut parts).into_bytes();
+    let mut body = render(&rejection, Format::Http, None, &mut parts);
     if html {
         body = show(inner, &rejection, return_to, &mut parts.headers);
     } else {

@@ -8,8 +8,8 @@ use super::{
     tokens::ProviderToken,
 };
 use crate::{
-    Attempt, Challenge, Challenges, Found, Identity, Location, Place, Rejection, RejectionKind,
-    Scheme, Verdict, credential::Locations, scheme::Beside,
+    Attempt, Challenge, Challenges, Credential, Found, Identity, Location, Rejection,
+    RejectionKind, Scheme, Verdict,
 };
 use http::{HeaderValue, header, request::Parts};
 use std::{
@@ -30,7 +30,7 @@ pub(crate) const NAME: &str = "Cookie";
 #[derive(Clone)]
 pub struct SessionScheme {
     inner: Arc<Inner>,
-    locations: Locations,
+    location: Location,
 }
 
 /// What a request has brought about.
@@ -64,8 +64,8 @@ impl Login {
 
 impl SessionScheme {
     fn new(inner: Arc<Inner>) -> Self {
-        let locations = Locations::new([Location::cookie(&inner.cookie)]);
-        Self { inner, locations }
+        let location = Location::cookie(&inner.cookie);
+        Self { inner, location }
     }
 
     /// Returns whether the request comes from a page of the redirect URI's origin, according to its
@@ -157,27 +157,24 @@ fn admit(
 }
 
 impl Scheme for SessionScheme {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     fn locations(&self) -> Vec<Location> {
-        self.locations.all().to_vec()
+        vec![self.location.clone()]
     }
 
     fn find(&self, head: &Parts) -> Found {
-        let found = self.locations.find(head);
+        let found = self.location.find(head);
         match self.is_own_origin(head) {
             true => found.sent_by_own_origin(),
             false => found,
         }
     }
 
-    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let found = self.find(head);
-        if found.is_nothing() {
-            return None;
-        }
-        if found.is_ambiguous() {
-            let malformed = Verdict::ready(Err(Rejection::malformed()));
-            return Some(Attempt::new(NAME, Place::Cookie, malformed));
-        }
+    /// The credential is the first of the cookies that a long session is split into.
+    fn authenticate(&self, head: &Parts, _: Credential) -> Attempt {
         let shared = Shared::default();
         let before = cookies::count(&head.headers, &self.inner.cookie);
         let carried = self.inner.carried(&head.headers);
@@ -188,14 +185,8 @@ impl Scheme for SessionScheme {
         let is_own = id.is_some() || self.inner.has_sealed_cookie(&head.headers);
         let verdict = self.verdict(carried, before, &shared);
         let (inner, for_response) = (Arc::clone(&self.inner), Arc::clone(&shared));
-        let mut attempt = Attempt::new(NAME, Place::Cookie, verdict);
-        attempt.trial.hooks.get_or_insert_default().on_admit =
-            Some(Box::new(move |_, extensions| {
-                if let Some(token) = lock(&shared).token.take() {
-                    Beside::put(extensions, token);
-                }
-            }));
-        Some(attempt.on_response(move |result, response| {
+        let attempt = Attempt::new(verdict).attach(move |_| lock(&shared).token.take());
+        attempt.on_response(move |result, response| {
             // The response to a log-out or another login has set or cleared the cookies. The
             // browser may receive this response later, and it must not undo that.
             if id.is_some_and(|id| inner.ended.get(id.as_bytes()).is_some()) {
@@ -209,7 +200,7 @@ impl Scheme for SessionScheme {
                 set = cookies::clear_joined(&inner.cookie, before);
             }
             cookies::append(&mut response.headers, set);
-        }))
+        })
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -32,27 +32,14 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// Without the feature, deciding is all there is.
+/// Does nothing without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]
-#[inline]
 pub(crate) fn emit<'a>(_: Option<&Rejection>, _: impl FnOnce() -> Decision<'a>) {}
 
-/// Tells that a request has passed, or why it has not. `decision` is asked for only if somebody
-/// listens.
+/// Logs that a request was accepted, or why it was rejected. `decision` is called only if the event
+/// is enabled.
 #[cfg(feature = "tracing")]
-#[inline(always)]
 pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'a>) {
-    use tracing::level_filters::LevelFilter;
-
-    // Of passes nearly nobody wants to hear: they need not touch any more than this.
-    if rejection.is_some() || LevelFilter::current() >= LevelFilter::DEBUG {
-        tell(rejection, decision);
-    }
-}
-
-#[cfg(feature = "tracing")]
-#[inline(never)]
-fn tell<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'a>) {
     use crate::RejectionKind::{NoAuthLayer, Unavailable};
     use std::error::Error as _;
     use tracing::{Level, enabled, event};

@@ -1,7 +1,6 @@
 //! `WWW-Authenticate` challenges (RFC 9110 sections 11.2, 11.3 and 11.6.1).
 
 use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
-use std::fmt;
 
 /// Collects the challenges of one response, a field line each.
 ///
@@ -43,11 +42,8 @@ impl<'a> Challenges<'a> {
 
     /// Adds one challenge.
     pub fn push(&mut self, challenge: Challenge) {
-        self.push_value(challenge.into_value());
-    }
-
-    pub(crate) fn push_value(&mut self, challenge: HeaderValue) {
-        self.headers.append(WWW_AUTHENTICATE, challenge);
+        self.headers
+            .append(WWW_AUTHENTICATE, challenge.into_value());
     }
 }
 
@@ -61,7 +57,8 @@ impl<'a> Challenges<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Challenge {
-    text: Text,
+    text: String,
+    /// Whether there are no parameters yet.
     bare: bool,
 }
 
@@ -75,8 +72,8 @@ impl Challenge {
     #[must_use]
     pub fn new(scheme: &'static str) -> Self {
         assert!(is_token(scheme), "scheme name {scheme:?} is not a token");
-        let mut text = Text::default();
-        text.push(scheme.as_bytes());
+        let mut text = String::with_capacity(128);
+        text.push_str(scheme);
         Self { text, bare: true }
     }
 
@@ -92,107 +89,27 @@ impl Challenge {
     #[must_use]
     pub fn param(mut self, name: &'static str, value: &str) -> Self {
         assert!(is_token(name), "parameter name {name:?} is not a token");
-        self.add(name, value);
+        self.text.push_str(if self.bare { " " } else { ", " });
+        self.text.push_str(name);
+        self.text.push_str("=\"");
+        for c in value.chars() {
+            if matches!(c, '"' | '\\') {
+                self.text.push('\\');
+            }
+            self.text.push(if c.is_control() { ' ' } else { c });
+        }
+        self.text.push('"');
+        self.bare = false;
         self
     }
 
-    /// [`param`](Self::param) for a challenge that stays where it is. The text is on the stack:
-    /// to move it takes longer than to write most parameters.
-    pub(crate) fn add(&mut self, name: &'static str, value: &str) {
-        debug_assert!(is_token(name), "names of this crate's are");
-        let mut push = |bytes: &[u8]| self.text.push(bytes);
-        push(if self.bare { b" " } else { b", " });
-        push(name.as_bytes());
-        push(b"=\"");
-        if Self::is_plain(value) {
-            push(value.as_bytes());
-        } else {
-            let mut utf8 = [0; 4];
-            for c in value.chars() {
-                if matches!(c, '"' | '\\') {
-                    push(b"\\");
-                }
-                let c = if c.is_control() { ' ' } else { c };
-                push(c.encode_utf8(&mut utf8).as_bytes());
-            }
-        }
-        push(b"\"");
-        self.bare = false;
-    }
-
-    /// Whether a text is quoted as it stands; what `error_description` may hold is just that,
-    /// too (RFC 6750 section 3).
-    pub(crate) fn is_plain(text: &str) -> bool {
-        let is_plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
-        // Without branches in the loop it is done in vectors.
-        text.bytes().fold(true, |ok, byte| ok & is_plain(byte))
-    }
-
-    /// The value for a `WWW-Authenticate` field.
+    /// Converts into the value of a `WWW-Authenticate` field.
     #[must_use]
     pub fn into_value(self) -> HeaderValue {
-        self.value()
-    }
-
-    /// [`into_value`](Self::into_value) of one that stays where it is.
-    pub(crate) fn value(&self) -> HeaderValue {
-        // Control characters are gone, so this cannot fail; were it to, a bare `Bearer`-like
-        // challenge is still an honest one.
+        // Control characters are gone, so this cannot fail. If it did, a challenge without
+        // parameters is still valid.
         HeaderValue::from_bytes(self.text.as_bytes())
             .unwrap_or_else(|_| HeaderValue::from_static("Unknown"))
-    }
-}
-
-/// Text that is put together on the stack while it is short, so that the value is the one
-/// allocation.
-#[derive(Clone)]
-struct Text {
-    short: [u8; 128],
-    length: usize,
-    /// All of it, if that is more.
-    long: Vec<u8>,
-}
-
-impl Text {
-    // Inlined, so that constants are stored and not copied by a call.
-    #[inline(always)]
-    fn push(&mut self, bytes: &[u8]) {
-        let end = self.length.saturating_add(bytes.len());
-        match self.short.get_mut(self.length..end) {
-            Some(room) => room.copy_from_slice(bytes),
-            None => self.spill(bytes, end),
-        }
-        self.length = end;
-    }
-
-    #[cold]
-    fn spill(&mut self, bytes: &[u8], end: usize) {
-        if self.long.is_empty() {
-            self.long.reserve(end.saturating_mul(2));
-            let so_far = self.short.get(..self.length).unwrap_or_default();
-            self.long.extend_from_slice(so_far);
-        }
-        self.long.extend_from_slice(bytes);
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.short.get(..self.length).unwrap_or(&self.long)
-    }
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self {
-            short: [0; 128],
-            length: 0,
-            long: Vec::new(),
-        }
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        String::from_utf8_lossy(self.as_bytes()).fmt(f)
     }
 }
 
@@ -219,22 +136,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_text_is_whole_on_both_sides_of_what_fits_on_the_stack() {
-        for first in 0..140 {
-            for second in [0, 1, 127, 128, 129, 300] {
-                let (a, b) = ("a".repeat(first), "b".repeat(second));
-                let mut text = Text::default();
-                for part in [&a, &b, "c", ""] {
-                    text.push(part.as_bytes());
-                }
-                assert_eq!(text.as_bytes(), format!("{a}{b}c").as_bytes());
-            }
-        }
-    }
-
     proptest! {
-        /// As written without any care for speed.
         #[test]
         fn parameters_are_quoted_and_escaped(
             values in proptest::collection::vec("[ -~]{0,40}|[\"\\\\a\t\n\u{7f}\u{85}é]{0,9}|a{100,140}", 0..4),

@@ -8,20 +8,18 @@
 //! Clients get fixed texts only: the type of every text sent is `&'static str`. The cause goes
 //! to [`Rejection::source`](std::error::Error::source) and from there to logs.
 
-mod body;
 mod challenge;
 mod grpc;
 mod kind;
 mod render;
 mod scope;
 
-pub(crate) use body::OwnBody;
 pub(crate) use challenge::is_token;
 pub use challenge::{Challenge, Challenges};
 pub(crate) use grpc::{is_grpc, without_body};
 pub use kind::RejectionKind;
 pub use render::Format;
-pub(crate) use render::{Responder, render};
+pub(crate) use render::{Responder, render, response};
 pub use scope::Scope;
 
 use http::StatusCode;
@@ -257,11 +255,6 @@ impl Rejection {
     /// Whether the response around it is this crate's own rendering.
     pub(crate) fn is_rendered(&self) -> bool {
         self.stage == Stage::Rendered
-    }
-
-    pub(crate) fn rendered(mut self) -> Self {
-        self.stage = Stage::Rendered;
-        self
     }
 
     pub(crate) fn challenged(mut self) -> Self {

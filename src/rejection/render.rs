@@ -1,6 +1,6 @@
 //! Rejections as responses: `application/problem+json` (RFC 9457) or trailers-only gRPC.
 
-use super::{OwnBody, Rejection, RejectionKind};
+use super::{Rejection, RejectionKind, Stage};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
@@ -36,7 +36,7 @@ pub(crate) fn render(
     format: Format,
     responder: Option<&Responder>,
     head: &mut response::Parts,
-) -> OwnBody {
+) -> Bytes {
     let headers = &mut head.headers;
     // Whatever the old body was, it goes, and what describes it.
     for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
@@ -51,19 +51,19 @@ pub(crate) fn render(
             }
             // Replaces fields of the same name, and keeps all lines of one, as of `Set-Cookie`.
             headers.extend(custom.headers);
-            body.into()
+            body
         }
         (None, Format::Http) => {
             let json = HeaderValue::from_static("application/problem+json");
             headers.insert(CONTENT_TYPE, json);
             problem(rejection)
         }
-        (None, Format::Grpc) => OwnBody::empty(),
+        (None, Format::Grpc) => Bytes::new(),
     };
     head.status = rejection.status();
     if format == Format::Grpc {
         // The body of a reply that is all trailers is empty.
-        body = OwnBody::empty();
+        body = Bytes::new();
         head.status = StatusCode::OK;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(
@@ -82,43 +82,48 @@ pub(crate) fn render(
     body
 }
 
+/// Returns the response to a rejection over HTTP, without challenges. An `AuthLayer` outside adds
+/// them, and may render the rejection anew.
+pub(crate) fn response(mut rejection: Rejection) -> Response<Bytes> {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    let body = render(&rejection, Format::Http, None, &mut parts);
+    rejection.stage = Stage::Rendered;
+    parts.extensions.insert(rejection);
+    Response::from_parts(parts, body)
+}
+
 /// Rounded up, at least one (RFC 9110 section 10.2.3 knows whole seconds only).
 fn whole_seconds(duration: Duration) -> u64 {
     let rest = u64::from(duration.subsec_nanos() > 0);
     duration.as_secs().saturating_add(rest).max(1)
 }
 
-/// The problem document; the common ones are constants.
-fn problem(rejection: &Rejection) -> OwnBody {
+/// Returns the problem document (RFC 9457).
+fn problem(rejection: &Rejection) -> Bytes {
     let kind = rejection.kind();
     if rejection.detail() == kind.detail() {
-        return OwnBody::Constant(plain_problem(kind));
+        return Bytes::from_static(plain_problem(kind));
     }
     let status = kind.status();
     let title = status.canonical_reason().unwrap_or_default();
     let detail = serde_json::Value::from(rejection.detail());
     let status = status.as_u16();
-    OwnBody::from(Bytes::from(format!(
+    Bytes::from(format!(
         r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":{detail}}}"#
-    )))
+    ))
 }
 
-fn plain_problem(kind: RejectionKind) -> &'static Bytes {
-    macro_rules! constant {
-        ($text:literal) => {{
-            static TEXT: Bytes = Bytes::from_static($text);
-            &TEXT
-        }};
-    }
+/// Returns the problem document of a kind with its own detail.
+fn plain_problem(kind: RejectionKind) -> &'static [u8] {
     match kind {
-        RejectionKind::Missing => constant!(br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"credentials are required"}"#),
-        RejectionKind::Malformed => constant!(br#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"the credentials are malformed or ambiguous"}"#),
-        RejectionKind::Invalid => constant!(br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"the credentials are not valid"}"#),
-        RejectionKind::InsufficientAuthentication => constant!(br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"a stronger or more recent login is required"}"#),
-        RejectionKind::Forbidden => constant!(br#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"not allowed"}"#),
-        RejectionKind::TooMany => constant!(br#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"too many attempts"}"#),
-        RejectionKind::Unavailable => constant!(br#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the credentials cannot be checked now"}"#),
-        RejectionKind::NoAuthLayer => constant!(br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"the server is misconfigured"}"#),
+        RejectionKind::Missing => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"credentials are required"}"#,
+        RejectionKind::Malformed => br#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"the credentials are malformed or ambiguous"}"#,
+        RejectionKind::Invalid => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"the credentials are not valid"}"#,
+        RejectionKind::InsufficientAuthentication => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"a stronger or more recent login is required"}"#,
+        RejectionKind::Forbidden => br#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"not allowed"}"#,
+        RejectionKind::TooMany => br#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"too many attempts"}"#,
+        RejectionKind::Unavailable => br#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the credentials cannot be checked now"}"#,
+        RejectionKind::NoAuthLayer => br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"the server is misconfigured"}"#,
     }
 }
 

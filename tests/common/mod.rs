@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Empty, Full};
 use std::{
+    borrow::Cow,
     convert::Infallible,
     future::{Ready, ready},
     sync::{
@@ -26,8 +27,8 @@ use std::{
 };
 use tower::{Layer, Service, ServiceExt};
 use tower_auth::{
-    Anonymous, Attempt, Challenge, Challenges, Found, Identity, Location, Place, Rejection,
-    RejectionKind, Scheme, Scope, Verdict,
+    Anonymous, Attempt, Challenge, Challenges, Credential, Found, Identity, Location, Place,
+    Rejection, RejectionKind, Scheme, Scope, Verdict,
 };
 
 /// Installs the provider of TLS, as an application does at the beginning of `main`.
@@ -153,8 +154,16 @@ impl Toy {
 }
 
 impl Scheme for Toy {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
     fn locations(&self) -> Vec<Location> {
         self.locations.clone()
+    }
+
+    fn realm(&self) -> Option<Cow<'static, str>> {
+        self.realm.map(Cow::Borrowed)
     }
 
     fn find(&self, head: &Parts) -> Found {
@@ -162,42 +171,30 @@ impl Scheme for Toy {
             .iter()
             .fold(Found::nothing(), |found, location| {
                 let place = location.place();
-                let here = match self.credentials(head, location).len() {
-                    0 => Found::nothing(),
-                    1 if self.by_browser => Found::at(place).sent_by_browsers(),
-                    1 => Found::at(place),
+                let mut credentials = self.credentials(head, location);
+                let here = match (credentials.pop(), credentials.len()) {
+                    (None, _) => Found::nothing(),
+                    (Some(one), 0) => Found::one(Credential::new(place, one)),
                     _ => Found::ambiguous(place),
+                };
+                let here = match self.by_browser {
+                    true => here.sent_by_browsers(),
+                    false => here,
                 };
                 found.and(here)
             })
     }
 
-    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        let found = self.find(head);
-        let Some(place) = found.place() else {
-            let filled = |l: &&Location| !self.credentials(head, l).is_empty();
-            let place = self.locations.iter().find(filled)?.place();
-            return Some(Attempt::new(self.name, place, Err(Rejection::malformed())));
-        };
-        let location = self
-            .locations
-            .iter()
-            .find(|location| location.place() == place)?;
-        let credential = self.credentials(head, location).pop()?;
+    fn authenticate(&self, _: &Parts, credential: Credential) -> Attempt {
+        let credential = String::from_utf8(credential.as_bytes().to_vec()).unwrap();
         self.judged.fetch_add(1, Ordering::SeqCst);
         let judge = self.judge;
-        let verdict = if self.later {
-            Verdict::pending(async move {
+        Attempt::new(match self.later {
+            true => Verdict::pending(async move {
                 tokio::task::yield_now().await;
                 judge(&credential)
-            })
-        } else {
-            Verdict::ready(judge(&credential))
-        };
-        let attempt = Attempt::new(self.name, place, verdict);
-        Some(match self.realm {
-            Some(realm) => attempt.with_realm(realm),
-            None => attempt,
+            }),
+            false => Verdict::ready(judge(&credential)),
         })
     }
 
@@ -231,6 +228,16 @@ impl Scheme for Toy {
         }
         challenges.push(challenge);
     }
+}
+
+/// Finds a credential and has it verified as a layer does.
+pub fn attempt(scheme: &impl Scheme, head: &Parts) -> Option<Attempt> {
+    let found = scheme.find(head);
+    let place = found.place()?;
+    Some(match found.into_credential() {
+        Some(credential) => scheme.authenticate(head, credential),
+        None => scheme.reject(head, place),
+    })
 }
 
 /// What a toy's credential says: one of six words, or `SUBJECT:ROLE+ROLE:SCOPE+SCOPE`.

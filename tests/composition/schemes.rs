@@ -9,7 +9,7 @@ use crate::common::{
 use proptest::prelude::*;
 use tower::Layer;
 use tower_auth::{
-    AnyOf, AuthLayer, Identity, Location, Rejection, Scheme,
+    AuthLayer, Identity, Location, Rejection, Scheme, Schemes,
     bearer::{Bearer, Token},
     verify_fn,
 };
@@ -74,7 +74,7 @@ impl Spot {
     }
 }
 
-fn any_of(toys: &[Toy]) -> AnyOf {
+fn any_of(toys: &[Toy]) -> Schemes {
     let (first, rest) = toys.split_first().unwrap();
     let (second, rest) = rest.split_first().unwrap();
     let both = first.clone().or(second.clone());
@@ -331,9 +331,8 @@ fn two_schemes_with_one_location_panic_at_construction() {
         assert_eq!(message, expected);
         // However deep, and through a pointer.
         let nested = || {
-            first().or(std::sync::Arc::new(
-                Toy::header("Three", "x-three").or(second()),
-            ))
+            let second = std::sync::Arc::new(second());
+            first().or(Toy::header("Three", "x-three").or(second))
         };
         assert_eq!(panic_of(|| AuthLayer::new(nested())), expected);
         // Within one scheme too.

@@ -23,8 +23,8 @@ use std::{
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Found, Identity, Location, Place,
-    Rejection, RequireLayer, Scheme, Verdict, authenticated, bearer::Bearer, role, verify_fn,
+    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity, Location,
+    Place, Rejection, RequireLayer, Scheme, authenticated, bearer::Bearer, role, verify_fn,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -256,19 +256,22 @@ async fn a_rejection_is_compressed_as_any_other_response() {
 struct Counted(Arc<()>);
 
 impl Scheme for Counted {
+    fn name(&self) -> &'static str {
+        "Counted"
+    }
+
     fn locations(&self) -> Vec<Location> {
         vec![Location::header("x-key")]
     }
 
     fn find(&self, _: &http::request::Parts) -> Found {
-        Found::at(Place::Header)
+        Found::one(Credential::new(Place::Header, "key"))
     }
 
-    fn authenticate(&self, _: &http::request::Parts) -> Option<Attempt> {
+    fn authenticate(&self, _: &http::request::Parts, _: Credential) -> Attempt {
         let (data, held) = (self.0.clone(), self.0.clone());
-        let verdict = Verdict::ready(Ok(Identity::new("ann").with_data(data)));
-        let attempt = Attempt::new("Counted", Place::Header, verdict);
-        Some(attempt.on_response(move |_, _| drop(held)))
+        let attempt = Attempt::new(Ok(Identity::new("ann").with_data(data)));
+        attempt.on_response(move |_, _| drop(held))
     }
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {

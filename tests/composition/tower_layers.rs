@@ -34,8 +34,8 @@ use tower::{
     util::{BoxCloneService, BoxCloneSyncServiceLayer, MapResponseLayer, option_layer},
 };
 use tower_auth::{
-    Attempt, AuthLayer, Challenge, Challenges, Found, Identity, Location, Place, Rejection,
-    ResponseBody, Scheme, Verdict, bearer::Bearer, verify_fn,
+    Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity, Location, Rejection,
+    ResponseBody, Scheme, bearer::Bearer, verify_fn,
 };
 
 use crate::common::wire::Wire;
@@ -236,20 +236,20 @@ async fn a_steer_works_on_both_sides() {
 struct Keys;
 
 impl Scheme for Keys {
+    fn name(&self) -> &'static str {
+        "Keys"
+    }
+
     fn locations(&self) -> Vec<Location> {
         vec![Location::header("x-key")]
     }
 
     fn find(&self, head: &http::request::Parts) -> Found {
-        match head.headers.contains_key("x-key") {
-            true => Found::at(Place::Header),
-            false => Found::nothing(),
-        }
+        Location::header("x-key").find(head)
     }
 
-    fn authenticate(&self, _: &http::request::Parts) -> Option<Attempt> {
-        let verdict = Verdict::ready(Ok(Identity::new("key")));
-        Some(Attempt::new("Keys", Place::Header, verdict))
+    fn authenticate(&self, _: &http::request::Parts, _: Credential) -> Attempt {
+        Attempt::new(Ok(Identity::new("key")))
     }
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {

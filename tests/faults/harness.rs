@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Identity, Rejection, RejectionKind, Verify,
+    Clock, Identity, Rejection, RejectionKind, Verify, VerifyExt,
     api_key::{PresentedKey, StoredKeys},
     bearer::Token,
     issue::{Signer, SigningKeys, TokenIssuer, TokenIssuerBuilder},

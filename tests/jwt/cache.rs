@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Identity, RejectionKind, Verify, bearer,
+    Identity, RejectionKind, Verify, VerifyExt, bearer,
     jwt::remote::RemoteKeys,
     jwt::{JwtVerifier, JwtVerifierBuilder, Key, KeySet},
     revocation::Revocations,
@@ -178,8 +178,6 @@ fn a_revoked_token_is_rejected_even_if_cached() {
     assert!(ask().is_ok(), "remembered");
     list.revoke(&identity).unwrap();
     assert_eq!(ask().unwrap_err().kind(), RejectionKind::Invalid);
-    let borrowed = Verify::<bearer::Token>::verify_borrowed(&verifier, token.as_bytes());
-    assert!(borrowed.unwrap().is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,21 +2,24 @@
 
 use crate::common::panic_of;
 use http::request::Parts;
-use tower_auth::{Attempt, AuthLayer, Challenges, Found, Location, Rejection, Scheme};
+use tower_auth::{Attempt, AuthLayer, Challenges, Credential, Found, Location, Rejection, Scheme};
 
 /// Every 401 carries a challenge (RFC 9110 section 15.5.2).
 #[test]
 fn a_scheme_without_a_challenge_is_rejected_at_construction() {
     struct Silent;
     impl Scheme for Silent {
+        fn name(&self) -> &'static str {
+            "Silent"
+        }
         fn locations(&self) -> Vec<Location> {
             vec![Location::header("x-user")]
         }
         fn find(&self, _: &Parts) -> Found {
             Found::nothing()
         }
-        fn authenticate(&self, _: &Parts) -> Option<Attempt> {
-            None
+        fn authenticate(&self, _: &Parts, _: Credential) -> Attempt {
+            Attempt::new(Err(Rejection::invalid()))
         }
         fn challenge(&self, _: &Rejection, _: &mut Challenges<'_>) {}
     }

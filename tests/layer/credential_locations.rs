@@ -1,10 +1,17 @@
 //! The locations of credentials and the choice between several, through schemes and without HTTP.
 
+use crate::common::Probe;
 use http::{HeaderValue, Request, Uri, request::Parts};
+use http_body_util::Empty;
 use proptest::prelude::*;
-use std::sync::{Arc, Mutex};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
+use tower::{Layer, Service};
 use tower_auth::{
-    Found, Identity, Location, Place, Rejection, Scheme,
+    AuthLayer, Credential, Found, Identity, Location, Place, Rejection, Scheme, Schemes,
     api_key::{ApiKey, PresentedKey},
     bearer::{Bearer, Token},
     verify_fn,
@@ -41,24 +48,44 @@ fn keys(seen: &Seen, locations: impl Into<Vec<Location>>) -> Box<dyn Scheme> {
     Box::new(ApiKey::new(locations.into(), note))
 }
 
-fn read_by(scheme: &impl Scheme, seen: &Seen, head: &Parts) -> Reading {
-    let found = scheme.find(head);
-    let attempt = scheme.authenticate(head);
+/// Reads a request through a layer of these schemes, which are made twice.
+fn read_by(schemes: impl Fn() -> Schemes, seen: &Seen, head: &Parts) -> Reading {
+    let found = schemes().iter().fold(Found::nothing(), |found, scheme| {
+        found.and(scheme.find(head))
+    });
+    let probe = Probe::new();
+    let layer = AuthLayer::new(schemes()).dangerous_allow_cross_site_requests();
+    let mut service = layer.layer(probe.clone());
+    let request = Request::from_parts(head.clone(), Empty::<bytes::Bytes>::new());
+    let mut cx = Context::from_waker(Waker::noop());
+    let ready = Service::<Request<Empty<bytes::Bytes>>>::poll_ready(&mut service, &mut cx);
+    assert!(ready.is_ready());
+    let mut answer = Box::pin(service.call(request));
+    let Poll::Ready(answer) = answer.as_mut().poll(&mut cx) else {
+        panic!("nothing has to be awaited");
+    };
+    let answer = answer.unwrap();
     let mut seen = std::mem::take(&mut *seen.lock().unwrap());
-    assert_eq!(attempt.is_none(), found.is_nothing());
     assert!(seen.len() <= 1, "one request, one credential: {seen:?}");
+    assert_eq!(answer.status() == 200, !seen.is_empty());
     match (found.place(), seen.pop()) {
-        (None, None) if found.is_nothing() => Nothing,
-        (None, None) => Ambiguous,
+        (None, None) => Nothing,
+        (Some(_), None) if found.is_ambiguous() => Ambiguous,
         (Some(place), None) => Malformed(place),
-        (Some(place), Some(credential)) => One(place, credential),
-        (None, Some(credential)) => panic!("{credential:?} was judged though it does not count"),
+        (Some(place), Some(credential)) => {
+            let identity = probe.last().extensions.get::<Identity>().cloned().unwrap();
+            assert_eq!(identity.place(), Some(place));
+            assert!(found.credential().is_some());
+            One(place, credential)
+        }
+        (None, Some(credential)) => panic!("{credential:?} was verified but not found"),
     }
 }
 
 fn read(locations: impl Into<Vec<Location>>, head: &Parts) -> Reading {
     let seen = Seen::default();
-    read_by(&keys(&seen, locations), &seen, head)
+    let locations = locations.into();
+    read_by(|| keys(&seen, locations.clone()).into(), &seen, head)
 }
 
 fn head(uri: &str, fields: &[(&str, &str)]) -> Parts {
@@ -334,19 +361,21 @@ fn a_subprotocol_is_read_after_its_prefix() {
 fn across_schemes_the_same_rules_hold() {
     let seen = Seen::default();
     for cookie_first in [true, false] {
-        let cookie = keys(&seen, [Location::cookie("api_key")]);
-        let header = keys(&seen, [Location::header("x-api-key")]);
-        let note = seen.clone();
-        let bearer = Bearer::new(verify_fn(move |token: Token| {
-            note.lock().unwrap().push(token.as_str().to_owned());
-            Ok(Identity::new("42"))
-        }));
-        let schemes = if cookie_first {
-            cookie.or(header).or(bearer)
-        } else {
-            bearer.or(header).or(cookie)
+        let schemes = || {
+            let cookie = keys(&seen, [Location::cookie("api_key")]);
+            let header = keys(&seen, [Location::header("x-api-key")]);
+            let note = seen.clone();
+            let bearer = Bearer::new(verify_fn(move |token: Token| {
+                note.lock().unwrap().push(token.as_str().to_owned());
+                Ok(Identity::new("42"))
+            }));
+            if cookie_first {
+                cookie.or(header).or(bearer)
+            } else {
+                bearer.or(header).or(cookie)
+            }
         };
-        let read = |fields: &[(&str, &str)]| read_by(&schemes, &seen, &head("/", fields));
+        let read = |fields: &[(&str, &str)]| read_by(schemes, &seen, &head("/", fields));
         let cookie = ("cookie", "api_key=C");
         let header = ("x-api-key", "H");
         let token = ("authorization", "Bearer T");
@@ -486,12 +515,12 @@ proptest! {
     #[test]
     fn the_scheme_of_a_location_does_not_matter(head in any_head()) {
         let seen = Seen::default();
-        let [first, second, rest @ ..] = &every_location()[..] else { unreachable!() };
-        let mut schemes = keys(&seen, [first.clone()]).or(keys(&seen, [second.clone()]));
-        for location in rest {
-            schemes = schemes.or(keys(&seen, [location.clone()]));
-        }
-        prop_assert_eq!(read_by(&schemes, &seen, &head), read(every_location(), &head));
+        let schemes = || {
+            let schemes = every_location().into_iter();
+            let schemes = schemes.map(|location| Schemes::from(keys(&seen, [location])));
+            schemes.reduce(Schemes::or).unwrap()
+        };
+        prop_assert_eq!(read_by(schemes, &seen, &head), read(every_location(), &head));
     }
 
     #[test]
@@ -514,9 +543,11 @@ proptest! {
 
 #[test]
 fn found_credentials_match_the_public_rules() {
-    let header = Found::at(Place::Header);
+    let header = Found::one(Credential::new(Place::Header, "key"));
     assert_eq!(header.place(), Some(Place::Header));
     assert!(!header.is_nothing() && !header.is_ambiguous());
     assert!(Found::ambiguous(Place::Cookie).is_ambiguous());
-    assert_eq!(Found::ambiguous(Place::Cookie).and(header), header);
+    let both = Found::ambiguous(Place::Cookie).and(header);
+    assert_eq!(both.place(), Some(Place::Header));
+    assert_eq!(both.into_credential().unwrap().as_bytes(), b"key");
 }

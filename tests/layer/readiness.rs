@@ -18,7 +18,7 @@ use std::{
 use tokio::sync::oneshot;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit};
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenges, Found, Identity, Location, Place, Rejection,
+    AccessRules, Attempt, AuthLayer, Challenges, Credential, Found, Identity, Location, Rejection,
     RequireLayer, Scheme, Verdict, policy_fn, role,
 };
 
@@ -210,20 +210,21 @@ impl Held {
 }
 
 impl Scheme for Held {
+    fn name(&self) -> &'static str {
+        "Held"
+    }
+
     fn locations(&self) -> Vec<Location> {
         vec![Location::header("x-held")]
     }
 
     fn find(&self, head: &http::request::Parts) -> Found {
-        match head.headers.get("x-held") {
-            Some(_) => Found::at(Place::Header),
-            None => Found::nothing(),
-        }
+        Location::header("x-held").find(head)
     }
 
     /// The next held verdict for `later`; everything else is good at once.
-    fn authenticate(&self, head: &http::request::Parts) -> Option<Attempt> {
-        let verdict = if head.headers.get("x-held")? == "later" {
+    fn authenticate(&self, _: &http::request::Parts, credential: Credential) -> Attempt {
+        let verdict = if credential.as_bytes() == b"later" {
             let receiver = self.verdicts.lock().unwrap().remove(0);
             let polled = self.polled.clone();
             Verdict::pending(async move {
@@ -233,7 +234,7 @@ impl Scheme for Held {
         } else {
             Verdict::ready(Ok(Identity::new("now")))
         };
-        Some(Attempt::new("Held", Place::Header, verdict))
+        Attempt::new(verdict)
     }
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {

@@ -11,8 +11,8 @@ use http::{
 use http_body_util::Full;
 use tower::Layer;
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenges, Found, Identity, Location, Place, Rejection,
-    RequireLayer, Scheme, Verdict, authenticated, role,
+    AccessRules, Attempt, AuthLayer, Challenges, Credential, Found, Identity, Location, Place,
+    Rejection, RequireLayer, Scheme, authenticated, role,
 };
 
 /// An inner service with these fields on its response.
@@ -98,10 +98,14 @@ async fn a_shared_cache_does_not_serve_a_response_to_another_caller() {
     }
 }
 
-/// Says of every credential that it lies in `Authorization`, and finds it where it is.
-struct Mistaken(Toy);
+/// Finds a credential in a cookie, and accepts it without a look.
+struct Lenient(Toy);
 
-impl Scheme for Mistaken {
+impl Scheme for Lenient {
+    fn name(&self) -> &'static str {
+        "Lenient"
+    }
+
     fn locations(&self) -> Vec<Location> {
         self.0.locations()
     }
@@ -110,9 +114,8 @@ impl Scheme for Mistaken {
         self.0.find(head)
     }
 
-    fn authenticate(&self, _: &Parts) -> Option<Attempt> {
-        let verdict = Verdict::ready(Ok(Identity::new("ann")));
-        Some(Attempt::new("Mistaken", Place::Authorization, verdict))
+    fn authenticate(&self, _: &Parts, _: Credential) -> Attempt {
+        Attempt::new(Ok(Identity::new("ann")))
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
@@ -122,7 +125,7 @@ impl Scheme for Mistaken {
 
 #[tokio::test]
 async fn a_response_is_private_by_where_the_credential_was_found() {
-    let layer = AuthLayer::new(Mistaken(Toy::cookie("Session", "sid")));
+    let layer = AuthLayer::new(Lenient(Toy::cookie("Session", "sid")));
     let probe = inner(&[]);
     let reply = reply(&layer, probe.clone(), &[("cookie", "sid=ann")]).await;
     assert_eq!(marks(&reply), (vec!["private"], vec!["cookie"]));

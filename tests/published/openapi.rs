@@ -4,7 +4,7 @@
 use crate::common::Toy;
 use serde_json::{Value, json};
 use tower_auth::{
-    AuthLayer, Identity, Location, OpenApiSecurity, Scheme, Verify,
+    AuthLayer, Identity, Location, OpenApiSecurity, Scheme, Verify, VerifyExt,
     api_key::{ApiKey, ApiKeys, PresentedKey},
     basic::{Basic, Credentials},
     bearer::{Bearer, FixedTokens, Token},
@@ -213,7 +213,9 @@ fn a_format_is_named_where_it_is_known() {
     assert_eq!(format(&Bearer::new(opaque())), json!(null));
     let both = OrOpaque::new(jwt(), opaque());
     assert_eq!(format(&Bearer::new(both)), json!(null));
-    let own = OpenApiSecurity::of(&Bearer::new(tokens()).or(basic())).bearer_format("PASETO");
+    let own = OpenApiSecurity::of(&Bearer::new(tokens()))
+        .or(&basic())
+        .bearer_format("PASETO");
     assert_eq!(
         described(&own),
         json!({

@@ -6,31 +6,31 @@ use http::request::Parts;
 use std::sync::{Arc, Mutex};
 use tower::Layer;
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Found, Identity, Location, Place,
-    Rejection, RequireLayer, Scheme, policy_fn,
+    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity, Location,
+    Place, Rejection, RequireLayer, Scheme, policy_fn,
 };
 
 /// Reads a field and, against the rules, does not care how often it is there.
 struct Careless;
 
 impl Scheme for Careless {
+    fn name(&self) -> &'static str {
+        "Careless"
+    }
+
     fn locations(&self) -> Vec<Location> {
         vec![Location::header("x-user")]
     }
 
     fn find(&self, head: &Parts) -> Found {
-        match head.headers.contains_key("x-user") {
-            true => Found::at(Place::Header),
-            false => Found::nothing(),
+        match head.headers.get("x-user") {
+            Some(user) => Found::one(Credential::of_field(Place::Header, user, 0..user.len())),
+            None => Found::nothing(),
         }
     }
 
-    fn authenticate(&self, _: &Parts) -> Option<Attempt> {
-        Some(Attempt::new(
-            "Careless",
-            Place::Header,
-            Ok(Identity::new("ann")),
-        ))
+    fn authenticate(&self, _: &Parts, _: Credential) -> Attempt {
+        Attempt::new(Ok(Identity::new("ann")))
     }
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {

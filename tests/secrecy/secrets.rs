@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::fmt::Debug;
 use tower::Layer;
 use tower_auth::{
-    AccessRules, AuthLayer, Credential, Location, Policy, RequireLayer, Scheme,
+    AccessRules, AuthLayer, Credential, Location, Place, Policy, RequireLayer, Scheme, Schemes,
     api_key::{self, ApiKey, ApiKeys, GeneratedKey},
     authenticated,
     basic::{Basic, Credentials, User, Users},
@@ -155,7 +155,7 @@ fn world() -> World {
 
 impl World {
     /// Every scheme, in every place.
-    fn scheme(&self) -> impl Scheme + use<> {
+    fn scheme(&self) -> Schemes {
         Bearer::new(self.jwt.clone())
             .locations([
                 Location::authorization("Bearer"),
@@ -397,7 +397,7 @@ fn debug_output_has_no_secret() {
     markers.absent_from_debug(&api_key::PresentedKey::new(KEY));
     markers.absent_from_debug(&ApiKey::header("x-api-key", world.keys.clone()));
     markers.absent_from_debug(&Token::new(TOKEN));
-    markers.absent_from_debug(&Credential::new(TOKEN));
+    markers.absent_from_debug(&Credential::new(Place::Authorization, TOKEN));
     markers.absent_from_debug(&Bearer::new(world.jwt.clone()));
     markers.absent_from_debug(&world.jwt);
     markers.absent_from_debug(&key);

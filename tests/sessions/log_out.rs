@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Identity, RejectionKind, Verify,
+    Clock, Identity, RejectionKind, Verify, VerifyExt,
     account::Accounts,
     api_key::{KeyOptions, PresentedKey, StoredKeys},
     bearer::Token,

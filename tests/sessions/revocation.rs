@@ -11,7 +11,7 @@ use std::{
 };
 use tower::Layer;
 use tower_auth::{
-    AuthLayer, Identity, Rejection, RejectionKind, Verdict, Verify,
+    AuthLayer, Identity, Rejection, RejectionKind, Verdict, Verify, VerifyExt,
     api_key::{ApiKey, ApiKeys},
     bearer::{Bearer, Token},
     jwt::{Algorithm, JwtVerifier, Key},

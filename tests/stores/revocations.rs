@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 use tower_auth::{
-    Clock, Identity, Rejection, RejectionKind, Verdict, Verify,
+    Clock, Identity, Rejection, RejectionKind, Verdict, Verify, VerifyExt,
     api_key::{KeyOptions, PresentedKey, StoredKeys},
     bearer::Token,
     issue::{IssuedTokens, Signer, SigningKeys, TokenIssuer, TokenSubject},

@@ -1,17 +1,17 @@
 //! The layer: what it is built from, and the service it makes.
 
 use super::{
-    judge::AuthJudge,
+    authentication::Authentication,
+    choice::Configured,
     load::{Load, LoadFn},
 };
 use crate::{
-    AccessRules, Anonymous, Challenges, Format, Hierarchy, Identity, IntoVerdict, Rejection,
-    Scheme,
+    AccessRules, Anonymous, Challenges, Format, Hierarchy, Identity, IntoVerdict, Location,
+    Rejection, Schemes,
     credential::Strip,
     csrf::CrossSite,
-    identity::Implied,
+    identity::{Implied, Realm},
     layer::middleware::{self, ResponseBody, ResponseFuture},
-    realm::{Realm, kept},
     rejection::Responder,
 };
 use bytes::Bytes;
@@ -133,11 +133,11 @@ pub struct AuthLayer {
     config: Arc<Config>,
 }
 
-/// Everything a layer was built from, shared by its services.
-// Public only in a private module: it stands in the type of a public future.
+/// The configuration of a layer, shared by its services.
+// Public only in a private module: it is part of the type of a public future.
 #[derive(Clone)]
 pub struct Config {
-    pub(super) scheme: Arc<dyn Scheme>,
+    pub(super) schemes: Vec<Configured>,
     pub(super) optional: bool,
     pub(super) load: Option<Arc<dyn Load>>,
     pub(super) rules: Option<Arc<AccessRules>>,
@@ -145,58 +145,84 @@ pub struct Config {
     pub(super) preflight: bool,
     pub(super) responder: Option<Arc<Responder>>,
     pub(super) realm: Realm,
-    /// Where the document about this resource is.
-    pub(super) resource_metadata: Option<Arc<str>>,
+    /// The URL of the document about this resource.
+    resource_metadata: Option<Arc<str>>,
     pub(super) cross_site: CrossSite,
     pub(super) implied: Option<Arc<Implied>>,
     pub(super) strip: Arc<Strip>,
-    /// The header fields that credentials are read from.
+    /// The header fields that schemes read.
     pub(super) vary: Option<HeaderValue>,
 }
 
+impl Config {
+    /// Adds the challenges of all schemes.
+    pub(super) fn challenge(&self, rejection: &Rejection, headers: &mut HeaderMap) {
+        let mut challenges = Challenges::new(self.realm.as_str(), headers)
+            .with_resource_metadata(self.resource_metadata.as_deref());
+        for configured in &self.schemes {
+            configured.scheme.challenge(rejection, &mut challenges);
+        }
+    }
+
+    /// Returns the challenges for a request without credentials.
+    fn challenges(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        self.challenge(&Rejection::missing(), &mut headers);
+        headers
+    }
+
+    fn locations(&self) -> Vec<Location> {
+        let schemes = self.schemes.iter();
+        schemes
+            .flat_map(|configured| configured.scheme.locations())
+            .collect()
+    }
+}
+
 impl AuthLayer {
-    /// A layer that requires credentials of this scheme; several schemes are one by
-    /// [`or`](Scheme::or).
+    /// Creates a layer that requires credentials of this scheme, or of one of several schemes that
+    /// are combined by [`or`](crate::Scheme::or).
     ///
     /// # Panics
     ///
-    /// If two schemes read the same location: it would depend on their order who judges. Or if
+    /// If two schemes read the same location: their order would decide which one verifies. Or if
     /// no scheme has a challenge for a request without credentials: every 401 carries one
     /// (RFC 9110 section 15.5.2).
     #[track_caller]
-    pub fn new(scheme: impl Scheme) -> Self {
-        let locations = scheme.locations();
+    pub fn new(schemes: impl Into<Schemes>) -> Self {
+        let schemes = Configured::all(schemes.into());
+        let companions = schemes.iter().flat_map(Configured::companions).cloned();
+        let companions: Vec<_> = companions.collect();
+        let mut config = Config {
+            schemes,
+            optional: false,
+            load: None,
+            rules: None,
+            grpc: false,
+            preflight: false,
+            responder: None,
+            realm: Realm::from("api"),
+            resource_metadata: None,
+            cross_site: CrossSite::default(),
+            implied: None,
+            vary: None,
+            strip: Arc::default(),
+        };
+        let locations = config.locations();
         let mut rest = locations.as_slice();
         while let Some((location, others)) = rest.split_first() {
             assert!(!others.contains(location), "two schemes read {location:?}");
             rest = others;
         }
-        let mut challenges = HeaderMap::new();
-        scheme.challenge(
-            &Rejection::missing(),
-            &mut Challenges::new(REALM, &mut challenges),
-        );
         assert!(
-            !challenges.is_empty(),
+            !config.challenges().is_empty(),
             "the scheme has no challenge for a request without credentials"
         );
-        let strip = Strip::new(&locations);
+        let strip = Strip::new(&locations, companions);
+        config.vary = vary(&strip);
+        config.strip = Arc::new(strip);
         Self {
-            config: Arc::new(Config {
-                scheme: Arc::new(scheme),
-                optional: false,
-                load: None,
-                rules: None,
-                grpc: false,
-                preflight: false,
-                responder: None,
-                realm: Realm::new(REALM),
-                resource_metadata: None,
-                cross_site: CrossSite::default(),
-                implied: None,
-                vary: vary(&strip),
-                strip: Arc::new(strip),
-            }),
+            config: Arc::new(config),
         }
     }
 
@@ -306,10 +332,8 @@ impl AuthLayer {
     /// Schemes without an issuer or realm of their own share it: `subject("api", "42")` then
     /// means user 42 of each of them. Give each a realm of its own where these are different
     /// people.
-    ///
-    /// A name that is made at run time is kept for the life of the process.
     pub fn realm(self, realm: impl Into<Cow<'static, str>>) -> Self {
-        let realm = Realm::new(realm);
+        let realm = Realm::from(realm.into());
         self.with(|config| config.realm = realm)
     }
 
@@ -325,26 +349,23 @@ impl AuthLayer {
     #[track_caller]
     pub fn resource(self, metadata: &crate::well_known::ResourceMetadata) -> Self {
         let url = metadata.shared_url();
-        let mut challenges = HeaderMap::new();
-        self.config.scheme.challenge(
-            &Rejection::missing(),
-            &mut Challenges::new(REALM, &mut challenges).with_resource_metadata(Some(&url)),
-        );
-        let is_told = |value: &HeaderValue| {
+        let layer = self.with(|config| config.resource_metadata = Some(Arc::clone(&url)));
+        let names_url = |value: &HeaderValue| {
             let text = value.to_str().unwrap_or_default();
             text.contains(&*url)
         };
         assert!(
-            challenges.values().any(is_told),
+            layer.config.challenges().values().any(names_url),
             "no scheme of this layer tells clients of resource metadata"
         );
-        self.with(|config| config.resource_metadata = Some(url))
+        layer
     }
 
     /// How an OpenAPI document describes what this layer takes.
     #[cfg(feature = "openapi")]
     pub fn openapi(&self) -> crate::OpenApiSecurity {
-        let security = crate::OpenApiSecurity::of(&self.config.scheme);
+        let schemes = self.config.schemes.iter().map(|all| &*all.scheme);
+        let security = schemes.fold(crate::OpenApiSecurity::empty(), crate::OpenApiSecurity::or);
         match self.config.optional {
             true => security.optional(),
             false => security,
@@ -397,15 +418,11 @@ impl AuthLayer {
     }
 }
 
-/// The realm of layers that name none.
-const REALM: &str = "api";
-
-/// The fields that credentials are read from, for `Vary`.
+/// Returns the fields that schemes read, for `Vary`.
 fn vary(strip: &Strip) -> Option<HeaderValue> {
     let names: Vec<_> = strip.fields().iter().map(HeaderName::as_str).collect();
-    // Kept, since every response gets it, and a constant is cloned the fastest.
-    let text = kept(names.join(", ").into());
-    (!text.is_empty()).then(|| HeaderValue::from_static(text))
+    let value = HeaderValue::try_from(names.join(", ")).ok();
+    value.filter(|value| !value.is_empty())
 }
 
 impl<S> Layer<S> for AuthLayer {
@@ -432,15 +449,14 @@ where
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, B, AuthJudge>;
+    type Future = ResponseFuture<S, B, Authentication>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        middleware::call(&mut self.inner, request, &self.config, AuthJudge::new)
+        middleware::call(&mut self.inner, request, &self.config)
     }
 }
 
@@ -459,7 +475,7 @@ impl<S> fmt::Debug for AuthService<S> {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthLayer")
-            .field("locations", &self.scheme.locations())
+            .field("locations", &self.locations())
             .field("optional", &self.optional)
             .field("rules", &self.rules)
             .field("realm", &self.realm)

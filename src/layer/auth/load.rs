@@ -1,14 +1,14 @@
 //! Loads the application's own user beside the identity.
 
-use crate::{Identity, IntoVerdict, Rejection, Verdict, scheme::Beside};
+use crate::{Identity, IntoVerdict, Rejection, Verdict, scheme::AttachedExtensions};
 use http::Extensions;
 use std::marker::PhantomData;
 
-/// Puts what was loaded into the request's extensions.
-pub(super) type Put = Box<dyn FnOnce(&mut Extensions) + Send>;
+/// Puts the loaded user into the request's extensions.
+pub(super) type Insert = Box<dyn FnOnce(&mut Extensions) + Send>;
 
 pub(super) trait Load: Send + Sync {
-    fn load(&self, identity: Identity) -> Verdict<Put>;
+    fn load(&self, identity: Identity) -> Verdict<Insert>;
 }
 
 pub(super) struct LoadFn<F, U, M> {
@@ -31,16 +31,13 @@ where
     R: IntoVerdict<Option<U>, M>,
     U: Clone + Send + Sync + 'static,
 {
-    fn load(&self, identity: Identity) -> Verdict<Put> {
-        match (self.f)(identity).into_verdict().now() {
-            Ok(result) => Verdict::ready(result.and_then(put)),
-            Err(pending) => Verdict::pending(async move { pending.await.and_then(put) }),
-        }
+    fn load(&self, identity: Identity) -> Verdict<Insert> {
+        (self.f)(identity).into_verdict().then(|result| {
+            // Credentials without a user behind them are wrong credentials: 401.
+            let user = result?.ok_or_else(Rejection::invalid)?;
+            Ok(Box::new(|extensions: &mut _| {
+                AttachedExtensions::insert(extensions, user);
+            }) as Insert)
+        })
     }
-}
-
-/// Credentials without a user behind them are wrong credentials: 401.
-fn put<U: Clone + Send + Sync + 'static>(user: Option<U>) -> Result<Put, Rejection> {
-    let user = user.ok_or_else(Rejection::invalid)?;
-    Ok(Box::new(move |extensions| Beside::put(extensions, user)))
 }

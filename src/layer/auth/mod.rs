@@ -1,27 +1,35 @@
-//! [`AuthLayer`]: says who is calling, to everything behind it.
+//! [`AuthLayer`] establishes the caller of each request.
 //!
-//! For every request, in this order:
+//! For each request, in this order:
 //!
-//! 1. What an outer layer said is removed; the innermost layer decides.
-//! 2. A CORS preflight goes inward as [`Anonymous`](crate::Anonymous), where that is allowed,
-//!    whatever it carries and whatever the rules say.
-//! 3. With [rules](AuthLayer::rules): an ambiguous path is refused, and the path's rule found.
-//! 4. More than one `Authorization` field, or more than one credential, is 400.
-//! 5. No credentials: a visitor goes inward as `Anonymous` where visitors are welcome, else 401;
-//!    so does an `Authorization` that no scheme claims.
-//! 6. What a browser may have sent on behalf of another site passes the cross-site check, or 403.
-//! 7. The one scheme whose credentials they are judges.
-//! 8. The application's own user is [loaded](AuthLayer::load).
-//! 9. The path's rule is applied.
-//! 10. The [`Identity`](crate::Identity) goes into the request's extensions and the request
-//!     inward, its credentials hidden from `Debug` and stripped from the query.
+//! 1. Remove any caller that an outer `AuthLayer` has established, so the innermost layer wins.
+//! 2. A CORS preflight continues as [`Anonymous`](crate::Anonymous), if that is
+//!    [allowed](AuthLayer::allow_preflight), whatever credentials it carries and whatever the
+//!    rules are.
+//! 3. With [rules](AuthLayer::rules): reject an ambiguous path with 400, and find the rule of the
+//!    path.
+//! 4. Reject more than one `Authorization` field with 400.
+//! 5. Ask every scheme for its credential. If there is none, the request continues as `Anonymous`
+//!    in [`optional`](AuthLayer::optional) mode or if the rule opens the path; otherwise it is
+//!    rejected with 401. An `Authorization` field that no scheme recognizes is always rejected
+//!    with 401.
+//! 6. If another site may have made a browser send the credential, the request has to pass the
+//!    cross-site check; otherwise it is rejected with 403.
+//! 7. Reject more than one credential, or a malformed one, with 400. Otherwise the one scheme
+//!    whose credential is used has it verified.
+//! 8. [Load](AuthLayer::load) the application's own user.
+//! 9. Apply the rule of the path.
+//! 10. Call the inner service. The [`Identity`](crate::Identity) is in the request's extensions.
+//!     Credentials are hidden from `Debug` and removed from the query.
 //!
-//! And for every response: a [`Rejection`](crate::Rejection) from inside that nobody has
-//! completed gets the schemes' challenges; what a shared cache must not mix up is marked.
+//! For each response: a [`Rejection`](crate::Rejection) from the inner service that no other layer
+//! has completed gets the challenges of the schemes. Responses that a shared cache could give to
+//! another caller are marked.
 
-mod finish;
-mod judge;
+mod authentication;
+mod choice;
 mod layer;
 mod load;
+mod response;
 
 pub use layer::{AuthLayer, AuthService};

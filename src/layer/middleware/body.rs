@@ -1,6 +1,5 @@
-//! The inner service's body, or one that a layer made.
+//! [`ResponseBody`]: the body of the inner service, or one that a layer made.
 
-use crate::rejection::OwnBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -24,7 +23,7 @@ pin_project! {
     #[derive(Debug)]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        Own { body: Option<OwnBody> },
+        Own { body: Option<Bytes> },
     }
 }
 
@@ -35,19 +34,16 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    /// The inner service's, unless there is one of this crate.
-    #[inline]
-    pub(crate) fn new(body: B, own: Option<OwnBody>) -> Self {
-        match own {
-            None => Self::inner(body),
-            Some(own) => Self::own(own),
-        }
+    /// Creates the body of the inner service, unless another one replaces it.
+    pub(crate) fn new(body: B, own: Option<Bytes>) -> Self {
+        own.map_or_else(|| Self::inner(body), Self::own)
     }
 
-    pub(crate) fn own(body: impl Into<OwnBody>) -> Self {
-        let body = Some(body.into()).filter(|body| body.length() > 0);
+    pub(crate) fn own(body: Bytes) -> Self {
         Self {
-            kind: Kind::Own { body },
+            kind: Kind::Own {
+                body: Some(body).filter(|body| !body.is_empty()),
+            },
         }
     }
 }
@@ -56,9 +52,7 @@ impl<B> ResponseBody<B> {
 /// `CorsLayer` and `TimeoutLayer` of tower-http.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self {
-            kind: Kind::Own { body: None },
-        }
+        Self::own(Bytes::new())
     }
 }
 
@@ -72,10 +66,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
             KindProject::Inner { body } => body.poll_frame(cx),
-            KindProject::Own { body } => {
-                let body = body.take().map(OwnBody::into_bytes);
-                Poll::Ready(body.map(Frame::data).map(Ok))
-            }
+            KindProject::Own { body } => Poll::Ready(body.take().map(Frame::data).map(Ok)),
         }
     }
 
@@ -90,7 +81,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
             Kind::Own { body } => {
-                let length = body.as_ref().map_or(0, OwnBody::length);
+                let length = body.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(length as u64)
             }
         }

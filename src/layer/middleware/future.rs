@@ -1,185 +1,191 @@
-//! The future of a guarded call.
+//! [`ResponseFuture`].
 
-use super::{Finish, Judge, ResponseBody};
-use crate::rejection::OwnBody;
+use super::{Decide, OnResponse, ResponseBody};
+use crate::Rejection;
+use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 use tower_service::Service;
 
 pin_project! {
-    /// The response of a guarded service, or that of a rejection.
-    pub struct ResponseFuture<S, B, J>
+    /// The response of the inner service, or the response to a rejected request.
+    pub struct ResponseFuture<S, B, D>
     where
         S: Service<Request<B>>,
-        J: Judge,
+        D: Decide,
     {
         #[pin]
-        state: State<S, B, J, J::Config, S::Future, J::After>,
-        // What is left to do once the inner service has answered.
-        after: Option<J::After>,
+        state: State<S, B, D, S::Future, D::OnResponse>,
     }
 }
 
 pin_project! {
     #[project = StateProject]
-    enum State<S, B, J, C, F, A> {
-        /// Waits for a verdict, holding no permit of the inner service. Boxed, so that requests
-        /// that need not wait do not move that much memory around.
-        Judging { waiting: Option<Box<(C, J, Parts, B, S)>> },
-        /// Admitted after waiting; waits for the inner service.
-        Readying { waiting: Option<Box<(S, Request<B>, A)>> },
-        Calling { #[pin] future: F },
-        Refused { response: Option<Response<OwnBody>> },
+    enum State<S, B, D, F, R> where D: Decide {
+        // The states that wait are boxed, because most requests do not wait.
+        /// Waits for the decision, without a permit of the inner service.
+        Deciding { waiting: Option<Box<Deciding<S, B, D>>> },
+        /// Is accepted, and waits for the inner service.
+        Readying { waiting: Option<Box<(S, Request<B>, R)>> },
+        Calling { #[pin] future: F, on_response: Option<R> },
+        Rejected { response: Option<Response<Bytes>> },
         Done,
     }
 }
 
-impl<S, B, J> ResponseFuture<S, B, J>
+struct Deciding<S, B, D: Decide> {
+    config: Arc<D::Config>,
+    decision: D,
+    head: Parts,
+    body: B,
+    service: S,
+}
+
+impl<S, B, D> ResponseFuture<S, B, D>
 where
     S: Service<Request<B>>,
-    J: Judge,
+    D: Decide,
 {
-    pub(super) fn judging(config: J::Config, judge: J, head: Parts, body: B, service: S) -> Self {
+    pub(super) fn deciding(
+        config: Arc<D::Config>,
+        decision: D,
+        head: Parts,
+        body: B,
+        service: S,
+    ) -> Self {
+        let waiting = Some(Box::new(Deciding {
+            config,
+            decision,
+            head,
+            body,
+            service,
+        }));
         Self {
-            state: State::Judging {
-                waiting: Some(Box::new((config, judge, head, body, service))),
+            state: State::Deciding { waiting },
+        }
+    }
+
+    pub(super) fn calling(future: S::Future, on_response: D::OnResponse) -> Self {
+        Self {
+            state: State::Calling {
+                future,
+                on_response: Some(on_response),
             },
-            after: None,
         }
     }
 
-    /// Inlined, so that the future is made where it stays.
-    #[inline(always)]
-    pub(super) fn calling(future: S::Future, after: J::After) -> Self {
+    pub(super) fn rejected(response: Response<Bytes>) -> Self {
         Self {
-            state: State::Calling { future },
-            after: Some(after),
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn refused(response: Response<OwnBody>) -> Self {
-        Self {
-            state: State::Refused {
+            state: State::Rejected {
                 response: Some(response),
             },
-            after: None,
         }
     }
 }
 
-impl<S, B, J, R> Future for ResponseFuture<S, B, J>
+impl<S, B, D, R> Future for ResponseFuture<S, B, D>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    J: Judge,
+    D: Decide,
 {
     type Output = Result<Response<ResponseBody<R>>, S::Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
         loop {
-            let mut this = self.as_mut().project();
-            match this.state.as_mut().project() {
-                StateProject::Calling { future } => {
+            let next = match state.as_mut().project() {
+                StateProject::Deciding { waiting } => {
+                    let Some(deciding) = waiting else {
+                        return Poll::Pending;
+                    };
+                    let result = ready!(deciding.poll(cx));
+                    match waiting.take() {
+                        Some(deciding) => (*deciding).decided(result),
+                        None => State::Done,
+                    }
+                }
+                StateProject::Readying { waiting } => {
+                    let Some((service, ..)) = waiting.as_deref_mut() else {
+                        return Poll::Pending;
+                    };
+                    let readiness = ready!(service.poll_ready(cx));
+                    match (waiting.take().map(|waiting| *waiting), readiness) {
+                        (_, Err(error)) => {
+                            state.set(State::Done);
+                            return Poll::Ready(Err(error));
+                        }
+                        (Some((mut service, request, on_response)), Ok(())) => State::Calling {
+                            future: service.call(request),
+                            on_response: Some(on_response),
+                        },
+                        (None, Ok(())) => State::Done,
+                    }
+                }
+                StateProject::Calling {
+                    future,
+                    on_response,
+                } => {
                     let mut response = ready!(future.poll(cx));
-                    let own = match (this.after.take(), &mut response) {
-                        (Some(after), Ok(response)) => after.finish(response),
+                    let body = match (on_response.take(), &mut response) {
+                        (Some(on_response), Ok(response)) => on_response.on_response(response),
                         _ => None,
                     };
-                    // Whoever keeps this future keeps nothing of the inner service with it.
-                    this.state.set(State::Done);
-                    return Poll::Ready(match response {
-                        Ok(response) => Ok(response.map(|body| ResponseBody::new(body, own))),
-                        Err(error) => Err(error),
-                    });
+                    // A completed future keeps nothing of the inner service.
+                    state.set(State::Done);
+                    return Poll::Ready(
+                        response.map(|response| response.map(|own| ResponseBody::new(own, body))),
+                    );
                 }
-                StateProject::Refused { response } => {
-                    // Polled after completion: never a second answer.
+                StateProject::Rejected { response } => {
+                    // A future that is polled after completion never returns a second response.
                     return match response.take() {
                         Some(response) => Poll::Ready(Ok(response.map(ResponseBody::own))),
                         None => Poll::Pending,
                     };
                 }
                 StateProject::Done => return Poll::Pending,
-                StateProject::Judging { .. } | StateProject::Readying { .. } => {
-                    if let Err(error) = ready!(self.as_mut().wait(cx)) {
-                        return Poll::Ready(Err(error));
-                    }
-                }
-            }
+            };
+            state.set(next);
         }
     }
 }
 
-impl<S, B, J> ResponseFuture<S, B, J>
-where
-    S: Service<Request<B>>,
-    J: Judge,
-{
-    /// Goes on from a verdict or permit that had to be waited for.
-    #[inline(never)]
-    fn wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        let mut this = self.project();
-        let next = match this.state.as_mut().project() {
-            StateProject::Judging { waiting } => {
-                let decision = match waiting {
-                    Some(waiting) => {
-                        let (config, judge, head, ..) = &mut **waiting;
-                        ready!(judge.decide(config, head, Some(cx)))
-                    }
-                    None => return Poll::Pending,
-                };
-                match (waiting.take().map(|waiting| *waiting), decision) {
-                    (Some((config, mut judge, mut head, body, service)), Ok(())) => {
-                        let after = judge.admit(&config, &mut head);
-                        let request = Request::from_parts(head, body);
-                        State::Readying {
-                            waiting: Some(Box::new((service, request, after))),
-                        }
-                    }
-                    (Some((config, mut judge, mut head, ..)), Err(rejection)) => State::Refused {
-                        response: Some(judge.refuse(&config, &mut head, rejection)),
-                    },
-                    (None, _) => State::Done,
+impl<S, B, D: Decide> Deciding<S, B, D> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.decision
+            .poll_decide(&self.config, &mut self.head, Some(cx))
+    }
+
+    fn decided<F>(mut self, result: Result<(), Rejection>) -> State<S, B, D, F, D::OnResponse> {
+        match result {
+            Ok(()) => {
+                let on_response = self.decision.accept(&self.config, &mut self.head);
+                let request = Request::from_parts(self.head, self.body);
+                State::Readying {
+                    waiting: Some(Box::new((self.service, request, on_response))),
                 }
             }
-            StateProject::Readying { waiting } => {
-                let readiness = match waiting {
-                    Some(waiting) => ready!(waiting.0.poll_ready(cx)),
-                    None => return Poll::Pending,
-                };
-                match (waiting.take().map(|waiting| *waiting), readiness) {
-                    (Some((mut service, request, after)), Ok(())) => {
-                        *this.after = Some(after);
-                        State::Calling {
-                            future: service.call(request),
-                        }
-                    }
-                    (_, Err(error)) => {
-                        this.state.set(State::Done);
-                        return Poll::Ready(Err(error));
-                    }
-                    (None, Ok(())) => State::Done,
-                }
-            }
-            StateProject::Calling { .. } | StateProject::Refused { .. } | StateProject::Done => {
-                return Poll::Ready(Ok(()));
-            }
-        };
-        this.state.set(next);
-        Poll::Ready(Ok(()))
+            Err(rejection) => State::Rejected {
+                response: Some(
+                    self.decision
+                        .reject(&self.config, &mut self.head, rejection),
+                ),
+            },
+        }
     }
 }
 
-impl<S, B, J> fmt::Debug for ResponseFuture<S, B, J>
+impl<S, B, D> fmt::Debug for ResponseFuture<S, B, D>
 where
     S: Service<Request<B>>,
-    J: Judge,
+    D: Decide,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ResponseFuture")

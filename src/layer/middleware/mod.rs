@@ -1,13 +1,12 @@
-//! How a layer stands in front of a service: tower's contract, kept in one place.
+//! The middleware under all layers of this crate: tower's contract in one place.
 //!
-//! [`AuthLayer`](crate::AuthLayer) and [`RequireLayer`](crate::RequireLayer) decide; this
-//! module passes requests on or refuses them:
+//! Each layer [decides](Decide) on requests. This module calls the inner service, or not:
 //!
-//! 1. A request that is admitted at once goes to the very service that was polled ready.
-//! 2. A refused request gives back what that readiness reserved: the ready service is dropped
-//!    and a clone takes its place.
-//! 3. A request that has to wait for its verdict holds nothing either. Once admitted, a clone
-//!    is polled ready and called.
+//! 1. A request that is accepted at once is passed to the service that was polled ready.
+//! 2. A rejected request releases what that readiness reserved: the ready service is dropped, and
+//!    a clone takes its place.
+//! 3. A request whose decision is pending holds nothing either. Once it is accepted, a clone is
+//!    polled ready and called.
 
 mod body;
 mod future;
@@ -15,112 +14,91 @@ mod future;
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
 
-use crate::{Rejection, rejection::OwnBody};
+use crate::Rejection;
+use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use std::{
     mem,
+    sync::Arc,
     task::{Context, Poll},
 };
 use tower_service::Service;
 
-/// Decides about one request and sees its response.
-// Public only in a private module: it stands in the type of a public future.
+/// The decision on one request.
+// Public only in a private module: it is part of the type of a public future.
 #[allow(unreachable_pub)]
-pub trait Judge {
-    /// What it goes by, for all requests alike.
-    type Config: Clone;
+pub trait Decide: Default {
+    /// The configuration of the layer.
+    type Config;
 
-    /// What is left to do once the inner service has answered.
-    type After: Finish;
+    /// The work that is left once the inner service has responded.
+    type OnResponse: OnResponse;
 
-    /// Comes to a decision; without a context only as far as no waiting is needed.
-    fn decide(
+    /// Decides on the request. Without a context, it decides only if nothing has to be awaited.
+    fn poll_decide(
         &mut self,
-        config: &Self::Config,
+        config: &Arc<Self::Config>,
         head: &mut Parts,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Rejection>>;
 
-    /// Makes the head ready to be passed inward; called once, and nothing after it.
-    fn admit(&mut self, config: &Self::Config, head: &mut Parts) -> Self::After;
+    /// Prepares the head of an accepted request for the inner service.
+    fn accept(self, config: &Arc<Self::Config>, head: &mut Parts) -> Self::OnResponse;
 
-    /// The response instead; it may have the head's memory. Called once, and nothing after it.
-    fn refuse(
-        &mut self,
-        config: &Self::Config,
+    /// Returns the response to a rejected request.
+    fn reject(
+        self,
+        config: &Arc<Self::Config>,
         head: &mut Parts,
         rejection: Rejection,
-    ) -> Response<OwnBody>;
+    ) -> Response<Bytes>;
 }
 
-/// Completes the inner service's response.
+/// The work that is left once the inner service has responded.
 #[allow(unreachable_pub)]
-pub trait Finish {
-    /// With a body, if that takes the place of the service's own.
-    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody>;
+pub trait OnResponse {
+    /// Completes the response. Returns a body if it replaces the body of the inner service.
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes>;
 }
 
-/// Decides as far as possible now, and calls the ready service if that is a pass.
-#[inline]
-pub(crate) fn call<S, B, J>(
+impl OnResponse for () {
+    fn on_response<B>(self, _: &mut Response<B>) -> Option<Bytes> {
+        None
+    }
+}
+
+/// Decides as far as possible without waiting, and calls the ready service if the request is
+/// accepted.
+pub(crate) fn call<S, B, D>(
     service: &mut S,
     request: Request<B>,
-    config: &J::Config,
-    judge: impl FnOnce(&J::Config, &Parts) -> J,
-) -> ResponseFuture<S, B, J>
+    config: &Arc<D::Config>,
+) -> ResponseFuture<S, B, D>
 where
     S: Service<Request<B>> + Clone,
-    J: Judge,
+    D: Decide,
 {
-    // Taken apart here, so that the head moves no more often than it must.
     let (mut head, body) = request.into_parts();
-    let after = {
-        let mut judge = judge(config, &head);
-        match judge.decide(config, &mut head, None) {
-            Poll::Ready(Ok(())) => judge.admit(config, &mut head),
-            Poll::Ready(Err(rejection)) => {
-                return refuse(service, config, &mut judge, &mut head, rejection);
-            }
-            Poll::Pending => return wait(service, config.clone(), judge, head, body),
+    let mut decision = D::default();
+    match decision.poll_decide(config, &mut head, None) {
+        Poll::Ready(Ok(())) => {
+            let on_response = decision.accept(config, &mut head);
+            let future = service.call(Request::from_parts(head, body));
+            ResponseFuture::calling(future, on_response)
         }
-    };
-    ResponseFuture::calling(service.call(Request::from_parts(head, body)), after)
+        Poll::Ready(Err(rejection)) => {
+            release(service);
+            ResponseFuture::rejected(decision.reject(config, &mut head, rejection))
+        }
+        Poll::Pending => {
+            release(service);
+            let config = Arc::clone(config);
+            ResponseFuture::deciding(config, decision, head, body, service.clone())
+        }
+    }
 }
 
-// Apart, as what follows: whoever passes at once need not make room for it.
-#[inline(never)]
-fn refuse<S, B, J>(
-    service: &mut S,
-    config: &J::Config,
-    judge: &mut J,
-    head: &mut Parts,
-    rejection: Rejection,
-) -> ResponseFuture<S, B, J>
-where
-    S: Service<Request<B>> + Clone,
-    J: Judge,
-{
-    release(service);
-    ResponseFuture::refused(judge.refuse(config, head, rejection))
-}
-
-#[inline(never)]
-fn wait<S, B, J>(
-    service: &mut S,
-    config: J::Config,
-    judge: J,
-    head: Parts,
-    body: B,
-) -> ResponseFuture<S, B, J>
-where
-    S: Service<Request<B>> + Clone,
-    J: Judge,
-{
-    release(service);
-    ResponseFuture::judging(config, judge, head, body, service.clone())
-}
-
-/// Gives back what a ready service holds. Clones are not ready, by tower's contract.
+/// Releases what a ready service holds. Clones are not ready, by tower's contract.
 pub(crate) fn release<S: Clone>(service: &mut S) {
     let fresh = service.clone();
     drop(mem::replace(service, fresh));

@@ -1,7 +1,7 @@
 //! [`PresentedKey`]: what a verifier gets to see.
 
 use super::form::{self, Form, ParsedKey};
-use crate::Credential;
+use crate::{Credential, Place};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct PresentedKey(Credential);
 impl PresentedKey {
     /// A key from bytes of its own, such as for the test of a verifier.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(Credential::new(bytes))
+        Self(Credential::new(Place::Header, bytes))
     }
 
     /// The key's bytes; [`ApiKey`](super::ApiKey) finds visible ASCII only.

@@ -2,10 +2,8 @@
 
 use super::PresentedKey;
 use crate::{
-    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verify,
-    realm::Realm,
-    scheme::token_scheme::Carried,
-    scheme::{Admit, Trial, Tried},
+    Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verify,
+    scheme::token_scheme::TokenScheme,
 };
 use http::{StatusCode, request::Parts};
 use std::{borrow::Cow, fmt};
@@ -15,10 +13,10 @@ const NAME: &str = "ApiKey";
 /// In bytes. Known kinds of keys stay below 256.
 pub(super) const MAX_SIZE: usize = 512;
 
-/// The `ApiKey` authentication scheme: finds a key and asks a verifier about it.
+/// The `ApiKey` authentication scheme: finds a key and has it verified.
 ///
 /// The rules stand in the [module](super).
-pub struct ApiKey<V>(Carried<V>);
+pub struct ApiKey<V>(TokenScheme<V>);
 
 impl<V: Verify<PresentedKey>> ApiKey<V> {
     /// API keys in these locations, judged by this verifier.
@@ -42,7 +40,7 @@ impl<V: Verify<PresentedKey>> ApiKey<V> {
     #[track_caller]
     #[must_use]
     pub fn new(locations: impl IntoIterator<Item = Location>, verifier: V) -> Self {
-        Self(Carried::new(NAME, locations, MAX_SIZE, verifier))
+        Self(TokenScheme::new(locations, MAX_SIZE, verifier))
     }
 
     /// API keys in the header field of this name.
@@ -58,30 +56,32 @@ impl<V: Verify<PresentedKey>> ApiKey<V> {
 
     /// Sets the realm of this scheme: in its challenges, and that within which the subject of
     /// an identity without an issuer is unique. The layer's realm by default.
-    ///
-    /// A name that is made at run time is kept for the life of the process.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
-        self.0.realm = Some(Realm::new(realm));
+        self.0.realm = Some(realm.into());
         self
     }
 }
 
 impl<V: Verify<PresentedKey>> Scheme for ApiKey<V> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     fn locations(&self) -> Vec<Location> {
         self.0.locations.all().to_vec()
+    }
+
+    fn realm(&self) -> Option<Cow<'static, str>> {
+        self.0.realm.clone()
     }
 
     fn find(&self, head: &Parts) -> Found {
         self.0.locations.find(head)
     }
 
-    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        Attempt::by(self, head)
-    }
-
-    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
-        self.0.attempt(head, admit, trial, is_key)
+    fn authenticate(&self, _: &Parts, credential: Credential) -> Attempt {
+        self.0.authenticate(credential, is_key)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
@@ -111,7 +111,9 @@ pub(super) fn is_key(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Identity, Place, RejectionKind, api_key::ApiKeys, verify_fn};
+    use crate::{
+        Identity, Place, RejectionKind, api_key::ApiKeys, scheme::authenticate, verify_fn,
+    };
     use http::{HeaderMap, Request};
 
     /// A store with the keys of `user1` and `user2`.
@@ -130,19 +132,11 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    /// The answer as the layer would read it: no credentials at all are missing ones.
+    /// The result as the layer reads it.
     fn judge(scheme: &impl Scheme, head: &Parts) -> Result<(Place, Identity), RejectionKind> {
-        if scheme.find(head).is_ambiguous() {
-            return Err(RejectionKind::Malformed);
-        }
-        let attempt = scheme
-            .authenticate(head)
-            .ok_or(RejectionKind::Missing)
-            .inspect(|attempt| assert_eq!(attempt.trial.scheme, "ApiKey"))?;
-        let identity = attempt.verdict.now().unwrap();
-        identity
-            .map(|identity| (attempt.trial.place.unwrap(), identity))
-            .map_err(|rejection| rejection.kind())
+        let (place, result) = authenticate(scheme, head).ok_or(RejectionKind::Missing)?;
+        let identity = result.map_err(|rejection| rejection.kind())?;
+        Ok((place, identity))
     }
 
     #[test]
@@ -243,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_layers_realm_serves_where_there_is_no_own() {
-        let (keys, key, _) = keys();
+        let (keys, ..) = keys();
         let scheme = ApiKey::header("x-api-key", keys);
         let mut headers = HeaderMap::new();
         scheme.challenge(
@@ -251,10 +245,9 @@ mod tests {
             &mut Challenges::new("layer", &mut headers),
         );
         assert_eq!(headers["www-authenticate"], r#"ApiKey realm="layer""#);
-        let head = head("/", &[("x-api-key", key.as_bytes())]);
-        assert!(scheme.authenticate(&head).unwrap().trial.realm.is_none());
-        let own = scheme.realm("own").authenticate(&head).unwrap();
-        assert_eq!(own.trial.realm.map(Realm::as_str), Some("own"));
+        assert!(Scheme::realm(&scheme).is_none());
+        let own = scheme.realm("own");
+        assert_eq!(Scheme::realm(&own).as_deref(), Some("own"));
     }
 
     /// What other software says a request means; see the folder's own README.

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
-    identity::Prepared,
     util::{
         bounded_cache::Limits,
         digest::{Digest, Ends, MIN_SECRET},
@@ -58,7 +57,7 @@ pub struct ApiKeys {
 struct Keys {
     table: LaneLock<Table>,
     /// Keys that are used often, with identities that have reference counts of their own.
-    near: NearCache<Digest, (Prepared, Ends)>,
+    near: NearCache<Digest, (Identity, Ends)>,
 }
 
 impl ApiKeys {
@@ -163,8 +162,8 @@ impl ApiKeys {
     /// All keys, those that are revoked or expired too, in no particular order.
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
-        let info = |(identity, ends): (Prepared, Ends)| KeyInfo {
-            identity: identity.into_identity(),
+        let info = |(identity, ends): (Identity, Ends)| KeyInfo {
+            identity,
             revoked: ends == Ends::REVOKED,
         };
         self.keys.table.read().all().map(info).collect()
@@ -176,7 +175,7 @@ impl ApiKeys {
         }
         let ends = Ends::of(identity.expires_at());
         // Lent, so that what is refused is dropped when the lock is free again.
-        let identity = Prepared::from(identity.with_token_id(id));
+        let identity = identity.without_request().with_token_id(id);
         let digest = Digest(digest);
         match self.keys.table.write().insert(id, digest, ends, &identity) {
             true => Ok(()),
@@ -186,7 +185,7 @@ impl ApiKeys {
         }
     }
 
-    fn judge(&self, key: &[u8]) -> Result<Prepared, Rejection> {
+    fn judge(&self, key: &[u8]) -> Result<Identity, Rejection> {
         if form::read(key) == Form::Mistyped {
             return Err(Rejection::invalid().with_source("the checksum of the key is wrong"));
         }
@@ -199,7 +198,6 @@ impl ApiKeys {
         if !ends.is_over(|| clock::now(&*self.clock)) {
             return Ok(identity);
         }
-        let identity = identity.into_identity();
         let id = identity.token_id().unwrap_or_default();
         let state = if ends == Ends::REVOKED {
             "revoked"
@@ -211,7 +209,7 @@ impl ApiKeys {
 }
 
 impl Keys {
-    fn find(&self, digest: &Digest) -> Option<(Prepared, Ends)> {
+    fn find(&self, digest: &Digest) -> Option<(Identity, Ends)> {
         let miss = match self.near.get(digest, |copy| Some(copy.clone())) {
             Ok(found) => return Some(found),
             Err(miss) => miss,
@@ -238,13 +236,7 @@ impl Default for ApiKeys {
 
 impl Verify<PresentedKey> for ApiKeys {
     fn verify(&self, key: PresentedKey) -> Verdict<Identity> {
-        // Held alone: nobody knows for how long.
-        let judged = self.judge(key.as_bytes());
-        Verdict::ready(judged.map(|identity| identity.identity()))
-    }
-
-    fn verify_borrowed(&self, key: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        Some(self.judge(key))
+        Verdict::ready(self.judge(key.as_bytes()))
     }
 }
 

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{
     Clock, ConfigError, Identity, IntoVerdict, Rejection, SystemClock, Verdict, Verify, clock,
-    identity::Prepared,
     store::{ApiKeyRecord, ApiKeyStore},
     util::{
         bounded_cache::{BoundedCache, Limits},
@@ -96,7 +95,7 @@ struct Keys {
 #[derive(Clone)]
 struct Known {
     id: Box<str>,
-    identity: Prepared,
+    identity: Identity,
     /// The second in which it was asked for, and the one from which it has to be again. A clock
     /// that was set back makes neither longer.
     since: u64,
@@ -374,7 +373,7 @@ impl StoredKeys {
         let identity = identity(record);
         let known = Known {
             id,
-            identity: identity.clone().into(),
+            identity: identity.clone(),
             since: now,
             until: now.saturating_add(self.time_to_live).min(end),
         };
@@ -408,7 +407,7 @@ fn identity(record: ApiKeyRecord) -> Identity {
 }
 
 impl Cache {
-    fn get(&self, digest: &Digest, now: u64) -> Option<Prepared> {
+    fn get(&self, digest: &Digest, now: u64) -> Option<Identity> {
         let read = |key: &Known| key.is_live(now).then(|| key.identity.clone());
         let miss = match self.near.get(digest, read) {
             Ok(identity) => return Some(identity),
@@ -474,20 +473,15 @@ impl Known {
 
 impl Verify<PresentedKey> for StoredKeys {
     fn verify(&self, key: PresentedKey) -> Verdict<Identity> {
-        match self.verify_borrowed(key.as_bytes()) {
-            Some(result) => Verdict::ready(result.map(Prepared::into_identity)),
-            None => Verdict::pending(self.clone().look_up(Digest(key.digest()))),
-        }
-    }
-
-    fn verify_borrowed(&self, key: &[u8]) -> Option<Result<Prepared, Rejection>> {
-        match form::read(key) {
+        match form::read(key.as_bytes()) {
             Form::Generated(_) => {}
-            Form::Mistyped | Form::Other => return Some(Err(KeyError::Form.into())),
+            Form::Mistyped | Form::Other => return Verdict::ready(Err(KeyError::Form.into())),
         }
-        let digest = Digest(super::key::digest(key));
-        let now = clock::now(&*self.clock);
-        Some(Ok(self.cache.get(&digest, now)?))
+        let digest = Digest(key.digest());
+        match self.cache.get(&digest, clock::now(&*self.clock)) {
+            Some(identity) => Verdict::ready(Ok(identity)),
+            None => Verdict::pending(self.clone().look_up(digest)),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The keys of a store, found by digest and by id.
 
 use crate::{
-    identity::Prepared,
+    Identity,
     util::digest::{Digest, DigestMap, Ends},
 };
 use std::collections::{HashMap, hash_map::Entry};
@@ -16,7 +16,7 @@ pub(super) struct Table {
 #[derive(Clone)]
 struct Record {
     ends: Ends,
-    identity: Prepared,
+    identity: Identity,
 }
 
 impl Table {
@@ -26,7 +26,7 @@ impl Table {
         id: &str,
         digest: Digest,
         ends: Ends,
-        identity: &Prepared,
+        identity: &Identity,
     ) -> bool {
         let (Entry::Vacant(key), Entry::Vacant(name)) =
             (self.keys.entry(digest), self.ids.entry(id.into()))
@@ -41,7 +41,7 @@ impl Table {
         true
     }
 
-    pub(super) fn get(&self, digest: &Digest) -> Option<(Prepared, Ends)> {
+    pub(super) fn get(&self, digest: &Digest) -> Option<(Identity, Ends)> {
         let record = self.keys.get(digest)?;
         Some((record.identity.clone(), record.ends))
     }
@@ -53,12 +53,12 @@ impl Table {
         Some(digest)
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> Option<(Digest, Prepared)> {
+    pub(super) fn remove(&mut self, id: &str) -> Option<(Digest, Identity)> {
         let digest = self.ids.remove(id)?;
         Some((digest, self.keys.remove(&digest)?.identity))
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (Prepared, Ends)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (Identity, Ends)> {
         let records = self.keys.values();
         records.map(|record| (record.identity.clone(), record.ends))
     }
@@ -79,7 +79,7 @@ mod tests {
     };
 
     fn put(table: &mut Table, id: &str, digest: u8, subject: &str) -> bool {
-        let identity = Prepared::from(Identity::new(subject));
+        let identity = Identity::new(subject);
         table.insert(id, Digest([digest; 32]), Ends::NEVER, &identity)
     }
 
@@ -146,7 +146,7 @@ mod tests {
         fn it_does_what_a_map_does_and_keeps_nothing(steps in prop::collection::vec(step(), 0..1_000)) {
             let mut table = Table::default();
             let mut model: HashMap<u16, Key> = HashMap::new();
-            let mut held: Vec<(u16, Prepared)> = Vec::new();
+            let mut held: Vec<(u16, Identity)> = Vec::new();
             let mut removed: Vec<Weak<u16>> = Vec::new();
             for step in steps {
                 match step {
@@ -154,7 +154,6 @@ mod tests {
                         let data = Arc::new(key);
                         let weak = Arc::downgrade(&data);
                         let identity = Identity::new(key.to_string()).with_data(data);
-                        let identity = Prepared::from(identity);
                         let is_new = table.insert(&key.to_string(), digest(key), Ends::NEVER, &identity);
                         prop_assert_eq!(is_new, !model.contains_key(&key));
                         if is_new {
@@ -185,7 +184,6 @@ mod tests {
                     }
                     Step::Release => {
                         for (key, identity) in held.drain(..) {
-                            let identity = identity.into_identity();
                             prop_assert_eq!(identity.data::<Arc<u16>>().map(|data| **data), Some(key));
                         }
                         prop_assert!(removed.drain(..).all(|data| data.upgrade().is_none()));
@@ -197,7 +195,6 @@ mod tests {
                 let found = table.get(&digest(key));
                 prop_assert_eq!(found.as_ref().map(|found| found.1), model.get(&key).map(|key| key.ends));
                 if let Some((identity, _)) = found {
-                    let identity = identity.into_identity();
                     prop_assert_eq!(identity.subject(), key.to_string());
                 }
             }

@@ -2,10 +2,7 @@
 
 use super::Credentials;
 use crate::{
-    Attempt, Challenge, Challenges, Found, Location, Rejection, Scheme, Verify,
-    credential::Locations,
-    realm::Realm,
-    scheme::{Admit, Trial, Tried},
+    Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict, Verify,
 };
 use http::{StatusCode, request::Parts};
 use std::{borrow::Cow, fmt};
@@ -15,8 +12,8 @@ use std::{borrow::Cow, fmt};
 ///
 /// The rules are at the head of [this module](super).
 pub struct Basic<V> {
-    realm: Realm,
-    locations: Locations,
+    realm: Cow<'static, str>,
+    location: Location,
     verifier: V,
 }
 
@@ -25,55 +22,44 @@ impl<V: Verify<Credentials>> Basic<V> {
     ///
     /// The realm names the protected part of the server, is shown to people by browsers, and is
     /// what subjects are unique within (RFC 9110 section 11.5).
-    ///
-    /// A name that is made at run time is kept for the life of the process.
     pub fn new(realm: impl Into<Cow<'static, str>>, verifier: V) -> Self {
         Self {
-            realm: Realm::new(realm),
-            locations: Locations::new([Location::authorization("Basic")]),
+            realm: realm.into(),
+            location: Location::authorization(NAME),
             verifier,
         }
     }
 }
 
 impl<V: Verify<Credentials>> Scheme for Basic<V> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     fn locations(&self) -> Vec<Location> {
-        self.locations.all().to_vec()
+        vec![self.location.clone()]
+    }
+
+    fn realm(&self) -> Option<Cow<'static, str>> {
+        Some(self.realm.clone())
     }
 
     fn find(&self, head: &Parts) -> Found {
-        self.locations.find(head).sent_by_browsers()
+        self.location.find(head).sent_by_browsers()
     }
 
-    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        Attempt::by(self, head)
-    }
-
-    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
-        let mut decoded = None;
-        let Some((found, sent)) = self.locations.take(head, &mut decoded) else {
-            return Tried::Nothing;
-        };
-        if let Err(rejection) = admit(found.sent_by_browsers()) {
-            return Tried::Refused(rejection);
-        }
-        trial.scheme = NAME;
-        trial.place = found.anywhere();
-        trial.realm = Some(self.realm);
-        let Some(sent) = sent else {
-            return Tried::Refused(Rejection::malformed());
-        };
-        match Credentials::parse(sent.bytes) {
-            Ok(credentials) => self.verifier.verify(credentials).into(),
-            Err(rejection) => Tried::Refused(rejection),
-        }
+    fn authenticate(&self, _: &Parts, credential: Credential) -> Attempt {
+        Attempt::new(match Credentials::parse(credential.as_bytes()) {
+            Ok(credentials) => self.verifier.verify(credentials),
+            Err(rejection) => Verdict::ready(Err(rejection)),
+        })
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         if rejection.status() == StatusCode::UNAUTHORIZED {
             challenges.push(
                 Challenge::new(NAME)
-                    .param("realm", self.realm.as_str())
+                    .param("realm", &self.realm)
                     .param("charset", "UTF-8"),
             );
         }
@@ -97,6 +83,7 @@ mod tests {
         Identity, Place, RejectionKind,
         basic::{User, Users},
         password::PasswordHash,
+        scheme::attempt_of,
         verify_fn,
     };
     use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
@@ -122,11 +109,10 @@ mod tests {
             .iter()
             .map(|value| ("authorization", *value))
             .collect();
-        let attempt = basic.authenticate(&head(&fields).unwrap())?;
-        assert_eq!(attempt.trial.scheme, "Basic");
-        assert_eq!(attempt.trial.place, Some(Place::Authorization));
-        assert_eq!(attempt.trial.realm.map(Realm::as_str), Some("internal"));
-        Some(attempt.verdict.await)
+        assert_eq!(basic.realm().as_deref(), Some("internal"));
+        let (place, verdict) = attempt_of(basic, &head(&fields).unwrap())?;
+        assert_eq!(place, Place::Authorization);
+        Some(verdict.await)
     }
 
     #[tokio::test]
@@ -237,9 +223,9 @@ mod tests {
         for line in cases.lines() {
             let case: Case = serde_json::from_str(line).unwrap();
             count += 1;
-            let attempt = case.head().and_then(|head| basic.authenticate(&head));
+            let attempt = case.head().and_then(|head| attempt_of(&basic, &head));
             let result = match attempt {
-                Some(attempt) => Some(attempt.verdict.await),
+                Some((_, verdict)) => Some(verdict.await),
                 None => None,
             };
             if case.expect == "accept" {

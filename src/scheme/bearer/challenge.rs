@@ -1,16 +1,14 @@
 //! What a refused client is told (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
 
 use crate::{Challenge, Rejection, RejectionKind, Scope};
-use http::HeaderValue;
-use std::borrow::Cow;
 
-/// The challenge for a rejection, if there is one to make.
+/// Returns the challenge for a rejection, if it has one.
 pub(super) fn challenge(
     name: &'static str,
     realm: &str,
     resource_metadata: Option<&str>,
     rejection: &Rejection,
-) -> Option<HeaderValue> {
+) -> Option<Challenge> {
     let judged = rejection.scheme() == Some(name);
     let kind = rejection.kind();
     let scopes = rejection.scopes();
@@ -32,26 +30,25 @@ pub(super) fn challenge(
         | RejectionKind::Unavailable
         | RejectionKind::NoAuthLayer => return None,
     };
-    let mut challenge = Challenge::new(name);
-    challenge.add("realm", realm);
+    let mut challenge = Challenge::new(name).param("realm", realm);
     if let Some(error) = error {
-        challenge.add("error", error);
+        challenge = challenge.param("error", error);
         if judged {
-            challenge.add("error_description", &description(rejection.detail()));
+            challenge = challenge.param("error_description", &description(rejection.detail()));
         }
     }
     if let Some(max_age) = rejection.max_age()
         && kind == RejectionKind::InsufficientAuthentication
     {
-        challenge.add("max_age", &max_age.as_secs().to_string());
+        challenge = challenge.param("max_age", &max_age.as_secs().to_string());
     }
     if with_scopes && !scopes.is_empty() {
-        challenge.add("scope", &list(scopes));
+        challenge = challenge.param("scope", &list(scopes));
     }
     if let Some(url) = resource_metadata {
-        challenge.add("resource_metadata", url);
+        challenge = challenge.param("resource_metadata", url);
     }
-    Some(challenge.value())
+    Some(challenge)
 }
 
 /// The error code of a kind that has one by itself (RFC 6750 section 3.1, RFC 9470 section 3).
@@ -71,16 +68,13 @@ fn list(scopes: &[Scope]) -> String {
 }
 
 /// The text in the characters that `error_description` may hold: %x20-21 / %x23-5B / %x5D-7E.
-fn description(detail: &str) -> Cow<'_, str> {
-    if Challenge::is_plain(detail) {
-        return detail.into();
-    }
+fn description(detail: &str) -> String {
     let allowed = detail.chars().map(|c| match c {
         '"' => '\'',
         ' '..='!' | '#'..='[' | ']'..='~' => c,
         _ => ' ',
     });
-    allowed.collect::<String>().into()
+    allowed.collect()
 }
 
 #[cfg(test)]
@@ -89,8 +83,11 @@ mod tests {
 
     #[track_caller]
     fn check(rejection: &Rejection, expected: Option<&str>) {
-        let text = challenge("Bearer", "api", None, rejection);
-        assert_eq!(text.as_ref().map(|text| text.to_str().unwrap()), expected);
+        let value = challenge("Bearer", "api", None, rejection).map(Challenge::into_value);
+        assert_eq!(
+            value.as_ref().map(|value| value.to_str().unwrap()),
+            expected
+        );
     }
 
     fn scopes() -> [Scope; 2] {
@@ -191,7 +188,7 @@ mod tests {
         ] {
             let challenge = challenge("Bearer", "api", Some(url), &rejection).unwrap();
             let expected = format!(r#"{expected}, resource_metadata="{url}""#);
-            assert_eq!(challenge, expected);
+            assert_eq!(challenge.into_value(), expected);
         }
     }
 

@@ -3,7 +3,6 @@
 use super::{MAX_TOKEN_SIZE, Token, syntax};
 use crate::{
     Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
-    identity::Prepared,
     util::{
         digest::{Digest, DigestMap, Ends, MIN_SECRET},
         lanes::Lanes,
@@ -39,9 +38,9 @@ pub struct FixedTokens {
 }
 
 struct Record {
-    identity: Prepared,
+    identity: Identity,
     /// The identity with a reference count of the lane's own.
-    own: Lanes<Prepared>,
+    own: Lanes<Identity>,
     ends: Ends,
 }
 
@@ -63,7 +62,7 @@ impl FixedTokens {
             }
             let record = Record {
                 ends: Ends::of(identity.expires_at()),
-                identity: identity.into(),
+                identity: identity.without_request(),
                 own: Lanes::default(),
             };
             if all.insert(digest, record).is_some() {
@@ -92,7 +91,7 @@ impl FixedTokens {
             return Err(Rejection::invalid().with_source("the token has expired"));
         }
         let own = record.own.own(|| record.identity.unshared());
-        Ok(own.identity())
+        Ok(own.clone())
     }
 }
 

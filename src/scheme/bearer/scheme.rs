@@ -2,23 +2,20 @@
 
 use super::{MAX_TOKEN_SIZE, Token, challenge::challenge, syntax};
 use crate::{
-    Attempt, Challenges, Found, Location, Rejection, Scheme, Verify,
-    credential::Locations,
-    realm::Realm,
-    scheme::token_scheme::Carried,
-    scheme::{Admit, Trial, Tried},
+    Attempt, Challenges, Credential, Found, Location, Rejection, Scheme, Verify,
+    credential::Locations, scheme::token_scheme::TokenScheme,
 };
 use http::request::Parts;
 use std::{borrow::Cow, fmt};
 
 const NAME: &str = "Bearer";
 
-/// The `Bearer` authentication scheme: finds a token and asks a verifier about it.
+/// The `Bearer` authentication scheme: finds a token and has it verified.
 ///
 /// Reads `Authorization: Bearer` unless told otherwise; the rules stand in the
 /// [module](super).
 pub struct Bearer<V> {
-    carried: Carried<V>,
+    inner: TokenScheme<V>,
 }
 
 impl<V: Verify<Token>> Bearer<V> {
@@ -26,12 +23,7 @@ impl<V: Verify<Token>> Bearer<V> {
     #[must_use]
     pub fn new(verifier: V) -> Self {
         Self {
-            carried: Carried::new(
-                NAME,
-                [Location::authorization(NAME)],
-                MAX_TOKEN_SIZE,
-                verifier,
-            ),
+            inner: TokenScheme::new([Location::authorization(NAME)], MAX_TOKEN_SIZE, verifier),
         }
     }
 
@@ -57,17 +49,15 @@ impl<V: Verify<Token>> Bearer<V> {
     #[track_caller]
     #[must_use]
     pub fn locations(mut self, locations: impl IntoIterator<Item = Location>) -> Self {
-        self.carried.locations = Locations::new(locations);
+        self.inner.locations = Locations::new(locations);
         self
     }
 
     /// Sets the realm of this scheme: in its challenges, and that within which the subject of
     /// an identity without an issuer is unique. The layer's realm by default.
-    ///
-    /// A name that is made at run time is kept for the life of the process.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
-        self.carried.realm = Some(Realm::new(realm));
+        self.inner.realm = Some(realm.into());
         self
     }
 
@@ -78,48 +68,51 @@ impl<V: Verify<Token>> Bearer<V> {
     /// tokens, set both.
     #[must_use]
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
-        self.carried.max_bytes = bytes;
+        self.inner.max_bytes = bytes;
         self
     }
 }
 
 impl<V: Verify<Token>> Scheme for Bearer<V> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     fn locations(&self) -> Vec<Location> {
-        self.carried.locations.all().to_vec()
+        self.inner.locations.all().to_vec()
     }
 
-    fn find(&self, head: &Parts) -> Found {
-        self.carried.locations.find(head)
-    }
-
-    fn authenticate(&self, head: &Parts) -> Option<Attempt> {
-        Attempt::by(self, head)
-    }
-
-    fn attempt(&self, head: &Parts, admit: Admit<'_>, trial: &mut Trial) -> Tried {
-        self.carried
-            .attempt(head, admit, trial, syntax::is_b64token)
-    }
-
-    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
-        let realm = self.carried.realm_or(challenges.realm());
-        let metadata = challenges.resource_metadata();
-        if let Some(challenge) = challenge(NAME, realm, metadata, rejection) {
-            challenges.push_value(challenge);
-        }
+    fn realm(&self) -> Option<Cow<'static, str>> {
+        self.inner.realm.clone()
     }
 
     fn token_format(&self) -> Option<&'static str> {
-        self.carried.verifier.token_format()
+        self.inner.verifier.token_format()
+    }
+
+    fn find(&self, head: &Parts) -> Found {
+        self.inner.locations.find(head)
+    }
+
+    fn authenticate(&self, _: &Parts, credential: Credential) -> Attempt {
+        self.inner.authenticate(credential, syntax::is_b64token)
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
+        let realm = self.inner.realm_or(challenges.realm());
+        let metadata = challenges.resource_metadata();
+        if let Some(challenge) = challenge(NAME, realm, metadata, rejection) {
+            challenges.push(challenge);
+        }
     }
 }
 
 impl<V> fmt::Debug for Bearer<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bearer")
-            .field("locations", &self.carried.locations)
-            .field("realm", &self.carried.realm)
-            .field("max_token_bytes", &self.carried.max_bytes)
+            .field("locations", &self.inner.locations)
+            .field("realm", &self.inner.realm)
+            .field("max_token_bytes", &self.inner.max_bytes)
             .finish_non_exhaustive()
     }
 }
@@ -127,7 +120,7 @@ impl<V> fmt::Debug for Bearer<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Identity, Place, RejectionKind, verify_fn};
+    use crate::{Identity, Place, RejectionKind, scheme::authenticate, verify_fn};
     use http::{HeaderMap, Request};
 
     const GOOD: &str = "dGhl.Z29vZA.dG9rZW4";
@@ -151,19 +144,11 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    /// The answer as the layer would read it: no credentials at all are missing ones.
+    /// The result as the layer reads it.
     fn judge(scheme: &impl Scheme, head: &Parts) -> Result<(Place, Identity), RejectionKind> {
-        if scheme.find(head).is_ambiguous() {
-            return Err(RejectionKind::Malformed);
-        }
-        let attempt = scheme
-            .authenticate(head)
-            .ok_or(RejectionKind::Missing)
-            .inspect(|attempt| assert_eq!(attempt.trial.scheme, "Bearer"))?;
-        let identity = attempt.verdict.now().unwrap();
-        identity
-            .map(|identity| (attempt.trial.place.unwrap(), identity))
-            .map_err(|rejection| rejection.kind())
+        let (place, result) = authenticate(scheme, head).ok_or(RejectionKind::Missing)?;
+        let identity = result.map_err(|rejection| rejection.kind())?;
+        Ok((place, identity))
     }
 
     #[track_caller]
@@ -195,7 +180,7 @@ mod tests {
             ],
         );
         assert!(bearer().find(&head).is_nothing());
-        assert!(bearer().authenticate(&head).is_none());
+        assert!(authenticate(&bearer(), &head).is_none());
     }
 
     #[test]
@@ -235,8 +220,7 @@ mod tests {
             &[("authorization", &value)],
         );
         assert!(bearer.find(&both).is_ambiguous());
-        let attempt = bearer.authenticate(&both).unwrap();
-        let rejection = attempt.verdict.now().unwrap().unwrap_err();
+        let rejection = authenticate(&bearer, &both).unwrap().1.unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::Malformed);
     }
 
@@ -256,8 +240,7 @@ mod tests {
             RejectionKind::Malformed
         );
         let bearer = Bearer::new(verify_fn(|_: Token| Ok(Identity::new("user1"))));
-        let attempt = bearer.authenticate(&beyond).unwrap();
-        let rejection = attempt.verdict.now().unwrap().unwrap_err();
+        let rejection = authenticate(&bearer, &beyond).unwrap().1.unwrap_err();
         let why = std::error::Error::source(&rejection).unwrap().to_string();
         assert!(why.contains("Bearer::max_token_bytes"), "{why}");
     }
@@ -265,11 +248,7 @@ mod tests {
     #[test]
     fn its_own_realm_is_in_the_challenge_and_with_the_identity() {
         let bearer = bearer().realm("a \"realm\"");
-        let value = format!("Bearer {GOOD}");
-        let attempt = bearer
-            .authenticate(&head("/", &[("authorization", &value)]))
-            .unwrap();
-        assert_eq!(attempt.trial.realm.map(Realm::as_str), Some("a \"realm\""));
+        assert_eq!(Scheme::realm(&bearer).as_deref(), Some("a \"realm\""));
         let mut headers = HeaderMap::new();
         bearer.challenge(
             &Rejection::missing(),

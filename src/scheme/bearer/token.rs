@@ -1,6 +1,6 @@
 //! [`Token`]: what a verifier gets to see.
 
-use crate::Credential;
+use crate::{Credential, Place};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Token(Credential);
 impl Token {
     /// A token from bytes of its own, such as for the test of a verifier.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(Credential::new(bytes))
+        Self(Credential::new(Place::Authorization, bytes))
     }
 
     /// The token's bytes.

@@ -1,12 +1,10 @@
-//! What an `AuthLayer` does to responses: challenges, and marks for caches.
+//! [`AuthResponse`]: what an `AuthLayer` adds to responses.
 
 use super::layer::Config;
 use crate::{
-    Challenges, Format, Identity, Rejection,
-    layer::middleware::Finish,
-    rejection::{OwnBody, render},
-    scheme::OnResponse,
+    Format, Rejection, layer::middleware::OnResponse, rejection::render, scheme::AcceptedHooks,
 };
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response,
     header::{CACHE_CONTROL, VARY},
@@ -14,32 +12,27 @@ use http::{
 };
 use std::{mem, sync::Arc};
 
-/// What is left to do once the inner service has answered.
-#[allow(missing_debug_implementations, reason = "nobody outside can name it")]
-pub struct AuthFinish {
+/// The work that is left once the inner service has responded.
+#[allow(missing_debug_implementations, reason = "nothing outside can name it")]
+pub struct AuthResponse {
     pub(super) config: Arc<Config>,
     pub(super) grpc: bool,
     pub(super) private: bool,
-    pub(super) hook: Option<Box<Hook>>,
+    pub(super) hooks: Option<Box<AcceptedHooks>>,
 }
 
-/// What a scheme adds to the response, and for whom.
-pub(super) type Hook = (Box<OnResponse>, Identity);
-
-impl Finish for AuthFinish {
-    #[inline]
-    fn finish<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
-        if let Some(hook) = self.hook {
-            let (on_response, identity) = *hook;
-            with_parts(response, |parts| on_response(Ok(&identity), parts));
+impl OnResponse for AuthResponse {
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+        if let Some(hooks) = self.hooks {
+            with_parts(response, |parts| hooks.on_response(parts));
         }
         match (self.grpc, self.private) {
             (true, _) => {}
             (false, true) => keep_private(response.headers_mut(), self.config.vary.as_ref()),
             (false, false) => keep_apart_by_authorization(response.headers_mut()),
         }
-        // A layer inside that has its own schemes has challenged already; a status that a
-        // handler has changed is the handler's own answer.
+        // A layer further inside that has its own schemes has added its challenges already. If a
+        // handler has changed the status, the response is the handler's own.
         let status = response.status();
         let open = response.extensions().get::<Rejection>();
         let rejection = open
@@ -58,29 +51,28 @@ impl Finish for AuthFinish {
     }
 }
 
-/// Changes the head of a response that stays where it is.
-#[cold]
+/// Changes the head of a response in place.
 fn with_parts<B, T>(response: &mut Response<B>, f: impl FnOnce(&mut response::Parts) -> T) -> T {
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = response.status();
     parts.version = response.version();
     parts.headers = mem::take(response.headers_mut());
     parts.extensions = mem::take(response.extensions_mut());
-    let answer = f(&mut parts);
+    let result = f(&mut parts);
     *response.status_mut() = parts.status;
     *response.version_mut() = parts.version;
     *response.headers_mut() = parts.headers;
     *response.extensions_mut() = parts.extensions;
-    answer
+    result
 }
 
-/// The whole response of a rejection: rendered, and challenged where that is in HTTP.
+/// Returns the whole response to a rejection: rendered, and over HTTP with challenges.
 pub(super) fn complete(
     config: &Config,
     rejection: Rejection,
     grpc: bool,
     parts: &mut response::Parts,
-) -> OwnBody {
+) -> Bytes {
     let format = if grpc { Format::Grpc } else { Format::Http };
     let body = render(&rejection, format, config.responder.as_deref(), parts);
     if grpc {
@@ -91,33 +83,15 @@ pub(super) fn complete(
     body
 }
 
-/// Adds every scheme's challenge, once.
+/// Adds the challenges of all schemes, once.
 fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts) {
-    let mut challenges = Challenges::new(config.realm.as_str(), &mut parts.headers)
-        .with_resource_metadata(config.resource_metadata.as_deref());
-    config.scheme.challenge(&rejection, &mut challenges);
+    config.challenge(&rejection, &mut parts.headers);
     parts.extensions.insert(rejection.challenged());
 }
 
-/// Keeps shared caches from giving one caller's response to another (RFC 9111 sections 4.1
-/// and 5.2.2.7).
-#[inline]
+/// Keeps shared caches from giving the response to another caller (RFC 9111 sections 4.1 and
+/// 5.2.2.7).
 fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
-    // Hardly any response has either, and one pass costs less than two lookups.
-    if headers
-        .keys()
-        .any(|name| name == CACHE_CONTROL || name == VARY)
-    {
-        return keep_more_private(headers, vary);
-    }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-    if let Some(vary) = vary {
-        headers.insert(VARY, vary.clone());
-    }
-}
-
-#[cold]
-fn keep_more_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
     let directives = Directives::of(headers);
     if !directives.keep_out_shared_caches() {
         directives.make_private(headers);
@@ -131,15 +105,7 @@ fn keep_more_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
 /// `Authorization` only if the response has `public`, `s-maxage` or `must-revalidate` (RFC 9111
 /// section 3.5). Such a response has to vary by the field. `must-revalidate` alone is meant to be
 /// strict, so it does not open the response to other callers.
-#[inline]
 fn keep_apart_by_authorization(headers: &mut HeaderMap) {
-    if headers.contains_key(CACHE_CONTROL) {
-        keep_shareable_apart(headers);
-    }
-}
-
-#[cold]
-fn keep_shareable_apart(headers: &mut HeaderMap) {
     let directives = Directives::of(headers);
     let shared = directives.has("public") || directives.has("s-maxage");
     if directives.keep_out_shared_caches() || !(shared || directives.has("must-revalidate")) {
@@ -177,6 +143,10 @@ impl Directives {
 
     fn make_private(self, headers: &mut HeaderMap) {
         let Self(mut all) = self;
+        if all.is_empty() {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+            return;
+        }
         all.retain(|d| !d.is_empty() && !is_named(d, "public") && !is_named(d, "s-maxage"));
         all.insert(0, "private".to_owned());
         let value = HeaderValue::try_from(all.join(", "));
@@ -191,7 +161,7 @@ fn is_named(directive: &str, name: &str) -> bool {
 }
 
 fn add_vary(headers: &mut HeaderMap, fields: &HeaderValue) {
-    if !varies(headers, fields) {
+    if !headers.contains_key(VARY) || !varies(headers, fields) {
         headers.append(VARY, fields.clone());
     }
 }

@@ -1,0 +1,41 @@
+//! [`Realm`]: the name of a realm, which every identity of a scheme has.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+/// The name of a realm: the part of a server that subjects are unique within (RFC 9110 section
+/// 11.5). Every identity of a scheme has a copy. A constant is copied without a reference count.
+#[derive(Clone)]
+pub(crate) enum Realm {
+    Constant(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Realm {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Constant(name) => name,
+            Self::Shared(name) => name,
+        }
+    }
+}
+
+impl From<&'static str> for Realm {
+    fn from(name: &'static str) -> Self {
+        Self::Constant(name)
+    }
+}
+
+impl From<Cow<'static, str>> for Realm {
+    fn from(name: Cow<'static, str>) -> Self {
+        match name {
+            Cow::Borrowed(name) => Self::Constant(name),
+            Cow::Owned(name) => Self::Shared(name.into()),
+        }
+    }
+}
+
+impl fmt::Debug for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}

@@ -1,0 +1,111 @@
+//! [`WithRevocation`]: a verifier that rejects revoked identities.
+
+use super::RevocationCheck;
+use crate::{Identity, Rejection, RejectionKind, Verdict, Verify};
+use std::{fmt, sync::Arc};
+
+/// Decorators of verifiers that this crate provides.
+pub trait VerifyExt: Sized {
+    /// Rejects credentials that this verifier accepts, once they are [revoked](crate::revocation).
+    ///
+    /// The list is asked for every request, also if the verifier has cached the credential.
+    ///
+    /// ```
+    /// # use tower_auth::{Identity, verify_fn};
+    /// use tower_auth::{VerifyExt, revocation::Revocations};
+    ///
+    /// # struct Ticket;
+    /// # let tickets = verify_fn(|_: Ticket| Ok(Identity::new("42")));
+    /// let revocations = Revocations::new();
+    /// let verifier = tickets.with_revocation(revocations.clone());
+    /// # let _ = verifier;
+    /// ```
+    fn with_revocation(self, list: impl RevocationCheck) -> WithRevocation<Self> {
+        WithRevocation {
+            verifier: self,
+            list: List {
+                revoked: Arc::new(list),
+                allow_when_unavailable: false,
+            },
+        }
+    }
+}
+
+// Not bounded by `Verify<C>`: a verifier of several types of credentials is decorated for all.
+impl<V> VerifyExt for V {}
+
+/// A verifier that rejects revoked identities; made by [`VerifyExt::with_revocation`].
+///
+/// The list is asked for every request, also if the verifier has cached the credential.
+#[derive(Clone)]
+pub struct WithRevocation<V> {
+    verifier: V,
+    list: List,
+}
+
+#[derive(Clone)]
+struct List {
+    revoked: Arc<dyn RevocationCheck>,
+    allow_when_unavailable: bool,
+}
+
+impl<V> WithRevocation<V> {
+    /// Lets identities pass while the list cannot be asked, and logs a warning each time.
+    ///
+    /// Then whoever can keep the store from answering can use what was revoked.
+    #[must_use]
+    pub fn dangerous_allow_when_unavailable(mut self) -> Self {
+        self.list.allow_when_unavailable = true;
+        self
+    }
+}
+
+impl<C, V: Verify<C>> Verify<C> for WithRevocation<V> {
+    fn verify(&self, credential: C) -> Verdict<Identity> {
+        self.verifier
+            .verify(credential)
+            .and_then(&self.list, List::check)
+    }
+
+    fn token_format(&self) -> Option<&'static str> {
+        self.verifier.token_format()
+    }
+}
+
+impl List {
+    fn check(&self, identity: Identity) -> Verdict<Identity> {
+        let allow_when_unavailable = self.allow_when_unavailable;
+        self.revoked
+            .check(&identity)
+            .then(move |result| match result {
+                Err(rejection)
+                    if allow_when_unavailable && rejection.kind() == RejectionKind::Unavailable =>
+                {
+                    log_unchecked(&rejection);
+                    Ok(identity)
+                }
+                result => result.map(|()| identity),
+            })
+    }
+}
+
+/// Logs that an identity is accepted although the list is unavailable.
+fn log_unchecked(rejection: &Rejection) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        target: "tower_auth",
+        error = std::error::Error::source(rejection).map(tracing::field::display),
+        "revocations cannot be looked up; the credentials pass all the same, as configured"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = rejection;
+}
+
+impl<V: fmt::Debug> fmt::Debug for WithRevocation<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithRevocation")
+            .field("verifier", &self.verifier)
+            .field("allow_when_unavailable", &self.list.allow_when_unavailable)
+            .finish_non_exhaustive()
+    }
+}

@@ -17,6 +17,14 @@ impl Realm {
             Self::Shared(name) => name,
         }
     }
+
+    /// Returns a copy with a reference count of its own.
+    pub(crate) fn unshared(&self) -> Self {
+        match self {
+            Self::Constant(name) => Self::Constant(name),
+            Self::Shared(name) => Self::Shared(Arc::from(&**name)),
+        }
+    }
 }
 
 impl From<&'static str> for Realm {

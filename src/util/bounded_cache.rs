@@ -63,7 +63,10 @@ impl<K: Copy + Eq + Hash, V> BoundedCache<K, V> {
     /// Returns a value, and marks its entry as used.
     pub(crate) fn get(&mut self, key: &K) -> Option<&V> {
         let entry = self.entries.get_mut(key)?;
-        entry.is_used = true;
+        // Written only if it changes: threads that read the same entry share its cache line.
+        if !entry.is_used {
+            entry.is_used = true;
+        }
         Some(&entry.value)
     }
 

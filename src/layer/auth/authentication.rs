@@ -3,7 +3,7 @@
 
 use super::{
     choice::{Configured, choose},
-    layer::Config,
+    config::Config,
     load::Insert,
     response::{AuthResponse, complete},
 };

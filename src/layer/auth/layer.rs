@@ -3,19 +3,18 @@
 use super::{
     authentication::Authentication,
     choice::Configured,
-    load::{Load, LoadFn},
+    config::{Config, LaneConfig},
+    load::LoadFn,
 };
 use crate::{
-    AccessRules, Anonymous, Challenges, Format, Hierarchy, Identity, IntoVerdict, Location,
-    Rejection, Schemes,
+    AccessRules, Anonymous, Format, Hierarchy, Identity, IntoVerdict, Rejection, Schemes,
     credential::Strip,
     csrf::CrossSite,
-    identity::{Implied, Realm},
+    identity::Realm,
     layer::middleware::{self, ResponseBody, ResponseFuture},
-    rejection::Responder,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use std::{
     any::TypeId,
     borrow::Cow,
@@ -130,53 +129,7 @@ use tower_service::Service;
 #[derive(Clone)]
 #[must_use]
 pub struct AuthLayer {
-    config: Arc<Config>,
-}
-
-/// The configuration of a layer, shared by its services.
-// Public only in a private module: it is part of the type of a public future.
-#[derive(Clone)]
-pub struct Config {
-    pub(super) schemes: Vec<Configured>,
-    pub(super) optional: bool,
-    pub(super) load: Option<Arc<dyn Load>>,
-    pub(super) rules: Option<Arc<AccessRules>>,
-    pub(super) grpc: bool,
-    pub(super) preflight: bool,
-    pub(super) responder: Option<Arc<Responder>>,
-    pub(super) realm: Realm,
-    /// The URL of the document about this resource.
-    resource_metadata: Option<Arc<str>>,
-    pub(super) cross_site: CrossSite,
-    pub(super) implied: Option<Arc<Implied>>,
-    pub(super) strip: Arc<Strip>,
-    /// The header fields that schemes read.
-    pub(super) vary: Option<HeaderValue>,
-}
-
-impl Config {
-    /// Adds the challenges of all schemes.
-    pub(super) fn challenge(&self, rejection: &Rejection, headers: &mut HeaderMap) {
-        let mut challenges = Challenges::new(self.realm.as_str(), headers)
-            .with_resource_metadata(self.resource_metadata.as_deref());
-        for configured in &self.schemes {
-            configured.scheme.challenge(rejection, &mut challenges);
-        }
-    }
-
-    /// Returns the challenges for a request without credentials.
-    fn challenges(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        self.challenge(&Rejection::missing(), &mut headers);
-        headers
-    }
-
-    fn locations(&self) -> Vec<Location> {
-        let schemes = self.schemes.iter();
-        schemes
-            .flat_map(|configured| configured.scheme.locations())
-            .collect()
-    }
+    config: Arc<LaneConfig>,
 }
 
 impl AuthLayer {
@@ -222,12 +175,12 @@ impl AuthLayer {
         config.vary = vary(&strip);
         config.strip = Arc::new(strip);
         Self {
-            config: Arc::new(config),
+            config: Arc::new(LaneConfig::new(config)),
         }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(Arc::make_mut(&mut self.config));
+        change(Arc::make_mut(&mut self.config).change());
         self
     }
 
@@ -404,6 +357,7 @@ impl AuthLayer {
     #[track_caller]
     pub fn trust_origin(mut self, origin: impl AsRef<str>) -> Self {
         Arc::make_mut(&mut self.config)
+            .change()
             .cross_site
             .trust(origin.as_ref());
         self
@@ -440,7 +394,7 @@ impl<S> Layer<S> for AuthLayer {
 #[derive(Clone)]
 pub struct AuthService<S> {
     inner: S,
-    config: Arc<Config>,
+    config: Arc<LaneConfig>,
 }
 
 impl<S, B, R> Service<Request<B>> for AuthService<S>
@@ -456,29 +410,18 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        middleware::call(&mut self.inner, request, &self.config)
+        middleware::call(&mut self.inner, request, self.config.own())
     }
 }
 
 impl fmt::Debug for AuthLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.config.fmt(f)
+        fmt::Debug::fmt(&**self.config, f)
     }
 }
 
 impl<S> fmt::Debug for AuthService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.config.fmt(f)
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthLayer")
-            .field("locations", &self.locations())
-            .field("optional", &self.optional)
-            .field("rules", &self.rules)
-            .field("realm", &self.realm)
-            .finish_non_exhaustive()
+        fmt::Debug::fmt(&**self.config, f)
     }
 }

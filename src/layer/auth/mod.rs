@@ -28,6 +28,7 @@
 
 mod authentication;
 mod choice;
+mod config;
 mod layer;
 mod load;
 mod response;

@@ -1,6 +1,6 @@
 //! [`AuthResponse`]: what an `AuthLayer` adds to responses.
 
-use super::layer::Config;
+use super::config::Config;
 use crate::{
     Format, Rejection, layer::middleware::OnResponse, rejection::render, scheme::AcceptedHooks,
 };

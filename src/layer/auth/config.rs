@@ -1,0 +1,124 @@
+//! [`Config`]: everything that a layer is built from.
+
+use super::{choice::Configured, load::Load};
+use crate::{
+    AccessRules, Challenges, Location, Rejection,
+    credential::Strip,
+    csrf::CrossSite,
+    identity::{Implied, Realm},
+    rejection::Responder,
+    util::lanes::Lanes,
+};
+use http::{HeaderMap, HeaderValue};
+use std::{fmt, ops::Deref, sync::Arc};
+
+/// The configuration of a layer, shared by its services.
+// Public only in a private module: it is part of the type of a public future.
+#[derive(Clone)]
+pub struct Config {
+    pub(super) schemes: Vec<Configured>,
+    pub(super) optional: bool,
+    pub(super) load: Option<Arc<dyn Load>>,
+    pub(super) rules: Option<Arc<AccessRules>>,
+    pub(super) grpc: bool,
+    pub(super) preflight: bool,
+    pub(super) responder: Option<Arc<Responder>>,
+    pub(super) realm: Realm,
+    /// The URL of the document about this resource.
+    pub(super) resource_metadata: Option<Arc<str>>,
+    pub(super) cross_site: CrossSite,
+    pub(super) implied: Option<Arc<Implied>>,
+    pub(super) strip: Arc<Strip>,
+    /// The header fields that schemes read.
+    pub(super) vary: Option<HeaderValue>,
+}
+
+impl Config {
+    /// Adds the challenges of all schemes.
+    pub(super) fn challenge(&self, rejection: &Rejection, headers: &mut HeaderMap) {
+        let mut challenges = Challenges::new(self.realm.as_str(), headers)
+            .with_resource_metadata(self.resource_metadata.as_deref());
+        for configured in &self.schemes {
+            configured.scheme.challenge(rejection, &mut challenges);
+        }
+    }
+
+    /// Returns a copy with its own reference counts for everything that accepted requests count
+    /// references to.
+    pub(super) fn unshared(&self) -> Self {
+        let mut config = self.clone();
+        config.realm = self.realm.unshared();
+        for configured in &mut config.schemes {
+            configured.realm = configured.realm.as_ref().map(Realm::unshared);
+        }
+        let implied = self.implied.as_deref();
+        config.implied = implied.map(|implied| Arc::new(implied.clone()));
+        let vary = self.vary.as_ref();
+        config.vary = vary.and_then(|vary| HeaderValue::from_bytes(vary.as_bytes()).ok());
+        config
+    }
+
+    /// Returns the challenges for a request without credentials.
+    pub(super) fn challenges(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        self.challenge(&Rejection::missing(), &mut headers);
+        headers
+    }
+
+    pub(super) fn locations(&self) -> Vec<Location> {
+        let schemes = self.schemes.iter();
+        schemes
+            .flat_map(|configured| configured.scheme.locations())
+            .collect()
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer")
+            .field("locations", &self.locations())
+            .field("optional", &self.optional)
+            .field("rules", &self.rules)
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A configuration, and a copy of it for each [lane](crate::util::lanes).
+///
+/// A request that is accepted counts a reference to its configuration until the response is there,
+/// and copies of it to what the configuration adds to identities and responses. These are counts of
+/// the lane's copy.
+#[derive(Clone)]
+pub(super) struct LaneConfig {
+    config: Config,
+    own: Lanes<Arc<Config>>,
+}
+
+impl LaneConfig {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            config,
+            own: Lanes::default(),
+        }
+    }
+
+    /// Returns the copy of this thread's lane.
+    pub(super) fn own(&self) -> &Arc<Config> {
+        self.own.own(|| Arc::new(self.config.unshared()))
+    }
+
+    /// Returns the configuration for a change, which drops the copies.
+    pub(super) fn change(&mut self) -> &mut Config {
+        self.own = Lanes::default();
+        &mut self.config
+    }
+}
+
+impl Deref for LaneConfig {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.config
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::JwtVerifier;
 use crate::{Identity, Verdict, Verify, bearer::Token};
-use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 /// Two verifiers of bearer tokens as one; made by [`JwtVerifier::or_opaque`] or
 /// [`OrOpaque::new`].
@@ -83,10 +83,10 @@ fn is_jwt(token: &[u8]) -> bool {
 fn begins_as_object(header: &[u8]) -> bool {
     for group in header.chunks(4) {
         let mut bytes = [0; 3];
-        let Ok(decoded) = URL_SAFE_NO_PAD.decode(group, bytes.as_mut_slice().as_out()) else {
+        let Ok(length) = URL_SAFE_NO_PAD.decode_slice(group, &mut bytes) else {
             return false;
         };
-        let mut bytes = decoded.iter();
+        let mut bytes = bytes.iter().take(length);
         let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         if let Some(byte) = bytes.find(|byte| !is_blank(byte)) {
             return *byte == b'{';

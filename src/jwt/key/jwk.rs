@@ -6,7 +6,7 @@ use crate::{
     json::{Document, Members, Value},
     jwt::{Algorithm, algorithm::Family, backend::Material},
 };
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 /// The members of an object that should be a key; `None` if the value is not an object.
@@ -152,7 +152,7 @@ impl<'a> Jwk<'a> {
             .ok_or_else(|| ConfigError::new(format!("{name:?} is missing")))?;
         // The cause would quote a byte of it.
         URL_SAFE_NO_PAD
-            .decode_to_vec(text.as_bytes())
+            .decode(text)
             .map(Zeroizing::new)
             .map_err(|_| ConfigError::new(format!("{name:?} is not base64url without padding")))
     }

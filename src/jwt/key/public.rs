@@ -5,7 +5,7 @@ use crate::{
     ConfigError,
     jwt::{Algorithm, algorithm::Family, backend::Material},
 };
-use base64_simd::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use der::Decode;
 use pkcs1::RsaPublicKeyRef;
 #[cfg(feature = "issue")]
@@ -49,7 +49,7 @@ impl Key {
     /// The members that make up the key, in the order of RFC 7638 section 3.2; `None` for a
     /// secret.
     fn members(&self) -> Option<String> {
-        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         Some(match &self.shared.material {
             Material::Secret(_) => return None,
             Material::Rsa(pkcs1) => {
@@ -76,7 +76,7 @@ impl Key {
     #[cfg(feature = "issue")]
     pub(crate) fn thumbprint(&self) -> Option<String> {
         let digest = Sha256::digest(format!("{{{}}}", self.members()?));
-        Some(URL_SAFE_NO_PAD.encode_to_string(digest))
+        Some(URL_SAFE_NO_PAD.encode(digest))
     }
 
     /// The key as a JWK (RFC 7517 section 4); `None` for a secret, which is not published.

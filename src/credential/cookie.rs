@@ -2,7 +2,7 @@
 
 use super::{
     Credential, Found, Place,
-    location::{elements, single},
+    items::{elements, single},
 };
 use http::{HeaderMap, header::COOKIE};
 

@@ -24,6 +24,7 @@ mod cookie;
 )]
 mod credential;
 mod found;
+mod items;
 mod location;
 mod place;
 mod query;
@@ -32,8 +33,8 @@ mod websocket;
 
 pub use credential::Credential;
 pub use found::Found;
+pub(crate) use items::is_repeated;
 pub use location::Location;
 pub(crate) use location::Locations;
-pub(crate) use location::is_repeated;
 pub use place::Place;
 pub(crate) use strip::Strip;

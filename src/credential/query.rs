@@ -1,6 +1,6 @@
 //! Query parameters (`application/x-www-form-urlencoded`, WHATWG URL section 5.1).
 
-use super::{Credential, Found, Place, location::single};
+use super::{Credential, Found, Place, items::single};
 use crate::util::percent;
 use std::borrow::Cow;
 use zeroize::Zeroizing;

@@ -1,6 +1,6 @@
 //! Schemes as OpenAPI documents describe them (OpenAPI 3.1, "Security Scheme Object").
 
-use crate::{Location, Place, Scheme};
+use crate::{AuthLayer, Location, Place, Scheme};
 use std::fmt;
 use utoipa::{
     Modify,
@@ -49,6 +49,18 @@ pub struct OpenApiSecurity {
     optional: bool,
 }
 
+impl AuthLayer {
+    /// How an OpenAPI document describes what this layer takes.
+    pub fn openapi(&self) -> OpenApiSecurity {
+        let (schemes, optional) = self.schemes();
+        let security = schemes.fold(OpenApiSecurity::empty(), OpenApiSecurity::or);
+        match optional {
+            true => security.optional(),
+            false => security,
+        }
+    }
+}
+
 impl OpenApiSecurity {
     /// Describes the locations of this scheme.
     ///
@@ -57,7 +69,7 @@ impl OpenApiSecurity {
         Self::empty().or(scheme)
     }
 
-    pub(crate) fn empty() -> Self {
+    fn empty() -> Self {
         Self {
             schemes: Vec::new(),
             optional: false,

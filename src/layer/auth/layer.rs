@@ -290,22 +290,13 @@ impl AuthLayer {
         self.with(|config| config.realm = realm)
     }
 
-    /// Tells clients without a good token where to get one: the challenges of bearer tokens name
-    /// the URL of this document (RFC 9728 section 5.1), as MCP clients expect it.
-    ///
-    /// The document itself is served by its [own layer](crate::well_known::ResourceMetadata::layer),
-    /// outside of this one; [`well_known`](crate::well_known) shows both.
-    ///
-    /// # Panics
-    ///
-    /// If no scheme of this layer would tell anybody: it takes no bearer tokens.
+    /// Sets the URL of the document about this resource, which challenges then name.
     #[track_caller]
-    pub fn resource(self, metadata: &crate::well_known::ResourceMetadata) -> Self {
-        let url = metadata.shared_url();
-        let layer = self.with(|config| config.resource_metadata = Some(Arc::clone(&url)));
+    pub(crate) fn with_resource_metadata(self, url: &Arc<str>) -> Self {
+        let layer = self.with(|config| config.resource_metadata = Some(Arc::clone(url)));
         let names_url = |value: &HeaderValue| {
             let text = value.to_str().unwrap_or_default();
-            text.contains(&*url)
+            text.contains(&**url)
         };
         assert!(
             layer.config.challenges().values().any(names_url),
@@ -314,15 +305,11 @@ impl AuthLayer {
         layer
     }
 
-    /// How an OpenAPI document describes what this layer takes.
+    /// Returns the schemes, and whether anonymous callers are allowed.
     #[cfg(feature = "openapi")]
-    pub fn openapi(&self) -> crate::OpenApiSecurity {
+    pub(crate) fn schemes(&self) -> (impl Iterator<Item = &dyn crate::Scheme>, bool) {
         let schemes = self.config.schemes.iter().map(|all| &*all.scheme);
-        let security = schemes.fold(crate::OpenApiSecurity::empty(), crate::OpenApiSecurity::or);
-        match self.config.optional {
-            true => security.optional(),
-            false => security,
-        }
+        (schemes, self.config.optional)
     }
 
     /// Lets CORS preflights (Fetch standard, section 3.2.2: `OPTIONS` with `Origin` and

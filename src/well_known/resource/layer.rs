@@ -1,7 +1,7 @@
 //! [`ResourceMetadataLayer`]: serves the document, and passes everything else on.
 
 use super::ResourceMetadata;
-use crate::{ResponseBody, layer::middleware::release, well_known::PublishedFuture};
+use crate::{AuthLayer, ResponseBody, layer::middleware::release, well_known::PublishedFuture};
 use http::{Request, Response, uri::PathAndQuery};
 use std::{
     fmt,
@@ -40,6 +40,22 @@ impl ResourceMetadataLayer {
     #[must_use]
     pub fn new(metadata: ResourceMetadata) -> Self {
         Self { metadata }
+    }
+}
+
+impl AuthLayer {
+    /// Tells clients without a good token where to get one: the challenges of bearer tokens name
+    /// the URL of this document (RFC 9728 section 5.1), as MCP clients expect it.
+    ///
+    /// The document itself is served by its [own layer](crate::well_known::ResourceMetadata::layer),
+    /// outside of this one; [`well_known`](crate::well_known) shows both.
+    ///
+    /// # Panics
+    ///
+    /// If no scheme of this layer would tell anybody: it takes no bearer tokens.
+    #[track_caller]
+    pub fn resource(self, metadata: &ResourceMetadata) -> Self {
+        self.with_resource_metadata(&metadata.shared_url())
     }
 }
 

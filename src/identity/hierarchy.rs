@@ -67,3 +67,10 @@ impl Hierarchy {
             .is_some_and(|implied| implied.contains(wanted))
     }
 }
+
+/// Which roles and scopes come with others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Implied {
+    pub(crate) roles: Hierarchy,
+    pub(crate) scopes: Hierarchy,
+}

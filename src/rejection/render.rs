@@ -1,6 +1,9 @@
 //! Rejections as responses: `application/problem+json` (RFC 9457) or trailers-only gRPC.
 
-use super::{Rejection, RejectionKind, Stage};
+use super::{
+    RejectionKind,
+    rejection::{Rejection, Stage},
+};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,

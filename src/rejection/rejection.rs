@@ -1,0 +1,290 @@
+//! [`Rejection`]: the reason for which a request is rejected.
+
+use super::{RejectionKind, Scope};
+use http::StatusCode;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+/// A request that was refused: why, and what may be told about it.
+///
+/// A verifier, loader or policy returns one; a handler may too. Cloning is cheap.
+///
+/// A handler that responds with a 401 needs an [`AuthLayer`](crate::AuthLayer) outside, or an
+/// `issue::CredentialEndpointLayer` if it takes credentials in its body. These layers add the
+/// `WWW-Authenticate` field that RFC 9110 section 15.5.2 requires.
+///
+/// ```
+/// use tower_auth::{Rejection, RejectionKind};
+///
+/// let rejection = Rejection::unavailable(std::io::Error::other("database is down"));
+/// assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+/// assert_eq!(rejection.status(), 503);
+/// assert!(rejection.retry_after().is_some());
+/// ```
+#[derive(Clone)]
+#[must_use = "a rejection that is not returned refuses nothing"]
+pub struct Rejection {
+    kind: RejectionKind,
+    /// The scheme that judged; only its challenge carries an error code.
+    scheme: Option<&'static str>,
+    detail: &'static str,
+    retry_after: Option<Duration>,
+    /// A source that is a constant, which costs no memory; `extra` goes before it.
+    cause: Option<&'static (dyn Error + Send + Sync)>,
+    extra: Option<Arc<Extra>>,
+    pub(super) stage: Stage,
+}
+
+/// The rare parts, behind one pointer so that a `Result` stays small.
+#[derive(Clone, Default)]
+pub(super) struct Extra {
+    source: Option<Arc<dyn Error + Send + Sync>>,
+    scopes: Vec<Scope>,
+    /// In seconds.
+    max_age: Option<u64>,
+}
+
+/// How far a rejection has got on its way to the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Not rendered by this crate: a handler put it on a response of its own.
+    Bare,
+    /// This crate made the response; a layer outside may render it anew.
+    Rendered,
+    /// An `AuthLayer` has added its challenges: final.
+    Challenged,
+}
+
+impl Rejection {
+    fn of(kind: RejectionKind) -> Self {
+        Self {
+            kind,
+            scheme: None,
+            detail: kind.detail(),
+            retry_after: None,
+            cause: None,
+            extra: None,
+            stage: Stage::Bare,
+        }
+    }
+
+    /// No credentials were sent: 401, without an error code (RFC 6750 section 3.1).
+    pub fn missing() -> Self {
+        Self::of(RejectionKind::Missing)
+    }
+
+    /// The credentials are not of the scheme's form, or there are several: 400.
+    pub fn malformed() -> Self {
+        Self::of(RejectionKind::Malformed)
+    }
+
+    /// Wrong, unknown, expired or revoked credentials: 401.
+    pub fn invalid() -> Self {
+        Self::of(RejectionKind::Invalid)
+    }
+
+    /// The identity was authenticated too weakly or too long ago: 401 (RFC 9470).
+    pub fn insufficient_authentication() -> Self {
+        Self::of(RejectionKind::InsufficientAuthentication)
+    }
+
+    /// The identity is known and not allowed: 403.
+    pub fn forbidden() -> Self {
+        Self::of(RejectionKind::Forbidden)
+    }
+
+    /// The identity is known and lacks scopes: 403, and the challenge names those needed
+    /// (RFC 6750 section 3.1, `insufficient_scope`).
+    pub fn insufficient_scope(needed: impl IntoIterator<Item = Scope>) -> Self {
+        Self::forbidden().with_scopes(needed)
+    }
+
+    /// Too many attempts: 429, to be tried again after `retry_after` (sent in whole seconds,
+    /// rounded up, at least one).
+    pub fn too_many(retry_after: Duration) -> Self {
+        Self::of(RejectionKind::TooMany).with_retry_after(retry_after)
+    }
+
+    /// Nobody can tell now: a store or key set cannot be reached. 503, to be tried again after
+    /// one second.
+    ///
+    /// Made to be used as `.map_err(Rejection::unavailable)`. The source reaches logs, never
+    /// the client.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::of(RejectionKind::Unavailable)
+            .with_retry_after(Duration::from_secs(1))
+            .with_source(source)
+    }
+
+    /// Creates a rejection as [`unavailable`](Self::unavailable) does, for the case that clients
+    /// request too much. In this case nothing is broken, and an anonymous client must not be able
+    /// to raise an alarm. Such a rejection is logged at `INFO`.
+    #[allow(dead_code, reason = "only some features have a limit of this kind")]
+    pub(crate) fn busy(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::unavailable(source).with_cause(&Busy)
+    }
+
+    /// Returns whether the rejection was made by [`busy`](Self::busy).
+    #[allow(dead_code, reason = "only logs ask")]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.cause
+            .is_some_and(<dyn Error + Send + Sync>::is::<Busy>)
+    }
+
+    /// No [`AuthLayer`](crate::AuthLayer) is in front, so nobody knows who is calling: 500.
+    pub fn no_auth_layer() -> Self {
+        Self::of(RejectionKind::NoAuthLayer).with_source(
+            "no AuthLayer is outside of this service (in axum the layer added last is the outermost)",
+        )
+    }
+
+    /// Says more to the client, in a text that is the same for every request.
+    pub fn with_detail(mut self, detail: &'static str) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// Keeps the cause for logs; clients never see it.
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.extra_mut().source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The same with a constant.
+    #[allow(dead_code, reason = "only some features have such")]
+    pub(crate) fn with_cause(mut self, cause: &'static (dyn Error + Send + Sync)) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// Sets `Retry-After`, sent in whole seconds, rounded up, at least one.
+    pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// Says for how long ago the user may have been authenticated (`max_age`, RFC 9470 section 3),
+    /// in whole seconds.
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.extra_mut().max_age = Some(max_age.as_secs());
+        self
+    }
+
+    pub(crate) fn with_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        self.extra_mut().scopes = scopes.into_iter().collect();
+        self
+    }
+
+    pub(crate) fn with_scheme(mut self, scheme: &'static str) -> Self {
+        self.scheme = Some(scheme);
+        self
+    }
+
+    fn extra_mut(&mut self) -> &mut Extra {
+        Arc::make_mut(self.extra.get_or_insert_default())
+    }
+
+    /// What kind of refusal this is.
+    #[must_use]
+    pub fn kind(&self) -> RejectionKind {
+        self.kind
+    }
+
+    /// The HTTP status that goes with the kind.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// The name of the scheme that judged, if one did.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.scheme
+    }
+
+    /// The text sent to the client.
+    #[must_use]
+    pub fn detail(&self) -> &'static str {
+        self.detail
+    }
+
+    /// After how long a client may try again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The scopes that the request would have needed, as far as they are known.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        self.extra.as_deref().map_or(&[], |extra| &extra.scopes)
+    }
+
+    /// For how long ago the user may have been authenticated, as far as that is what is missing.
+    #[must_use]
+    pub fn max_age(&self) -> Option<Duration> {
+        let max_age = self.extra.as_deref()?.max_age?;
+        Some(Duration::from_secs(max_age))
+    }
+
+    /// Whether an outer layer may still add challenges.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage != Stage::Challenged
+    }
+
+    /// Whether the response around it is this crate's own rendering.
+    pub(crate) fn is_rendered(&self) -> bool {
+        self.stage == Stage::Rendered
+    }
+
+    pub(crate) fn challenged(mut self) -> Self {
+        self.stage = Stage::Challenged;
+        self
+    }
+}
+
+/// Marks a rejection by [`Rejection::busy`].
+#[derive(Debug)]
+struct Busy;
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("clients ask for too much")
+    }
+}
+
+impl Error for Busy {}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail)
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Rejection");
+        debug
+            .field("kind", &self.kind)
+            .field("detail", &self.detail);
+        if let Some(scheme) = self.scheme {
+            debug.field("scheme", &scheme);
+        }
+        if let Some(source) = self.source() {
+            debug.field("source", &format_args!("{source}"));
+        }
+        debug.finish()
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let own = self
+            .extra
+            .as_deref()
+            .and_then(|extra| extra.source.as_deref());
+        match own.or(self.cause) {
+            Some(source) => Some(source),
+            None => None,
+        }
+    }
+}

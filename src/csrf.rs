@@ -19,6 +19,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The cross-site check and the origins it trusts.
 #[derive(Clone, Debug, Default)]
 // Public only in a private module: it is part of the type of a public future.
+#[allow(
+    unreachable_pub,
+    reason = "it is in the type of a future only with `issue`"
+)]
 pub struct CrossSite {
     trusted: Vec<String>,
     off: bool,

@@ -6,6 +6,7 @@ use std::{any::Any, sync::Arc};
 
 /// The factor by which typed claims of an application are assumed to exceed the length of the
 /// claims. For example, a number and a comma are two bytes, and 32 bytes as a `serde_json::Value`.
+#[cfg(any(feature = "jwt", feature = "introspection"))]
 const TYPED: usize = 16;
 
 /// What a verifier said; shared by all requests with the same token or key.
@@ -30,6 +31,7 @@ pub(crate) struct Facts {
 impl Facts {
     /// Returns the memory that these facts use in addition to their own size, in bytes. The part
     /// for typed claims is an estimate.
+    #[cfg(any(feature = "jwt", feature = "introspection"))]
     pub(super) fn bytes(&self) -> usize {
         let names = [&self.token_id, &self.session_id].into_iter().flatten();
         let claims = self.claims.as_ref();

@@ -184,7 +184,6 @@ impl Identity {
 
     /// Returns a copy with a reference count of its own, which only the threads that use the copy
     /// write to.
-    #[cfg(feature = "basic")]
     pub(crate) fn unshared(&self) -> Self {
         Self {
             facts: Arc::new(Facts::clone(&self.facts)),

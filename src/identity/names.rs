@@ -24,6 +24,7 @@ impl Names {
     }
 
     /// Returns the memory of the names in bytes.
+    #[cfg(any(feature = "jwt", feature = "introspection"))]
     pub(super) fn bytes(&self) -> usize {
         self.0.capacity()
     }

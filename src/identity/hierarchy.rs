@@ -69,7 +69,9 @@ impl Hierarchy {
 }
 
 /// Which roles and scopes come with others.
+// Aligned, so that the reference counts of the copies of two lanes are on different cache lines.
 #[derive(Clone, Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Implied {
     pub(crate) roles: Hierarchy,
     pub(crate) scopes: Hierarchy,

@@ -1,5 +1,6 @@
 //! [`Realm`]: the name of a realm, which every identity of a scheme has.
 
+use crate::util::lanes::Padded;
 use std::{borrow::Cow, fmt, sync::Arc};
 
 /// The name of a realm: the part of a server that subjects are unique within (RFC 9110 section
@@ -7,14 +8,15 @@ use std::{borrow::Cow, fmt, sync::Arc};
 #[derive(Clone)]
 pub(crate) enum Realm {
     Constant(&'static str),
-    Shared(Arc<str>),
+    /// Padded, so that the reference counts of the copies of two lanes are on different cache lines.
+    Shared(Arc<Padded<Box<str>>>),
 }
 
 impl Realm {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Constant(name) => name,
-            Self::Shared(name) => name,
+            Self::Shared(name) => &name.0,
         }
     }
 
@@ -22,7 +24,7 @@ impl Realm {
     pub(crate) fn unshared(&self) -> Self {
         match self {
             Self::Constant(name) => Self::Constant(name),
-            Self::Shared(name) => Self::Shared(Arc::from(&**name)),
+            Self::Shared(name) => Self::Shared(Arc::new(Padded(name.0.clone()))),
         }
     }
 }
@@ -37,7 +39,7 @@ impl From<Cow<'static, str>> for Realm {
     fn from(name: Cow<'static, str>) -> Self {
         match name {
             Cow::Borrowed(name) => Self::Constant(name),
-            Cow::Owned(name) => Self::Shared(name.into()),
+            Cow::Owned(name) => Self::Shared(Arc::new(Padded(name.into()))),
         }
     }
 }

@@ -14,7 +14,9 @@ use std::{fmt, ops::Deref, sync::Arc};
 
 /// The configuration of a layer, shared by its services.
 // Public only in a private module: it is part of the type of a public future.
+// Aligned, so that the reference counts of the copies of two lanes are on different cache lines.
 #[derive(Clone)]
+#[repr(align(128))]
 pub struct Config {
     pub(super) schemes: Vec<Configured>,
     pub(super) optional: bool,

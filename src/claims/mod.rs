@@ -15,6 +15,8 @@
 pub(crate) mod date;
 mod read;
 
+#[cfg(feature = "jwt")]
+pub(crate) use read::is_bound_to;
 pub(crate) use read::{
     WrongType, chosen_subject, is_confirmation, is_for, named, present, roles, scopes, subject,
     text,

@@ -5,6 +5,10 @@ use crate::{
     identity::Names,
     json::{Document, Value},
 };
+#[cfg(feature = "jwt")]
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+#[cfg(feature = "jwt")]
+use constant_time_eq::constant_time_eq;
 use std::{fmt, slice};
 
 /// A claim is of the wrong type.
@@ -47,6 +51,19 @@ pub(crate) fn is_confirmation(cnf: &Value<'_>) -> Result<(), WrongType> {
     let mut members = cnf.members().ok_or(WrongType)?.iter();
     let is_known = members.any(|(name, method)| CONFIRMATIONS.contains(&name) && !method.is_null());
     is_known.then_some(()).ok_or(WrongType)
+}
+
+/// Returns whether `cnf` binds a token to the key with this thumbprint, and to no other key (`jkt`,
+/// RFC 9449 section 6.1).
+#[cfg(feature = "jwt")]
+pub(crate) fn is_bound_to(cnf: &Value<'_>, thumbprint: &[u8; 32]) -> bool {
+    let others = |name: &str| CONFIRMATIONS.contains(&name) && name != "jkt";
+    let has_others = cnf
+        .members()
+        .is_none_or(|members| members.iter().any(|(name, _)| others(name)));
+    let bound = cnf.named("jkt").and_then(Value::as_str);
+    let bound = bound.and_then(|bound| URL_SAFE_NO_PAD.decode(bound).ok());
+    !has_others && bound.is_some_and(|bound| constant_time_eq(&bound, thumbprint))
 }
 
 /// Reads a string.

@@ -77,14 +77,18 @@ impl<'a> Claims<'a> {
 impl Rules {
     /// Returns the identity of the token, and the time for which it is valid.
     ///
-    /// If the token is given, it is kept behind the claims.
+    /// If the token is given, it is kept behind the claims. The thumbprint is that of the key that
+    /// the client has proved to have, if it has proved one.
     pub(super) fn identity(
         &self,
         payload: Vec<u8>,
         now: u64,
         token: Option<&str>,
+        thumbprint: Option<&[u8; 32]>,
     ) -> Result<(Identity, Window), TokenError> {
-        let checked = Object::parse_with(payload, |claims| self.check(Claims(claims), now));
+        let checked = Object::parse_with(payload, |claims| {
+            self.check(Claims(claims), now, thumbprint)
+        });
         let (mut payload, checked) = checked.map_err(|_| TokenError::Payload)?;
         let (mut facts, window) = checked?;
         if let Some(token) = token {
@@ -95,14 +99,13 @@ impl Rules {
     }
 
     /// Checks the claims, and returns everything but their text.
-    fn check(&self, claims: Claims<'_>, now: u64) -> Result<(Facts, Window), TokenError> {
-        // The bearer of a bound token has not yet proved the possession of a key (RFC 7800
-        // section 3; RFC 8705 section 3 and RFC 9449 section 6 for access tokens). A `cnf` without
-        // a known method, `null` included, may be a binding that was lost on the way.
-        if let Some(cnf) = claims.0.named("cnf") {
-            named(&"cnf", claims::is_confirmation(cnf))?;
-            return Err(TokenError::Bound);
-        }
+    fn check(
+        &self,
+        claims: Claims<'_>,
+        now: u64,
+        thumbprint: Option<&[u8; 32]>,
+    ) -> Result<(Facts, Window), TokenError> {
+        check_binding(claims.0.named("cnf"), thumbprint)?;
         // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect Back-Channel
         // Logout section 2.4) of the same issuer (RFC 8725 section 2.8). Both have an object there.
         // A value of any other type is a claim of the application's own.
@@ -201,6 +204,27 @@ impl Rules {
             return Err(TokenError::NotYetValid);
         }
         Ok((expiry, Window { from, until }))
+    }
+}
+
+/// Checks that the token is bound to the key that the client has proved to have, or to no key if
+/// the client has proved none.
+///
+/// The bearer of a bound token has not proved the possession of a key (RFC 7800 section 3; RFC 8705
+/// section 3 and RFC 9449 section 6 for access tokens). A `cnf` without a known method, `null`
+/// included, may be a binding that was lost on the way.
+fn check_binding(cnf: Option<&Value<'_>>, thumbprint: Option<&[u8; 32]>) -> Result<(), TokenError> {
+    let Some(cnf) = cnf else {
+        return match thumbprint {
+            Some(_) => Err(TokenError::OtherKey),
+            None => Ok(()),
+        };
+    };
+    named(&"cnf", claims::is_confirmation(cnf))?;
+    let thumbprint = thumbprint.ok_or(TokenError::Bound)?;
+    match claims::is_bound_to(cnf, thumbprint) {
+        true => Ok(()),
+        false => Err(TokenError::OtherKey),
     }
 }
 

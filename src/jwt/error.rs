@@ -44,6 +44,8 @@ pub enum TokenError {
     NotYetValid,
     /// The token is bound to a key (`cnf`), so that bearing it is not enough.
     Bound,
+    /// The token is not bound to the key that the client has proved to have.
+    OtherKey,
     /// The token is an event or a logout (`events`), not an access token.
     Event,
     /// The claims do not fit [`JwtVerifierBuilder::typed_claims`](super::JwtVerifierBuilder::typed_claims).
@@ -82,6 +84,7 @@ impl TokenError {
             Self::Expired => &Self::Expired,
             Self::NotYetValid => &Self::NotYetValid,
             Self::Bound => &Self::Bound,
+            Self::OtherKey => &Self::OtherKey,
             Self::Event => &Self::Event,
             Self::TypedClaims => &Self::TypedClaims,
         }
@@ -108,6 +111,7 @@ impl fmt::Display for TokenError {
             Self::Expired => "the token has expired",
             Self::NotYetValid => "the token is not valid yet",
             Self::Bound => "the token is bound to a key",
+            Self::OtherKey => "the token is not bound to the client's key",
             Self::Event => "the token is an event",
             Self::TypedClaims => "the claims are not of the application's type",
         })

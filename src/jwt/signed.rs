@@ -60,7 +60,7 @@ impl JwtVerifier {
     /// subject.
     pub(crate) fn judge_claims(&self, payload: Vec<u8>) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
-        let (identity, _) = self.0.rules.identity(payload, now, None)?;
+        let (identity, _) = self.0.rules.identity(payload, now, None, None)?;
         Ok(identity)
     }
 }

@@ -67,16 +67,36 @@ impl Missing {
 
 impl Verify<bearer::Token> for JwtVerifier {
     fn verify(&self, token: bearer::Token) -> Verdict<Identity> {
-        match self.0.check(token.as_bytes()) {
-            Checked::Done(result) => Verdict::ready(result),
-            Checked::Fetch(waiting) => {
-                Verdict::pending(Arc::clone(&self.0).check_after_fetch(token, waiting))
-            }
-        }
+        self.verdict(token, None)
     }
 
     fn token_format(&self) -> Option<&'static str> {
         Some("JWT")
+    }
+}
+
+/// Accepts only tokens that are bound to the key with this thumbprint (`cnf.jkt`).
+///
+/// Bound tokens are not cached: the cache would return them to bearers without a key.
+impl Verify<bearer::BoundToken> for JwtVerifier {
+    fn verify(&self, bound: bearer::BoundToken) -> Verdict<Identity> {
+        self.verdict(bound.token, Some(bound.key_thumbprint))
+    }
+
+    fn token_format(&self) -> Option<&'static str> {
+        Some("JWT")
+    }
+}
+
+impl JwtVerifier {
+    fn verdict(&self, token: bearer::Token, thumbprint: Option<[u8; 32]>) -> Verdict<Identity> {
+        match self.0.check(token.as_bytes(), thumbprint.as_ref()) {
+            Checked::Done(result) => Verdict::ready(result),
+            Checked::Fetch(waiting) => {
+                let verifier = Arc::clone(&self.0);
+                Verdict::pending(verifier.check_after_fetch(token, thumbprint, waiting))
+            }
+        }
     }
 }
 
@@ -88,18 +108,19 @@ pub(super) enum Checked {
 }
 
 impl Verifier {
-    fn check(&self, token: &[u8]) -> Checked {
+    fn check(&self, token: &[u8], thumbprint: Option<&[u8; 32]>) -> Checked {
         let now = clock::now(&*self.clock);
         // The set comes first, then the token: see `source`.
         let Some(generation) = self.keys.current(now) else {
             return self.without_key(token, Missing::Set, now);
         };
-        let cache = self.cache.as_ref().map(|cache| (cache, cache.hash(token)));
+        let cache = self.cache.as_ref().filter(|_| thumbprint.is_none());
+        let cache = cache.map(|cache| (cache, cache.hash(token)));
         let cached = cache.and_then(|(cache, hash)| cache.get(hash, token, generation, now));
         if let Some(identity) = cached {
             return Checked::Done(Ok(identity));
         }
-        match self.identity(token, &self.keys.snapshot(), cache, now) {
+        match self.identity(token, &self.keys.snapshot(), cache, now, thumbprint) {
             Err(error) => match Missing::of(error) {
                 Some(missing) => self.without_key(token, missing, now),
                 None => Checked::Done(Err(error.into_rejection())),
@@ -122,11 +143,12 @@ impl Verifier {
     async fn check_after_fetch(
         self: Arc<Self>,
         token: bearer::Token,
+        thumbprint: Option<[u8; 32]>,
         mut waiting: Waiting,
     ) -> Result<Identity, Rejection> {
         for _ in 0..FETCHES {
             waiting.await.map_err(KeysUnavailable::into_rejection)?;
-            match self.check(token.as_bytes()) {
+            match self.check(token.as_bytes(), thumbprint.as_ref()) {
                 Checked::Done(result) => return result,
                 Checked::Fetch(again) => waiting = again,
             }
@@ -179,19 +201,19 @@ impl Verifier {
         }
     }
 
-    /// One pointer, since a result that has to be moved costs time.
     fn identity(
         &self,
         token: &[u8],
         snapshot: &Snapshot,
         cached: Option<(&Cache, Hash)>,
         now: u64,
+        thumbprint: Option<&[u8; 32]>,
     ) -> Result<Identity, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         self.check_signature(snapshot, &token)?;
         let kept = cached.and_then(|_| str::from_utf8(token.whole).ok());
         let payload = token.payload(kept.map_or(0, str::len))?;
-        let (identity, window) = self.rules.identity(payload, now, kept)?;
+        let (identity, window) = self.rules.identity(payload, now, kept, thumbprint)?;
         if let Some((cache, hash)) = cached {
             cache.insert(hash, identity.clone(), snapshot.generation, window, now);
         }

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bound_tokens;
 mod cache;
 mod claims;
 mod configuration;

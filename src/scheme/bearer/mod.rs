@@ -36,12 +36,14 @@
 //! # let _ = bearer;
 //! ```
 
+mod bound_token;
 mod challenge;
 mod fixed;
 mod scheme;
 mod syntax;
 mod token;
 
+pub use bound_token::BoundToken;
 pub use fixed::FixedTokens;
 pub use scheme::Bearer;
 #[cfg(feature = "introspection")]

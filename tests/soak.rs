@@ -89,6 +89,7 @@ async fn a_busy_server_responds_correctly_for_a_long_time() {
             _ => Answer::json(answers.read().unwrap().clone()),
         }
     });
+    common::install_tls();
     let keys = RemoteKeys::discover()
         .dangerous_allow_http()
         .lifetime(SECOND)

@@ -80,6 +80,7 @@ impl Endpoint {
 
     /// With neither an issuer nor an audience yet.
     pub(crate) fn bare(&self) -> IntrospectionBuilder {
+        crate::common::install_tls();
         Introspection::endpoint(self.origin.url(PATH))
             .client_basic("rs", "rs-secret")
             .dangerous_allow_http()

@@ -119,7 +119,8 @@ async fn invalid_tokens_do_not_evict_valid_ones() {
     assert_eq!(endpoint.count(), calls);
     // Both sets are bounded.
     assert!(introspection.verify(Token::new("bad45")).now().is_err());
-    for n in 3..7 {
+    // An entry that was used is passed over once.
+    for n in 3..11 {
         line(&introspection, &format!("good{n}")).await;
     }
     assert!(introspection.verify(Token::new("good1")).now().is_err());
@@ -145,7 +146,8 @@ async fn cached_responses_stay_within_their_memory_limit() {
         );
     }
     let large = (0..10).filter(|n| is_kept(&format!("large{n}")));
-    assert_eq!(large.collect::<Vec<_>>(), [7, 8, 9]);
+    // A quarter of the limit is for the copies of lanes.
+    assert_eq!(large.collect::<Vec<_>>(), [8, 9]);
     for n in 0..100 {
         assert_eq!(
             line(&introspection, &format!("small{n}")).await,

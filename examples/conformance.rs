@@ -29,13 +29,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    AuthLayer, Identity, Location, RequireLayer, Scheme, Schemes,
+    AuthLayer, Identity, Location, RequireLayer, Scheme,
     api_key::{ApiKey, ApiKeys},
     basic::{Basic, User, Users},
     bearer::Bearer,
     jwt::{Algorithm, JwtVerifier, JwtVerifierBuilder, Key, KeySet},
     password::PasswordHash,
-    role, scope,
+    role,
+    scheme::Schemes,
+    scope,
 };
 
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
-/// use tower_auth::Clock;
+/// use tower_auth::clock::Clock;
 ///
 /// let clock = || UNIX_EPOCH + Duration::from_secs(1_800_000_000);
 /// assert_eq!(Clock::now(&clock), UNIX_EPOCH + Duration::from_secs(1_800_000_000));

@@ -26,69 +26,90 @@
 //! # Ok::<(), tower_auth::ConfigError>(())
 //! ```
 //!
-//! # The words
-//!
-//! They are the field's own (RFC 9110 section 11, OAuth, OpenAPI).
+//! # Concepts
 //!
 //! | | |
 //! |---|---|
-//! | [`Scheme`] | finds its credentials in the head of a request and has them judged; several are one by [`or`](Scheme::or) |
-//! | [`Location`], [`Place`] | where credentials are looked for, and where they were found |
-//! | [`Verify`] | judges credentials: users, keys, tokens; usually a closure, [`verify_fn`] |
-//! | [`Verdict`] | its answer, now or after I/O |
-//! | [`Identity`], [`Anonymous`] | who is calling; exactly one of the two is behind an `AuthLayer` |
+//! | [`Scheme`] | finds a credential in the head of a request and has it verified; several schemes are a list, see [`or`](Scheme::or) |
+//! | [`Location`] | where a scheme looks for its credential |
+//! | [`Verify`] | verifies credentials: users, keys, tokens; usually a closure, [`verify_fn`] |
+//! | [`Verdict`] | the result of a check, ready or pending on I/O |
+//! | [`Identity`], [`Anonymous`] | the caller; exactly one of the two is in the extensions behind an `AuthLayer` |
 //! | [`Policy`] | a requirement on an identity: [`role`], [`scope`], [`claim`], [`subject`], [`policy_fn`] |
-//! | [`AccessRules`] | policies over paths and methods, deny by default |
-//! | [`Rejection`] | why a request was refused, and what the client is told |
+//! | [`AccessRules`] | policies for paths and methods, deny by default |
+//! | [`Rejection`] | the reason why a request is rejected, and the response that the client gets |
 //!
-//! # The rooms
+//! # Modules
 //!
-//! | module | what |
+//! The names at the root protect a route; everything else lives in a module.
+//!
+//! | module | contents |
 //! |---|---|
+//! | [`layer`] | the services and bodies of the layers |
+//! | [`scheme`], [`credential`] | schemes of your own: [`Attempt`](scheme::Attempt), [`Found`](credential::Found), [`Credential`](credential::Credential) |
+//! | [`verify`], [`verdict`] | types of verifiers and of closures |
+//! | [`authz`] | policies and their combinators, [`RoutePattern`](authz::RoutePattern), recent authentication |
+//! | [`identity`], [`rejection`], [`clock`] | parts of identities, challenges and formats of rejections, the time |
+//! | [`bearer`] | bearer tokens |
+//! | [`api_key`] | API keys: the scheme, generated keys, keys in memory and in a store |
 #![cfg_attr(
     feature = "basic",
     doc = "| [`basic`] | the Basic scheme, and users in memory or in a file |"
 )]
 #![cfg_attr(
     feature = "basic",
-    doc = "| [`password`] | hashes, the bounded pool that checks and makes them, and what a new password has to be |"
+    doc = "| [`password`] | password hashes, the bounded pool that computes them, rules for new passwords |"
 )]
-#![cfg_attr(
-    feature = "accounts",
-    doc = "| [`account`] | accounts: names of users |"
-)]
-//! | [`bearer`] | bearer tokens |
-//! | [`api_key`] | API keys: the scheme, generated keys, and keys in memory |
-//! | [`well_known`] | telling clients where to get a token (RFC 9728) |
 #![cfg_attr(
     feature = "jwt",
     doc = "| [`jwt`] | JSON Web Tokens as bearer tokens |"
 )]
 #![cfg_attr(
     feature = "jwks",
-    doc = "| [`jwt::remote`] | keys from the issuer, found and refreshed |"
-)]
-#![cfg_attr(
-    any(feature = "introspection", feature = "jwks", feature = "reqwest"),
-    doc = "| [`fetch`] | fetching documents over HTTP |"
+    doc = "| [`jwt::remote`] | keys from the issuer, fetched and refreshed |"
 )]
 #![cfg_attr(
     feature = "introspection",
-    doc = "| [`introspection`] | opaque tokens, by asking who issued them |"
+    doc = "| [`introspection`] | opaque tokens, verified by their issuer |"
 )]
+//! | [`revocation`] | rejecting credentials before they expire |
 #![cfg_attr(
     feature = "login",
     doc = "| [`login`] | signing in with an identity provider |"
 )]
 #![cfg_attr(
-    feature = "store",
-    doc = "| [`store`] | where accounts, API keys and tokens are kept |"
+    feature = "accounts",
+    doc = "| [`account`] | accounts: registration and login |"
 )]
 #![cfg_attr(
     feature = "issue",
-    doc = "| [`issue`] | issuing tokens: access tokens, refresh tokens, log-out |"
+    doc = "| [`issue`] | tokens of your own: access tokens, refresh tokens, log-out |"
 )]
-//! | [`revocation`] | refusing credentials before they expire |
+#![cfg_attr(
+    feature = "store",
+    doc = "| [`store`] | where accounts, API keys and tokens are stored |"
+)]
+//! | [`well_known`] | published documents: key sets, and where to get a token (RFC 9728) |
+#![cfg_attr(
+    any(feature = "introspection", feature = "jwks", feature = "reqwest"),
+    doc = "| [`fetch`] | HTTP requests of this crate, by its client or one of your own |"
+)]
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`axum`] | the extractor [`Claims`](axum::Claims) |"
+)]
+#![cfg_attr(
+    feature = "tonic",
+    doc = "| [`tonic`] | the identity in `tonic::Request` |"
+)]
+#![cfg_attr(
+    feature = "openapi",
+    doc = "| [`openapi`] | schemes in OpenAPI documents |"
+)]
+#![cfg_attr(
+    feature = "jsonwebtoken-12",
+    doc = "| [`jsonwebtoken`] | conversions from and to the keys of `jsonwebtoken` |"
+)]
 //!
 //! # Features
 //!
@@ -146,24 +167,24 @@
     )
 )]
 
-mod authz;
+pub mod authz;
 #[cfg(any(feature = "introspection", feature = "jwt"))]
 mod claims;
-mod clock;
-mod credential;
+pub mod clock;
+pub mod credential;
 mod csrf;
 mod error;
 mod frameworks;
-mod identity;
+pub mod identity;
 mod json;
-mod layer;
+pub mod layer;
 mod observe;
-mod rejection;
+pub mod rejection;
 pub mod revocation;
-mod scheme;
+pub mod scheme;
 mod util;
-mod verdict;
-mod verify;
+pub mod verdict;
+pub mod verify;
 
 #[cfg(feature = "accounts")]
 pub mod account;
@@ -184,35 +205,30 @@ pub mod store;
 pub mod well_known;
 
 pub use authz::{
-    AccessRules, All, Any, Authenticated, AuthenticatedWithin, Claim, Fresh, Not, Roles,
-    RoutePattern, Scopes, Subject, all, all_scopes, any, any_role, authenticated,
-    authenticated_within, claim, fresh, role, scope, subject,
+    AccessRules, Policy, all_scopes, any_role, authenticated, claim, policy_fn, role, scope,
+    subject,
 };
-pub use authz::{Policy, PolicyFn, policy_fn};
-pub use clock::{Clock, SystemClock};
-pub use credential::{Credential, Found, Location, Place};
+pub use credential::Location;
 pub use error::ConfigError;
+pub use identity::{Anonymous, Identity};
+pub use layer::{AuthLayer, RequireLayer};
+pub use rejection::{Rejection, RejectionKind};
+pub use scheme::Scheme;
+pub use verdict::Verdict;
+pub use verify::{Verify, verify_fn};
+
+// Modules that lie in folders which group them.
 #[cfg(feature = "axum")]
-pub use frameworks::axum::Claims;
+pub use frameworks::axum;
 #[cfg(feature = "jsonwebtoken-12")]
 pub use frameworks::jsonwebtoken;
 #[cfg(feature = "openapi")]
-pub use frameworks::openapi::OpenApiSecurity;
+pub use frameworks::openapi;
 #[cfg(feature = "tonic")]
-pub use frameworks::tonic::RequestExt;
-pub use identity::{Anonymous, ClaimPath, Hierarchy, Identity};
-pub use layer::{
-    AuthLayer, AuthService, RequireLayer, RequireService, ResponseBody, ResponseFuture,
-};
-pub use rejection::{Challenge, Challenges, Format, Rejection, RejectionKind, Scope};
-pub use revocation::VerifyExt;
-pub use scheme::api_key;
+pub use frameworks::tonic;
 #[cfg(feature = "basic")]
 pub use scheme::basic;
-pub use scheme::bearer;
-pub use scheme::{Attempt, Scheme, Schemes};
-pub use verdict::{IntoVerdict, Later, Now, Verdict};
-pub use verify::{Verify, VerifyFn, verify_fn};
+pub use scheme::{api_key, bearer};
 
 /// Compiles every snippet of the README.
 #[cfg(all(

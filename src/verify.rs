@@ -1,6 +1,6 @@
 //! [`Verify`]: verifies the credentials that a scheme found.
 
-use crate::{Identity, IntoVerdict, Verdict};
+use crate::{Identity, Verdict, verdict::IntoVerdict};
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// Verifies the credentials that a scheme found: users, keys, tokens.
@@ -18,7 +18,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 ///
 /// # A decorator
 ///
-/// A verifier can wrap another one. [`with_revocation`](crate::VerifyExt::with_revocation) is such
+/// A verifier can wrap another one. [`with_revocation`](crate::revocation::VerifyExt::with_revocation) is such
 /// a decorator. This one adds the roles that a database has for the subject:
 ///
 /// ```

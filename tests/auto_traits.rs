@@ -16,20 +16,26 @@ use std::{
 };
 use tower::{Layer, Service, ServiceExt};
 use tower_auth::{
-    AccessRules, All, Anonymous, Any, Attempt, AuthLayer, AuthService, Authenticated, Challenge,
-    Claim, ClaimPath, Claims, ConfigError, Credential, Format, Found, Hierarchy, Identity,
-    Location, Not, Place, Policy, PolicyFn, Rejection, RejectionKind, RequireLayer, RequireService,
-    ResponseBody, Roles, RoutePattern, Scheme, Schemes, Scope, Scopes, Subject, SystemClock,
-    Verdict, Verify, VerifyFn,
+    AccessRules, Anonymous, AuthLayer, ConfigError, Identity, Location, Policy, Rejection,
+    RejectionKind, RequireLayer, Scheme, Verdict, Verify,
     account::{NameError, UserName},
     authenticated,
+    authz::{All, Any, Authenticated, Claim, Not, PolicyFn, Roles, RoutePattern, Scopes, Subject},
+    axum::Claims,
     basic::{Htpasswd, Users},
     bearer::FixedTokens,
+    clock::SystemClock,
+    credential::{Credential, Found, Place},
+    identity::{ClaimPath, Hierarchy},
     introspection::{Introspection, IntrospectionBuilder, IntrospectionError},
     jwt::{JwtVerifier, OrOpaque},
+    layer::{AuthService, RequireService, ResponseBody},
     password::{HashPool, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError},
+    rejection::{Challenge, Format, Scope},
     revocation::{RevocationCheck, Revocations, RevokeError, RevokedBy, WithRevocation},
     role,
+    scheme::{Attempt, Schemes},
+    verify::VerifyFn,
     well_known::{
         ResourceMetadata, ResourceMetadataBuilder, ResourceMetadataLayer, ResourceMetadataService,
     },
@@ -81,7 +87,7 @@ fn configuration_types_are_clone_and_sync() {
     shared::<Box<dyn Scheme>>();
     shared::<Box<dyn Policy>>();
     shared::<Box<dyn Verify<Credential>>>();
-    shared::<Box<dyn tower_auth::Clock>>();
+    shared::<Box<dyn tower_auth::clock::Clock>>();
     shared::<VerifyFn<fn(), ()>>();
     shared::<PolicyFn<fn(), ()>>();
     defaulted::<AccessRules>();

@@ -17,12 +17,13 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 use tower_auth::{
-    Clock, Identity, Verdict, Verify, VerifyExt,
+    Identity, Verdict, Verify,
     api_key::{ApiKeys, KeyOptions, PresentedKey, StoredKeys},
     basic::{Credentials, User, Users},
     bearer::{FixedTokens, Token},
+    clock::Clock,
     jwt::{Key, remote::RemoteKeys},
-    revocation::Revocations,
+    revocation::{Revocations, VerifyExt},
     store::MemoryStore,
 };
 

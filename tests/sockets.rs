@@ -20,7 +20,7 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tower::Layer;
 use tower_auth::{
-    AccessRules, AuthLayer, Identity, RequireLayer, Scheme, Schemes, authenticated, role,
+    AccessRules, AuthLayer, Identity, RequireLayer, Scheme, authenticated, role, scheme::Schemes,
 };
 
 fn schemes(later: bool) -> Schemes {

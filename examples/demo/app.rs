@@ -16,7 +16,7 @@ use tower_auth::{
     AuthLayer, ConfigError, Policy, RequireLayer, Scheme,
     account::Accounts,
     api_key::{ApiKey, StoredKeys},
-    authenticated_within,
+    authz::authenticated_within,
     basic::Basic,
     issue::{
         Cookies, CredentialEndpointLayer, RenewLayer, Signer, SigningKeys, TokenIssuer,

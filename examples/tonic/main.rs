@@ -24,10 +24,11 @@ use tonic::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower_auth::{
-    AccessRules, AuthLayer, RequestExt, authenticated,
+    AccessRules, AuthLayer, authenticated,
     bearer::Bearer,
     jwt::{Algorithm, JwtVerifier, Key},
     role, scope,
+    tonic::RequestExt,
 };
 
 const SECRET: &[u8] = b"a secret of at least 32 bytes, for HS256";

@@ -6,14 +6,7 @@
 use super::through::{note, through};
 use http::{HeaderValue, Request, header::AUTHORIZATION};
 use http_auth::parse_challenges;
-use tower_auth::{
-    AccessRules, AuthLayer, Identity, Location, Rejection, Scheme, Scope, all_scopes,
-    api_key::{ApiKey, PresentedKey},
-    authenticated,
-    basic::{Basic, Credentials},
-    bearer::{Bearer, Token},
-    verify_fn,
-};
+use tower_auth::{AccessRules, AuthLayer, Identity, Location, Rejection, Scheme, all_scopes, authenticated, verify_fn, rejection::Scope, api_key::{ApiKey, PresentedKey}, basic::{Basic, Credentials}, bearer::{Bearer, Token}};
 
 /// The type of a detail says that it is the same for every request, so these are all.
 const DETAILS: [&str; 6] = [

@@ -2,7 +2,8 @@
 
 use super::{NameError, UserName, attempts::Attempts};
 use crate::{
-    Clock, ConfigError, Identity, Rejection, SystemClock,
+    ConfigError, Identity, Rejection,
+    clock::{Clock, SystemClock},
     password::{
         HashPool, Lane, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
     },

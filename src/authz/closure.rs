@@ -1,6 +1,6 @@
 //! [`PolicyFn`]: a policy from a closure.
 
-use crate::{Identity, IntoVerdict, Policy, Verdict};
+use crate::{Identity, Policy, Verdict, verdict::IntoVerdict};
 use http::request::Parts;
 use std::{borrow::Cow, fmt, marker::PhantomData};
 

@@ -1,6 +1,6 @@
 //! The ready-made policies.
 
-use crate::{ClaimPath, Identity, Policy, Rejection, Scope, Verdict};
+use crate::{Identity, Policy, Rejection, Verdict, identity::ClaimPath, rejection::Scope};
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::Value;

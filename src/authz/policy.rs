@@ -1,7 +1,7 @@
 //! [`Policy`]: a requirement on an identity.
 
 use super::combine;
-use crate::{Identity, Scope, Verdict};
+use crate::{Identity, Verdict, rejection::Scope};
 use http::request::Parts;
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -13,8 +13,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 ///
 /// | | answer |
 /// |---|---|
-/// | [`and`](Self::and), [`all`](crate::all) | "not allowed" wins, then any other refusal, then a pass |
-/// | [`or`](Self::or), [`any`](crate::any) | a pass wins, then any other refusal, then "not allowed" |
+/// | [`and`](Self::and), [`all`](crate::authz::all) | "not allowed" wins, then any other refusal, then a pass |
+/// | [`or`](Self::or), [`any`](crate::authz::any) | a pass wins, then any other refusal, then "not allowed" |
 /// | [`not`](Self::not) | turns a pass into "not allowed" and back; any other refusal stays |
 ///
 /// Most applications use the ready-made ones ([`role`](crate::role), [`scope`](crate::scope),
@@ -110,7 +110,7 @@ pub fn all(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> All {
 /// Requires at least one of several policies; of two, [`Policy::or`] is shorter.
 ///
 /// ```
-/// use tower_auth::{Policy, any, role, scope};
+/// use tower_auth::{Policy, role, scope, authz::any};
 ///
 /// let policy = any([Box::new(role("admin")) as Box<dyn Policy>, Box::new(scope("write"))]);
 /// # let _ = policy;

@@ -1,6 +1,9 @@
 //! Policies about when a user was authenticated (RFC 9470).
 
-use crate::{Clock, Identity, Policy, Rejection, SystemClock, Verdict};
+use crate::{
+    Identity, Policy, Rejection, Verdict,
+    clock::{Clock, SystemClock},
+};
 use http::request::Parts;
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
@@ -12,7 +15,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_auth::{RequireLayer, authenticated_within};
+/// use tower_auth::{RequireLayer, authz::authenticated_within};
 ///
 /// let change_password = RequireLayer::new(authenticated_within(Duration::from_secs(300)));
 /// # let _ = change_password;

@@ -1,8 +1,7 @@
 //! The types of claims.
 
 use crate::{
-    ClaimPath,
-    identity::Names,
+    identity::{ClaimPath, Names},
     json::{Document, Value},
 };
 #[cfg(feature = "jwt")]

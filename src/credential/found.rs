@@ -9,7 +9,7 @@ use super::{Credential, Place};
 /// has checked.
 ///
 /// ```
-/// use tower_auth::{Credential, Found, Place};
+/// use tower_auth::credential::{Credential, Found, Place};
 ///
 /// let header = || Found::one(Credential::new(Place::Header, "key"));
 /// let cookie = || Found::one(Credential::new(Place::Cookie, "session"));

@@ -46,7 +46,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
 ///
 /// ```
 /// use serde::Deserialize;
-/// use tower_auth::Claims;
+/// use tower_auth::axum::Claims;
 ///
 /// #[derive(Deserialize)]
 /// struct Profile {

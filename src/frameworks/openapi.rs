@@ -1,6 +1,6 @@
 //! Schemes as OpenAPI documents describe them (OpenAPI 3.1, "Security Scheme Object").
 
-use crate::{AuthLayer, Location, Place, Scheme};
+use crate::{AuthLayer, Location, Scheme, credential::Place};
 use std::fmt;
 use utoipa::{
     Modify,
@@ -19,7 +19,7 @@ use utoipa::{
 /// request uses one.
 ///
 /// ```
-/// use tower_auth::{AuthLayer, Identity, Location, OpenApiSecurity, Scheme};
+/// use tower_auth::{AuthLayer, Identity, Location, Scheme, openapi::OpenApiSecurity};
 /// use tower_auth::{api_key::{ApiKey, ApiKeys}, bearer::{Bearer, Token}, verify_fn};
 /// use utoipa::{Modify, OpenApi};
 ///

@@ -7,7 +7,7 @@ use tonic::{Code, Request, Status};
 ///
 /// ```
 /// use tonic::{Request, Response, Status};
-/// use tower_auth::RequestExt;
+/// use tower_auth::tonic::RequestExt;
 ///
 /// async fn delete(request: Request<()>) -> Result<Response<()>, Status> {
 ///     let caller = request.identity()?;

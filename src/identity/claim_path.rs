@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt};
 /// A single string is always one whole name, whatever characters it holds:
 ///
 /// ```
-/// use tower_auth::ClaimPath;
+/// use tower_auth::identity::ClaimPath;
 ///
 /// let flat = ClaimPath::from("https://example.com/roles");
 /// let nested = ClaimPath::from(["realm_access", "roles"]);

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 /// roles stays as it is.
 ///
 /// ```
-/// use tower_auth::Hierarchy;
+/// use tower_auth::identity::Hierarchy;
 ///
 /// let roles = Hierarchy::new([("admin", "editor"), ("editor", "viewer")])?;
 /// assert!(roles.implies("admin", "viewer"));

@@ -1,7 +1,7 @@
 //! [`Identity`]: one caller, established by one scheme.
 
 use super::{Anonymous, ClaimPath, Facts, Hierarchy, Implied, Names, Realm};
-use crate::{Place, Rejection, clock, json::Object};
+use crate::{Rejection, clock, credential::Place, json::Object};
 use http::Extensions;
 use serde::de::DeserializeOwned;
 use std::{fmt, sync::Arc, time::SystemTime};

@@ -2,14 +2,14 @@
 
 use super::{IntrospectionError, log};
 use crate::{
-    ClaimPath, Identity,
+    Identity,
     claims::{
         self, WrongType,
         date::{self, Round},
         named, text,
     },
     clock,
-    identity::Names,
+    identity::{ClaimPath, Names},
     json::{Document, Object, Value},
 };
 use std::sync::Arc;

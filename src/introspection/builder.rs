@@ -11,8 +11,10 @@ use super::{
     verifier::Inner,
 };
 use crate::{
-    ClaimPath, Clock, ConfigError, SystemClock,
+    ConfigError,
+    clock::{Clock, SystemClock},
     fetch::{self, Fetch, Guard},
+    identity::ClaimPath,
     util::single_flight::SingleFlight,
 };
 use http::Uri;

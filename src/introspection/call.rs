@@ -7,7 +7,8 @@ use super::{
     request::{self, Credentials},
 };
 use crate::{
-    Clock, Identity, clock,
+    Identity,
+    clock::{self, Clock},
     fetch::{FetchError, FetchErrorKind, Guard},
 };
 use bytes::Bytes;

@@ -7,8 +7,9 @@ use super::{
     shape::Shape,
 };
 use crate::{
-    Clock, Identity, Verdict, Verify,
+    Identity, Verdict, Verify,
     bearer::Token,
+    clock::Clock,
     fetch,
     util::{
         digest::Digest,

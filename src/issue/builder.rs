@@ -7,9 +7,11 @@ use super::{
     refresh::RefreshKey,
 };
 use crate::{
-    Clock, ConfigError, IntoVerdict, SystemClock,
+    ConfigError,
+    clock::{Clock, SystemClock},
     revocation::SharedRevocations,
     store::{EphemeralStore, MemoryStore, TokenStore},
+    verdict::IntoVerdict,
 };
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -2,9 +2,11 @@
 
 use super::{Csrf, IssuedTokens, TokenIssuer, log};
 use crate::{
-    Attempt, Challenges, Credential, Found, Location, Place, Rejection, RejectionKind, Scheme,
-    Verify,
+    Location, Rejection, RejectionKind, Scheme, Verify,
     bearer::{Bearer, Token},
+    credential::{Credential, Found, Place},
+    rejection::Challenges,
+    scheme::Attempt,
 };
 use http::{
     HeaderMap, HeaderValue,

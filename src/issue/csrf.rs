@@ -70,7 +70,9 @@ impl Csrf {
 
 impl Policy for Csrf {
     fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        let is_ambient = identity.place().is_some_and(crate::Place::is_ambient);
+        let is_ambient = identity
+            .place()
+            .is_some_and(crate::credential::Place::is_ambient);
         // RFC 9110 section 9.2.1.
         let is_safe = matches!(
             head.method,

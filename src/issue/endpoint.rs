@@ -1,11 +1,11 @@
 //! [`CredentialEndpointLayer`]: in front of endpoints that take credentials in their bodies.
 
 use crate::{
-    Challenge, Challenges, Rejection,
+    Rejection,
     csrf::CrossSite,
     layer::middleware::{self, Decide, OnResponse, ResponseBody, ResponseFuture},
     observe::event::{self, Decision},
-    rejection::response,
+    rejection::{Challenge, Challenges, response},
 };
 use bytes::Bytes;
 use http::{

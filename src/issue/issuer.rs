@@ -7,9 +7,10 @@ use super::{
     refresh::{RefreshKey, RefreshToken},
 };
 use crate::{
-    Clock, ConfigError, Identity, Rejection, Verdict, VerifyExt, clock,
+    ConfigError, Identity, Rejection, Verdict,
+    clock::{self, Clock},
     jwt::{JwtVerifier, JwtVerifierBuilder},
-    revocation::{SharedRevocations, WithRevocation},
+    revocation::{SharedRevocations, VerifyExt, WithRevocation},
     store::{RefreshTokenFamily, Revocation, TokenStore, to_its_end},
 };
 use std::{
@@ -74,7 +75,7 @@ impl TokenIssuer {
     }
 
     /// The same as a builder, to be told more; wrap what it builds by
-    /// [`with_revocation`](crate::VerifyExt::with_revocation) and [`revocations`](Self::revocations).
+    /// [`with_revocation`](crate::revocation::VerifyExt::with_revocation) and [`revocations`](Self::revocations).
     pub fn jwt(&self) -> JwtVerifierBuilder {
         let Inner { access, clock, .. } = &*self.0;
         let clock = Arc::clone(clock);
@@ -106,7 +107,7 @@ impl TokenIssuer {
     }
 
     /// Begins a session for a subject who has just shown who they are. The access token is
-    /// *fresh*, see [`fresh`](crate::fresh), if the subject was authenticated within the last
+    /// *fresh*, see [`fresh`](crate::authz::fresh), if the subject was authenticated within the last
     /// minute. If a grant has no time of authentication, its subject is treated as authenticated
     /// now. The identity of an API key has no such time. Neither has the identity of a provider
     /// that leaves `auth_time` out, as many do unless `max_age` is requested. In these cases, set

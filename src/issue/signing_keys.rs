@@ -2,7 +2,8 @@
 
 use super::Signer;
 use crate::{
-    Clock, ConfigError, SystemClock, clock,
+    ConfigError,
+    clock::{self, Clock, SystemClock},
     jwt::{
         Backend, Health, KeySet, Keys,
         source::{Answer, Connecting, Context, Plan, Remote, Snapshot, Waiting, Want},

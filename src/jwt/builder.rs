@@ -7,7 +7,11 @@ use super::{
     header::Types,
     verifier::Verifier,
 };
-use crate::{ClaimPath, Clock, ConfigError, SystemClock};
+use crate::{
+    ConfigError,
+    clock::{Clock, SystemClock},
+    identity::ClaimPath,
+};
 use serde::de::DeserializeOwned;
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -2,13 +2,13 @@
 
 use super::{TokenError, cache::Window, log};
 use crate::{
-    ClaimPath, Identity,
+    Identity,
     claims::{
         self, WrongType,
         date::{self, Round},
         named, text,
     },
-    identity::{Facts, Names},
+    identity::{ClaimPath, Facts, Names},
     json::{Document, Object, Value},
 };
 use std::{any::Any, sync::Arc};

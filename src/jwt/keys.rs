@@ -4,7 +4,7 @@ use super::{
     Backend, Key, KeySet,
     source::{Context, Plan, Snapshot, Source},
 };
-use crate::{Clock, ConfigError};
+use crate::{ConfigError, clock::Clock};
 use std::{fmt, sync::Arc};
 
 /// Where the keys of an issuer come from: a [`Key`], a [`KeySet`], with the feature `jwks`

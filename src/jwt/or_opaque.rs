@@ -49,7 +49,7 @@ impl<J, O> OrOpaque<J, O> {
     /// A verifier of JWTs, whatever it is, and another one for all other tokens.
     ///
     /// ```
-    /// use tower_auth::{VerifyExt, jwt::{JwtVerifier, OrOpaque}, revocation::Revocations};
+    /// use tower_auth::{revocation::{VerifyExt, Revocations}, jwt::{JwtVerifier, OrOpaque}};
     ///
     /// # fn both(jwt: JwtVerifier, opaque: tower_auth::bearer::FixedTokens, list: Revocations) {
     /// // Only JWTs can be revoked before they expire here.

@@ -13,7 +13,7 @@
 )]
 
 use super::{Backend, Health, KeySet, KeysUnavailable};
-use crate::{Clock, ConfigError};
+use crate::{ConfigError, clock::Clock};
 use std::{
     fmt,
     future::{Future, ready},

@@ -9,7 +9,11 @@ use super::{
     peek::Plausible,
     source::{Answer, Snapshot, Source, Waiting, Want},
 };
-use crate::{Clock, Identity, Rejection, Verdict, Verify, bearer, clock, json::Document};
+use crate::{
+    Identity, Rejection, Verdict, Verify, bearer,
+    clock::{self, Clock},
+    json::Document,
+};
 use std::{fmt, str, sync::Arc};
 
 /// How many fetches one token waits for: for one that was under way, and for one of its own.

@@ -6,7 +6,12 @@ use super::{
     state::{Customize, Hook},
 };
 use crate::{
-    ClaimPath, Clock, IntoVerdict, SystemClock, fetch::Fetch, jwt::Keys, store::EphemeralStore,
+    clock::{Clock, SystemClock},
+    fetch::Fetch,
+    identity::ClaimPath,
+    jwt::Keys,
+    store::EphemeralStore,
+    verdict::IntoVerdict,
 };
 use http::{HeaderMap, request};
 use std::{fmt, sync::Arc, time::Duration};

@@ -9,7 +9,8 @@ use super::{
     state::Inner,
 };
 use crate::{
-    Identity, Place, Rejection, RejectionKind,
+    Identity, Rejection, RejectionKind,
+    credential::Place,
     layer::middleware::{ResponseBody, release},
     observe::event::{self, Decision},
 };

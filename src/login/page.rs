@@ -1,7 +1,10 @@
 //! What the login's own paths answer with.
 
 use super::{scheme::NAME, state::Inner};
-use crate::{Challenge, Format, Rejection, rejection::render};
+use crate::{
+    Rejection,
+    rejection::{Challenge, Format, render},
+};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,

@@ -18,9 +18,11 @@ use super::{
     form::Body,
 };
 use crate::{
-    Clock, clock,
-    fetch::Guard,
-    fetch::on_demand::{Answer, Document, Ended, Missing, NO_RUNTIME, OnDemand, Outcome},
+    clock::{self, Clock},
+    fetch::{
+        Guard,
+        on_demand::{Answer, Document, Ended, Missing, NO_RUNTIME, OnDemand, Outcome},
+    },
     json::{self, Value},
     jwt::remote::metadata_urls,
 };

@@ -8,8 +8,10 @@ use super::{
     tokens::ProviderToken,
 };
 use crate::{
-    Attempt, Challenge, Challenges, Credential, Found, Identity, Location, Rejection,
-    RejectionKind, Scheme, Verdict,
+    Identity, Location, Rejection, RejectionKind, Scheme, Verdict,
+    credential::{Credential, Found},
+    rejection::{Challenge, Challenges},
+    scheme::Attempt,
 };
 use http::{HeaderValue, header, request::Parts};
 use std::{

@@ -5,13 +5,13 @@ use super::{
     tokens::{Hidden, TokenSet},
 };
 use crate::{
-    ClaimPath, Identity, Rejection,
+    Identity, Rejection,
     claims::{
         self, WrongType,
         date::{self, Round},
     },
     clock,
-    identity::Names,
+    identity::{ClaimPath, Names},
     json::{Document, Object, Value},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

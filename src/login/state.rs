@@ -10,7 +10,7 @@ use super::{
     session::{ClaimPaths, Outcome},
 };
 use crate::{
-    Clock, ConfigError, Identity, Verdict, csrf::CrossSite, jwt::JwtVerifier,
+    ConfigError, Identity, Verdict, clock::Clock, csrf::CrossSite, jwt::JwtVerifier,
     store::EphemeralStore, util::single_flight::SingleFlight,
 };
 use http::{HeaderMap, StatusCode, request::Parts};

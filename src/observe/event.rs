@@ -4,7 +4,7 @@
 //! `AuthLayer`, which an operator has to repair, `ERROR`. If a 503 is sent because clients request
 //! too much ([`Rejection::busy`]), it is `INFO`. Never a secret: the fields are names.
 
-use crate::{Identity, Place, Rejection};
+use crate::{Identity, Rejection, credential::Place};
 
 /// What was decided about one request, by one layer or extractor.
 #[allow(dead_code, reason = "read only with the feature `tracing`")]

@@ -50,7 +50,7 @@ impl<'a> Challenges<'a> {
 /// One challenge: a scheme and its parameters, quoted and escaped (RFC 9110 section 11.2).
 ///
 /// ```
-/// use tower_auth::Challenge;
+/// use tower_auth::rejection::Challenge;
 ///
 /// let challenge = Challenge::new("Basic").param("realm", r#"the "inner" circle"#);
 /// assert_eq!(challenge.into_value(), r#"Basic realm="the \"inner\" circle""#);

@@ -5,7 +5,11 @@ use super::{
     fingerprint::Fingerprints,
     table::{Entry, Table},
 };
-use crate::{Clock, Identity, SystemClock, Verdict, clock, util::lane_lock::LaneLock};
+use crate::{
+    Identity, Verdict,
+    clock::{self, Clock, SystemClock},
+    util::lane_lock::LaneLock,
+};
 use std::{
     error::Error,
     fmt,

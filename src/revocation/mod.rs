@@ -3,7 +3,7 @@
 //! A token that verifies by itself stays good until it expires, whatever happens meanwhile. What
 //! ends it earlier is a list that is asked about every identity:
 //!
-//! 1. A verifier is wrapped by [`with_revocation`](crate::VerifyExt::with_revocation). What it
+//! 1. A verifier is wrapped by [`with_revocation`](crate::revocation::VerifyExt::with_revocation). What it
 //!    accepts, freshly or out of a cache, is then shown to a [`RevocationCheck`], on every request.
 //! 2. An identity is revoked by its [`token_id`](crate::Identity::token_id) (`jti`), by its
 //!    [`session_id`](crate::Identity::session_id) (`sid`), or by its subject with a cut-off: if
@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
-//! use tower_auth::{AuthLayer, Identity, VerifyExt, verify_fn};
+//! use tower_auth::{AuthLayer, Identity, verify_fn, revocation::VerifyExt};
 //! use tower_auth::revocation::{Revocations, RevokeError};
 //!
 //! # struct Ticket;

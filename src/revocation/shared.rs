@@ -5,7 +5,8 @@ use super::{
     lookup::{self, Known, Lookup},
 };
 use crate::{
-    Clock, Identity, Rejection, SystemClock, Verdict, clock,
+    Identity, Rejection, Verdict,
+    clock::{self, Clock, SystemClock},
     store::{
         self, CUT_OFF_RETENTION, EphemeralStore, Revocation, RevocationQuery, TokenStore,
         to_its_end,

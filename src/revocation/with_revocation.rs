@@ -12,7 +12,7 @@ pub trait VerifyExt: Sized {
     ///
     /// ```
     /// # use tower_auth::{Identity, verify_fn};
-    /// use tower_auth::{VerifyExt, revocation::Revocations};
+    /// use tower_auth::revocation::{VerifyExt, Revocations};
     ///
     /// # struct Ticket;
     /// # let tickets = verify_fn(|_: Ticket| Ok(Identity::new("42")));

@@ -14,7 +14,11 @@ pub use attempt::Attempt;
 pub(crate) use attempt::{AcceptedHooks, Hooks};
 pub use schemes::Schemes;
 
-use crate::{Challenges, Credential, Found, Location, Place, Rejection};
+use crate::{
+    Location, Rejection,
+    credential::{Credential, Found, Place},
+    rejection::Challenges,
+};
 use http::{HeaderName, request};
 use std::{borrow::Cow, sync::Arc};
 
@@ -36,7 +40,8 @@ use std::{borrow::Cow, sync::Arc};
 ///
 /// ```
 /// use http::request::Parts;
-/// use tower_auth::{Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity};
+/// use tower_auth::{AuthLayer, Identity};
+/// use tower_auth::{scheme::Attempt, rejection::{Challenge, Challenges}, credential::{Credential, Found}};
 /// use tower_auth::{Location, Rejection, Scheme};
 ///
 /// /// Trusts a header that a proxy in front sets, and removes from the requests of clients.
@@ -81,7 +86,8 @@ use std::{borrow::Cow, sync::Arc};
 /// ```
 /// use http::{HeaderName, request::Parts};
 /// use std::{borrow::Cow, net::SocketAddr, time::Duration};
-/// use tower_auth::{Attempt, Challenges, Credential, Found, Location, Place, Rejection};
+/// use tower_auth::{Location, Rejection};
+/// use tower_auth::{scheme::Attempt, rejection::Challenges, credential::{Credential, Found, Place}};
 /// use tower_auth::{RejectionKind, Scheme};
 ///
 /// # #[derive(Clone)] struct Failures;

@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// The [`AuthLayer`](crate::AuthLayer) chooses: it asks every scheme what it
 /// [finds](Scheme::find), and only the scheme whose credential is used
-/// [authenticates](Scheme::authenticate). [`Found::and`](crate::Found::and) has the rules. A
+/// [authenticates](Scheme::authenticate). [`Found::and`](crate::credential::Found::and) has the rules. A
 /// credential that one scheme rejects is never offered to another one.
 pub struct Schemes(Vec<Box<dyn Scheme>>);
 
@@ -22,7 +22,7 @@ impl Schemes {
     /// Wraps every scheme, for decorators of schemes.
     ///
     /// ```
-    /// # use tower_auth::{Scheme, Schemes};
+    /// # use tower_auth::{Scheme, scheme::Schemes};
     /// # fn wrap<D: Scheme>(schemes: Schemes, audited: impl Fn(Box<dyn Scheme>) -> D) -> Schemes {
     /// schemes.map(|scheme| audited(scheme))
     /// # }

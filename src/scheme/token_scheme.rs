@@ -1,7 +1,10 @@
 //! [`TokenScheme`]: the common part of bearer tokens and API keys.
 
 use super::Attempt;
-use crate::{Credential, Location, Rejection, Verify, credential::Locations};
+use crate::{
+    Location, Rejection, Verify,
+    credential::{Credential, Locations},
+};
 use std::{borrow::Cow, error::Error, fmt};
 
 /// A scheme that passes its credential to a verifier as it is, from one of several locations.

@@ -1,6 +1,6 @@
 //! The inner service's response, or a document.
 
-use crate::ResponseBody;
+use crate::layer::ResponseBody;
 use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;

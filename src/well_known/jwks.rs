@@ -1,7 +1,10 @@
 //! [`JwksLayer`]: serves the public keys.
 
 use super::{PublishedFuture, published::Published};
-use crate::{ResponseBody, issue::SigningKeys, layer::middleware::release};
+use crate::{
+    issue::SigningKeys,
+    layer::{ResponseBody, middleware::release},
+};
 use http::{Request, Response};
 use std::{
     fmt,

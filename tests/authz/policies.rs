@@ -11,8 +11,14 @@ use std::{
 };
 use tower::Layer;
 use tower_auth::{
-    AuthLayer, Hierarchy, Identity, Policy, Rejection, RejectionKind, RequireLayer, Scope, Verdict,
-    all, all_scopes, any, any_role, authenticated, claim, policy_fn, role, scope, subject,
+    AuthLayer, Identity, Policy, Rejection, RejectionKind, RequireLayer, Verdict, all_scopes,
+    any_role, authenticated,
+    authz::{all, any},
+    claim,
+    identity::Hierarchy,
+    policy_fn,
+    rejection::Scope,
+    role, scope, subject,
 };
 
 /// The three values, and how each is written below.

@@ -27,8 +27,10 @@ use std::{
 };
 use tower::{Layer, Service, ServiceExt};
 use tower_auth::{
-    Anonymous, Attempt, Challenge, Challenges, Credential, Found, Identity, Location, Place,
-    Rejection, RejectionKind, Scheme, Scope, Verdict,
+    Anonymous, Identity, Location, Rejection, RejectionKind, Scheme, Verdict,
+    credential::{Credential, Found, Place},
+    rejection::{Challenge, Challenges, Scope},
+    scheme::Attempt,
 };
 
 /// Installs the provider of TLS, as an application does at the beginning of `main`.

@@ -90,7 +90,7 @@ pub fn builder(issuer: &str) -> JwtVerifierBuilder {
 }
 
 /// The system's clock, which stands still and moves on with the time of a test's runtime.
-fn runtime_clock() -> impl tower_auth::Clock {
+fn runtime_clock() -> impl tower_auth::clock::Clock {
     let (date, epoch) = (SystemTime::now(), tokio::time::Instant::now());
     move || date + epoch.elapsed()
 }
@@ -217,7 +217,7 @@ impl Hand {
     }
 }
 
-impl tower_auth::Clock for Hand {
+impl tower_auth::clock::Clock for Hand {
     fn now(&self) -> SystemTime {
         *self.0.lock().unwrap()
     }

@@ -20,7 +20,7 @@ use tower::{
     buffer::BufferLayer, limit::GlobalConcurrencyLimitLayer, load_shed::LoadShedLayer,
     retry::RetryLayer, timeout::TimeoutLayer,
 };
-use tower_auth::{AuthLayer, RequestExt, bearer::Bearer};
+use tower_auth::{AuthLayer, bearer::Bearer, tonic::RequestExt};
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, cors::CorsLayer,
     normalize_path::NormalizePathLayer, trace::TraceLayer,

@@ -9,8 +9,9 @@ use crate::common::{
 use proptest::prelude::*;
 use tower::Layer;
 use tower_auth::{
-    AuthLayer, Identity, Location, Rejection, Scheme, Schemes,
+    AuthLayer, Identity, Location, Rejection, Scheme,
     bearer::{Bearer, Token},
+    scheme::Schemes,
     verify_fn,
 };
 

@@ -23,8 +23,13 @@ use std::{
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity, Location,
-    Place, Rejection, RequireLayer, Scheme, authenticated, bearer::Bearer, role, verify_fn,
+    AccessRules, AuthLayer, Identity, Location, Rejection, RequireLayer, Scheme, authenticated,
+    bearer::Bearer,
+    credential::{Credential, Found, Place},
+    rejection::{Challenge, Challenges},
+    role,
+    scheme::Attempt,
+    verify_fn,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,

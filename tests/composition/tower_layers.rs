@@ -34,8 +34,13 @@ use tower::{
     util::{BoxCloneService, BoxCloneSyncServiceLayer, MapResponseLayer, option_layer},
 };
 use tower_auth::{
-    Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity, Location, Rejection,
-    ResponseBody, Scheme, bearer::Bearer, verify_fn,
+    AuthLayer, Identity, Location, Rejection, Scheme,
+    bearer::Bearer,
+    credential::{Credential, Found},
+    layer::ResponseBody,
+    rejection::{Challenge, Challenges},
+    scheme::Attempt,
+    verify_fn,
 };
 
 use crate::common::wire::Wire;

@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Identity, Rejection, RejectionKind, Verify, VerifyExt,
+    Identity, Rejection, RejectionKind, Verify,
     api_key::{PresentedKey, StoredKeys},
     bearer::Token,
+    clock::Clock,
     issue::{Signer, SigningKeys, TokenIssuer, TokenIssuerBuilder},
     jwt::{Algorithm, JwtVerifier},
-    revocation::WithRevocation,
+    revocation::{VerifyExt, WithRevocation},
     store::{AccountStore, ApiKeyStore, EphemeralStore, TokenStore},
 };
 

@@ -30,10 +30,11 @@ use tonic::{
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::{ServiceExt as _, util::MapResponseLayer};
 use tower_auth::{
-    AccessRules, AuthLayer, Identity, Rejection, RejectionKind, RequestExt, RequireLayer,
-    authenticated,
+    AccessRules, AuthLayer, Identity, Rejection, RejectionKind, RequireLayer, authenticated,
     bearer::{Bearer, Token},
-    role, scope, verify_fn,
+    role, scope,
+    tonic::RequestExt,
+    verify_fn,
 };
 
 struct Shop;

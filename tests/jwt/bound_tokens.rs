@@ -15,7 +15,7 @@ fn with_key(jwt: &JwtVerifier, claims: &Value, key: [u8; 32]) -> Result<Identity
     let result = jwt.verify(bound).now().expect("fixed keys need no fetch");
     result.map_err(|rejection| {
         assert_eq!(rejection.status(), 401);
-        let source = std::error::Error::source(&rejection).unwrap();
+        let source = Error::source(&rejection).unwrap();
         *source.downcast_ref().unwrap()
     })
 }

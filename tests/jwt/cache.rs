@@ -13,10 +13,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Identity, RejectionKind, Verify, VerifyExt, bearer,
-    jwt::remote::RemoteKeys,
-    jwt::{JwtVerifier, JwtVerifierBuilder, Key, KeySet},
-    revocation::Revocations,
+    Identity, RejectionKind, Verify, bearer,
+    jwt::{JwtVerifier, JwtVerifierBuilder, Key, KeySet, remote::RemoteKeys},
+    revocation::{Revocations, VerifyExt},
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -25,7 +24,7 @@ const NOW: u64 = 1_800_000_000;
 #[derive(Clone, Default)]
 struct Free(Arc<AtomicU64>);
 
-impl tower_auth::Clock for Free {
+impl tower_auth::clock::Clock for Free {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::SeqCst))
     }

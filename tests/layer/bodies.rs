@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use tower::{Layer, ServiceExt, service_fn};
-use tower_auth::{AuthLayer, RequireLayer, ResponseBody, role};
+use tower_auth::{AuthLayer, RequireLayer, layer::ResponseBody, role};
 
 /// What a scripted body does next.
 #[derive(Clone)]

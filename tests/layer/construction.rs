@@ -2,7 +2,12 @@
 
 use crate::common::panic_of;
 use http::request::Parts;
-use tower_auth::{Attempt, AuthLayer, Challenges, Credential, Found, Location, Rejection, Scheme};
+use tower_auth::{
+    AuthLayer, Location, Rejection, Scheme,
+    credential::{Credential, Found},
+    rejection::Challenges,
+    scheme::Attempt,
+};
 
 /// Every 401 carries a challenge (RFC 9110 section 15.5.2).
 #[test]

@@ -11,9 +11,11 @@ use std::{
 };
 use tower::{Layer, Service};
 use tower_auth::{
-    AuthLayer, Credential, Found, Identity, Location, Place, Rejection, Scheme, Schemes,
+    AuthLayer, Identity, Location, Rejection, Scheme,
     api_key::{ApiKey, PresentedKey},
     bearer::{Bearer, Token},
+    credential::{Credential, Found, Place},
+    scheme::Schemes,
     verify_fn,
 };
 

@@ -11,8 +11,12 @@ use std::{
 };
 use tower::Layer;
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity, Location,
-    Place, Rejection, RejectionKind, Scheme, Schemes, Verdict, authenticated, role,
+    AccessRules, AuthLayer, Identity, Location, Rejection, RejectionKind, Scheme, Verdict,
+    authenticated,
+    credential::{Credential, Found, Place},
+    rejection::{Challenge, Challenges},
+    role,
+    scheme::{Attempt, Schemes},
 };
 
 type Seen = Arc<Mutex<Vec<(String, Option<String>)>>>;

@@ -23,8 +23,11 @@ use std::{
 };
 use tower::{Layer, Service, ServiceBuilder};
 use tower_auth::{
-    AccessRules, Anonymous, AuthLayer, Format, Identity, Location, Place, Policy, Rejection,
-    RejectionKind, RequireLayer, Scheme, Scope, authenticated, role, scope,
+    AccessRules, Anonymous, AuthLayer, Identity, Location, Policy, Rejection, RejectionKind,
+    RequireLayer, Scheme, authenticated,
+    credential::Place,
+    rejection::{Format, Scope},
+    role, scope,
 };
 
 fn toy() -> Toy {

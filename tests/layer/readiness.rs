@@ -18,8 +18,12 @@ use std::{
 use tokio::sync::oneshot;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit};
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenges, Credential, Found, Identity, Location, Rejection,
-    RequireLayer, Scheme, Verdict, policy_fn, role,
+    AccessRules, AuthLayer, Identity, Location, Rejection, RequireLayer, Scheme, Verdict,
+    credential::{Credential, Found},
+    policy_fn,
+    rejection::Challenges,
+    role,
+    scheme::Attempt,
 };
 
 type Ask = Request<Empty<Bytes>>;
@@ -238,7 +242,7 @@ impl Scheme for Held {
     }
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges<'_>) {
-        challenges.push(tower_auth::Challenge::new("Held"));
+        challenges.push(tower_auth::rejection::Challenge::new("Held"));
     }
 }
 

@@ -11,8 +11,11 @@ use http::{
 use http_body_util::Full;
 use tower::Layer;
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenges, Credential, Found, Identity, Location, Place,
-    Rejection, RequireLayer, Scheme, authenticated, role,
+    AccessRules, AuthLayer, Identity, Location, Rejection, RequireLayer, Scheme, authenticated,
+    credential::{Credential, Found, Place},
+    rejection::Challenges,
+    role,
+    scheme::Attempt,
 };
 
 /// An inner service with these fields on its response.

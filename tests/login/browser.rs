@@ -12,7 +12,8 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 use tower_auth::{
-    AuthLayer, RequireLayer, authenticated_within,
+    AuthLayer, RequireLayer,
+    authz::authenticated_within,
     login::{Login, Secret},
     store::MemoryStore,
 };

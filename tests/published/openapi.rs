@@ -4,12 +4,13 @@
 use crate::common::Toy;
 use serde_json::{Value, json};
 use tower_auth::{
-    AuthLayer, Identity, Location, OpenApiSecurity, Scheme, Verify, VerifyExt,
+    AuthLayer, Identity, Location, Scheme, Verify,
     api_key::{ApiKey, ApiKeys, PresentedKey},
     basic::{Basic, Credentials},
     bearer::{Bearer, FixedTokens, Token},
     jwt::{self, Algorithm, Issuers, JwtVerifier, OrOpaque},
-    revocation::Revocations,
+    openapi::OpenApiSecurity,
+    revocation::{Revocations, VerifyExt},
     verify_fn,
 };
 use utoipa::{

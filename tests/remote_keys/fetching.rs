@@ -14,10 +14,10 @@ use std::{
 };
 use tokio::{task::JoinSet, time::sleep};
 use tower_auth::{
-    Clock, RejectionKind, Verify, bearer,
+    RejectionKind, Verify, bearer,
+    clock::Clock,
     fetch::{Fetch, fetch_fn},
-    jwt::remote::RemoteKeys,
-    jwt::{Algorithm, JwtVerifier, KeysUnavailable, TokenError},
+    jwt::{Algorithm, JwtVerifier, KeysUnavailable, TokenError, remote::RemoteKeys},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

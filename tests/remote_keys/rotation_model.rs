@@ -7,7 +7,12 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
-use tower_auth::{Clock, Verify, bearer::Token, jwt::JwtVerifier, jwt::remote::RemoteKeys};
+use tower_auth::{
+    Verify,
+    bearer::Token,
+    clock::Clock,
+    jwt::{JwtVerifier, remote::RemoteKeys},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -3,7 +3,10 @@
 use crate::support::*;
 use bytes::Bytes;
 use http::{Request, Response};
-use tower_auth::{VerifyExt, fetch::fetch_fn, revocation::Revocations};
+use tower_auth::{
+    fetch::fetch_fn,
+    revocation::{Revocations, VerifyExt},
+};
 
 #[tokio::test]
 async fn an_active_response_is_cached_for_a_minute() {

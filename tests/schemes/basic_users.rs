@@ -13,7 +13,8 @@ use std::{
 use tower_auth::basic::{Basic, Credentials, User, Users};
 use tower_auth::password::{HashPool, PasswordHash};
 use tower_auth::{
-    Identity, Location, Place, Rejection, RejectionKind, Scheme, Verdict, Verify, verify_fn,
+    Identity, Location, Rejection, RejectionKind, Scheme, Verdict, Verify, credential::Place,
+    verify_fn,
 };
 
 /// A hash that costs next to nothing.

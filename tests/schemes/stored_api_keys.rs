@@ -8,8 +8,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Identity, Rejection, RejectionKind, Verdict, Verify,
+    Identity, Rejection, RejectionKind, Verdict, Verify,
     api_key::{GeneratedKey, KeyError, KeyOptions, PresentedKey, StoredKeys},
+    clock::Clock,
     store::{ApiKeyRecord, ApiKeyStore, MemoryStore},
 };
 

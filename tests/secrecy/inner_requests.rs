@@ -6,8 +6,11 @@ use http::request::Parts;
 use std::sync::{Arc, Mutex};
 use tower::Layer;
 use tower_auth::{
-    AccessRules, Attempt, AuthLayer, Challenge, Challenges, Credential, Found, Identity, Location,
-    Place, Rejection, RequireLayer, Scheme, policy_fn,
+    AccessRules, AuthLayer, Identity, Location, Rejection, RequireLayer, Scheme,
+    credential::{Credential, Found, Place},
+    policy_fn,
+    rejection::{Challenge, Challenges},
+    scheme::Attempt,
 };
 
 /// Reads a field and, against the rules, does not care how often it is there.

@@ -16,14 +16,17 @@ use base64::engine::general_purpose::STANDARD;
 use std::fmt::Debug;
 use tower::Layer;
 use tower_auth::{
-    AccessRules, AuthLayer, Credential, Location, Place, Policy, RequireLayer, Scheme, Schemes,
+    AccessRules, AuthLayer, Location, Policy, RequireLayer, Scheme,
     api_key::{self, ApiKey, ApiKeys, GeneratedKey},
     authenticated,
     basic::{Basic, Credentials, User, Users},
     bearer::{Bearer, Token},
     claim,
+    credential::{Credential, Place},
     password::{HashPool, PasswordHash},
-    policy_fn, role, scope, subject, verify_fn,
+    policy_fn, role,
+    scheme::Schemes,
+    scope, subject, verify_fn,
 };
 
 const PASSWORD: &str = "S3cretPasswordOfAda";

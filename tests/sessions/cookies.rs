@@ -19,7 +19,9 @@ use std::{
 };
 use tower::ServiceExt;
 use tower_auth::{
-    AuthLayer, Clock, Identity, Rejection, RequireLayer, authenticated_within, fresh,
+    AuthLayer, Identity, Rejection, RequireLayer,
+    authz::{authenticated_within, fresh},
+    clock::Clock,
     issue::{
         Cookies, CredentialEndpointLayer, RenewLayer, SameSite, Signer, SigningKeys, TokenIssuer,
         TokenSubject,

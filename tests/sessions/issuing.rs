@@ -4,8 +4,9 @@ use crate::common::events;
 use crate::support::*;
 use std::time::{Duration, SystemTime};
 use tower_auth::{
-    Clock, Verify,
+    Verify,
     bearer::Token,
+    clock::Clock,
     issue::{Signer, SigningKeys, TokenIssuer, TokenIssuerBuilder, TokenSubject},
     jwt::{Algorithm, JwtVerifier, KeySet, TokenError},
     store::MemoryStore,

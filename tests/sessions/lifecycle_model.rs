@@ -11,8 +11,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Rejection, RejectionKind, Verdict, Verify,
+    Rejection, RejectionKind, Verdict, Verify,
     bearer::Token,
+    clock::Clock,
     issue::{IssuedTokens, Signer, SigningKeys, TokenIssuer, TokenSubject},
     jwt::Algorithm,
     store::{BatchRead, EphemeralStore, MemoryStore, Raise, Revocation},

@@ -6,13 +6,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Identity, RejectionKind, Verify, VerifyExt,
+    Identity, RejectionKind, Verify,
     account::Accounts,
     api_key::{KeyOptions, PresentedKey, StoredKeys},
     bearer::Token,
+    clock::Clock,
     issue::{RefreshError, TokenSubject},
     jwt::{Algorithm, JwtVerifier},
-    revocation::{RevocationCheck, RevokedBy, SharedRevocations},
+    revocation::{RevocationCheck, RevokedBy, SharedRevocations, VerifyExt},
     store::{MemoryStore, Revocation},
 };
 

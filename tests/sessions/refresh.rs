@@ -9,8 +9,9 @@ use std::{
     time::Duration,
 };
 use tower_auth::{
-    Clock, Rejection, RejectionKind, Verdict, Verify,
+    Rejection, RejectionKind, Verdict, Verify,
     bearer::Token,
+    clock::Clock,
     issue::{RefreshError, TokenIssuer, TokenSubject},
     revocation::RevokedBy,
     store::{BatchRead, EphemeralStore, MemoryStore, Raise},

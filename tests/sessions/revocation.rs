@@ -11,11 +11,11 @@ use std::{
 };
 use tower::Layer;
 use tower_auth::{
-    AuthLayer, Identity, Rejection, RejectionKind, Verdict, Verify, VerifyExt,
+    AuthLayer, Identity, Rejection, RejectionKind, Verdict, Verify,
     api_key::{ApiKey, ApiKeys},
     bearer::{Bearer, Token},
     jwt::{Algorithm, JwtVerifier, Key},
-    revocation::{IssuerScope, RevocationCheck, Revocations, RevokeError, RevokedBy},
+    revocation::{IssuerScope, RevocationCheck, Revocations, RevokeError, RevokedBy, VerifyExt},
     verify_fn,
 };
 

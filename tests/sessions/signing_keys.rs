@@ -10,8 +10,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Verify,
+    Verify,
     bearer::Token,
+    clock::Clock,
     issue::{Signer, SigningKeys, TokenIssuer, TokenSubject},
     jwt::{Algorithm, JwtVerifier, TokenError},
 };

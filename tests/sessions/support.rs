@@ -8,8 +8,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tower_auth::{
-    Clock, Identity, Rejection, RejectionKind, Verify,
+    Identity, Rejection, RejectionKind, Verify,
     bearer::Token,
+    clock::Clock,
     issue::{RefreshError, Signer, SigningKeys, TokenIssuer, TokenIssuerBuilder},
     jwt::Algorithm,
     revocation::RevokedBy,

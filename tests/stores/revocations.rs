@@ -10,12 +10,13 @@ use std::{
 };
 use tokio::sync::Semaphore;
 use tower_auth::{
-    Clock, Identity, Rejection, RejectionKind, Verdict, Verify, VerifyExt,
+    Identity, Rejection, RejectionKind, Verdict, Verify,
     api_key::{KeyOptions, PresentedKey, StoredKeys},
     bearer::Token,
+    clock::Clock,
     issue::{IssuedTokens, Signer, SigningKeys, TokenIssuer, TokenSubject},
     jwt::Algorithm,
-    revocation::SharedRevocations,
+    revocation::{SharedRevocations, VerifyExt},
     store::{
         BatchRead, EphemeralStore, MemoryStore, Raise, RedisStore, RefreshTokenFamily, Revocation,
         SqliteStore, TokenStore,

@@ -4,7 +4,7 @@ use super::{
     span::Span,
     state::{Answer, Begun, FLIGHT, Flight, LOST, Look, Missing, Outcome, State},
 };
-use crate::{Clock, clock};
+use crate::clock::{self, Clock};
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_outcome_of_a_fetch_that_was_replaced_does_not_count() {
-        let document = OnDemand::new(Ready, HOUR, Arc::new(crate::SystemClock));
+        let document = OnDemand::new(Ready, HOUR, Arc::new(clock::SystemClock));
         let begin = |now| match document.timed().state.begin(Missing::Document, now) {
             Begun::Start(flight) => flight,
             begun => panic!("{begun:?}"),

@@ -7,7 +7,7 @@ use super::{
     published::Published,
 };
 use crate::{
-    Clock, clock,
+    clock::{self, Clock},
     fetch::on_demand::{Document, Ended, Outcome},
     jwt::{KeySet, source::Snapshot},
 };

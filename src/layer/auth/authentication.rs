@@ -8,9 +8,9 @@ use super::{
     response::{AuthResponse, complete},
 };
 use crate::{
-    Anonymous, Identity, Place, Policy, Rejection, Verdict,
+    Anonymous, Identity, Policy, Rejection, Verdict,
     authz::{Rule, RuleIndex, explained, missing},
-    credential::is_repeated,
+    credential::{Place, is_repeated},
     layer::middleware::Decide,
     observe::event::{self, Decision},
     rejection::{is_grpc, without_body},

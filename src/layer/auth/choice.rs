@@ -1,8 +1,10 @@
 //! Chooses the one scheme and the one credential that a request uses.
 
 use crate::{
-    Attempt, Credential, Found, Place, Rejection, Scheme, Schemes, credential::is_repeated,
+    Rejection, Scheme,
+    credential::{Credential, Found, Place, is_repeated},
     identity::Realm,
+    scheme::{Attempt, Schemes},
 };
 use http::{HeaderName, request::Parts};
 use std::sync::Arc;

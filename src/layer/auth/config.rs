@@ -2,11 +2,11 @@
 
 use super::{choice::Configured, load::Load};
 use crate::{
-    AccessRules, Challenges, Location, Rejection,
+    AccessRules, Location, Rejection,
     credential::Strip,
     csrf::CrossSite,
     identity::{Implied, Realm},
-    rejection::Responder,
+    rejection::{Challenges, Responder},
     util::lanes::Lanes,
 };
 use http::{HeaderMap, HeaderValue};

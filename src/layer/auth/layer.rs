@@ -7,11 +7,14 @@ use super::{
     load::LoadFn,
 };
 use crate::{
-    AccessRules, Anonymous, Format, Hierarchy, Identity, IntoVerdict, Rejection, Schemes,
+    AccessRules, Anonymous, Identity, Rejection,
     credential::Strip,
     csrf::CrossSite,
-    identity::Realm,
+    identity::{Hierarchy, Realm},
     layer::middleware::{self, ResponseBody, ResponseFuture},
+    rejection::Format,
+    scheme::Schemes,
+    verdict::IntoVerdict,
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -86,7 +89,7 @@ use tower_service::Service;
 /// use axum::{Router, body::Body, routing::get};
 /// use http::Response;
 /// use tower::util::{MapResponseLayer, option_layer};
-/// use tower_auth::{AuthLayer, ResponseBody, Scheme};
+/// use tower_auth::{AuthLayer, Scheme, layer::ResponseBody};
 ///
 /// fn app(scheme: Option<impl Scheme>) -> Router {
 ///     let auth = scheme.map(|scheme| {

@@ -1,6 +1,6 @@
 //! Loads the application's own user beside the identity.
 
-use crate::{Identity, IntoVerdict, Rejection, Verdict, scheme::AttachedExtensions};
+use crate::{Identity, Rejection, Verdict, scheme::AttachedExtensions, verdict::IntoVerdict};
 use http::Extensions;
 use std::marker::PhantomData;
 

@@ -2,7 +2,10 @@
 
 use super::config::Config;
 use crate::{
-    Format, Rejection, layer::middleware::OnResponse, rejection::render, scheme::AcceptedHooks,
+    Rejection,
+    layer::middleware::OnResponse,
+    rejection::{Format, render},
+    scheme::AcceptedHooks,
 };
 use bytes::Bytes;
 use http::{

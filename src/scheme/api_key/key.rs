@@ -1,7 +1,7 @@
 //! [`PresentedKey`]: what a verifier gets to see.
 
 use super::form::{self, Form, ParsedKey};
-use crate::{Credential, Place};
+use crate::credential::{Credential, Place};
 use sha2::{Digest, Sha256};
 use std::fmt;
 

@@ -2,8 +2,10 @@
 
 use super::PresentedKey;
 use crate::{
-    Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verify,
-    scheme::token_scheme::TokenScheme,
+    Location, Rejection, Scheme, Verify,
+    credential::{Credential, Found},
+    rejection::{Challenge, Challenges},
+    scheme::{Attempt, token_scheme::TokenScheme},
 };
 use http::{StatusCode, request::Parts};
 use std::{borrow::Cow, fmt};

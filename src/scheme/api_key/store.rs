@@ -9,7 +9,8 @@ use super::{
     table::Table,
 };
 use crate::{
-    Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
+    ConfigError, Identity, Rejection, Verdict, Verify,
+    clock::{self, Clock, SystemClock},
     util::{
         bounded_cache::Limits,
         digest::{Digest, Ends, MIN_SECRET},

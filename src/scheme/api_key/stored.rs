@@ -5,13 +5,15 @@ use super::{
     form::{self, Form},
 };
 use crate::{
-    Clock, ConfigError, Identity, IntoVerdict, Rejection, SystemClock, Verdict, Verify, clock,
+    ConfigError, Identity, Rejection, Verdict, Verify,
+    clock::{self, Clock, SystemClock},
     store::{ApiKeyRecord, ApiKeyStore},
     util::{
         bounded_cache::{BoundedCache, Limits},
         digest::Digest,
         near_cache::NearCache,
     },
+    verdict::IntoVerdict,
 };
 use std::{
     error::Error,

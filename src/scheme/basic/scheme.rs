@@ -2,7 +2,10 @@
 
 use super::Credentials;
 use crate::{
-    Attempt, Challenge, Challenges, Credential, Found, Location, Rejection, Scheme, Verdict, Verify,
+    Location, Rejection, Scheme, Verdict, Verify,
+    credential::{Credential, Found},
+    rejection::{Challenge, Challenges},
+    scheme::Attempt,
 };
 use http::{StatusCode, request::Parts};
 use std::{borrow::Cow, fmt};

@@ -1,6 +1,9 @@
 //! What a refused client is told (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
 
-use crate::{Challenge, Rejection, RejectionKind, Scope};
+use crate::{
+    Rejection, RejectionKind,
+    rejection::{Challenge, Scope},
+};
 
 /// Returns the challenge for a rejection, if it has one.
 pub(super) fn challenge(

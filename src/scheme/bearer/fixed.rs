@@ -2,7 +2,8 @@
 
 use super::{MAX_TOKEN_SIZE, Token, syntax};
 use crate::{
-    Clock, ConfigError, Identity, Rejection, SystemClock, Verdict, Verify, clock,
+    ConfigError, Identity, Rejection, Verdict, Verify,
+    clock::{self, Clock, SystemClock},
     util::{
         digest::{Digest, DigestMap, Ends, MIN_SECRET},
         lanes::Lanes,
@@ -15,7 +16,7 @@ use std::{fmt, sync::Arc};
 /// For a simple service whose few callers get their tokens out of band, such as from the
 /// environment. Tokens are found by their SHA-256 digest, so a request costs the same however
 /// many there are; the tokens themselves are not kept. Where tokens come and go at run time,
-/// [generated API keys](crate#the-rooms) do that, and tell leaks by their form.
+/// [generated API keys](crate#modules) do that, and tell leaks by their form.
 ///
 /// The identity given with a token is what its requests get: subject, roles, scopes, data, and
 /// the time from which the token is refused ([`Identity::with_expiry`]). Clones share the tokens.

@@ -2,8 +2,10 @@
 
 use super::{MAX_TOKEN_SIZE, Token, challenge::challenge, syntax};
 use crate::{
-    Attempt, Challenges, Credential, Found, Location, Rejection, Scheme, Verify,
-    credential::Locations, scheme::token_scheme::TokenScheme,
+    Location, Rejection, Scheme, Verify,
+    credential::{Credential, Found, Locations},
+    rejection::Challenges,
+    scheme::{Attempt, token_scheme::TokenScheme},
 };
 use http::request::Parts;
 use std::{borrow::Cow, fmt};

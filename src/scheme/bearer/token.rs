@@ -1,6 +1,6 @@
 //! [`Token`]: what a verifier gets to see.
 
-use crate::{Credential, Place};
+use crate::credential::{Credential, Place};
 use sha2::{Digest, Sha256};
 use std::fmt;
 

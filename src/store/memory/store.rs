@@ -1,7 +1,8 @@
 //! [`MemoryStore`]: everything in memory, for tests and small tools.
 
 use crate::{
-    Clock, Rejection, SystemClock, Verdict,
+    Rejection, Verdict,
+    clock::{Clock, SystemClock},
     store::{Account, ApiKeyRecord, RefreshTokenFamily},
 };
 use std::{

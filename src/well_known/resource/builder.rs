@@ -5,7 +5,7 @@ use super::{
     document::Document,
     identifier::{check, well_known},
 };
-use crate::{ConfigError, Scope, well_known::published::Published};
+use crate::{ConfigError, rejection::Scope, well_known::published::Published};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::{fmt, sync::Arc, time::Duration};

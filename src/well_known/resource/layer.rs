@@ -1,7 +1,11 @@
 //! [`ResourceMetadataLayer`]: serves the document, and passes everything else on.
 
 use super::ResourceMetadata;
-use crate::{AuthLayer, ResponseBody, layer::middleware::release, well_known::PublishedFuture};
+use crate::{
+    AuthLayer,
+    layer::{ResponseBody, middleware::release},
+    well_known::PublishedFuture,
+};
 use http::{Request, Response, uri::PathAndQuery};
 use std::{
     fmt,

@@ -6,8 +6,8 @@ use crate::{
     polls::dropped_after,
 };
 use tower_auth::{
-    Clock,
     api_key::{CreateError, GeneratedKey, KeyOptions},
+    clock::Clock,
     issue::TokenSubject,
     store::{Revocation, RevocationQuery},
 };

@@ -1,5 +1,7 @@
 use super::*;
-use crate::{Identity, Place, RejectionKind, api_key::ApiKeys, scheme::authenticate, verify_fn};
+use crate::{
+    Identity, RejectionKind, api_key::ApiKeys, credential::Place, scheme::authenticate, verify_fn,
+};
 use http::{HeaderMap, Request};
 
 /// A store with the keys of `user1` and `user2`.

@@ -1,7 +1,8 @@
 use super::*;
 use crate::{
-    Identity, Place, RejectionKind,
+    Identity, RejectionKind,
     basic::{User, Users},
+    credential::Place,
     password::PasswordHash,
     scheme::attempt_of,
     verify_fn,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Identity, Place, RejectionKind, scheme::authenticate, verify_fn};
+use crate::{Identity, RejectionKind, credential::Place, scheme::authenticate, verify_fn};
 use http::{HeaderMap, Request};
 
 const GOOD: &str = "dGhl.Z29vZA.dG9rZW4";

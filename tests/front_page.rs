@@ -1,9 +1,19 @@
-//! The table "I want …" in the documentation of the crate and in the README is the list of features
-//! in `Cargo.toml`.
+//! The front page of the documentation: the table of features, and the names at the root of the crate.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 const MANIFEST: &str = include_str!("../Cargo.toml");
+const ROOT: &str = include_str!("../src/lib.rs");
+
+/// The names at the root: what protects a route. Everything else lives in a module.
+const NAMES: &str = "AccessRules Anonymous AuthLayer ConfigError Identity Location Policy Rejection \
+    RejectionKind RequireLayer Scheme Verdict Verify all_scopes any_role authenticated claim policy_fn \
+    role scope subject verify_fn";
+
+/// The modules at the root.
+const MODULES: &str = "account api_key authz axum basic bearer clock credential fetch identity \
+    introspection issue jsonwebtoken jwt layer login openapi password rejection revocation scheme store \
+    tonic verdict verify well_known";
 
 /// Returns the features of the manifest in their order, each with the comment above it.
 fn features() -> Vec<(&'static str, String)> {
@@ -41,7 +51,7 @@ fn table() -> String {
 #[test]
 fn the_documentation_and_the_readme_list_the_features_of_the_manifest() {
     let table = table();
-    let documentation: String = include_str!("../src/lib.rs")
+    let documentation: String = ROOT
         .lines()
         .filter_map(|line| line.strip_prefix("//! "))
         .flat_map(|line| [line, "\n"])
@@ -67,4 +77,28 @@ fn the_feature_full_enables_every_other_one() {
         let is_enabled = full.contains(&format!("\"{name}\"")) || bundled(name);
         assert!(is_enabled || name == "full", "{name}");
     }
+}
+
+#[test]
+fn the_root_has_the_names_that_protect_a_route_and_modules() {
+    let mut public = BTreeSet::new();
+    for item in ROOT.split(';') {
+        // A comment or an attribute may stand before the item.
+        let Some((_, item)) = item.split_once("\npub ") else {
+            continue;
+        };
+        if let Some(name) = item.strip_prefix("mod ") {
+            public.insert(name);
+        } else if let Some(paths) = item.strip_prefix("use ") {
+            let (_, names) = paths.split_once("::").unwrap();
+            let names = names.trim_start_matches('{').trim_end_matches('}');
+            let names = names.split(',').map(str::trim);
+            public.extend(names.filter(|name| !name.is_empty()));
+        } else {
+            panic!("`pub {item}` is neither a module nor a re-export");
+        }
+    }
+    let expected = NAMES.split_whitespace().chain(MODULES.split_whitespace());
+    assert_eq!(public, expected.collect());
+    assert_eq!(NAMES.split_whitespace().count(), 22);
 }

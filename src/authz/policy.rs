@@ -7,8 +7,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 /// A requirement on an identity, checked after authentication.
 ///
-/// The answer is `Ok(())`, or a [`Rejection`]: [`forbidden`](Rejection::forbidden) is "not
-/// allowed" (403), [`unavailable`](Rejection::unavailable) is "cannot tell" (503), and the
+/// The answer is `Ok(())`, or a [`Rejection`](crate::Rejection): [`forbidden`](crate::Rejection::forbidden) is "not
+/// allowed" (403), [`unavailable`](crate::Rejection::unavailable) is "cannot tell" (503), and the
 /// combinators keep the two apart:
 ///
 /// | | answer |
@@ -18,7 +18,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 /// | [`not`](Self::not) | turns a pass into "not allowed" and back; any other refusal stays |
 ///
 /// Most applications use the ready-made ones ([`role`](crate::role), [`scope`](crate::scope),
-/// [`subject`](crate::subject) …) or a closure: [`policy_fn`].
+/// [`subject`](crate::subject) …) or a closure: [`policy_fn`](crate::policy_fn).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a policy",
     note = "write `role(\"admin\")`, `scope(\"read\")` …, or wrap a closure: `policy_fn(\"name\", |identity, head| …)`"

@@ -28,7 +28,7 @@ impl TokenIssuer {
     /// [`Invalid`](crate::RejectionKind::Invalid) if the token is not good; its source is a
     /// [`RefreshError`]. [`Unavailable`](crate::RejectionKind::Unavailable) if the store cannot
     /// be reached. The token may be tried again within the [retry
-    /// window](TokenIssuerBuilder::retry_within). It may have been spent all the same. If a client tries
+    /// window](super::TokenIssuerBuilder::retry_within). It may have been spent all the same. If a client tries
     /// it again after the window, the use is treated as theft.
     pub async fn refresh(&self, refresh_token: &str) -> Result<IssuedTokens, Rejection> {
         let renewed = self.renew(refresh_token, Late::EndsSession).await?;

@@ -51,7 +51,7 @@ impl Login {
     ///
     /// # Panics
     ///
-    /// If the application creates sessions of its own by [`LoginBuilder::on_login`]. The scheme
+    /// If the application creates sessions of its own by [`LoginBuilder::on_login`](super::LoginBuilder::on_login). The scheme
     /// would not accept any request.
     #[must_use]
     #[track_caller]

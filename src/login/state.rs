@@ -47,7 +47,7 @@ impl fmt::Debug for Login {
     }
 }
 
-/// What a login has brought, for [`LoginBuilder::on_login`].
+/// What a login has brought, for [`LoginBuilder::on_login`](super::LoginBuilder::on_login).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoggedIn {

@@ -6,6 +6,7 @@
 mod outages;
 #[path = "../common/ports.rs"]
 mod ports;
+mod races;
 mod revocations;
 #[path = "../common/servers.rs"]
 mod servers;

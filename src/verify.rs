@@ -68,6 +68,10 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 ///     fn verify(&self, credential: C) -> Verdict<Identity> {
 ///         self.inner.verify(credential).map(self.f.clone())
 ///     }
+///
+///     fn token_format(&self) -> Option<&'static str> {
+///         self.inner.token_format()
+///     }
 /// }
 /// ```
 pub trait Verify<C>: Send + Sync + 'static {

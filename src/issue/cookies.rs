@@ -495,12 +495,8 @@ impl<V: Verify<Token>> Scheme for CookieBearer<V> {
         Scheme::locations(&self.bearer)
     }
 
-    fn realm(&self) -> Option<Cow<'static, str>> {
-        Scheme::realm(&self.bearer)
-    }
-
-    fn token_format(&self) -> Option<&'static str> {
-        self.bearer.token_format()
+    fn inner(&self) -> Option<&dyn Scheme> {
+        Some(&self.bearer)
     }
 
     fn find(&self, head: &Parts) -> Found {

@@ -6,7 +6,8 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 /// A request that was refused: why, and what may be told about it.
 ///
-/// A verifier, loader or policy returns one; a handler may too. Cloning is cheap.
+/// A verifier, loader or policy returns one; a handler may too. Cloning is cheap. Every response to
+/// a rejected request has it in its extensions, where a layer outside can count it or log it.
 ///
 /// A handler that responds with a 401 needs an [`AuthLayer`](crate::AuthLayer) outside, or an
 /// `issue::CredentialEndpointLayer` if it takes credentials in its body. These layers add the
@@ -183,7 +184,7 @@ impl Rejection {
         Arc::make_mut(self.extra.get_or_insert_default())
     }
 
-    /// What kind of refusal this is.
+    /// Returns the kind of the rejection.
     #[must_use]
     pub fn kind(&self) -> RejectionKind {
         self.kind

@@ -79,7 +79,8 @@ impl Attempt {
         self
     }
 
-    /// Adds to the response, whether the request is accepted or rejected.
+    /// Adds to the response, whether the request is accepted or rejected: by this scheme, by the
+    /// loader or by the rules of the layer.
     ///
     /// Several such functions are called in the order in which they were added.
     pub fn on_response(

@@ -27,7 +27,8 @@ use std::{borrow::Cow, sync::Arc};
 /// An [`AuthLayer`](crate::AuthLayer) calls the methods in this order:
 ///
 /// 1. At construction: [`name`](Self::name), [`locations`](Self::locations),
-///    [`companions`](Self::companions) and [`realm`](Self::realm).
+///    [`companions`](Self::companions) and [`realm`](Self::realm), and
+///    [`challenge`](Self::challenge) for a request without credentials, to see that there is one.
 /// 2. For each request: [`find`](Self::find) of every scheme.
 /// 3. If a credential was found, and only after the layer's own checks:
 ///    [`authenticate`](Self::authenticate) of the one scheme whose credential is used.
@@ -79,15 +80,20 @@ use std::{borrow::Cow, sync::Arc};
 ///
 /// # A decorator
 ///
-/// A scheme can wrap another one, for example to limit attempts by address, for an audit or for
-/// metrics. A decorator sees the head of the request and the result of the verification. It
-/// forwards all other methods. [`Schemes::map`] wraps every scheme of a layer.
+/// A scheme can wrap another one, for example to limit attempts by address. A decorator sees the
+/// head of the request and the result of the verification. It forwards the other required methods,
+/// and returns the wrapped scheme as [`inner`](Self::inner). [`Schemes::map`] wraps every scheme of
+/// a layer.
+///
+/// A decorator does not see the requests that the layer itself rejects: those without credentials,
+/// with several credentials, or from another site. To count every rejection, read the
+/// [`Rejection`] from the extensions of the response in a layer outside of the `AuthLayer`.
 ///
 /// ```
-/// use http::{HeaderName, request::Parts};
-/// use std::{borrow::Cow, net::SocketAddr, time::Duration};
+/// use http::request::Parts;
+/// use std::{net::SocketAddr, time::Duration};
 /// use tower_auth::{Location, Rejection};
-/// use tower_auth::{scheme::Attempt, rejection::Challenges, credential::{Credential, Found, Place}};
+/// use tower_auth::{scheme::Attempt, rejection::Challenges, credential::{Credential, Found}};
 /// use tower_auth::{RejectionKind, Scheme};
 ///
 /// # #[derive(Clone)] struct Failures;
@@ -125,20 +131,11 @@ use std::{borrow::Cow, sync::Arc};
 ///     fn locations(&self) -> Vec<Location> {
 ///         self.inner.locations()
 ///     }
-///     fn companions(&self) -> Vec<HeaderName> {
-///         self.inner.companions()
-///     }
-///     fn realm(&self) -> Option<Cow<'static, str>> {
-///         self.inner.realm()
-///     }
-///     fn token_format(&self) -> Option<&'static str> {
-///         self.inner.token_format()
+///     fn inner(&self) -> Option<&dyn Scheme> {
+///         Some(&self.inner)
 ///     }
 ///     fn find(&self, head: &Parts) -> Found {
 ///         self.inner.find(head)
-///     }
-///     fn reject(&self, head: &Parts, place: Place) -> Attempt {
-///         self.inner.reject(head, place)
 ///     }
 ///     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
 ///         self.inner.challenge(rejection, challenges);
@@ -160,28 +157,42 @@ pub trait Scheme: Send + Sync + 'static {
     /// receive, and lets responses `Vary` by the fields.
     fn locations(&self) -> Vec<Location>;
 
+    /// Returns the scheme that this scheme decorates; `None` by default.
+    ///
+    /// The methods with a default implementation call the same method of that scheme. A decorator
+    /// that returns it here cannot forget to forward one of them: without [`realm`](Self::realm),
+    /// identities would get another issuer, and without [`companions`](Self::companions) a repeated
+    /// field would be accepted.
+    fn inner(&self) -> Option<&dyn Scheme> {
+        None
+    }
+
     /// Returns the further header fields that [`authenticate`](Self::authenticate) reads, such as
     /// `DPoP`; none by default.
     ///
     /// They are marked as sensitive, and responses `Vary` by them. A request that uses this scheme
     /// and has such a field more than once is rejected with 400.
     fn companions(&self) -> Vec<HeaderName> {
-        Vec::new()
+        self.inner().map(Scheme::companions).unwrap_or_default()
     }
 
     /// Returns the realm within which subjects are unique, for identities without an issuer; by
     /// default the [realm of the layer](crate::AuthLayer::realm).
     fn realm(&self) -> Option<Cow<'static, str>> {
-        None
+        self.inner()?.realm()
     }
 
     /// Returns the format of bearer tokens for OpenAPI documents (`bearerFormat`), such as `JWT`;
     /// unknown by default.
     fn token_format(&self) -> Option<&'static str> {
-        None
+        self.inner()?.token_format()
     }
 
     /// Finds the credential of this scheme. Must neither verify nor wait.
+    ///
+    /// Report [`malformed`](Found::malformed) if the place cannot be read. The form of the credential
+    /// itself is checked by [`authenticate`](Self::authenticate), which returns
+    /// [`Rejection::malformed`].
     fn find(&self, head: &request::Parts) -> Found;
 
     /// Verifies this credential, which [`find`](Self::find) has found in the same request.
@@ -194,8 +205,10 @@ pub trait Scheme: Send + Sync + 'static {
     /// The layer rejects the request as malformed, whatever the verdict. Implement this method
     /// only to add to the response, for example to clear a cookie.
     fn reject(&self, head: &request::Parts, place: Place) -> Attempt {
-        let _ = (head, place);
-        Attempt::new(Err(Rejection::malformed()))
+        match self.inner() {
+            Some(inner) => inner.reject(head, place),
+            None => Attempt::new(Err(Rejection::malformed())),
+        }
     }
 
     /// Adds the challenge of this scheme to a rejection.

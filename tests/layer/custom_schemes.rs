@@ -2,12 +2,9 @@
 
 use crate::common::{Certificate, Probe, Reply, Toy, get, panic_of, request, send};
 use http::{HeaderName, HeaderValue, request::Parts};
-use std::{
-    borrow::Cow,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 use tower::Layer;
 use tower_auth::{
@@ -223,12 +220,8 @@ impl<S: Scheme> Scheme for Audited<S> {
         self.inner.locations()
     }
 
-    fn companions(&self) -> Vec<HeaderName> {
-        self.inner.companions()
-    }
-
-    fn realm(&self) -> Option<Cow<'static, str>> {
-        self.inner.realm()
+    fn inner(&self) -> Option<&dyn Scheme> {
+        Some(&self.inner)
     }
 
     fn find(&self, head: &Parts) -> Found {
@@ -255,13 +248,33 @@ impl<S: Scheme> Scheme for Audited<S> {
         })
     }
 
-    fn reject(&self, head: &Parts, place: Place) -> Attempt {
-        self.inner.reject(head, place)
-    }
-
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         self.inner.challenge(rejection, challenges);
     }
+}
+
+#[tokio::test]
+async fn a_decorator_that_names_its_inner_scheme_keeps_the_provided_methods() {
+    let audited = |inner| Audited {
+        inner,
+        log: Arc::default(),
+    };
+    let decorated = audited(Box::new(proven(false)) as Box<dyn Scheme>);
+    assert_eq!(decorated.companions(), [HeaderName::from_static("proof")]);
+    assert_eq!(decorated.realm(), None);
+    let own: Box<dyn Scheme> = Box::new(Toy::header("Now", "x-now").realm("own"));
+    assert_eq!(audited(own).realm().as_deref(), Some("own"));
+
+    // A repeated field is rejected, and the inner scheme adds to that response.
+    let layer = AuthLayer::new(decorated);
+    let twice = [
+        ("authorization", "Proven a"),
+        ("proof", "1"),
+        ("proof", "2"),
+    ];
+    let reply = ask(&layer, &Probe::new(), &twice).await;
+    assert_eq!(reply.line(), "400 malformed");
+    assert_eq!(reply.headers.get("rejected-at").unwrap(), "authorization");
 }
 
 #[tokio::test]
@@ -331,6 +344,9 @@ async fn a_decorator_can_limit_before_anything_is_verified() {
                 return Attempt::new(Err(Rejection::too_many(after)));
             }
             self.0.authenticate(head, credential)
+        }
+        fn inner(&self) -> Option<&dyn Scheme> {
+            Some(&self.0)
         }
         fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
             self.0.challenge(rejection, challenges);

@@ -186,7 +186,7 @@ impl ApiKeys {
         }
     }
 
-    fn judge(&self, key: &[u8]) -> Result<Identity, Rejection> {
+    fn check(&self, key: &[u8]) -> Result<Identity, Rejection> {
         if form::read(key) == Form::Mistyped {
             return Err(Rejection::invalid().with_source("the checksum of the key is wrong"));
         }
@@ -237,7 +237,7 @@ impl Default for ApiKeys {
 
 impl Verify<PresentedKey> for ApiKeys {
     fn verify(&self, key: PresentedKey) -> Verdict<Identity> {
-        Verdict::ready(self.judge(key.as_bytes()))
+        Verdict::ready(self.check(key.as_bytes()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a client sends, into [`Credentials`] (RFC 7617 section 2).
+//! The parser of [`Credentials`] (RFC 7617 section 2).
 
 use super::{Credentials, credentials::Text};
 use crate::{ConfigError, Rejection};

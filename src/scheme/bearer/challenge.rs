@@ -1,4 +1,4 @@
-//! What a refused client is told (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
+//! The challenge of bearer tokens (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
 
 use crate::{
     Rejection, RejectionKind,

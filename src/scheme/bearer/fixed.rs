@@ -84,7 +84,7 @@ impl FixedTokens {
         self
     }
 
-    fn judge(&self, token: &Token) -> Result<Identity, Rejection> {
+    fn check(&self, token: &Token) -> Result<Identity, Rejection> {
         let Some(record) = self.tokens.get(&Digest(token.digest())) else {
             return Err(Rejection::invalid().with_source("there is no such token"));
         };
@@ -112,7 +112,7 @@ fn digest(token: &str) -> Result<Digest, ConfigError> {
 
 impl Verify<Token> for FixedTokens {
     fn verify(&self, token: Token) -> Verdict<Identity> {
-        Verdict::ready(self.judge(&token))
+        Verdict::ready(self.check(&token))
     }
 }
 

@@ -24,7 +24,7 @@ fn head(uri: &str, fields: &[(&str, &str)]) -> Parts {
 }
 
 /// The result as the layer reads it.
-fn judge(scheme: &impl Scheme, head: &Parts) -> Result<(Place, Identity), RejectionKind> {
+fn outcome(scheme: &impl Scheme, head: &Parts) -> Result<(Place, Identity), RejectionKind> {
     let (place, result) = authenticate(scheme, head).ok_or(RejectionKind::Missing)?;
     let identity = result.map_err(|rejection| rejection.kind())?;
     Ok((place, identity))
@@ -32,7 +32,7 @@ fn judge(scheme: &impl Scheme, head: &Parts) -> Result<(Place, Identity), Reject
 
 #[track_caller]
 fn accepted(scheme: &impl Scheme, head: &Parts, place: Place) {
-    let (found, identity) = judge(scheme, head).unwrap();
+    let (found, identity) = outcome(scheme, head).unwrap();
     assert_eq!((found, identity.subject()), (place, "user1"));
 }
 
@@ -45,7 +45,10 @@ fn the_scheme_is_case_insensitive_and_the_token_is_not() {
     }
     let value = format!("Bearer {}", GOOD.to_lowercase());
     let head = head("/", &[("authorization", &value)]);
-    assert_eq!(judge(&bearer(), &head).unwrap_err(), RejectionKind::Invalid);
+    assert_eq!(
+        outcome(&bearer(), &head).unwrap_err(),
+        RejectionKind::Invalid
+    );
 }
 
 #[test]
@@ -111,11 +114,11 @@ fn a_token_beyond_the_bound_is_malformed_and_never_judged() {
     accepted(&bearer, &at_most, Place::Authorization);
     let beyond = head("/", &[("authorization", &format!("Bearer {long}"))]);
     assert_eq!(
-        judge(&bearer, &beyond).unwrap_err(),
+        outcome(&bearer, &beyond).unwrap_err(),
         RejectionKind::Malformed
     );
     assert_eq!(
-        judge(&bearer.max_token_bytes(8), &at_most).unwrap_err(),
+        outcome(&bearer.max_token_bytes(8), &at_most).unwrap_err(),
         RejectionKind::Malformed
     );
     let bearer = Bearer::new(verify_fn(|_: Token| Ok(Identity::new("user1"))));
@@ -153,7 +156,7 @@ fn a_verifiers_outage_stays_an_outage() {
     }));
     let head = head("/", &[("authorization", "Bearer abc")]);
     assert_eq!(
-        judge(&bearer, &head).unwrap_err(),
+        outcome(&bearer, &head).unwrap_err(),
         RejectionKind::Unavailable
     );
 }
@@ -185,7 +188,7 @@ fn the_shared_vectors_are_read_as_they_should_be() {
             .map(|(name, value)| (name, value.trim()))
             .collect();
         let uri = format!("/?{}", text("query").unwrap_or_default());
-        let answer = judge(&bearer(), &head(&uri, &fields));
+        let answer = outcome(&bearer(), &head(&uri, &fields));
         let kind = answer.as_ref().err().copied();
         match (case["expect"].as_str().unwrap(), case["prefer"].as_str()) {
             ("accept", _) => assert_eq!(kind, None, "{name}"),

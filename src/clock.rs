@@ -15,15 +15,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// assert_eq!(Clock::now(&clock), UNIX_EPOCH + Duration::from_secs(1_800_000_000));
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// The current time.
+    /// Returns the current time.
     fn now(&self) -> SystemTime;
-
-    /// The same in whole seconds since 1970, as every request asks. A clock before that is
-    /// broken: it reads as the end of time, when everything has expired.
-    #[doc(hidden)]
-    fn seconds(&self) -> u64 {
-        precise_second(self)
-    }
 }
 
 /// The operating system's clock.
@@ -34,34 +27,6 @@ impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
-
-    #[cfg(target_os = "linux")]
-    fn seconds(&self) -> u64 {
-        coarse_second().unwrap_or_else(|| precise_second(self))
-    }
-}
-
-/// The current second, by a clock that is read in a third of the time.
-///
-/// It lags behind by some milliseconds, so that it is believed only where that makes no other
-/// second of it: not in the last tenth of one.
-#[cfg(target_os = "linux")]
-fn coarse_second() -> Option<u64> {
-    use rustix::time::{ClockId, DynamicClockId, clock_gettime_dynamic};
-
-    // The call that may fail: not every kernel has this clock.
-    let clock = DynamicClockId::Known(ClockId::RealtimeCoarse);
-    let now = clock_gettime_dynamic(clock).ok()?;
-    let is_far_from_the_next = now.tv_nsec < 900_000_000;
-    u64::try_from(now.tv_sec)
-        .ok()
-        .filter(|_| is_far_from_the_next)
-}
-
-/// Whole seconds since 1970; what lies before that reads as the end of time.
-fn precise_second(clock: &(impl Clock + ?Sized)) -> u64 {
-    let since = clock.now().duration_since(UNIX_EPOCH);
-    since.map_or(u64::MAX, |since| since.as_secs())
 }
 
 impl<F: Fn() -> SystemTime + Send + Sync + 'static> Clock for F {
@@ -75,9 +40,11 @@ pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
-/// The current time in whole seconds since 1970.
+/// Returns the current time in whole seconds since 1970. A clock before 1970 is broken, so its time
+/// is the end of time, when everything has expired.
 pub(crate) fn now(clock: &dyn Clock) -> u64 {
-    clock.seconds()
+    let since = clock.now().duration_since(UNIX_EPOCH);
+    since.map_or(u64::MAX, |since| since.as_secs())
 }
 
 /// Milliseconds since 1970; what lies before that reads as 0, and what lies beyond the year 9999
@@ -106,19 +73,8 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
 mod tests {
     use super::*;
 
-    /// Over the turn of a second, too.
     #[test]
-    fn the_second_is_that_of_the_precise_clock() {
-        let precise = || seconds(SystemTime::now());
-        let begun = std::time::Instant::now();
-        while begun.elapsed() < Duration::from_millis(1_100) {
-            let (before, second, after) = (precise(), now(&SystemClock), precise());
-            assert!((before..=after).contains(&second));
-        }
-    }
-
-    #[test]
-    fn a_clock_before_1970_reads_as_the_end_of_time() {
+    fn the_time_of_a_clock_before_1970_is_the_end_of_time() {
         let clock = || UNIX_EPOCH - Duration::from_secs(1);
         assert_eq!(now(&clock), u64::MAX);
     }

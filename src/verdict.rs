@@ -188,7 +188,7 @@ impl<T> fmt::Debug for Verdict<T> {
         })
     }
 }
-/// What a closure may answer with: a `Result<T, Rejection>`, or a future of one.
+/// A type that closures may return: a `Result<T, Rejection>`, or a future of one.
 ///
 /// The second parameter only keeps the two apart; it is always inferred.
 ///

@@ -29,7 +29,7 @@
 //! # }).unwrap();
 //! ```
 //!
-//! What an identity is good for is a matter of [`TokenIssuer`](crate), or of a session of the
+//! To keep a user logged in, pass the identity to a `TokenIssuer`, or keep it in a session of the
 //! application's own.
 
 mod accounts;

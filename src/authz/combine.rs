@@ -22,10 +22,7 @@ pub(super) fn any(verdicts: impl Iterator<Item = Verdict<()>>) -> Verdict<()> {
 
 /// Exchanges "allowed" and "not allowed"; any other rejection stays.
 pub(super) fn not(verdict: Verdict<()>) -> Verdict<()> {
-    match verdict.now() {
-        Ok(answer) => Verdict::ready(turned(answer)),
-        Err(pending) => Verdict::pending(async move { turned(pending.await) }),
-    }
+    verdict.then(turned)
 }
 
 type Answer = Result<(), Rejection>;

@@ -1,4 +1,4 @@
-//! What an identity must be allowed to do: policies, path rules and the layer that asks.
+//! Requirements on identities: policies, and rules for paths.
 //!
 //! Authentication says who is calling (401), a requirement whether they may (403). A
 //! requirement stands on one route ([`RequireLayer::new`](crate::RequireLayer::new)) or on a table of paths and methods

@@ -27,7 +27,7 @@ pub trait Policy: Send + Sync + 'static {
     /// Checks one identity for one request.
     fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()>;
 
-    /// How logs name the policy.
+    /// Returns the name of the policy, for logs.
     fn name(&self) -> Cow<'_, str>;
 
     /// The scopes that the policy asks for, for the challenge of a client that lacks them.

@@ -118,7 +118,7 @@ impl Location {
         Self(Kind::Connection)
     }
 
-    /// What kind of place this is.
+    /// Returns the part of the request that the location is in.
     #[must_use]
     pub fn place(&self) -> Place {
         match self.0 {

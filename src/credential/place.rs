@@ -1,6 +1,6 @@
 //! [`Place`]: where in a request credentials were found.
 
-/// Where in a request credentials were found.
+/// The part of a request in which a credential was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Place {

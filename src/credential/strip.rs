@@ -1,4 +1,4 @@
-//! What is taken out of a request, or hidden in it, before it is passed inward.
+//! The removal and hiding of credentials, before a request is passed to inner services.
 
 use super::{Location, Place, query};
 use http::{

@@ -9,7 +9,7 @@ use std::{any::Any, sync::Arc};
 #[cfg(any(feature = "jwt", feature = "introspection"))]
 const TYPED: usize = 16;
 
-/// What a verifier said; shared by all requests with the same token or key.
+/// The facts that a verifier has established; shared by all requests with the same token or key.
 #[derive(Clone, Default)]
 pub(crate) struct Facts {
     /// Shared where many identities have the same one.

@@ -27,7 +27,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 pub struct Identity {
     /// Shared by all requests with the same token or key.
     facts: Arc<Facts>,
-    /// What the schemes and the layer around this request add to the verifier's facts.
+    /// The part that the scheme and the layer of this request add to the verifier's facts.
     scheme: &'static str,
     place: Option<Place>,
     realm: Option<Realm>,
@@ -333,7 +333,7 @@ impl Identity {
         self.scheme
     }
 
-    /// Where in the request the credentials lay.
+    /// Returns the place of the credential in the request.
     #[must_use]
     pub fn place(&self) -> Option<Place> {
         self.place

@@ -56,11 +56,11 @@ impl Endpoint {
             Ok(answer) => answer.map_err(failed),
             Err(_) => Err(IntrospectionError::TimedOut),
         };
-        answer.and_then(|answer| self.judge(answer))
+        answer.and_then(|answer| self.check(answer))
     }
 
     /// RFC 7662 sections 2.2 and 2.3.
-    fn judge(&self, answer: Response<Bytes>) -> Result<Identity, IntrospectionError> {
+    fn check(&self, answer: Response<Bytes>) -> Result<Identity, IntrospectionError> {
         match answer.status() {
             StatusCode::OK => {
                 let now = clock::now(&*self.clock);

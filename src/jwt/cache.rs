@@ -51,10 +51,10 @@ const MIN_ENTRIES: usize = 64;
 const END: usize = 64;
 const _: () = assert!(END * 6 >= 256, "of the signature");
 
-/// What an entry takes beside its token and claims, in bytes: about.
+/// The approximate memory of an entry in addition to its token and claims, in bytes.
 const OVERHEAD: usize = 640;
 
-/// What a cache may hold.
+/// The bounds of a cache.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) entries: usize,

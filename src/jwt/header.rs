@@ -3,7 +3,8 @@
 use super::{Algorithm, TokenError};
 use crate::json::Document;
 
-/// What is read of a header; the rest is ignored, keys above all (`jwk`, `jku`, `x5c`, `x5u`).
+/// The parameters of a header that are used. All others are ignored, above all keys (`jwk`, `jku`,
+/// `x5c`, `x5u`).
 pub(super) struct Header<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) key_id: Option<&'a str>,

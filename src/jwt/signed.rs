@@ -58,7 +58,7 @@ impl JwtVerifier {
 
     /// Judges claims by what the verifier was built for: `iss`, `aud`, `exp`, `nbf`, `iat`, and a
     /// subject.
-    pub(crate) fn judge_claims(&self, payload: Vec<u8>) -> Result<Identity, TokenError> {
+    pub(crate) fn check_claims(&self, payload: Vec<u8>) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
         let (identity, _) = self.0.rules.identity(payload, now, None, None)?;
         Ok(identity)

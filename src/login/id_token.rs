@@ -63,7 +63,7 @@ pub(super) async fn verify(
     let Signed { payload, algorithm } = jwt.signed(token, Kind::Id).await.map_err(own)?;
     let claims = Document::read(&payload).map_err(|_| bad("the payload"))?;
     check(&claims, algorithm, expected).map_err(bad)?;
-    jwt.judge_claims(payload)
+    jwt.check_claims(payload)
         .map(drop)
         .map_err(|error| bad("a registered claim").with_source(error))
 }

@@ -6,7 +6,7 @@
 
 use crate::{Identity, Rejection, credential::Place};
 
-/// What was decided about one request, by one layer or extractor.
+/// The decision of one layer or extractor on one request.
 #[allow(dead_code, reason = "read only with the feature `tracing`")]
 pub(crate) struct Decision<'a> {
     pub(crate) scheme: Option<&'static str>,

@@ -142,13 +142,14 @@ impl HashPool {
     ///
     /// ```
     /// # use tower_auth::{Rejection, password::{HashPool, PasswordHash}};
-    /// # async fn store(_: &str) {}
+    /// # async fn replace(_: &str, _: &str) {}
     /// # async fn login(pool: HashPool, stored: PasswordHash, password: &str) -> Result<bool, Rejection> {
     /// let right = pool.verify("Aladdin", password, Some(&stored)).await?;
     /// if right && stored.needs_rehash() {
-    ///     // A pool that is busy is no reason to keep the user out.
+    ///     // The user may log in, even if the pool is busy.
     ///     if let Ok(better) = pool.hash(password).await {
-    ///         store(better.as_str()).await;
+    ///         // Only if the stored hash is still the same: the password may have been changed.
+    ///         replace(stored.as_str(), better.as_str()).await;
     ///     }
     /// }
     /// # Ok(right)

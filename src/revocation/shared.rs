@@ -209,14 +209,14 @@ impl SharedRevocations {
         self.fill_if_due(&lookup).await;
         if let Some(values) = values {
             let (revoked, in_doubt) = Asked::read(&keys, values);
-            let answer = asked.dates.judge(revoked);
+            let answer = asked.dates.check(revoked);
             if answer.is_ok() || !in_doubt {
                 return Ok(answer?);
             }
         }
         // The durable store has every revocation, and is at hand.
         let revoked = self.durable.revoked(asked.names()).await?;
-        Ok(asked.dates.judge(revoked)?)
+        Ok(asked.dates.check(revoked)?)
     }
 
     fn dates(&self, identity: &Identity) -> Dates {
@@ -270,7 +270,7 @@ struct Dates {
 }
 
 impl Dates {
-    fn judge(self, revoked: store::RevocationStatus) -> Result<(), RevokedBy> {
+    fn check(self, revoked: store::RevocationStatus) -> Result<(), RevokedBy> {
         let cut_off = revoked.cut_off.map(clock::seconds);
         // A log-out everywhere by an earlier version has only a cut-off.
         let last = match cut_off.map(|cut_off| cut_off.saturating_mul(1000)) {
@@ -368,12 +368,8 @@ impl RevocationCheck for SharedRevocations {
             token: identity.token_id(),
             session: identity.session_id(),
         };
-        let judge =
-            move |revoked: store::RevocationStatus| dates.judge(revoked).map_err(Rejection::from);
-        match self.durable.revoked(names).now() {
-            Ok(revoked) => Verdict::ready(revoked.and_then(judge)),
-            Err(pending) => Verdict::pending(async move { judge(pending.await?) }),
-        }
+        let revoked = self.durable.revoked(names);
+        revoked.then(move |revoked| Ok(dates.check(revoked?)?))
     }
 }
 

@@ -8,6 +8,10 @@ use std::{sync::Arc, time::Duration};
 ///
 /// Keys are short texts of visible ASCII, which begin with the name of what uses them
 /// (`login/…`); values are of a few kilobytes at most.
+///
+/// The store removes expired values itself, and a store in memory bounds their number. Any lifetime
+/// may be given, [`Duration::MAX`] included: it may be cut or refused with
+/// [`unavailable`](crate::Rejection::unavailable), but must not panic.
 pub trait EphemeralStore: Send + Sync + 'static {
     /// Keeps a value unless the key has one; says whether it had none. Of any number of calls for
     /// one key, one is told `true`.
@@ -22,7 +26,8 @@ pub trait EphemeralStore: Send + Sync + 'static {
     /// Takes a value away and gives it back. Of any number of calls, one gets it.
     fn take(&self, key: &str) -> Verdict<Option<Vec<u8>>>;
 
-    /// Adds one to a counter and gives its new value. It ends so long after its first count.
+    /// Adds one to a counter and returns its new value. The counter ends so long after its first
+    /// count. [`read`](Self::read) returns its value in decimal digits.
     fn count(&self, key: &str, window: Duration) -> Verdict<u64>;
 
     /// Reads several counters, in the order of their keys, and changes none of them. The result is
@@ -89,14 +94,15 @@ fn digits(value: &[u8]) -> Result<Counted, Rejection> {
         .ok_or_else(|| Rejection::unavailable("invalid counter: not a number in decimal digits"))
 }
 
-/// What [`EphemeralStore::read`] has found.
+/// The result of [`EphemeralStore::read`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchRead {
     /// The value of each key, if it has one.
     pub values: Vec<Option<Vec<u8>>>,
     /// The history of the store. It is different if the store was restarted or replaced by another
     /// server, so that writes may have been lost. It is empty if values can be lost only by
-    /// removing them from the store.
+    /// removing them from the store. A store that loses its values with its process returns a
+    /// random text that is made at its start.
     pub history: Arc<str>,
 }
 

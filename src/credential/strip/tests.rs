@@ -181,7 +181,7 @@ proptest! {
         prop_assert_eq!(stripped_uri(&strip(), &uri), expected);
     }
 
-    /// What would be read is what is taken out: nothing is found afterwards.
+    /// Everything that a scheme would find is removed: afterwards nothing is found.
     #[test]
     fn nothing_is_found_in_what_was_stripped(
         query in "([apikey_%5F6170=&+]|api_key|api%5Fkey){0,24}",

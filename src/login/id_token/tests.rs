@@ -39,14 +39,14 @@ const EXPECTED: Expected<'_> = Expected {
 fn an_id_token_has_to_fit_this_login() {
     let hash = at_hash(Algorithm::RS256, "token");
     let good = json!({ "aud": "app", "iat": 1, "nonce": "n", "auth_time": 930, "at_hash": hash });
-    let judge = |json: &Json| checked(json, &EXPECTED);
-    assert_eq!(judge(&good), Ok(()));
+    let outcome = |json: &Json| checked(json, &EXPECTED);
+    assert_eq!(outcome(&good), Ok(()));
     for (name, value) in [
         ("azp", json!("app")),
         ("aud", json!(["app"])),
         ("at_hash", Json::Null),
     ] {
-        assert_eq!(judge(&with(good.clone(), name, value)), Ok(()));
+        assert_eq!(outcome(&with(good.clone(), name, value)), Ok(()));
     }
     for (name, value) in [
         ("iat", Json::Null),
@@ -65,10 +65,10 @@ fn an_id_token_has_to_fit_this_login() {
         ("auth_time", json!("930")),
     ] {
         let other = with(good.clone(), name, value);
-        assert!(judge(&other).is_err(), "{other}");
+        assert!(outcome(&other).is_err(), "{other}");
     }
     let both = with(good, "aud", json!(["app", "other"]));
-    assert_eq!(judge(&with(both, "azp", json!("app"))), Ok(()));
+    assert_eq!(outcome(&with(both, "azp", json!("app"))), Ok(()));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn null_is_absence_where_a_claim_of_an_id_token_is_optional() {
 /// Tests the rule of OpenID Connect Core section 12.2.
 #[test]
 fn a_nonce_of_a_refresh_is_absent_or_the_same() {
-    let judge = |before, nonce| {
+    let outcome = |before, nonce| {
         let expected = Expected {
             client: "app",
             access_token: "token",
@@ -124,11 +124,11 @@ fn a_nonce_of_a_refresh_is_absent_or_the_same() {
         let claims = with(json!({ "aud": "app", "iat": 1 }), "nonce", nonce);
         checked(&claims, &expected).is_ok()
     };
-    assert!(judge(Some("n"), Json::Null));
-    assert!(judge(Some("n"), json!("n")));
-    assert!(judge(None, json!("m")));
-    assert!(!judge(Some("n"), json!("m")));
-    assert!(!judge(Some("n"), json!(7)));
+    assert!(outcome(Some("n"), Json::Null));
+    assert!(outcome(Some("n"), json!("n")));
+    assert!(outcome(None, json!("m")));
+    assert!(!outcome(Some("n"), json!("m")));
+    assert!(!outcome(Some("n"), json!(7)));
 }
 
 /// OpenID Connect Core appendix A.3 and A.4 hold this pair.
@@ -147,9 +147,9 @@ fn a_logout_token_is_one_by_every_rule() {
         "iss": "i", "aud": "app", "iat": 1000, "exp": 1100, "jti": "1", "sid": "s",
         "events": { EVENT: {} },
     });
-    let judge = checked_logout;
+    let outcome = checked_logout;
     assert_eq!(
-        judge(&good),
+        outcome(&good),
         Ok(LogoutToken {
             id: "1".into(),
             subject: None,
@@ -157,8 +157,8 @@ fn a_logout_token_is_one_by_every_rule() {
             issued: 1000,
         })
     );
-    assert!(judge(&with(good.clone(), "sub", json!("a"))).is_ok());
-    assert!(judge(&with(good.clone(), "exp", Json::Null)).is_ok());
+    assert!(outcome(&with(good.clone(), "sub", json!("a"))).is_ok());
+    assert!(outcome(&with(good.clone(), "exp", Json::Null)).is_ok());
     for (name, value) in [
         ("iss", json!("j")),
         ("iss", Json::Null),
@@ -180,6 +180,6 @@ fn a_logout_token_is_one_by_every_rule() {
         ("events", json!([EVENT])),
     ] {
         let other = with(good.clone(), name, value);
-        assert!(judge(&other).is_err(), "{other}");
+        assert!(outcome(&other).is_err(), "{other}");
     }
 }

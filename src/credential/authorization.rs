@@ -1,24 +1,26 @@
 //! `Authorization` fields (RFC 9110 section 11.6.2).
 
 use super::{Credential, Found, Place};
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 /// Finds the credential of this scheme. A repeated field is ambiguous even if only one of the
 /// fields is of this scheme.
 pub(super) fn find(headers: &HeaderMap, scheme: &str) -> Found {
-    let fields = headers.get_all(AUTHORIZATION);
-    let start = |field: &http::HeaderValue| start(field.as_bytes(), scheme);
-    let mut own = fields
-        .iter()
-        .filter_map(|field| Some((field, start(field)?)));
-    match own.next() {
-        None => Found::nothing(),
-        Some(_) if fields.iter().nth(1).is_some() => Found::ambiguous(Place::Authorization),
-        Some((field, start)) => Found::one(Credential::of_field(
-            Place::Authorization,
-            field,
-            start..field.len(),
-        )),
+    let place = Place::Authorization;
+    let start = |field: &HeaderValue| start(field.as_bytes(), scheme);
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    match (fields.next(), fields.next()) {
+        (Some(field), None) => match start(field) {
+            Some(start) => Found::one(Credential::of_field(place, field, start..field.len())),
+            None => Found::nothing(),
+        },
+        (first, second) => {
+            let mut all = first.into_iter().chain(second).chain(fields);
+            match all.any(|field| start(field).is_some()) {
+                true => Found::ambiguous(place),
+                false => Found::nothing(),
+            }
+        }
     }
 }
 

@@ -211,6 +211,6 @@ impl Locations {
 
     pub(crate) fn find(&self, head: &Parts) -> Found {
         let found = self.0.iter().map(|location| location.find(head));
-        found.fold(Found::nothing(), Found::and)
+        found.reduce(Found::and).unwrap_or_else(Found::nothing)
     }
 }

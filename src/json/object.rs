@@ -21,7 +21,10 @@ impl<'a> Document<'a> {
     /// Reads an object that has at most this number of members. The members of the objects within
     /// it are included in the number.
     pub(crate) fn read_at_most(most: u32, text: &'a [u8]) -> Result<Self, JsonError> {
-        let text = str::from_utf8(text).map_err(|_| JsonError::Syntax)?;
+        Self::of(str::from_utf8(text).map_err(|_| JsonError::Syntax)?, most)
+    }
+
+    fn of(text: &'a str, most: u32) -> Result<Self, JsonError> {
         let members = read::object(text, most)?;
         Ok(Self { text, members })
     }
@@ -72,8 +75,8 @@ impl Object {
         text: Vec<u8>,
         then: impl FnOnce(&Document<'_>) -> T,
     ) -> Result<(Self, T), JsonError> {
-        let then = then(&Document::read(&text)?);
         let text = String::from_utf8(text).map_err(|_| JsonError::Syntax)?;
+        let then = then(&Document::of(&text, u32::MAX)?);
         let end = text.len();
         Ok((Self { text, end }, then))
     }

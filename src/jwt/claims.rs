@@ -34,43 +34,106 @@ pub(super) struct Rules {
     pub(super) typed: Option<ParseTyped>,
 }
 
-/// The claims of one token.
+/// The claims of one token, with the registered claims found in one pass.
+struct Claims<'a> {
+    all: &'a Document<'a>,
+    aud: Claim<'a>,
+    auth_time: Claim<'a>,
+    client_id: Claim<'a>,
+    /// Not a [`Claim`], because `null` is not absence.
+    cnf: Option<&'a Value<'a>>,
+    events: Claim<'a>,
+    exp: Claim<'a>,
+    iat: Claim<'a>,
+    iss: Claim<'a>,
+    jti: Claim<'a>,
+    nbf: Claim<'a>,
+    sid: Claim<'a>,
+    sub: Claim<'a>,
+}
+
+/// One claim; `None` if it is absent.
 #[derive(Clone, Copy)]
-struct Claims<'a>(&'a Document<'a>);
+struct Claim<'a> {
+    name: &'static str,
+    value: Option<&'a Value<'a>>,
+}
 
 impl<'a> Claims<'a> {
-    fn get(self, name: &str) -> Option<&'a Value<'a>> {
-        claims::present(self.0.named(name))
-    }
-
-    fn at(self, path: &ClaimPath) -> Option<&'a Value<'a>> {
-        claims::present(self.0.at(path.names()))
-    }
-
-    fn text(self, name: &str) -> Result<Option<&'a str>, WrongType> {
-        named(&name, self.get(name).map(text).transpose())
-    }
-
-    /// Returns the string, unless it is empty: an empty string does not name anything that could be
-    /// revoked.
-    fn name(self, name: &str) -> Result<Option<Box<str>>, WrongType> {
-        let text = self.text(name)?.filter(|text| !text.is_empty());
-        Ok(text.map(Into::into))
-    }
-
-    fn date(self, name: &str, round: Round) -> Result<Option<u64>, WrongType> {
-        let date = |value| date::read(value, round).ok_or(WrongType);
-        named(&name, self.get(name).map(date).transpose())
+    fn new(all: &'a Document<'a>) -> Self {
+        let absent = |name| Claim { name, value: None };
+        let mut claims = Self {
+            all,
+            aud: absent("aud"),
+            auth_time: absent("auth_time"),
+            client_id: absent("client_id"),
+            cnf: None,
+            events: absent("events"),
+            exp: absent("exp"),
+            iat: absent("iat"),
+            iss: absent("iss"),
+            jti: absent("jti"),
+            nbf: absent("nbf"),
+            sid: absent("sid"),
+            sub: absent("sub"),
+        };
+        for (name, value) in all.iter() {
+            let claim = match name {
+                "aud" => &mut claims.aud,
+                "auth_time" => &mut claims.auth_time,
+                "client_id" => &mut claims.client_id,
+                "events" => &mut claims.events,
+                "exp" => &mut claims.exp,
+                "iat" => &mut claims.iat,
+                "iss" => &mut claims.iss,
+                "jti" => &mut claims.jti,
+                "nbf" => &mut claims.nbf,
+                "sid" => &mut claims.sid,
+                "sub" => &mut claims.sub,
+                "cnf" => {
+                    claims.cnf = Some(value);
+                    continue;
+                }
+                _ => continue,
+            };
+            claim.value = claims::present(Some(value));
+        }
+        claims
     }
 
     /// Reads names at a path. If the claim is absent, there are none.
     fn names(
-        self,
+        &self,
         path: &ClaimPath,
         read: fn(&Value<'_>) -> Result<Names, WrongType>,
     ) -> Result<Names, WrongType> {
-        let names = named(path, self.at(path).map(read).transpose())?;
+        let claim = claims::present(self.all.at(path.names()));
+        let names = named(path, claim.map(read).transpose())?;
         Ok(names.unwrap_or_default())
+    }
+}
+
+impl<'a> Claim<'a> {
+    fn read<T>(
+        self,
+        read: impl FnOnce(&'a Value<'a>) -> Result<T, WrongType>,
+    ) -> Result<Option<T>, WrongType> {
+        named(&self.name, self.value.map(read).transpose())
+    }
+
+    fn text(self) -> Result<Option<&'a str>, WrongType> {
+        self.read(text)
+    }
+
+    /// Returns the string, unless it is empty: an empty string does not name anything that could be
+    /// revoked.
+    fn name(self) -> Result<Option<Box<str>>, WrongType> {
+        let text = self.text()?.filter(|text| !text.is_empty());
+        Ok(text.map(Into::into))
+    }
+
+    fn date(self, round: Round) -> Result<Option<u64>, WrongType> {
+        self.read(|value| date::read(value, round).ok_or(WrongType))
     }
 }
 
@@ -87,7 +150,7 @@ impl Rules {
         thumbprint: Option<&[u8; 32]>,
     ) -> Result<(Identity, Window), TokenError> {
         let checked = Object::parse_with(payload, |claims| {
-            self.check(Claims(claims), now, thumbprint)
+            self.check(&Claims::new(claims), now, thumbprint)
         });
         let (mut payload, checked) = checked.map_err(|_| TokenError::Payload)?;
         let (mut facts, window) = checked?;
@@ -101,15 +164,15 @@ impl Rules {
     /// Checks the claims, and returns everything but their text.
     fn check(
         &self,
-        claims: Claims<'_>,
+        claims: &Claims<'_>,
         now: u64,
         thumbprint: Option<&[u8; 32]>,
     ) -> Result<(Facts, Window), TokenError> {
-        check_binding(claims.0.named("cnf"), thumbprint)?;
+        check_binding(claims.cnf, thumbprint)?;
         // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect Back-Channel
         // Logout section 2.4) of the same issuer (RFC 8725 section 2.8). Both have an object there.
         // A value of any other type is a claim of the application's own.
-        if claims.get("events").and_then(Value::members).is_some() {
+        if claims.events.value.and_then(Value::members).is_some() {
             return Err(TokenError::Event);
         }
         let issuer = self.check_issuer(claims)?;
@@ -119,18 +182,18 @@ impl Rules {
             check_profile(claims)?;
         }
         let subject = match &self.subject {
-            None => named(&"sub", claims.get("sub").map(claims::subject).transpose())?.flatten(),
-            Some(path) => named(path, claims::chosen_subject(claims.0, path))?,
+            None => claims.sub.read(claims::subject)?.flatten(),
+            Some(path) => named(path, claims::chosen_subject(claims.all, path))?,
         };
         let subject = subject.ok_or(TokenError::MissingClaim)?.into();
         let typed = match self.typed {
-            Some(parse) => Some(parse(claims.0.as_str()).ok_or(TokenError::TypedClaims)?),
+            Some(parse) => Some(parse(claims.all.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
         };
         let roles = self.roles.as_ref();
         let roles = roles.map(|roles| claims.names(roles, claims::roles));
         // `fresh` and `authenticated_within` depend on this claim.
-        let authenticated_at = claims.date("auth_time", Round::Down)?;
+        let authenticated_at = claims.auth_time.date(Round::Down)?;
         let facts = Facts {
             issuer,
             subject,
@@ -138,10 +201,10 @@ impl Rules {
             scopes: claims.names(&self.scopes, claims::scopes)?,
             expires_at,
             authenticated_at: authenticated_at.map(|at| at.saturating_mul(1000)),
-            issued_at: claims.date("iat", Round::Down)?,
+            issued_at: claims.iat.date(Round::Down)?,
             // A token or session whose name cannot be read could not be revoked.
-            token_id: claims.name("jti")?, // RFC 7519 section 4.1.7
-            session_id: claims.name("sid")?,
+            token_id: claims.jti.name()?, // RFC 7519 section 4.1.7
+            session_id: claims.sid.name()?,
             claims: None,
             typed,
             data: None,
@@ -150,8 +213,8 @@ impl Rules {
     }
 
     /// RFC 7519 section 4.1.1; compared as it stands (RFC 8725 section 3.8).
-    fn check_issuer(&self, claims: Claims<'_>) -> Result<Option<Arc<str>>, TokenError> {
-        let found = claims.text("iss")?;
+    fn check_issuer(&self, claims: &Claims<'_>) -> Result<Option<Arc<str>>, TokenError> {
+        let found = claims.iss.text()?;
         let Some(issuer) = &self.issuer else {
             return Ok(found.map(Into::into));
         };
@@ -166,11 +229,14 @@ impl Rules {
     }
 
     /// RFC 7519 section 4.1.3, RFC 8725 section 3.9. The signature has been verified.
-    fn check_audience(&self, claims: Claims<'_>) -> Result<(), TokenError> {
-        match claims.get("aud") {
-            Some(aud) if named(&"aud", claims::is_for(aud, &self.audiences))? => Ok(()),
-            Some(_) => {
-                log::audience(&self.audiences, claims.0.raw(["aud"]).unwrap_or_default());
+    fn check_audience(&self, claims: &Claims<'_>) -> Result<(), TokenError> {
+        match claims
+            .aud
+            .read(|aud| claims::is_for(aud, &self.audiences))?
+        {
+            Some(true) => Ok(()),
+            Some(false) => {
+                log::audience(&self.audiences, claims.all.raw(["aud"]).unwrap_or_default());
                 Err(TokenError::Audience)
             }
             None if self.audiences.is_empty() => Ok(()),
@@ -182,10 +248,10 @@ impl Rules {
     /// valid.
     fn check_times(
         &self,
-        claims: Claims<'_>,
+        claims: &Claims<'_>,
         now: u64,
     ) -> Result<(Option<u64>, Window), TokenError> {
-        let expiry = claims.date("exp", Round::Down)?;
+        let expiry = claims.exp.date(Round::Down)?;
         if expiry.is_none() && self.expiry_is_required {
             return Err(TokenError::MissingClaim);
         }
@@ -194,10 +260,7 @@ impl Rules {
             return Err(TokenError::Expired);
         }
         // The RFC requires no check of `iat`, but a token from the future has a wrong date.
-        let starts = [
-            claims.date("nbf", Round::Up)?,
-            claims.date("iat", Round::Up)?,
-        ];
+        let starts = [claims.nbf.date(Round::Up)?, claims.iat.date(Round::Up)?];
         let start = starts.into_iter().flatten().max().unwrap_or_default();
         let from = start.saturating_sub(self.leeway);
         if now < from {
@@ -232,14 +295,19 @@ fn check_binding(cnf: Option<&Value<'_>>, thumbprint: Option<&[u8; 32]>) -> Resu
 /// RFC 8693.
 ///
 /// The types of all these claims except `client_id`, `sub` and `jti` have been checked already.
-fn check_profile(claims: Claims<'_>) -> Result<(), TokenError> {
-    let is_missing = |name: &&str| claims.get(name).is_none();
-    if ["iss", "exp", "aud", "iat"].iter().any(is_missing) {
+fn check_profile(claims: &Claims<'_>) -> Result<(), TokenError> {
+    let Claims {
+        iss, exp, aud, iat, ..
+    } = claims;
+    if [iss, exp, aud, iat]
+        .iter()
+        .any(|claim| claim.value.is_none())
+    {
         return Err(TokenError::MissingClaim);
     }
     // An empty string is not a name: a revocation of the `jti` "" would end every such token.
-    for name in ["client_id", "sub", "jti"] {
-        claims.name(name)?.ok_or(TokenError::MissingClaim)?;
+    for claim in [claims.client_id, claims.sub, claims.jti] {
+        claim.name()?.ok_or(TokenError::MissingClaim)?;
     }
     Ok(())
 }

@@ -1,8 +1,19 @@
 //! The compact form: three parts of base64url (RFC 7515 section 7.1).
 
 use super::TokenError;
-use base64::{Engine as _, decoded_len_estimate, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _, decoded_len_estimate,
+    engine::{Simd, general_purpose::NO_PAD},
+};
 use memchr::{memchr, memrchr};
+use std::sync::LazyLock;
+
+/// Base64url without padding, and strict: unused bits must be zero, so that bytes have one spelling
+/// (RFC 4648 section 3.5).
+///
+/// Decoding in vectors saves 150 ns of 2,400 for a token of 460 bytes with HS256
+/// (`cargo bench --bench jwt`, without cache).
+static BASE64URL: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
 
 /// The longest header that is decoded, in characters of base64url; real ones have about 100.
 const MAX_HEADER: usize = 4096;
@@ -70,7 +81,7 @@ fn check_decoded(
     buffer: &mut [u8],
     check: impl Fn(&[u8]) -> bool,
 ) -> Result<(), TokenError> {
-    let length = URL_SAFE_NO_PAD.decode_slice(text, buffer);
+    let length = BASE64URL.decode_slice(text, buffer);
     let decoded = length.ok().and_then(|length| buffer.get(..length));
     match check(decoded.ok_or(TokenError::Form)?) {
         true => Ok(()),
@@ -78,12 +89,10 @@ fn check_decoded(
     }
 }
 
-/// Without padding, and strictly: bits that do not count have to be zero, so that the same
-/// bytes are written one way only (RFC 4648 section 3.5).
 fn decode(text: &[u8], room: usize) -> Result<Vec<u8>, TokenError> {
     let length = decoded_len_estimate(text.len());
     let mut decoded = Vec::with_capacity(length.saturating_add(room));
-    URL_SAFE_NO_PAD
+    BASE64URL
         .decode_vec(text, &mut decoded)
         .map_err(|_| TokenError::Form)?;
     Ok(decoded)
@@ -92,15 +101,18 @@ fn decode(text: &[u8], room: usize) -> Result<Vec<u8>, TokenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     proptest! {
         /// RFC 4648 section 3.5.
         #[test]
-        fn a_segment_that_is_decoded_is_the_one_spelling_of_its_bytes(text in "[A-Za-z0-9_-]{0,70}|[A-Za-z0-9_=+/ \\n-]{0,40}") {
-            if let Ok(decoded) = decode(text.as_bytes(), 3) {
-                prop_assert_eq!(URL_SAFE_NO_PAD.encode(decoded), text);
+        fn a_segment_that_is_decoded_is_the_one_spelling_of_its_bytes(text in "[A-Za-z0-9_-]{0,300}|[A-Za-z0-9_-]{0,200}[=+/ \\n]?[A-Za-z0-9_-]{0,90}") {
+            let decoded = decode(text.as_bytes(), 3).ok();
+            if let Some(decoded) = &decoded {
+                prop_assert_eq!(&URL_SAFE_NO_PAD.encode(decoded), &text);
             }
+            prop_assert_eq!(URL_SAFE_NO_PAD.decode(&text).ok(), decoded);
         }
     }
 

@@ -22,31 +22,29 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 /// assert!(rejection.retry_after().is_some());
 /// ```
 #[derive(Clone)]
-#[must_use = "a rejection that is not returned refuses nothing"]
-pub struct Rejection {
+#[must_use = "a rejection has no effect unless it is returned"]
+pub struct Rejection(Box<Parts>);
+
+/// The parts, in memory of their own: every `Result` with a rejection is moved often, and nearly
+/// all of them are `Ok`.
+#[derive(Clone)]
+struct Parts {
     kind: RejectionKind,
-    /// The scheme that judged; only its challenge carries an error code.
+    /// The scheme whose credential was rejected; only its challenge carries an error code.
     scheme: Option<&'static str>,
     detail: &'static str,
     retry_after: Option<Duration>,
-    /// A source that is a constant, which costs no memory; `extra` goes before it.
+    /// A source that is a constant; `source` goes before it.
     cause: Option<&'static (dyn Error + Send + Sync)>,
-    extra: Option<Arc<Extra>>,
-    pub(super) stage: Stage,
-}
-
-/// The rare parts, behind one pointer so that a `Result` stays small.
-#[derive(Clone, Default)]
-pub(super) struct Extra {
     source: Option<Arc<dyn Error + Send + Sync>>,
     scopes: Vec<Scope>,
-    /// In seconds.
-    max_age: Option<u64>,
+    max_age: Option<Duration>,
+    stage: Stage,
 }
 
 /// How far a rejection has got on its way to the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+enum Stage {
     /// Not rendered by this crate: a handler put it on a response of its own.
     Bare,
     /// This crate made the response; a layer outside may render it anew.
@@ -57,15 +55,17 @@ pub(super) enum Stage {
 
 impl Rejection {
     fn of(kind: RejectionKind) -> Self {
-        Self {
+        Self(Box::new(Parts {
             kind,
             scheme: None,
             detail: kind.detail(),
             retry_after: None,
             cause: None,
-            extra: None,
+            source: None,
+            scopes: Vec::new(),
+            max_age: None,
             stage: Stage::Bare,
-        }
+        }))
     }
 
     /// No credentials were sent: 401, without an error code (RFC 6750 section 3.1).
@@ -127,7 +127,8 @@ impl Rejection {
     /// Returns whether the rejection was made by [`busy`](Self::busy).
     #[allow(dead_code, reason = "only logs ask")]
     pub(crate) fn is_busy(&self) -> bool {
-        self.cause
+        self.0
+            .cause
             .is_some_and(<dyn Error + Send + Sync>::is::<Busy>)
     }
 
@@ -140,105 +141,105 @@ impl Rejection {
 
     /// Says more to the client, in a text that is the same for every request.
     pub fn with_detail(mut self, detail: &'static str) -> Self {
-        self.detail = detail;
+        self.0.detail = detail;
         self
     }
 
     /// Keeps the cause for logs; clients never see it.
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.extra_mut().source = Some(Arc::from(source.into()));
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
     /// The same with a constant.
     #[allow(dead_code, reason = "only some features have such")]
     pub(crate) fn with_cause(mut self, cause: &'static (dyn Error + Send + Sync)) -> Self {
-        self.cause = Some(cause);
+        self.0.cause = Some(cause);
         self
     }
 
     /// Sets `Retry-After`, sent in whole seconds, rounded up, at least one.
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
-        self.retry_after = Some(retry_after);
+        self.0.retry_after = Some(retry_after);
         self
     }
 
     /// Says for how long ago the user may have been authenticated (`max_age`, RFC 9470 section 3),
     /// in whole seconds.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
-        self.extra_mut().max_age = Some(max_age.as_secs());
+        self.0.max_age = Some(Duration::from_secs(max_age.as_secs()));
         self
     }
 
     pub(crate) fn with_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
-        self.extra_mut().scopes = scopes.into_iter().collect();
+        self.0.scopes = scopes.into_iter().collect();
         self
     }
 
     pub(crate) fn with_scheme(mut self, scheme: &'static str) -> Self {
-        self.scheme = Some(scheme);
+        self.0.scheme = Some(scheme);
         self
-    }
-
-    fn extra_mut(&mut self) -> &mut Extra {
-        Arc::make_mut(self.extra.get_or_insert_default())
     }
 
     /// Returns the kind of the rejection.
     #[must_use]
     pub fn kind(&self) -> RejectionKind {
-        self.kind
+        self.0.kind
     }
 
     /// The HTTP status that goes with the kind.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.kind.status()
+        self.0.kind.status()
     }
 
     /// The name of the scheme that judged, if one did.
     #[must_use]
     pub fn scheme(&self) -> Option<&'static str> {
-        self.scheme
+        self.0.scheme
     }
 
     /// The text sent to the client.
     #[must_use]
     pub fn detail(&self) -> &'static str {
-        self.detail
+        self.0.detail
     }
 
     /// After how long a client may try again.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 
     /// The scopes that the request would have needed, as far as they are known.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
-        self.extra.as_deref().map_or(&[], |extra| &extra.scopes)
+        &self.0.scopes
     }
 
     /// For how long ago the user may have been authenticated, as far as that is what is missing.
     #[must_use]
     pub fn max_age(&self) -> Option<Duration> {
-        let max_age = self.extra.as_deref()?.max_age?;
-        Some(Duration::from_secs(max_age))
+        self.0.max_age
     }
 
     /// Whether an outer layer may still add challenges.
     pub(crate) fn is_open(&self) -> bool {
-        self.stage != Stage::Challenged
+        self.0.stage != Stage::Challenged
     }
 
     /// Whether the response around it is this crate's own rendering.
     pub(crate) fn is_rendered(&self) -> bool {
-        self.stage == Stage::Rendered
+        self.0.stage == Stage::Rendered
+    }
+
+    pub(super) fn rendered(mut self) -> Self {
+        self.0.stage = Stage::Rendered;
+        self
     }
 
     pub(crate) fn challenged(mut self) -> Self {
-        self.stage = Stage::Challenged;
+        self.0.stage = Stage::Challenged;
         self
     }
 }
@@ -257,7 +258,7 @@ impl Error for Busy {}
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail)
+        f.write_str(self.0.detail)
     }
 }
 
@@ -265,9 +266,9 @@ impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Rejection");
         debug
-            .field("kind", &self.kind)
-            .field("detail", &self.detail);
-        if let Some(scheme) = self.scheme {
+            .field("kind", &self.0.kind)
+            .field("detail", &self.0.detail);
+        if let Some(scheme) = self.0.scheme {
             debug.field("scheme", &scheme);
         }
         if let Some(source) = self.source() {
@@ -279,11 +280,7 @@ impl fmt::Debug for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let own = self
-            .extra
-            .as_deref()
-            .and_then(|extra| extra.source.as_deref());
-        match own.or(self.cause) {
+        match self.0.source.as_deref().or(self.0.cause) {
             Some(source) => Some(source),
             None => None,
         }

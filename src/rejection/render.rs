@@ -1,9 +1,6 @@
 //! Rejections as responses: `application/problem+json` (RFC 9457) or trailers-only gRPC.
 
-use super::{
-    RejectionKind,
-    rejection::{Rejection, Stage},
-};
+use super::{RejectionKind, rejection::Rejection};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
@@ -87,11 +84,10 @@ pub(crate) fn render(
 
 /// Returns the response to a rejection over HTTP, without challenges. An `AuthLayer` outside adds
 /// them, and may render the rejection anew.
-pub(crate) fn response(mut rejection: Rejection) -> Response<Bytes> {
+pub(crate) fn response(rejection: Rejection) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();
     let body = render(&rejection, Format::Http, None, &mut parts);
-    rejection.stage = Stage::Rendered;
-    parts.extensions.insert(rejection);
+    parts.extensions.insert(rejection.rendered());
     Response::from_parts(parts, body)
 }
 

@@ -6,8 +6,7 @@ use http::{Extensions, response};
 use std::fmt;
 
 /// Adds to the response once the request is decided.
-pub(crate) type OnResponse =
-    Box<dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send>;
+type OnResponse = Box<dyn FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send>;
 
 /// Adds to the request once it is accepted.
 type OnAccept = Box<dyn FnOnce(&Identity, &mut Extensions) + Send>;
@@ -20,12 +19,15 @@ pub struct Attempt {
     pub(crate) hooks: Hooks,
 }
 
+/// One addition of a scheme or of a decorator.
+enum Hook {
+    OnAccept(OnAccept),
+    OnResponse(OnResponse),
+}
+
 /// The additions of a scheme and of its decorators, in order.
 #[derive(Default)]
-pub(crate) struct Hooks {
-    on_accept: Vec<OnAccept>,
-    pub(crate) on_response: Vec<OnResponse>,
-}
+pub(crate) struct Hooks(Vec<Hook>);
 
 /// The additions to the response to an accepted request.
 pub(crate) struct AcceptedHooks(Vec<OnResponse>, Identity);
@@ -33,14 +35,27 @@ pub(crate) struct AcceptedHooks(Vec<OnResponse>, Identity);
 impl Hooks {
     /// Adds to the extensions of an accepted request.
     pub(crate) fn accept(self, extensions: &mut Extensions) -> Option<Box<AcceptedHooks>> {
-        if self.on_accept.is_empty() && self.on_response.is_empty() {
+        if self.0.is_empty() {
             return None;
         }
         let identity = extensions.get::<Identity>()?.clone();
-        for on_accept in self.on_accept {
-            on_accept(&identity, extensions);
+        let mut on_response = Vec::new();
+        for hook in self.0 {
+            match hook {
+                Hook::OnAccept(on_accept) => on_accept(&identity, extensions),
+                Hook::OnResponse(hook) => on_response.push(hook),
+            }
         }
-        Some(Box::new(AcceptedHooks(self.on_response, identity)))
+        Some(Box::new(AcceptedHooks(on_response, identity)))
+    }
+
+    /// Adds to the response to a rejected request.
+    pub(crate) fn reject(self, rejection: &Rejection, parts: &mut response::Parts) {
+        for hook in self.0 {
+            if let Hook::OnResponse(on_response) = hook {
+                on_response(Err(rejection), parts);
+            }
+        }
     }
 }
 
@@ -87,7 +102,7 @@ impl Attempt {
         mut self,
         f: impl FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send + 'static,
     ) -> Self {
-        self.hooks.on_response.push(Box::new(f));
+        self.hooks.0.push(Hook::OnResponse(Box::new(f)));
         self
     }
 
@@ -99,13 +114,12 @@ impl Attempt {
         mut self,
         value: impl FnOnce(&Identity) -> Option<T> + Send + 'static,
     ) -> Self {
-        self.hooks
-            .on_accept
-            .push(Box::new(move |identity, extensions| {
-                if let Some(value) = value(identity) {
-                    AttachedExtensions::insert(extensions, value);
-                }
-            }));
+        let on_accept: OnAccept = Box::new(move |identity, extensions| {
+            if let Some(value) = value(identity) {
+                AttachedExtensions::insert(extensions, value);
+            }
+        });
+        self.hooks.0.push(Hook::OnAccept(on_accept));
         self
     }
 }

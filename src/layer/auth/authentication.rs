@@ -125,9 +125,7 @@ impl Decide for Authentication {
         parts.headers.clear();
         parts.extensions = mem::take(&mut head.extensions);
         parts.extensions.clear();
-        for on_response in self.hooks.on_response {
-            on_response(Err(&rejection), &mut parts);
-        }
+        self.hooks.reject(&rejection, &mut parts);
         let body = complete(config, rejection, self.grpc, &mut parts);
         let response = Response::from_parts(parts, body);
         if is_grpc {

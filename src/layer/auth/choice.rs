@@ -47,17 +47,29 @@ pub(super) struct Choice {
 
 /// Asks every scheme, and chooses by [`Found::and`]. Returns `None` if no scheme finds anything.
 pub(super) fn choose(schemes: &[Configured], head: &Parts) -> Option<Choice> {
-    let mut found = Found::nothing();
     let mut chosen = None;
+    let mut found: Option<Found> = None;
     for (index, configured) in schemes.iter().enumerate() {
         let own = configured.scheme.find(head);
-        if found.yields_to(&own) {
-            chosen = Some(index);
-        } else if found.is_explicit() && own.is_explicit() {
-            chosen = None;
+        if own.is_nothing() {
+            continue;
         }
-        found = found.and(own);
+        found = Some(match found {
+            None => {
+                chosen = Some(index);
+                own
+            }
+            Some(found) => {
+                if found.yields_to(&own) {
+                    chosen = Some(index);
+                } else if found.is_explicit() && own.is_explicit() {
+                    chosen = None;
+                }
+                found.and(own)
+            }
+        });
     }
+    let found = found?;
     Some(Choice {
         scheme: chosen,
         place: found.place()?,

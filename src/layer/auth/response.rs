@@ -109,6 +109,9 @@ fn keep_private(headers: &mut HeaderMap, vary: Option<&HeaderValue>) {
 /// section 3.5). Such a response has to vary by the field. `must-revalidate` alone is meant to be
 /// strict, so it does not open the response to other callers.
 fn keep_apart_by_authorization(headers: &mut HeaderMap) {
+    if !headers.contains_key(CACHE_CONTROL) {
+        return;
+    }
     let directives = Directives::of(headers);
     let shared = directives.has("public") || directives.has("s-maxage");
     if directives.keep_out_shared_caches() || !(shared || directives.has("must-revalidate")) {

@@ -29,9 +29,9 @@ const EXTENSIONS: u64 = 3;
 /// The number of allocations that verifying a token may make besides.
 const TOKEN: u64 = 11;
 
-/// The allocations of a rejection: the map of the response's extensions with its table and value,
-/// and the text and the value of one challenge.
-const REFUSAL: u64 = 5;
+/// The allocations of a rejection: its own memory, the map of the response's extensions with its
+/// table and value, and the text and the value of one challenge.
+const REFUSAL: u64 = 6;
 
 fn count(mut run: impl FnMut()) -> u64 {
     // Whatever is done once has been done.

@@ -1,12 +1,11 @@
-//! Tokens that a login is told: their signature is this room's matter, their claims are judged
-//! by the login (OpenID Connect Core section 3.1.3.7, Back-Channel Logout section 2.6).
+//! ID tokens and logout tokens for a login, which checks their claims itself (OpenID Connect Core
+//! section 3.1.3.7, Back-Channel Logout section 2.6). This module verifies their signatures.
 
 use super::{
-    Algorithm, JwtVerifier, JwtVerifierBuilder, KeysUnavailable, TokenError,
+    Algorithm, JwtVerifier, JwtVerifierBuilder, TokenError,
     compact::Compact,
     header::{Header, Types},
-    source::Waiting,
-    verifier::{Checked, FETCHES, Missing, Verifier},
+    verifier::{Checked, Missing, Verifier, after_fetch},
 };
 use crate::{
     Identity, Rejection, clock,
@@ -28,11 +27,6 @@ pub(crate) struct Signed {
     pub(crate) algorithm: Algorithm,
 }
 
-enum Failed {
-    Refused(Rejection),
-    Fetch(Waiting),
-}
-
 impl JwtVerifierBuilder {
     /// For [`JwtVerifier::signed`] alone.
     pub(crate) fn of_logins(mut self) -> Self {
@@ -42,21 +36,17 @@ impl JwtVerifierBuilder {
 }
 
 impl JwtVerifier {
-    /// The payload of a token with a good signature; its keys are fetched first where that helps.
+    /// Returns the payload of a token with a valid signature. Its keys are fetched first if that may
+    /// help.
     pub(crate) async fn signed(&self, token: &str, kind: Kind) -> Result<Signed, Rejection> {
-        for _ in 0..=FETCHES {
-            match self.0.signed(token.as_bytes(), kind) {
-                Ok(signed) => return Ok(signed),
-                Err(Failed::Refused(rejection)) => return Err(rejection),
-                Err(Failed::Fetch(waiting)) => {
-                    waiting.await.map_err(KeysUnavailable::into_rejection)?;
-                }
-            }
+        let check = || self.0.signed(token.as_bytes(), kind);
+        match check() {
+            Checked::Done(result) => result,
+            Checked::Fetch(waiting) => after_fetch(waiting, check).await,
         }
-        Err(KeysUnavailable.into_rejection())
     }
 
-    /// Judges claims by what the verifier was built for: `iss`, `aud`, `exp`, `nbf`, `iat`, and a
+    /// Checks the claims by the settings of the verifier: `iss`, `aud`, `exp`, `nbf`, `iat`, and a
     /// subject.
     pub(crate) fn check_claims(&self, payload: Vec<u8>) -> Result<Identity, TokenError> {
         let now = clock::now(&*self.0.clock);
@@ -66,24 +56,12 @@ impl JwtVerifier {
 }
 
 impl Verifier {
-    fn signed(&self, token: &[u8], kind: Kind) -> Result<Signed, Failed> {
+    fn signed(&self, token: &[u8], kind: Kind) -> Checked<Signed> {
         let now = clock::now(&*self.clock);
-        let missing = match self.keys.current(now) {
-            None => Missing::Set,
-            Some(_) => match self.payload(token, kind) {
-                Ok(signed) => return Ok(signed),
-                Err(error) => match Missing::of(error) {
-                    Some(missing) => missing,
-                    None => return Err(Failed::Refused(error.into_rejection())),
-                },
-            },
-        };
-        Err(match self.without_key(token, missing, now) {
-            Checked::Fetch(waiting) => Failed::Fetch(waiting),
-            Checked::Done(Err(rejection)) => Failed::Refused(rejection),
-            // Without a key nothing passes.
-            Checked::Done(Ok(_)) => Failed::Refused(TokenError::UnknownKey.into_rejection()),
-        })
+        match self.keys.current(now) {
+            None => self.without_key(token, Missing::Set, now),
+            Some(_) => self.checked(token, self.payload(token, kind), now),
+        }
     }
 
     fn payload(&self, token: &[u8], kind: Kind) -> Result<Signed, TokenError> {

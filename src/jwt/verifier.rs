@@ -17,7 +17,7 @@ use crate::{
 use std::{fmt, str, sync::Arc};
 
 /// How many fetches one token waits for: for one that was under way, and for one of its own.
-pub(super) const FETCHES: usize = 2;
+const FETCHES: usize = 2;
 
 /// Verifies JSON Web Tokens of one issuer. Cloning is cheap.
 ///
@@ -98,21 +98,38 @@ impl JwtVerifier {
             Checked::Done(result) => Verdict::ready(result),
             Checked::Fetch(waiting) => {
                 let verifier = Arc::clone(&self.0);
-                Verdict::pending(verifier.check_after_fetch(token, thumbprint, waiting))
+                Verdict::pending(after_fetch(waiting, move || {
+                    verifier.check(token.as_bytes(), thumbprint.as_ref())
+                }))
             }
         }
     }
 }
 
 /// The result for a token, as far as it is known without waiting.
-pub(super) enum Checked {
-    Done(Result<Identity, Rejection>),
+pub(super) enum Checked<T> {
+    Done(Result<T, Rejection>),
     /// Keys have to be fetched first.
     Fetch(Waiting),
 }
 
+/// Checks a token again once the keys have been fetched.
+pub(super) async fn after_fetch<T>(
+    mut waiting: Waiting,
+    check: impl Fn() -> Checked<T>,
+) -> Result<T, Rejection> {
+    for _ in 0..FETCHES {
+        waiting.await.map_err(KeysUnavailable::into_rejection)?;
+        match check() {
+            Checked::Done(result) => return result,
+            Checked::Fetch(again) => waiting = again,
+        }
+    }
+    Err(KeysUnavailable.into_rejection())
+}
+
 impl Verifier {
-    fn check(&self, token: &[u8], thumbprint: Option<&[u8; 32]>) -> Checked {
+    fn check(&self, token: &[u8], thumbprint: Option<&[u8; 32]>) -> Checked<Identity> {
         let now = clock::now(&*self.clock);
         // The set comes first, then the token: see `source`.
         let Some(generation) = self.keys.current(now) else {
@@ -124,12 +141,23 @@ impl Verifier {
         if let Some(identity) = cached {
             return Checked::Done(Ok(identity));
         }
-        match self.identity(token, &self.keys.snapshot(), cache, now, thumbprint) {
+        let result = self.identity(token, &self.keys.snapshot(), cache, now, thumbprint);
+        self.checked(token, result, now)
+    }
+
+    /// Completes the result of a token that has been checked with the current keys.
+    pub(super) fn checked<T>(
+        &self,
+        token: &[u8],
+        result: Result<T, TokenError>,
+        now: u64,
+    ) -> Checked<T> {
+        match result {
+            Ok(value) => Checked::Done(Ok(value)),
             Err(error) => match Missing::of(error) {
                 Some(missing) => self.without_key(token, missing, now),
                 None => Checked::Done(Err(error.into_rejection())),
             },
-            Ok(identity) => Checked::Done(Ok(identity)),
         }
     }
 
@@ -144,25 +172,9 @@ impl Verifier {
         cache.get(cache.hash(token), token, generation, now)
     }
 
-    async fn check_after_fetch(
-        self: Arc<Self>,
-        token: bearer::Token,
-        thumbprint: Option<[u8; 32]>,
-        mut waiting: Waiting,
-    ) -> Result<Identity, Rejection> {
-        for _ in 0..FETCHES {
-            waiting.await.map_err(KeysUnavailable::into_rejection)?;
-            match self.check(token.as_bytes(), thumbprint.as_ref()) {
-                Checked::Done(result) => return result,
-                Checked::Fetch(again) => waiting = again,
-            }
-        }
-        Err(KeysUnavailable.into_rejection())
-    }
-
     /// Decides about a token whose key is missing or does not fit. A fetch is started only if the
     /// token may be valid.
-    pub(super) fn without_key(&self, token: &[u8], missing: Missing, now: u64) -> Checked {
+    pub(super) fn without_key<T>(&self, token: &[u8], missing: Missing, now: u64) -> Checked<T> {
         let refuse = |error: TokenError| Checked::Done(Err(error.into_rejection()));
         let (error, is_known) = match missing {
             Missing::Set => (TokenError::UnknownKey, false),

@@ -10,8 +10,17 @@ pub(crate) mod percent;
 pub(crate) mod random;
 #[cfg(any(feature = "introspection", feature = "login"))]
 pub(crate) mod single_flight;
+mod sync;
 #[cfg(any(feature = "redis", feature = "reqwest"))]
 pub(crate) mod tls;
+
+// Not within these modules, because a model checker runs them in another crate.
+#[cfg(test)]
+#[path = "lane_lock/tests.rs"]
+mod lane_lock_tests;
+#[cfg(test)]
+#[path = "near_cache/tests.rs"]
+mod near_cache_tests;
 
 #[cfg(all(test, feature = "jwt"))]
 mod tests {

@@ -1,5 +1,5 @@
-//! The synchronization primitives of the published set. The model checker of `tests/thread_interleavings.rs`
-//! puts its own in their place.
+//! The synchronization primitives of the published set, for which `tests/thread_interleavings`
+//! substitutes those of a model checker.
 
 pub(super) use std::sync::{
     Arc, PoisonError, RwLock,

@@ -1,5 +1,5 @@
-//! The swap of key sets and the fetch that many callers share, in every interleaving of threads. `loom`
-//! runs the crate's own sources.
+//! The swap of key sets, the fetch that many callers share, and the caches of lanes, in every
+//! interleaving of threads. `loom` runs the crate's own sources.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -7,7 +7,9 @@
     reason = "what is not modelled here is used there"
 )]
 
-/// What the sources expect around them.
+mod removal;
+
+/// The synchronization primitives of `published`.
 mod sync {
     pub use loom::sync::{
         Arc, RwLock,
@@ -15,9 +17,9 @@ mod sync {
     };
     pub use std::sync::PoisonError;
 }
-#[path = "../src/jwt/remote/published.rs"]
+#[path = "../../src/jwt/remote/published.rs"]
 mod published;
-#[path = "../src/fetch/on_demand/state.rs"]
+#[path = "../../src/fetch/on_demand/state.rs"]
 mod state;
 
 use loom::{

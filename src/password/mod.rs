@@ -62,12 +62,62 @@
 //!
 //! # Hashes made elsewhere
 //!
-//! With the feature `password-import`, [`PasswordHash::parse`] understands bcrypt, scrypt, PBKDF2
-//! and SHA-crypt besides, in the forms of crypt(3), PHC strings, passlib, Django and Werkzeug; for
-//! `htpasswd` files there is `basic::Htpasswd`. None is ever made here: who logs in with one gets
-//! a new hash, as [`HashPool::hash`] shows. What a kind cannot tell apart does not match, and
-//! takes as long as what does: passwords of more than 72 bytes or with a NUL in bcrypt, of more
-//! than 511 bytes in SHA-crypt.
+//! With the feature `password-import`, [`PasswordHash::parse`] also reads bcrypt, scrypt, PBKDF2
+//! and SHA-crypt, in the forms of crypt(3), PHC strings, passlib, Django and Werkzeug. Its table
+//! has the forms and their bounds. For `htpasswd` files there is `basic::Htpasswd`. The crate makes
+//! only Argon2id hashes: at the next login, replace an imported hash as [`HashPool::hash`] shows.
+//!
+//! Some passwords cannot be told apart by a format: those of more than 72 bytes or with a NUL in
+//! bcrypt, and those of more than 511 bytes in SHA-crypt. Such a password does not match, and takes
+//! as long as one that does.
+//!
+//! **Unknown formats.** If a hash has another format (such as `$1$`, `$apr1$`, `{SSHA}`,
+//! `$argon2i$` or a format of your own), or costs more than the bounds allow, `parse` returns an
+//! error. The caller decides what follows. The closure above answers with 503. `Accounts` logs an
+//! error, and treats the account as one without a password. `Htpasswd` rejects the file. To keep
+//! the passwords of such users with a closure of your own, hash each stored digest again, once, and
+//! mark its row. A login then computes the old digest first, which must be fast, because it does
+//! not run on a thread of the pool:
+//!
+//! ```
+//! use tower_auth::{Rejection, password::{HashPool, PasswordHash}};
+//!
+//! # fn old_digest(_salt: &[u8], _password: &str) -> [u8; 20] { [0; 20] }
+//! # async fn replace(_: &str, _: PasswordHash) {}
+//! /// At import, without the password. It blocks.
+//! fn import(stored: [u8; 20]) -> Result<PasswordHash, tower_auth::ConfigError> {
+//!     PasswordHash::new(stored)
+//! }
+//!
+//! /// At login.
+//! async fn log_in(pool: &HashPool, user: &str, salt: &[u8], imported: &PasswordHash, password: &str)
+//! -> Result<bool, Rejection> {
+//!     let matches = pool.verify(user, old_digest(salt, password), Some(imported)).await?;
+//!     if matches {
+//!         // The user may log in, even if the pool is busy.
+//!         if let Ok(new) = pool.hash(password).await {
+//!             replace(user, new).await; // and removes the mark of the row
+//!         }
+//!     }
+//!     Ok(matches)
+//! }
+//! ```
+//!
+//! **Unknown users.** `None` in [`HashPool::verify`] stands for an unknown user, or for one without
+//! a password, and costs what rule 6 says. A new pool begins with the cost of a new Argon2id hash,
+//! but the first hash that is verified replaces it. Cheap imported hashes therefore show in
+//! response times:
+//!
+//! - If only cheap hashes were verified within the last half an hour to an hour, unknown users are
+//!   rejected as fast as those. The first attempt for a user with a costlier hash takes longer, and
+//!   so shows that the user exists.
+//! - If costlier hashes were verified, too, a user with a cheap hash is rejected faster than an
+//!   unknown user.
+//!
+//! To prevent both, give all users hashes of one cost before they are used. Compare
+//! [`PasswordHash::estimated_time`] with that of a new hash. If it is much less, hash the stored
+//! digest again as above, or store no hash and let the user set a new password. Until then, limit
+//! the attempts of each client address.
 //!
 //! # New passwords
 //!

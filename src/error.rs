@@ -13,10 +13,6 @@ pub struct ConfigError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-#[allow(
-    dead_code,
-    reason = "which constructors can fail depends on the features"
-)]
 impl ConfigError {
     pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self {

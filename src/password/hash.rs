@@ -141,6 +141,7 @@ impl PasswordHash {
     pub fn needs_rehash(&self) -> bool {
         match self.cost().kind() {
             Kind::Argon2id(argon2id) => !argon2id.is_recommended(),
+            #[cfg(feature = "password-import")]
             Kind::Imported(_) => true,
         }
     }

@@ -1,8 +1,9 @@
 //! [`Kind`]: the kinds of hashes, by value.
 
+#[cfg(feature = "password-import")]
+use super::imported;
 use super::{
     argon2id::{self, Argon2id},
-    imported,
     parsed::{Impossible, Parsed},
 };
 use crate::ConfigError;
@@ -11,10 +12,7 @@ use crate::ConfigError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Argon2id(Argon2id),
-    #[allow(
-        dead_code,
-        reason = "without the feature `password-import` there are none"
-    )]
+    #[cfg(feature = "password-import")]
     Imported(imported::Kind),
 }
 
@@ -23,10 +21,16 @@ pub(in crate::password) fn read(text: &str) -> Result<Parsed<Kind>, ConfigError>
     if text.len() > MAX_TEXT {
         return Err(ConfigError::new("the password hash is too long"));
     }
-    match text.starts_with("$argon2id$") {
-        true => Ok(argon2id::read(text)?.map(Kind::Argon2id)),
-        false => Ok(imported::read(text)?.map(Kind::Imported)),
+    if text.starts_with("$argon2id$") {
+        return Ok(argon2id::read(text)?.map(Kind::Argon2id));
     }
+    #[cfg(feature = "password-import")]
+    return Ok(imported::read(text)?.map(Kind::Imported));
+    #[cfg(not(feature = "password-import"))]
+    Err(ConfigError::new(
+        "the password hash is not of a kind understood: it must begin with `$argon2id$` \
+         (the feature `password-import` understands more)",
+    ))
 }
 
 impl Kind {
@@ -34,6 +38,7 @@ impl Kind {
     pub(in crate::password) const fn nanos(self) -> u64 {
         match self {
             Self::Argon2id(argon2id) => argon2id.nanos(),
+            #[cfg(feature = "password-import")]
             Self::Imported(imported) => imported.nanos(),
         }
     }
@@ -42,6 +47,7 @@ impl Kind {
     pub(in crate::password) fn output_len(self) -> usize {
         match self {
             Self::Argon2id(_) => 32,
+            #[cfg(feature = "password-import")]
             Self::Imported(imported) => imported.output_len(),
         }
     }
@@ -56,6 +62,7 @@ impl Kind {
     ) -> Result<bool, Impossible> {
         match self {
             Self::Argon2id(argon2id) => argon2id.compute(password, salt, output).map(|()| true),
+            #[cfg(feature = "password-import")]
             Self::Imported(imported) => imported.compute(password, salt, output),
         }
     }

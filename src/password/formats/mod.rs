@@ -25,9 +25,6 @@
 mod argon2id;
 #[cfg(feature = "password-import")]
 mod imported;
-#[cfg(not(feature = "password-import"))]
-#[path = "not_imported.rs"]
-mod imported;
 mod kind;
 mod parsed;
 mod phc;

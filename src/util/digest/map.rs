@@ -5,7 +5,6 @@ use crate::clock;
 use std::{collections::HashMap, time::SystemTime};
 
 /// What digests mean, found without a scan.
-#[allow(dead_code, reason = "only some features have maps of digests")]
 pub(crate) type DigestMap<T> = HashMap<Digest, T, ByFirstWord>;
 
 /// 22 characters of base64 hold 128 bits; what is shorter can be guessed from its digest.
@@ -17,7 +16,6 @@ pub(crate) struct Ends(u64);
 
 impl Ends {
     pub(crate) const NEVER: Self = Self(u64::MAX);
-    #[allow(dead_code, reason = "only some features revoke in place")]
     pub(crate) const REVOKED: Self = Self(0);
 
     /// The end of credentials that expire at this time.

@@ -13,6 +13,9 @@ use std::{
 };
 use tower_auth::fetch::{Fetch, HttpClient};
 
+/// The longest time that a test waits for the provider to start, or to answer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// The running provider; it is killed when this is dropped.
 pub struct Provider {
     pub issuer: String,
@@ -96,7 +99,7 @@ impl Provider {
         let mut spawned = started;
         while self.get("/__ctl").await.is_none() {
             // A busy machine takes its time to start many of them at once.
-            if started.elapsed() > Duration::from_secs(120) {
+            if started.elapsed() > PATIENCE {
                 let said = fs::read_to_string(self.log()).unwrap_or_default();
                 panic!("no provider at {}: {said}", self.issuer);
             }
@@ -136,14 +139,22 @@ impl Provider {
         serde_json::from_slice(answer.ok()?.body()).ok()
     }
 
+    /// Repeats the request until it is answered: a busy machine may take longer than the client waits.
     async fn post(&self, path: &str, kind: &str, authorization: &str, body: String) -> Value {
-        let request = Request::post(format!("{}{path}", self.issuer))
-            .header("content-type", kind)
-            .header("authorization", authorization)
-            .body(Bytes::from(body))
-            .unwrap();
-        let answer = self.client.fetch(request).await.unwrap();
-        serde_json::from_slice(answer.body()).unwrap_or_default()
+        let body = Bytes::from(body);
+        let started = Instant::now();
+        loop {
+            let request = Request::post(format!("{}{path}", self.issuer))
+                .header("content-type", kind)
+                .header("authorization", authorization)
+                .body(body.clone())
+                .unwrap();
+            match self.client.fetch(request).await {
+                Ok(answer) => return serde_json::from_slice(answer.body()).unwrap_or_default(),
+                Err(error) => assert!(started.elapsed() < PATIENCE, "{path}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Rotates keys, injects faults.
@@ -158,10 +169,16 @@ impl Provider {
         self.control(json!({ "fault": fault })).await;
     }
 
-    /// How often a path was asked for.
+    /// Returns the number of requests for a path.
     pub async fn hits(&self, path: &str) -> u64 {
-        let state = self.get("/__ctl").await.unwrap();
-        state["hits"][path].as_u64().unwrap_or(0)
+        let started = Instant::now();
+        loop {
+            if let Some(state) = self.get("/__ctl").await {
+                return state["hits"][path].as_u64().unwrap_or(0);
+            }
+            assert!(started.elapsed() < PATIENCE, "no answer of {}", self.issuer);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// An access token for `https://rs.example/NAME`, for the client `svc`.

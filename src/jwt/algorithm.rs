@@ -47,21 +47,14 @@ pub(super) enum Family {
 impl Algorithm {
     /// The algorithm of this name; names are exact (RFC 7515 section 4.1.1).
     pub(super) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "HS256" => Self::HS256,
-            "HS384" => Self::HS384,
-            "HS512" => Self::HS512,
-            "RS256" => Self::RS256,
-            "RS384" => Self::RS384,
-            "RS512" => Self::RS512,
-            "PS256" => Self::PS256,
-            "PS384" => Self::PS384,
-            "PS512" => Self::PS512,
-            "ES256" => Self::ES256,
-            "ES384" => Self::ES384,
-            "EdDSA" | "Ed25519" => Self::EdDSA,
-            _ => return None,
-        })
+        use Algorithm::*;
+        let all = [
+            HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA,
+        ];
+        match name {
+            "Ed25519" => Some(EdDSA),
+            _ => all.into_iter().find(|known| known.as_str() == name),
+        }
     }
 
     /// The name in `alg`.
@@ -99,11 +92,6 @@ impl Algorithm {
         self.family() == Family::Hmac
     }
 
-    #[cfg(feature = "jwks")]
-    pub(crate) fn is_rsa(self) -> bool {
-        self.family() == Family::Rsa
-    }
-
     /// The size of the hash in bytes, below which a secret is too weak (RFC 7518 section 3.2).
     pub(super) fn hash_len(self) -> usize {
         match self {
@@ -129,6 +117,14 @@ impl Family {
             Self::P256 => "an EC key on P-256",
             Self::P384 => "an EC key on P-384",
             Self::Ed25519 => "an Ed25519 key",
+        }
+    }
+
+    /// The size of a coordinate of a point in bytes (RFC 7518 section 6.2.1.2).
+    pub(super) fn coordinate_len(self) -> usize {
+        match self {
+            Self::P384 => 48,
+            _ => 32,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! [`JwtVerifierBuilder`]: what a token has to be.
 
 use super::{
-    Backend, JwtVerifier, Keys, backend,
+    Backend, JwtVerifier, Keys,
     cache::{Cache, Limits},
     claims::{ParseTyped, Rules},
     header::Types,
@@ -241,7 +241,7 @@ impl JwtVerifierBuilder {
     /// or does not take a key; if the profile is asked for without what it requires.
     pub fn build(self) -> Result<JwtVerifier, ConfigError> {
         self.check()?;
-        backend::check(self.backend)?;
+        Backend::chosen(self.backend)?;
         let keys = match self.keys {
             Some(keys) => keys,
             None => discovered_keys(self.issuer.as_ref())?,

@@ -1,12 +1,8 @@
 //! [`Backend`]: the choice of a backend among those that are compiled in.
 
+use super::Prepared;
 #[cfg(feature = "aws-lc-rs")]
 use super::aws_lc_rs;
-#[cfg(not(feature = "aws-lc-rs"))]
-use super::disabled as aws_lc_rs;
-#[cfg(not(feature = "rust-crypto"))]
-use super::disabled as rust_crypto;
-use super::prepared::{BadKey, Material, Prepared};
 #[cfg(feature = "rust-crypto")]
 use super::rust_crypto;
 use crate::{ConfigError, jwt::Algorithm};
@@ -35,8 +31,8 @@ impl Backend {
 
     pub(in crate::jwt) fn is_compiled(self) -> bool {
         match self {
-            Self::AwsLcRs => aws_lc_rs::COMPILED,
-            Self::RustCrypto => rust_crypto::COMPILED,
+            Self::AwsLcRs => cfg!(feature = "aws-lc-rs"),
+            Self::RustCrypto => cfg!(feature = "rust-crypto"),
         }
     }
 
@@ -46,42 +42,47 @@ impl Backend {
             Self::RustCrypto => "rust-crypto",
         }
     }
-}
 
-/// Whether there is anybody to verify signatures.
-///
-/// # Errors
-///
-/// If the chosen backend is not compiled in, or none is.
-pub(in crate::jwt) fn check(chosen: Option<Backend>) -> Result<(), ConfigError> {
-    match chosen {
-        Some(backend) if !backend.is_compiled() => Err(ConfigError::new(format!(
-            "this backend needs the feature {:?} of tower-auth",
-            backend.feature()
-        ))),
-        None if Backend::compiled().is_none() => Err(ConfigError::new(
-            "verifying signatures needs the feature \"aws-lc-rs\" or \"rust-crypto\" of tower-auth",
-        )),
-        _ => Ok(()),
+    /// Returns the chosen backend, or the default one.
+    ///
+    /// # Errors
+    ///
+    /// If the chosen backend is not compiled in, or none is.
+    pub(in crate::jwt) fn chosen(chosen: Option<Self>) -> Result<Self, ConfigError> {
+        match chosen.or_else(Self::compiled) {
+            Some(backend) if backend.is_compiled() => Ok(backend),
+            Some(backend) => Err(ConfigError::new(format!(
+                "this backend needs the feature {:?} of tower-auth",
+                backend.feature()
+            ))),
+            None => Err(ConfigError::new(
+                "verifying signatures needs the feature \"aws-lc-rs\" or \"rust-crypto\" of tower-auth",
+            )),
+        }
     }
-}
 
-/// Prepares a key by the chosen backend, or by the default one.
-pub(in crate::jwt) fn prepare(
-    chosen: Option<Backend>,
-    algorithm: Algorithm,
-    material: &Material,
-) -> Result<Box<dyn Prepared>, ConfigError> {
-    check(chosen)?;
-    let prepared = match chosen.or_else(Backend::compiled) {
-        Some(Backend::AwsLcRs) => aws_lc_rs::prepare(algorithm, material),
-        Some(Backend::RustCrypto) => rust_crypto::prepare(algorithm, material),
-        None => Err(BadKey),
-    };
-    prepared.map_err(|BadKey| {
-        ConfigError::new(format!(
-            "this is not {} that can be used for {algorithm}",
-            algorithm.family().as_str()
-        ))
-    })
+    /// Prepares a key, given in the form that `Key` stores it in.
+    pub(in crate::jwt) fn prepare(
+        self,
+        algorithm: Algorithm,
+        key: &[u8],
+    ) -> Result<Prepared, ConfigError> {
+        let prepared = match self {
+            #[cfg(feature = "aws-lc-rs")]
+            Self::AwsLcRs => aws_lc_rs::prepare(algorithm, key),
+            #[cfg(feature = "rust-crypto")]
+            Self::RustCrypto => rust_crypto::prepare(algorithm, key),
+            #[cfg(not(all(feature = "aws-lc-rs", feature = "rust-crypto")))]
+            _ => {
+                let _ = key;
+                None
+            }
+        };
+        prepared.ok_or_else(|| {
+            ConfigError::new(format!(
+                "this is not {} that can be used for {algorithm}",
+                algorithm.family().as_str()
+            ))
+        })
+    }
 }

@@ -3,12 +3,11 @@
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc_rs;
 mod choice;
-#[cfg(not(all(feature = "aws-lc-rs", feature = "rust-crypto")))]
-mod disabled;
-mod prepared;
 #[cfg(feature = "rust-crypto")]
 mod rust_crypto;
 
 pub use choice::Backend;
-pub(super) use choice::{check, prepare};
-pub(super) use prepared::{Material, Prepared};
+
+/// A key that is prepared once, to verify many signatures. The function takes a message and a
+/// signature, and returns whether the signature is valid.
+pub(super) type Prepared = Box<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>;

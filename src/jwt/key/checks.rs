@@ -1,20 +1,48 @@
-//! What is too weak to be a key, or none at all.
+//! The checks of keys that are too weak, or not keys at all.
+//!
+//! Each check returns the bytes in the form that a `Key` stores and the backends take.
 
 use crate::{
     ConfigError,
-    jwt::{Algorithm, algorithm::Family, backend::Material},
+    jwt::{Algorithm, algorithm::Family},
 };
 use der::{Encode, asn1::UintRef};
 use pkcs1::RsaPublicKeyRef;
 use zeroize::Zeroizing;
 
-const MIN_RSA_BITS: usize = 2048;
+/// The sizes that both backends verify, and in bounded time.
+const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 
-/// What both backends verify, and in bounded time.
-const MAX_RSA_BITS: usize = 8192;
-
-/// What both backends take.
+/// The largest exponent that both backends take.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
+
+/// The encoded points of Ed25519 whose order divides the cofactor, without the sign of x. With
+/// p = 2^255 - 19, their y is 0, 1, p - 1, p and p + 1 (which are 0 and 1 once more), and the two of
+/// order 8.
+const SMALL_ORDER: [[u128; 2]; 7] = [
+    [0, 0],
+    [1 << 120, 0],
+    [
+        0xecffffffffffffffffffffffffffffff,
+        0xffffffffffffffffffffffffffffff7f,
+    ],
+    [
+        0xedffffffffffffffffffffffffffffff,
+        0xffffffffffffffffffffffffffffff7f,
+    ],
+    [
+        0xeeffffffffffffffffffffffffffffff,
+        0xffffffffffffffffffffffffffffff7f,
+    ],
+    [
+        0x26e8958fc2b227b045c3f489f2ef98f0,
+        0xd5dfac05d3c63339b13802886d53fc05,
+    ],
+    [
+        0xc7176a703d4dd84fba3c0b760d10670f,
+        0x2a2053fa2c39ccc64ec7fd7792ac037a,
+    ],
+];
 
 /// Refuses the algorithm if it takes another kind of key.
 fn expect(algorithm: Algorithm, family: Family) -> Result<(), ConfigError> {
@@ -28,7 +56,10 @@ fn expect(algorithm: Algorithm, family: Family) -> Result<(), ConfigError> {
     )))
 }
 
-pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Material, ConfigError> {
+pub(super) fn secret(
+    algorithm: Algorithm,
+    secret: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     expect(algorithm, Family::Hmac)?;
     let least = algorithm.hash_len();
     if secret.len() < least {
@@ -45,26 +76,35 @@ pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Material, Co
             "this secret is a PEM file; a public key belongs into `Key::from_pem`",
         ));
     }
-    Ok(Material::Secret(Zeroizing::new(secret.to_vec())))
+    Ok(secret.to_vec().into())
 }
 
-/// Modulus and exponent, big-endian.
-pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Material, ConfigError> {
+/// Checks an RSA key, given by its modulus and exponent, both big-endian.
+pub(super) fn rsa(
+    algorithm: Algorithm,
+    n: &[u8],
+    e: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     expect(algorithm, Family::Rsa)?;
-    let (n, e) = (without_zeros(n), without_zeros(e));
-    let bits = bits(n);
-    if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
+    let none = |error| ConfigError::new("this is not an RSA key").with_source(error);
+    // Leading zeros are dropped.
+    let key = RsaPublicKeyRef {
+        modulus: UintRef::new(n).map_err(none)?,
+        public_exponent: UintRef::new(e).map_err(none)?,
+    };
+    let (n, e) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
+    let unused = n.first().map_or(0, |first| first.leading_zeros());
+    let bits = u32::try_from(n.len().saturating_mul(8)).unwrap_or(u32::MAX) - unused;
+    if !RSA_BITS.contains(&bits) {
         return Err(ConfigError::new(format!(
-            "an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits (RFC 7518 section 3.3), and this one has {bits}"
+            "an RSA key has {} to {} bits (RFC 7518 section 3.3), and this one has {bits}",
+            RSA_BITS.start(),
+            RSA_BITS.end()
         )));
     }
-    let exponent = match e.len() {
-        0..=8 => e
-            .iter()
-            .fold(0, |value, &byte| value << 8 | u64::from(byte)),
-        _ => u64::MAX,
-    };
-    if !(3..=MAX_EXPONENT).contains(&exponent) || exponent % 2 == 0 {
+    let digits = |number: u64, &byte: &u8| Some(number.checked_mul(256)? | u64::from(byte));
+    let exponent = e.iter().try_fold(0, digits);
+    if !exponent.is_some_and(|e| (3..=MAX_EXPONENT).contains(&e) && e % 2 == 1) {
         return Err(ConfigError::new(
             "the public exponent of an RSA key is odd, at least 3 and has at most 33 bits",
         ));
@@ -72,91 +112,48 @@ pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Material, 
     if n.last().is_none_or(|last| last % 2 == 0) {
         return Err(ConfigError::new("the modulus of an RSA key is odd"));
     }
-    let pkcs1 = UintRef::new(n)
-        .and_then(|modulus| {
-            let public_exponent = UintRef::new(e)?;
-            let key = RsaPublicKeyRef {
-                modulus,
-                public_exponent,
-            };
-            key.to_der()
-        })
-        .map_err(|error| ConfigError::new("this is not an RSA key").with_source(error))?;
-    Ok(Material::Rsa(pkcs1.into()))
+    Ok(key.to_der().map_err(none)?.into())
 }
 
-/// A point in the uncompressed form of SEC 1; the backend checks that it is on the curve.
+/// Checks a point in the uncompressed form of SEC 1; the backend checks that it is on the curve.
 pub(super) fn point(
     algorithm: Algorithm,
     curve: Family,
     point: &[u8],
-) -> Result<Material, ConfigError> {
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     expect(algorithm, curve)?;
-    let length = match curve {
-        Family::P384 => 97,
-        _ => 65,
-    };
+    let length = 1 + 2 * curve.coordinate_len();
     if point.len() != length || point.first() != Some(&4) {
         return Err(ConfigError::new(format!(
             "the point of {} has {length} bytes, uncompressed",
             curve.as_str()
         )));
     }
-    Ok(Material::Point(point.into()))
+    Ok(point.to_vec().into())
 }
 
-pub(super) fn ed25519(algorithm: Algorithm, key: &[u8]) -> Result<Material, ConfigError> {
+pub(super) fn ed25519(algorithm: Algorithm, key: &[u8]) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     expect(algorithm, Family::Ed25519)?;
-    let key: [u8; 32] = key
+    let key = key
         .try_into()
         .map_err(|_| ConfigError::new("an Ed25519 key has 32 bytes"))?;
     if is_small_order(key) {
         return Err(ConfigError::new(
-            "this Ed25519 key is of small order: it verifies what nobody signed",
+            "invalid Ed25519 public key: small order (accepts forged signatures)",
         ));
     }
-    Ok(Material::Ed25519(key))
+    Ok(key.to_vec().into())
 }
 
-fn without_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
-}
-
-fn bits(number: &[u8]) -> usize {
-    let unused = number.first().map_or(0, |first| first.leading_zeros());
-    number
-        .len()
-        .saturating_mul(8)
-        .saturating_sub(unused as usize)
-}
-
-/// Whether the y of an encoded point (RFC 8032 section 5.1.2), in any spelling, is that of one
-/// of the eight points whose order divides the cofactor.
+/// Returns whether this is one of the points of [`SMALL_ORDER`], whatever the sign of its x is (RFC
+/// 8032 section 5.1.2).
 fn is_small_order(mut key: [u8; 32]) -> bool {
-    /// The two of order 8.
-    const EIGHT: [[u8; 32]; 2] = [
-        [
-            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
-            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
-            0x6d, 0x53, 0xfc, 0x05,
-        ],
-        [
-            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
-            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
-            0x92, 0xac, 0x03, 0x7a,
-        ],
-    ];
-    let [first, middle @ .., last] = &mut key;
-    *last &= 0x7f; // the sign of x
-    // With p = 2^255 - 19: 0 and 1; p - 1; p and p + 1, which are 0 and 1 once more.
-    let low = *first <= 1 && *last == 0 && middle.iter().all(|&byte| byte == 0);
-    let high =
-        matches!(first, 0xec..=0xee) && *last == 0x7f && middle.iter().all(|&byte| byte == 0xff);
-    low || high || EIGHT.contains(&key)
+    key[31] &= 0x7f;
+    let halves = SMALL_ORDER.map(|halves| halves.map(u128::to_be_bytes));
+    halves.iter().any(|halves| halves.as_flattened() == key)
 }
 
-#[cfg(all(test, feature = "rust-crypto"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

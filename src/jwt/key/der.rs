@@ -3,12 +3,13 @@
 use super::checks;
 use crate::{
     ConfigError,
-    jwt::{Algorithm, algorithm::Family, backend::Material},
+    jwt::{Algorithm, algorithm::Family},
 };
 use der::{Decode, Document, asn1::ObjectIdentifier};
 use pkcs1::RsaPublicKeyRef;
 use spki::SubjectPublicKeyInfoRef;
 use std::str;
+use zeroize::Zeroizing;
 
 // RFC 8017 appendix A.1, RFC 5480 section 2.1, RFC 8410 section 3.
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -17,7 +18,10 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-pub(super) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Material, ConfigError> {
+pub(super) fn from_pem(
+    algorithm: Algorithm,
+    pem: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     let none = || ConfigError::new("this is not a public key in PEM");
     let text = str::from_utf8(pem).map_err(|_| none())?;
     let label = text
@@ -25,8 +29,9 @@ pub(super) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Material, Con
         .and_then(|(_, rest)| rest.split_once("-----"))
         .map(|(label, _)| label)
         .ok_or_else(none)?;
-    match label {
-        "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
+    let read = match label {
+        "PUBLIC KEY" => from_spki,
+        "RSA PUBLIC KEY" => from_pkcs1,
         "CERTIFICATE" => {
             return Err(ConfigError::new(
                 "this is a certificate; take the public key out of it: openssl x509 -pubkey -noout",
@@ -34,16 +39,16 @@ pub(super) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Material, Con
         }
         label if label.ends_with("PRIVATE KEY") => return Err(private()),
         _ => return Err(none()),
-    }
+    };
     let (_, document) =
         Document::from_pem(text.trim()).map_err(|error| none().with_source(error))?;
-    match label {
-        "PUBLIC KEY" => from_spki(algorithm, document.as_bytes()),
-        _ => from_pkcs1(algorithm, document.as_bytes()),
-    }
+    read(algorithm, document.as_bytes())
 }
 
-pub(super) fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Material, ConfigError> {
+pub(super) fn from_der(
+    algorithm: Algorithm,
+    der: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     if algorithm.family() == Family::Rsa && RsaPublicKeyRef::from_der(der).is_ok() {
         return from_pkcs1(algorithm, der);
     }
@@ -56,7 +61,7 @@ pub(super) fn private() -> ConfigError {
     )
 }
 
-fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<Material, ConfigError> {
+fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     let key = RsaPublicKeyRef::from_der(der)
         .map_err(|error| ConfigError::new("this is not an RSA public key").with_source(error))?;
     checks::rsa(
@@ -66,7 +71,7 @@ fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<Material, ConfigError>
     )
 }
 
-fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Material, ConfigError> {
+fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     let none = || ConfigError::new("this is not a public key in DER");
     let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|error| none().with_source(error))?;
     let key = info.subject_public_key.as_bytes().ok_or_else(none)?;

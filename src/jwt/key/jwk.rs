@@ -4,7 +4,7 @@ use super::{Key, checks, der};
 use crate::{
     ConfigError,
     json::{Document, Members, Value},
-    jwt::{Algorithm, algorithm::Family, backend::Material},
+    jwt::{Algorithm, algorithm::Family},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
@@ -26,67 +26,51 @@ impl<'a> Jwk<'a> {
         self.member("kid")?.as_str()
     }
 
-    /// The key, if it is one that can verify signatures; `rsa` is what one of RSA is for that
-    /// does not say.
+    /// The key, if it can verify signatures. `rsa` is the algorithm of an RSA key without `alg`.
     pub(in crate::jwt) fn key(&self, rsa: Algorithm) -> Result<Key, ConfigError> {
-        let kind = self
-            .text("kty")?
-            .ok_or_else(|| ConfigError::new("\"kty\" is missing"))?;
+        let kind = self.required("kty")?;
         self.verifies()?;
-        let named = self.text("alg")?;
-        let named = named.map(|name| {
-            Algorithm::named(name)
-                .ok_or_else(|| ConfigError::new(format!("the algorithm {name:?} is not supported")))
-        });
-        let named = named.transpose()?;
-        let material = match kind {
-            "oct" => {
-                let algorithm = named.ok_or_else(|| {
-                    ConfigError::new("\"alg\" is missing, and a secret has no algorithm of its own")
-                })?;
-                let secret = self.bytes("k")?;
-                return self.named(algorithm, checks::secret(algorithm, &secret)?);
-            }
-            "RSA" => {
-                self.is_public()?;
-                let algorithm = named.unwrap_or(rsa);
-                (
-                    algorithm,
-                    checks::rsa(algorithm, &self.bytes("n")?, &self.bytes("e")?)?,
-                )
-            }
-            "EC" => {
-                self.is_public()?;
-                let (curve, natural) = match self.text("crv")? {
-                    Some("P-256") => (Family::P256, Algorithm::ES256),
-                    Some("P-384") => (Family::P384, Algorithm::ES384),
-                    _ => return Err(ConfigError::new("the curve is neither P-256 nor P-384")),
-                };
-                let algorithm = named.unwrap_or(natural);
-                (
-                    algorithm,
-                    checks::point(algorithm, curve, &self.point(curve)?)?,
-                )
-            }
-            "OKP" => {
-                self.is_public()?;
-                if self.text("crv")? != Some("Ed25519") {
-                    return Err(ConfigError::new("the curve is not Ed25519"));
-                }
-                let algorithm = named.unwrap_or(Algorithm::EdDSA);
-                (algorithm, checks::ed25519(algorithm, &self.bytes("x")?)?)
-            }
+        let default = match kind {
+            "oct" => None,
+            "RSA" => Some(rsa),
+            "EC" => match self.text("crv")? {
+                Some("P-256") => Some(Algorithm::ES256),
+                Some("P-384") => Some(Algorithm::ES384),
+                _ => return Err(ConfigError::new("the curve is neither P-256 nor P-384")),
+            },
+            "OKP" => match self.text("crv")? {
+                Some("Ed25519") => Some(Algorithm::EdDSA),
+                _ => return Err(ConfigError::new("the curve is not Ed25519")),
+            },
             _ => return Err(ConfigError::new("\"kty\" is none of oct, RSA, EC and OKP")),
         };
-        self.named(material.0, material.1)
-    }
-
-    fn named(&self, algorithm: Algorithm, material: Material) -> Result<Key, ConfigError> {
-        let key = Key::new(algorithm, material)?;
+        let algorithm = self.algorithm()?.or(default).ok_or_else(|| {
+            ConfigError::new("\"alg\" is missing, and a secret has no algorithm of its own")
+        })?;
+        let family = default.map_or(Family::Hmac, Algorithm::family);
+        if family != Family::Hmac {
+            self.is_public()?;
+        }
+        let bytes = match family {
+            Family::Hmac => checks::secret(algorithm, &self.bytes("k")?),
+            Family::Rsa => checks::rsa(algorithm, &self.bytes("n")?, &self.bytes("e")?),
+            Family::P256 | Family::P384 => checks::point(algorithm, family, &self.point(family)?),
+            Family::Ed25519 => checks::ed25519(algorithm, &self.bytes("x")?),
+        };
+        let key = Key::new(algorithm, bytes?)?;
         Ok(match self.text("kid")? {
             Some(id) => key.with_key_id(id),
             None => key,
         })
+    }
+
+    fn algorithm(&self) -> Result<Option<Algorithm>, ConfigError> {
+        let Some(name) = self.text("alg")? else {
+            return Ok(None);
+        };
+        let algorithm = Algorithm::named(name);
+        let unknown = || ConfigError::new(format!("the algorithm {name:?} is not supported"));
+        algorithm.map(Some).ok_or_else(unknown)
     }
 
     /// Refuses a key for another purpose (RFC 7517 sections 4.2 and 4.3).
@@ -94,18 +78,14 @@ impl<'a> Jwk<'a> {
         if self.text("use")?.is_some_and(|purpose| purpose != "sig") {
             return Err(ConfigError::new("\"use\" is not \"sig\""));
         }
-        if let Some(operations) = self.member("key_ops") {
-            let operations = operations
-                .elements()
-                .ok_or_else(|| ConfigError::new("\"key_ops\" is not an array"))?;
-            if !operations
-                .iter()
-                .any(|operation| operation.is_str("verify"))
-            {
-                return Err(ConfigError::new("\"key_ops\" does not hold \"verify\""));
-            }
+        let Some(operations) = self.member("key_ops") else {
+            return Ok(());
+        };
+        match operations.elements() {
+            None => Err(ConfigError::new("\"key_ops\" is not an array")),
+            Some(names) if names.iter().any(|name| name.is_str("verify")) => Ok(()),
+            Some(_) => Err(ConfigError::new("\"key_ops\" does not hold \"verify\"")),
         }
-        Ok(())
     }
 
     /// Refuses the private half: where verifiers get it, everybody may have it.
@@ -119,10 +99,7 @@ impl<'a> Jwk<'a> {
 
     /// Both coordinates, in their full size (RFC 7518 section 6.2.1.2), as SEC 1 writes them.
     fn point(&self, curve: Family) -> Result<Vec<u8>, ConfigError> {
-        let size = match curve {
-            Family::P384 => 48,
-            _ => 32,
-        };
+        let size = curve.coordinate_len();
         let mut point = vec![4];
         for name in ["x", "y"] {
             let coordinate = self.bytes(name)?;
@@ -145,14 +122,16 @@ impl<'a> Jwk<'a> {
         }
     }
 
+    fn required(&self, name: &str) -> Result<&'a str, ConfigError> {
+        let missing = || ConfigError::new(format!("{name:?} is missing"));
+        self.text(name)?.ok_or_else(missing)
+    }
+
     /// Bytes in base64url, which may be a secret.
     fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
-        let text = self
-            .text(name)?
-            .ok_or_else(|| ConfigError::new(format!("{name:?} is missing")))?;
+        let bytes = URL_SAFE_NO_PAD.decode(self.required(name)?);
         // The cause would quote a byte of it.
-        URL_SAFE_NO_PAD
-            .decode(text)
+        bytes
             .map(Zeroizing::new)
             .map_err(|_| ConfigError::new(format!("{name:?} is not base64url without padding")))
     }

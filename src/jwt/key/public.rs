@@ -1,12 +1,12 @@
 //! Public keys as JSON Web Keys, for who issues tokens.
 
-use super::{Key, checks};
+use super::{Key, checks, der};
 use crate::{
     ConfigError,
-    jwt::{Algorithm, algorithm::Family, backend::Material},
+    jwt::{Algorithm, algorithm::Family},
 };
+use ::der::Decode;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use der::Decode;
 use pkcs1::RsaPublicKeyRef;
 #[cfg(feature = "issue")]
 use sha2::{Digest, Sha256};
@@ -15,25 +15,20 @@ impl Key {
     /// A public key as backends give it: `RSAPublicKey` in DER, an uncompressed point, or the 32
     /// bytes of Ed25519.
     pub(crate) fn from_public(algorithm: Algorithm, public: &[u8]) -> Result<Self, ConfigError> {
-        match algorithm.family() {
-            Family::Rsa => Self::from_der(algorithm, public),
-            curve @ (Family::P256 | Family::P384) => {
-                Self::new(algorithm, checks::point(algorithm, curve, public)?)
-            }
-            Family::Ed25519 => Self::new(algorithm, checks::ed25519(algorithm, public)?),
+        let bytes = match algorithm.family() {
+            Family::Rsa => der::from_der(algorithm, public),
+            curve @ (Family::P256 | Family::P384) => checks::point(algorithm, curve, public),
+            Family::Ed25519 => checks::ed25519(algorithm, public),
             Family::Hmac => Err(ConfigError::new("a shared secret has no public half")),
-        }
+        };
+        Self::new(algorithm, bytes?)
     }
 
     /// Returns the key as backends give it, see [`from_public`](Self::from_public), or the bytes of a
     /// shared secret.
     #[cfg(feature = "jsonwebtoken-12")]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        match &self.shared.material {
-            Material::Secret(secret) => secret,
-            Material::Rsa(bytes) | Material::Point(bytes) => bytes,
-            Material::Ed25519(bytes) => bytes,
-        }
+        &self.shared.bytes
     }
 
     /// An RSA public key by its modulus and exponent, both big-endian.
@@ -50,25 +45,25 @@ impl Key {
     /// secret.
     fn members(&self) -> Option<String> {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        Some(match &self.shared.material {
-            Material::Secret(_) => return None,
-            Material::Rsa(pkcs1) => {
-                let key = RsaPublicKeyRef::from_der(pkcs1).ok()?;
+        let bytes = &self.shared.bytes;
+        Some(match self.algorithm().family() {
+            Family::Hmac => return None,
+            Family::Rsa => {
+                let key = RsaPublicKeyRef::from_der(bytes).ok()?;
                 let (e, n) = (key.public_exponent.as_bytes(), key.modulus.as_bytes());
                 format!(r#""e":"{}","kty":"RSA","n":"{}""#, text(e), text(n))
             }
-            Material::Point(point) => {
-                let (curve, size) = match self.algorithm().family() {
-                    Family::P384 => ("P-384", 48),
-                    _ => ("P-256", 32),
+            curve @ (Family::P256 | Family::P384) => {
+                let (x, y) = bytes.get(1..)?.split_at_checked(curve.coordinate_len())?;
+                let name = if curve == Family::P256 {
+                    "P-256"
+                } else {
+                    "P-384"
                 };
-                let (x, y) = point.get(1..)?.split_at_checked(size)?;
                 let (x, y) = (text(x), text(y));
-                format!(r#""crv":"{curve}","kty":"EC","x":"{x}","y":"{y}""#)
+                format!(r#""crv":"{name}","kty":"EC","x":"{x}","y":"{y}""#)
             }
-            Material::Ed25519(key) => {
-                format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, text(key))
-            }
+            Family::Ed25519 => format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, text(bytes)),
         })
     }
 

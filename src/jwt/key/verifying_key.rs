@@ -3,12 +3,10 @@
 use super::{checks, der};
 use crate::{
     ConfigError,
-    jwt::{
-        Algorithm, Backend,
-        backend::{self, Material, Prepared},
-    },
+    jwt::{Algorithm, Backend, backend::Prepared},
 };
 use std::{fmt, sync::Arc};
+use zeroize::Zeroizing;
 
 /// A key that verifies signatures of one algorithm, parsed once. Cloning is cheap.
 ///
@@ -28,9 +26,11 @@ pub struct Key {
 
 pub(super) struct Shared {
     algorithm: Algorithm,
-    pub(super) material: Material,
-    /// With the backend that was chosen for it; `None` where none is compiled in.
-    prepared: Option<(Option<Backend>, Box<dyn Prepared>)>,
+    /// A shared secret, `RSAPublicKey` in DER (RFC 8017 appendix A.1.1), an uncompressed point (SEC 1
+    /// section 2.3.3), or the 32 bytes of Ed25519. The bytes have passed `checks`.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    backend: Backend,
+    prepared: Prepared,
 }
 
 impl Key {
@@ -85,14 +85,17 @@ impl Key {
         self.shared.algorithm
     }
 
-    pub(super) fn new(algorithm: Algorithm, material: Material) -> Result<Self, ConfigError> {
-        let prepared = match Backend::compiled() {
-            Some(_) => Some((None, backend::prepare(None, algorithm, &material)?)),
-            None => None,
-        };
+    /// Prepares a key that has passed `checks` by the default backend.
+    pub(super) fn new(
+        algorithm: Algorithm,
+        bytes: Zeroizing<Vec<u8>>,
+    ) -> Result<Self, ConfigError> {
+        let backend = Backend::chosen(None)?;
+        let prepared = backend.prepare(algorithm, &bytes)?;
         let shared = Shared {
             algorithm,
-            material,
+            bytes,
+            backend,
             prepared,
         };
         Ok(Self {
@@ -102,46 +105,36 @@ impl Key {
     }
 
     /// Returns the same key, prepared by this backend, or by the default one.
-    pub(in crate::jwt) fn on(self, backend: Option<Backend>) -> Result<Self, ConfigError> {
-        if matches!(self.shared.prepared, Some((ready, _)) if ready == backend) {
-            return Ok(self);
+    pub(crate) fn on(mut self, backend: Option<Backend>) -> Result<Self, ConfigError> {
+        let backend = Backend::chosen(backend)?;
+        let Shared {
+            algorithm, bytes, ..
+        } = &*self.shared;
+        if self.shared.backend != backend {
+            self.shared = Arc::new(Shared {
+                algorithm: *algorithm,
+                bytes: bytes.clone(),
+                backend,
+                prepared: backend.prepare(*algorithm, bytes)?,
+            });
         }
-        let algorithm = self.shared.algorithm;
-        let prepared = backend::prepare(backend, algorithm, &self.shared.material)?;
-        let shared = Shared {
-            algorithm,
-            material: self.shared.material.clone(),
-            prepared: Some((backend, prepared)),
-        };
-        Ok(Self {
-            id: self.id,
-            shared: Arc::new(shared),
-        })
+        Ok(self)
     }
 
-    /// Whether the signature is this key's for this message.
+    /// Returns whether the signature of the message is valid.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        match &self.shared.prepared {
-            Some((_, prepared)) => prepared.verify(message, signature),
-            None => false,
-        }
+        (self.shared.prepared)(message, signature)
     }
 
-    /// Whether the other is the same public key, for the same algorithm and under the same name.
+    /// Returns whether the other key is the same public key, for the same algorithm and under the
+    /// same name. Shared secrets are never compared.
     #[cfg(any(test, feature = "jwks"))]
     pub(in crate::jwt) fn is_same(&self, other: &Self) -> bool {
-        let material = match (&self.shared.material, &other.shared.material) {
-            (Material::Rsa(one), Material::Rsa(two)) => one == two,
-            (Material::Point(one), Material::Point(two)) => one == two,
-            (Material::Ed25519(one), Material::Ed25519(two)) => one == two,
-            // Of secrets nobody should ask.
-            _ => false,
-        };
-        material && self.id == other.id && self.shared.algorithm == other.shared.algorithm
+        !self.is_secret() && self.is_like(other) && self.shared.bytes == other.shared.bytes
     }
 
     pub(in crate::jwt) fn is_secret(&self) -> bool {
-        matches!(self.shared.material, Material::Secret(_))
+        self.algorithm().is_symmetric()
     }
 }
 

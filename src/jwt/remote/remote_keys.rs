@@ -12,6 +12,7 @@ use crate::{
     fetch::{Fetch, Guard},
     jwt::{
         Algorithm, Keys,
+        algorithm::Family,
         published::Accept,
         source::{Context, Plan, Remote},
     },
@@ -151,7 +152,7 @@ impl RemoteKeys {
         if least > most {
             return refuse("the bounds of a lifetime are in order");
         }
-        if !self.accept.rsa.is_rsa() {
+        if self.accept.rsa.family() != Family::Rsa {
             return refuse("RSA keys need an algorithm of RSA");
         }
         if let Some(algorithms) = &self.accept.algorithms

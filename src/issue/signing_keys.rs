@@ -6,13 +6,12 @@ use crate::{
     clock::{self, Clock, SystemClock},
     jwt::{
         Backend, Health, KeySet, Keys,
-        source::{Answer, Connecting, Context, Plan, Remote, Snapshot, Waiting, Want},
+        source::{Plan, Snapshot, Source},
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{
     fmt,
-    future::ready,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -323,12 +322,17 @@ impl From<SigningKeys> for Keys {
 }
 
 impl Plan for SigningKeys {
-    fn source(self: Box<Self>, context: Context) -> Result<Box<dyn Remote>, ConfigError> {
-        let snapshot = snapshot(&self.shared.read(), context.backend)?;
+    fn source(
+        self: Box<Self>,
+        issuer: Option<Arc<str>>,
+        backend: Option<Backend>,
+        _: &Arc<dyn Clock>,
+    ) -> Result<Box<dyn Source>, ConfigError> {
+        let snapshot = snapshot(&self.shared.read(), backend)?;
         Ok(Box::new(Followed {
             keys: *self,
-            backend: context.backend,
-            issuer: context.issuer,
+            backend,
+            issuer,
             snapshot: RwLock::new(snapshot),
         }))
     }
@@ -345,10 +349,11 @@ struct Followed {
 fn snapshot(ring: &Ring, backend: Option<Backend>) -> Result<Arc<Snapshot>, ConfigError> {
     let keys = ring.keys.iter().map(|key| key.signer.key().clone());
     let keys = KeySet::new(keys)?.on(backend)?;
-    Ok(Arc::new(Snapshot::new(keys, ring.generation)))
+    let generation = ring.generation;
+    Ok(Arc::new(Snapshot { keys, generation }))
 }
 
-impl Remote for Followed {
+impl Source for Followed {
     fn current(&self, now: u64) -> Option<u64> {
         let shared = &self.keys.shared;
         // The order matters: if the end has moved, the generation has changed as well.
@@ -356,10 +361,6 @@ impl Remote for Followed {
             self.keys.retire();
         }
         Some(shared.generation.load(Ordering::SeqCst))
-    }
-
-    fn is_settled(&self, _: u64) -> bool {
-        true
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -374,8 +375,11 @@ impl Remote for Followed {
         let fresh = {
             let ring = self.keys.shared.read();
             let keys = ring.keys.iter().map(|key| key.signer.key().clone());
-            let keys = KeySet::of_those_ready(keys, self.backend);
-            Arc::new(Snapshot::new(keys, ring.generation))
+            let keys = keys.filter_map(|key| key.on(self.backend).ok());
+            Arc::new(Snapshot {
+                keys: KeySet::of(keys.map(Ok)),
+                generation: ring.generation,
+            })
         };
         let mut kept = self
             .snapshot
@@ -383,18 +387,6 @@ impl Remote for Followed {
             .unwrap_or_else(PoisonError::into_inner);
         *kept = Arc::clone(&fresh);
         fresh
-    }
-
-    fn ask(&self, _: Want) -> Answer {
-        Answer::Unknown
-    }
-
-    fn fetch(&self, _: Want) -> Waiting {
-        Box::pin(ready(Ok(())))
-    }
-
-    fn connect(&self) -> Connecting {
-        Box::pin(ready(Ok(())))
     }
 
     fn health(&self) -> Health {

@@ -251,7 +251,9 @@ impl JwtVerifierBuilder {
             false => Types::Usual,
         });
         Ok(JwtVerifier::new(Verifier {
-            keys: keys.source(self.issuer.as_ref(), self.backend, &self.clock)?,
+            keys: keys
+                .0
+                .source(self.issuer.clone(), self.backend, &self.clock)?,
             types,
             rules: Rules {
                 issuer: self.issuer,

@@ -29,8 +29,7 @@ impl KeySet {
     /// If there are none, or if a token could not tell two of them apart: same `kid` (or both
     /// without), same algorithm.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, ConfigError> {
-        let keys: Vec<Key> = keys.into_iter().collect();
-        Self::checked(keys, Vec::new())
+        Self::of(keys.into_iter().map(Ok)).checked()
     }
 
     /// The keys of a JWK Set (RFC 7517 section 5).
@@ -46,32 +45,51 @@ impl KeySet {
     /// If the text is no JWK Set, if no key of it can be used, if two cannot be told apart, or
     /// if it mixes secrets with public keys: who publishes the latter publishes the former.
     pub fn from_jwks(jwks: &str) -> Result<Self, ConfigError> {
-        Self::from_entries(entries(&read_set(jwks)?)?.iter().map(|entry| {
-            let jwk = Jwk::new(entry.members());
-            jwk.key(Algorithm::RS256)
-                .map_err(|error| SkippedKey::new(jwk.id(), &error))
-        }))
+        Self::read(jwks, usize::MAX, Algorithm::RS256, Ok)?.of_one_kind()
     }
 
-    /// The entries of a JWK Set, each of them a key or the reason why it is skipped.
+    /// Creates a set from the entries of a JWK Set. Each of them is a key, or the reason why it is
+    /// skipped.
+    #[cfg(feature = "jsonwebtoken-12")]
     pub(crate) fn from_entries(
-        entries: impl Iterator<Item = Result<Key, SkippedKey>>,
+        entries: impl IntoIterator<Item = Result<Key, SkippedKey>>,
     ) -> Result<Self, ConfigError> {
-        let mut keys = Vec::new();
-        let mut skipped_keys = Vec::new();
+        Self::of(entries).of_one_kind()
+    }
+
+    /// Collects the entries of a set without further checks.
+    pub(crate) fn of(entries: impl IntoIterator<Item = Result<Key, SkippedKey>>) -> Self {
+        let (mut keys, mut skipped_keys) = (Vec::new(), Vec::new());
         for entry in entries {
             match entry {
                 Ok(key) => keys.push(key),
                 Err(skipped) => skipped_keys.push(skipped),
             }
         }
-        log::keys_left_out(&skipped_keys);
-        if keys.iter().any(Key::is_secret) && !keys.iter().all(Key::is_secret) {
-            return Err(ConfigError::new(
-                "a JWK Set holds either secrets or public keys",
-            ));
+        Self { keys, skipped_keys }
+    }
+
+    /// Reads a JWK Set (RFC 7517 section 5) of at most so many entries. `rsa` is the algorithm of RSA
+    /// keys without `alg`; `accept` returns the key in the form for the set, or rejects it.
+    pub(super) fn read(
+        jwks: &str,
+        most: usize,
+        rsa: Algorithm,
+        accept: impl Fn(Key) -> Result<Key, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        let set = Document::published(jwks.as_bytes())
+            .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))?;
+        let entries = set.named("keys").and_then(Value::elements);
+        let entries =
+            entries.ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))?;
+        if entries.len() > most {
+            return Err(ConfigError::new("this JWK Set lists too many keys"));
         }
-        Self::checked(keys, skipped_keys)
+        Ok(Self::of(entries.iter().map(|entry| {
+            let jwk = Jwk::new(entry.members());
+            let key = jwk.key(rsa).and_then(&accept);
+            key.map_err(|error| SkippedKey::new(jwk.id(), &error))
+        })))
     }
 
     /// The keys of a JWK Set in a file, read once, now; see [`from_jwks`](Self::from_jwks).
@@ -99,9 +117,22 @@ impl KeySet {
         &self.skipped_keys
     }
 
-    fn checked(keys: Vec<Key>, skipped_keys: Vec<SkippedKey>) -> Result<Self, ConfigError> {
-        if keys.is_empty() {
-            return Err(match skipped_keys.first() {
+    /// Logs the skipped keys and rejects a mixture of secrets and public keys.
+    fn of_one_kind(self) -> Result<Self, ConfigError> {
+        log::keys_left_out(&self.skipped_keys);
+        let secrets = self.keys.iter().filter(|key| key.is_secret()).count();
+        if secrets != 0 && secrets != self.keys.len() {
+            return Err(ConfigError::new(
+                "a JWK Set holds either secrets or public keys",
+            ));
+        }
+        self.checked()
+    }
+
+    /// Rejects an empty set, and two keys that no token could tell apart.
+    fn checked(self) -> Result<Self, ConfigError> {
+        if self.keys.is_empty() {
+            return Err(match self.skipped_keys.first() {
                 None => ConfigError::new("a key set holds at least one key"),
                 Some(first) => ConfigError::new(format!(
                     "no key of this set can be used; the first: {}",
@@ -109,38 +140,22 @@ impl KeySet {
                 )),
             });
         }
-        let mut rest = keys.as_slice();
-        while let Some((key, others)) = rest.split_first() {
-            if others.iter().any(|other| key.is_like(other)) {
+        for (i, key) in self.keys.iter().enumerate() {
+            if self.keys.iter().take(i).any(|other| other.is_like(key)) {
                 return Err(ConfigError::new(match key.key_id() {
                     Some(kid) => format!("two keys for {} are called {kid:?}", key.algorithm()),
                     None => format!("two keys for {} have no \"kid\"", key.algorithm()),
                 }));
             }
-            rest = others;
         }
-        Ok(Self { keys, skipped_keys })
+        Ok(self)
     }
 
-    /// The same set, its keys made ready by this backend.
-    pub(crate) fn on(self, backend: Option<Backend>) -> Result<Self, ConfigError> {
+    /// Returns the same set, its keys prepared by this backend.
+    pub(crate) fn on(mut self, backend: Option<Backend>) -> Result<Self, ConfigError> {
         let keys = self.keys.into_iter().map(|key| key.on(backend));
-        Ok(Self {
-            keys: keys.collect::<Result<_, _>>()?,
-            skipped_keys: self.skipped_keys,
-        })
-    }
-
-    /// Those of these keys that this backend takes; perhaps none.
-    #[cfg(feature = "issue")]
-    pub(crate) fn of_those_ready(
-        keys: impl Iterator<Item = Key>,
-        backend: Option<Backend>,
-    ) -> Self {
-        Self {
-            keys: keys.filter_map(|key| key.on(backend).ok()).collect(),
-            skipped_keys: Vec::new(),
-        }
+        self.keys = keys.collect::<Result<_, _>>()?;
+        Ok(self)
     }
 
     /// Returns the one key that a token with this header is verified with.
@@ -153,7 +168,10 @@ impl KeySet {
     }
 
     fn find(&self, header: &Header<'_>) -> Result<&Key, TokenError> {
-        let fitting = self.keys.iter().filter(|key| key.is_for(header.algorithm));
+        let fitting = self
+            .keys
+            .iter()
+            .filter(|key| key.algorithm() == header.algorithm);
         let Some(key_id) = header.key_id else {
             let nameless = fitting.clone().filter(|key| key.key_id().is_none());
             return only(nameless).or_else(|_| only(fitting));
@@ -167,18 +185,6 @@ impl KeySet {
     }
 }
 
-/// Reads a JWK Set (RFC 7517 section 5).
-pub(super) fn read_set(jwks: &str) -> Result<Document<'_>, ConfigError> {
-    Document::published(jwks.as_bytes())
-        .map_err(|error| ConfigError::new("this is not a JWK Set").with_source(error))
-}
-
-/// Returns what a JWK Set lists.
-pub(super) fn entries<'a>(set: &'a Document<'_>) -> Result<&'a [Value<'a>], ConfigError> {
-    let entries = set.named("keys").and_then(Value::elements);
-    entries.ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))
-}
-
 fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenError> {
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
@@ -187,21 +193,14 @@ fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenErr
 }
 
 impl Key {
-    fn is_for(&self, algorithm: Algorithm) -> bool {
-        self.algorithm() == algorithm
-    }
-
     /// Whether no token could tell the two apart.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.key_id() == other.key_id() && self.is_for(other.algorithm())
+        self.key_id() == other.key_id() && self.algorithm() == other.algorithm()
     }
 }
 
 impl From<Key> for KeySet {
     fn from(key: Key) -> Self {
-        Self {
-            keys: vec![key],
-            skipped_keys: Vec::new(),
-        }
+        Self::of([Ok(key)])
     }
 }

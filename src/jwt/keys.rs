@@ -1,62 +1,73 @@
-//! [`Keys`]: what [`JwtVerifierBuilder::keys`](super::JwtVerifierBuilder::keys) takes.
+//! [`Keys`]: the keys of an issuer, for [`JwtVerifierBuilder::keys`](super::JwtVerifierBuilder::keys).
 
 use super::{
-    Backend, Key, KeySet,
-    source::{Context, Plan, Snapshot, Source},
+    Backend, Health, Key, KeySet,
+    source::{Plan, Snapshot, Source},
 };
 use crate::{ConfigError, clock::Clock};
 use std::{fmt, sync::Arc};
 
 /// Where the keys of an issuer come from: a [`Key`], a [`KeySet`], with the feature `jwks`
 /// `RemoteKeys`, with the feature `issue` `SigningKeys`.
-pub struct Keys(Kind);
-
-enum Kind {
-    Fixed(KeySet),
-    #[allow(dead_code, reason = "only the features `jwks` and `issue` plan")]
-    Planned(Box<dyn Plan>),
-}
+pub struct Keys(pub(super) Box<dyn Plan>);
 
 impl Keys {
-    #[allow(dead_code, reason = "only the features `jwks` and `issue` plan")]
     pub(crate) fn planned(plan: impl Plan + 'static) -> Self {
-        Self(Kind::Planned(Box::new(plan)))
-    }
-
-    pub(super) fn source(
-        self,
-        issuer: Option<&Arc<str>>,
-        backend: Option<Backend>,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Source, ConfigError> {
-        Ok(match self.0 {
-            Kind::Fixed(keys) => Source::Fixed(Box::new(Snapshot::new(keys.on(backend)?, 0))),
-            Kind::Planned(plan) => Source::Remote(plan.source(Context {
-                issuer: issuer.cloned(),
-                backend,
-                clock: Arc::clone(clock),
-            })?),
-        })
+        Self(Box::new(plan))
     }
 }
 
 impl From<Key> for Keys {
     fn from(key: Key) -> Self {
-        Self(Kind::Fixed(key.into()))
+        Self::planned(KeySet::from(key))
     }
 }
 
 impl From<KeySet> for Keys {
     fn from(keys: KeySet) -> Self {
-        Self(Kind::Fixed(keys))
+        Self::planned(keys)
+    }
+}
+
+impl Plan for KeySet {
+    fn source(
+        self: Box<Self>,
+        issuer: Option<Arc<str>>,
+        backend: Option<Backend>,
+        _: &Arc<dyn Clock>,
+    ) -> Result<Box<dyn Source>, ConfigError> {
+        let (keys, generation) = (self.on(backend)?, 0);
+        let snapshot = Arc::new(Snapshot { keys, generation });
+        Ok(Box::new(Fixed { issuer, snapshot }))
+    }
+}
+
+/// Keys that do not change.
+struct Fixed {
+    issuer: Option<Arc<str>>,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Source for Fixed {
+    fn current(&self, _: u64) -> Option<u64> {
+        Some(self.snapshot.generation)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
+    fn may_change(&self) -> bool {
+        false
+    }
+
+    fn health(&self) -> Health {
+        Health::fixed(self.issuer.as_ref(), &self.snapshot.keys)
     }
 }
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Fixed(keys) => keys.fmt(f),
-            Kind::Planned(plan) => plan.fmt(f),
-        }
+        self.0.fmt(f)
     }
 }

@@ -1,10 +1,6 @@
 //! Sets that an issuer publishes: one bad key does no harm to the rest.
 
-use super::{
-    Algorithm, Backend, Key, KeySet, SkippedKey,
-    key::Jwk,
-    key_set::{entries, read_set},
-};
+use super::{Algorithm, Backend, Key, KeySet, SkippedKey};
 use crate::ConfigError;
 
 /// The most keys a published set may list; real ones have fewer than twenty.
@@ -35,14 +31,6 @@ impl Accept {
 }
 
 impl KeySet {
-    /// No keys at all.
-    pub(crate) fn empty() -> Self {
-        Self {
-            keys: Vec::new(),
-            skipped_keys: Vec::new(),
-        }
-    }
-
     /// The keys of a JWK Set that somebody else publishes, made ready by this backend.
     ///
     /// Whatever cannot be used is left out, and be it everything; of keys that no token could
@@ -56,47 +44,30 @@ impl KeySet {
         accept: &Accept,
         backend: Option<Backend>,
     ) -> Result<Self, ConfigError> {
-        let mut set = Self::empty();
-        for (i, entry) in entries(&read_set(jwks)?)?.iter().enumerate() {
-            if i == MAX_ENTRIES {
-                return Err(ConfigError::new("this JWK Set lists too many keys"));
-            }
-            let jwk = Jwk::new(entry.members());
-            let key = jwk.key(accept.rsa).and_then(|key| {
-                accept.check(&key)?;
-                key.on(backend)
-            });
-            match key {
-                // Listed twice, a key is still one.
-                Ok(key) if set.keys.iter().any(|other| other.is_same(&key)) => {}
-                Ok(key) => set.keys.push(key),
-                Err(error) => {
-                    set.skipped_keys.push(SkippedKey::new(jwk.id(), &error));
-                }
+        let mut set = Self::read(jwks, MAX_ENTRIES, accept.rsa, |key| {
+            accept.check(&key)?;
+            key.on(backend)
+        })?;
+        let mut distinct: Vec<Key> = Vec::new();
+        for key in set.keys {
+            // Listed twice, a key is still one.
+            if !distinct.iter().any(|other| other.is_same(&key)) {
+                distinct.push(key);
             }
         }
-        set.leave_out_ambiguous();
+        let is_ambiguous = |key: &&Key| {
+            let like = distinct.iter().filter(|other| other.is_like(key));
+            like.count() > 1
+        };
+        let error = ConfigError::new(
+            "another key has the same \"kid\" and algorithm: no token can tell them apart",
+        );
+        let (ambiguous, keys): (Vec<_>, Vec<_>) = distinct.iter().partition(is_ambiguous);
+        let ambiguous = ambiguous.into_iter();
+        set.skipped_keys
+            .extend(ambiguous.map(|key| SkippedKey::new(key.key_id(), &error)));
+        set.keys = keys.into_iter().cloned().collect();
         Ok(set)
-    }
-
-    fn leave_out_ambiguous(&mut self) {
-        let ambiguous: Vec<bool> = self
-            .keys
-            .iter()
-            .map(|key| self.keys.iter().filter(|other| other.is_like(key)).count() > 1)
-            .collect();
-        let mut ambiguous = ambiguous.into_iter();
-        let skipped_keys = &mut self.skipped_keys;
-        self.keys.retain(|key| {
-            let is_ambiguous = ambiguous.next().unwrap_or_default();
-            if is_ambiguous {
-                let error = ConfigError::new(
-                    "another key has the same \"kid\" and algorithm: no token can tell them apart",
-                );
-                skipped_keys.push(SkippedKey::new(key.key_id(), &error));
-            }
-            !is_ambiguous
-        });
     }
 
     /// Whether both hold the same keys, by name, algorithm and material.
@@ -211,7 +182,7 @@ mod tests {
         assert!(!one.is_same(&set(std::slice::from_ref(&a))));
         assert!(!one.is_same(&set(&[a.clone(), key(OTHER_ED, "b", "")])));
         assert!(!one.is_same(&set(&[a, key(ED, "c", "")])));
-        assert!(KeySet::empty().is_same(&set(&[])));
+        assert!(KeySet::of([]).is_same(&set(&[])));
     }
 
     #[test]

@@ -7,20 +7,14 @@
 //! 2. [`Source::snapshot`]: the set with its own generation. What was verified with it is tagged
 //!    with that one, and counts for as long as it is the current one.
 //! 3. The token is verified with the snapshot. No lock is held.
-#![cfg_attr(
-    not(feature = "jwks"),
-    allow(dead_code, reason = "only that has remote keys")
-)]
 
 use super::{Backend, Health, KeySet, KeysUnavailable};
-use crate::{ConfigError, clock::Clock};
+use crate::{ConfigError, Rejection, clock::Clock};
 use std::{
     fmt,
     future::{Future, ready},
-    ops::Deref,
     pin::Pin,
     sync::Arc,
-    time::Duration,
 };
 
 /// A set of keys as it was at one moment.
@@ -30,42 +24,48 @@ pub(crate) struct Snapshot {
     pub(crate) generation: u64,
 }
 
-impl Snapshot {
-    pub(crate) fn new(keys: KeySet, generation: u64) -> Self {
-        Self { keys, generation }
-    }
-}
-
-/// A verifier's keys: fixed, or kept up to date by somebody.
-pub(crate) enum Source {
-    Fixed(Box<Snapshot>),
-    Remote(Box<dyn Remote>),
-}
-
-/// Keys that change while the server runs.
+/// The keys of a verifier, which may change while the server runs.
 ///
-/// Whoever publishes a set stores the snapshot first, then the generation, then the end of the
-/// stale limit; whoever reads goes the other way round.
-pub(crate) trait Remote: Send + Sync {
+/// A source that changes stores the snapshot first, then the generation, then the end of the stale
+/// limit. Readers go the other way round. The methods that have a default are for keys that are
+/// fetched.
+pub(crate) trait Source: Send + Sync {
     /// Returns the generation of the current set, if the set may be used at `now`, which is in
     /// seconds since 1970. Every request calls this method, so the method must be cheap.
     fn current(&self, now: u64) -> Option<u64>;
 
     /// Returns whether the current set may be used at this time, and no fetch has to be started.
-    fn is_settled(&self, now: u64) -> bool;
+    fn is_settled(&self, _now: u64) -> bool {
+        true
+    }
 
-    /// The current set.
+    /// Returns the current set.
     fn snapshot(&self) -> Arc<Snapshot>;
 
-    /// What becomes of a token for want of keys. Starts nothing.
-    fn ask(&self, want: Want) -> Answer;
+    /// Returns whether the set may ever be replaced by another one.
+    fn may_change(&self) -> bool {
+        true
+    }
 
-    /// Fetches the set, or waits for the fetch that is under way. Nothing happens before it is
-    /// polled; dropped, it ends no fetch.
-    fn fetch(&self, want: Want) -> Waiting;
+    /// Checks that a fetch may help a token for want of keys. Starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// `None` if no key fits the token, and a rejection with status 503 if that is not known now.
+    fn ask(&self, _want: Want) -> Result<(), Option<Rejection>> {
+        Err(None)
+    }
 
-    /// Fetches the set for the first time, and tells what is wrong.
-    fn connect(&self) -> Connecting;
+    /// Fetches the set, or waits for the fetch that is under way. Nothing happens before the future
+    /// is polled. If the future is dropped, the fetch continues.
+    fn fetch(&self, _want: Want) -> Waiting {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// Fetches the set for the first time.
+    fn connect(&self) -> Connecting {
+        Box::pin(ready(Ok(())))
+    }
 
     fn health(&self) -> Health;
 }
@@ -85,91 +85,13 @@ pub(crate) enum Want {
     Replaced,
 }
 
-/// What becomes of a token for want of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// There is no such key.
-    Unknown,
-    /// Nobody can tell, for about so long.
-    Unavailable(Duration),
-    /// The set may be older than the key. It is fetched once per cooldown, and the cooldown ends
-    /// after this time.
-    Limited(Duration),
-    /// It has to wait for a fetch.
-    Wait,
-}
-
-/// What a [`Plan`] gets to know of the verifier.
-pub(crate) struct Context {
-    pub(crate) issuer: Option<Arc<str>>,
-    pub(crate) backend: Option<Backend>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// Remote keys before the verifier is built.
+/// The keys of a verifier that is not built yet.
 pub(crate) trait Plan: fmt::Debug + Send + Sync {
-    /// Without I/O.
-    fn source(self: Box<Self>, context: Context) -> Result<Box<dyn Remote>, ConfigError>;
-}
-
-impl Source {
-    /// The generation, if the set may be used at this time.
-    pub(crate) fn current(&self, now: u64) -> Option<u64> {
-        match self {
-            Self::Fixed(snapshot) => Some(snapshot.generation),
-            Self::Remote(remote) => remote.current(now),
-        }
-    }
-
-    /// Returns whether the set may be used at this time, and no fetch has to be started.
-    pub(super) fn is_settled(&self, now: u64) -> bool {
-        match self {
-            Self::Fixed(_) => true,
-            Self::Remote(remote) => remote.is_settled(now),
-        }
-    }
-
-    pub(crate) fn snapshot(&self) -> impl Deref<Target = Snapshot> {
-        match self {
-            Self::Fixed(snapshot) => Held::Borrowed(snapshot),
-            Self::Remote(remote) => Held::Shared(remote.snapshot()),
-        }
-    }
-
-    pub(super) async fn connect(&self) -> Result<(), ConfigError> {
-        let connecting = match self {
-            Self::Fixed(_) => Box::pin(ready(Ok(()))),
-            Self::Remote(remote) => remote.connect(),
-        };
-        connecting.await
-    }
-
-    pub(super) fn health(&self, issuer: Option<&Arc<str>>) -> Health {
-        match self {
-            Self::Fixed(snapshot) => Health::fixed(issuer, &snapshot.keys),
-            Self::Remote(remote) => remote.health(),
-        }
-    }
-}
-
-enum Held<'a> {
-    Borrowed(&'a Snapshot),
-    Shared(Arc<Snapshot>),
-}
-
-impl Deref for Held<'_> {
-    type Target = Snapshot;
-
-    fn deref(&self) -> &Snapshot {
-        match self {
-            Self::Borrowed(snapshot) => snapshot,
-            Self::Shared(snapshot) => snapshot,
-        }
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.snapshot().keys.fmt(f)
-    }
+    /// Creates the source for a verifier with this issuer, backend and clock. Does no I/O.
+    fn source(
+        self: Box<Self>,
+        issuer: Option<Arc<str>>,
+        backend: Option<Backend>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Box<dyn Source>, ConfigError>;
 }

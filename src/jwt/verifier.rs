@@ -7,7 +7,7 @@ use super::{
     compact::Compact,
     header::{Header, Types},
     peek::Plausible,
-    source::{Answer, Snapshot, Source, Waiting, Want},
+    source::{Snapshot, Source, Waiting, Want},
 };
 use crate::{
     Identity, Rejection, Verdict, Verify, bearer,
@@ -27,7 +27,7 @@ const FETCHES: usize = 2;
 pub struct JwtVerifier(pub(super) Arc<Verifier>);
 
 pub(super) struct Verifier {
-    pub(super) keys: Source,
+    pub(super) keys: Box<dyn Source>,
     pub(super) types: Types,
     pub(super) rules: Rules,
     pub(super) max_token_bytes: usize,
@@ -44,7 +44,7 @@ impl JwtVerifier {
     /// How the issuer's keys are, for a readiness probe. Cheap; nothing is fetched for it.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.0.keys.health(self.0.rules.issuer.as_ref())
+        self.0.keys.health()
     }
 }
 
@@ -180,11 +180,8 @@ impl Verifier {
             Missing::Set => (TokenError::UnknownKey, false),
             Missing::Key(error) => (error, error != TokenError::UnknownKey),
         };
-        let Source::Remote(remote) = &self.keys else {
-            return refuse(error);
-        };
         // Most invalid signatures end here, before any other part of the token is read.
-        if is_known && remote.ask(Want::Replaced) != Answer::Wait {
+        if !self.keys.may_change() || is_known && self.keys.ask(Want::Replaced).is_err() {
             return refuse(error);
         }
         let plausible = Plausible {
@@ -202,18 +199,10 @@ impl Verifier {
             Missing::Key(TokenError::UnknownKey) => Want::Key { issued_at },
             Missing::Key(_) => Want::Replaced,
         };
-        match remote.ask(want) {
-            Answer::Unknown => refuse(error),
-            Answer::Unavailable(retry_after) => {
-                let rejection = KeysUnavailable.into_rejection();
-                Checked::Done(Err(rejection.with_retry_after(retry_after)))
-            }
-            // Anybody can name a key and a date, so this is not an alarm.
-            Answer::Limited(retry_after) => {
-                let rejection = Rejection::busy(KeysUnavailable);
-                Checked::Done(Err(rejection.with_retry_after(retry_after)))
-            }
-            Answer::Wait => Checked::Fetch(remote.fetch(want)),
+        match self.keys.ask(want) {
+            Ok(()) => Checked::Fetch(self.keys.fetch(want)),
+            Err(None) => refuse(error),
+            Err(Some(unavailable)) => Checked::Done(Err(unavailable)),
         }
     }
 
@@ -254,7 +243,7 @@ impl fmt::Debug for JwtVerifier {
         f.debug_struct("JwtVerifier")
             .field("issuer", &self.0.rules.issuer)
             .field("audiences", &self.0.rules.audiences)
-            .field("keys", &self.0.keys)
+            .field("keys", &self.0.keys.snapshot().keys)
             .finish_non_exhaustive()
     }
 }

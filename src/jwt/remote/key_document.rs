@@ -72,7 +72,10 @@ impl KeyDocument {
             timing,
             clock,
             known: Mutex::default(),
-            published: Published::new(Snapshot::new(KeySet::empty(), 0)),
+            published: Published::new(Snapshot {
+                keys: KeySet::of([]),
+                generation: 0,
+            }),
             fetched_at: AtomicU64::new(0),
             as_of: AtomicU64::new(0),
         }
@@ -91,7 +94,7 @@ impl KeyDocument {
         {
             let generation = current.generation.wrapping_add(1);
             self.published
-                .replace(Snapshot::new(keys, generation), generation);
+                .replace(Snapshot { keys, generation }, generation);
             changed = Some(self.published.current());
         }
         // This must be the last write: see `source`.

@@ -8,13 +8,14 @@ use super::{
 };
 use crate::{
     ConfigError,
+    clock::Clock,
     fetch::on_demand::OnDemand,
     fetch::{Fetch, Guard},
     jwt::{
-        Algorithm, Keys,
+        Algorithm, Backend, Keys,
         algorithm::Family,
         published::Accept,
-        source::{Context, Plan, Remote},
+        source::{Plan, Source},
     },
 };
 use http::Uri;
@@ -190,9 +191,14 @@ impl RemoteKeys {
 }
 
 impl Plan for RemoteKeys {
-    fn source(self: Box<Self>, context: Context) -> Result<Box<dyn Remote>, ConfigError> {
+    fn source(
+        self: Box<Self>,
+        issuer: Option<Arc<str>>,
+        backend: Option<Backend>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Box<dyn Source>, ConfigError> {
         self.check()?;
-        let at = self.place(context.issuer.as_deref())?;
+        let at = self.place(issuer.as_deref())?;
         let guard = Guard::new(self.client, self.allow_http)?;
         let urls = match &at {
             At::Metadata { urls, .. } => urls.as_slice(),
@@ -209,13 +215,13 @@ impl Plan for RemoteKeys {
             at,
             guard,
             accept: self.accept,
-            backend: context.backend,
+            backend,
         };
         let cooldown = self.timing.cooldown;
-        let set = KeyDocument::new(target, self.timing, Arc::clone(&context.clock));
+        let set = KeyDocument::new(target, self.timing, Arc::clone(clock));
         Ok(Box::new(RemoteSet {
-            issuer: context.issuer,
-            keys: Arc::new(OnDemand::new(set, cooldown, context.clock)),
+            issuer,
+            keys: Arc::new(OnDemand::new(set, cooldown, Arc::clone(clock))),
         }))
     }
 }

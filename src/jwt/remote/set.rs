@@ -2,11 +2,11 @@
 
 use super::{failure::Failure, key_document::KeyDocument};
 use crate::{
-    ConfigError,
-    fetch::on_demand::{self, Missing, OnDemand},
+    ConfigError, Rejection,
+    fetch::on_demand::{Answer, Missing, OnDemand},
     jwt::{
         Health, KeysUnavailable,
-        source::{Answer, Connecting, Remote, Snapshot, Waiting, Want},
+        source::{Connecting, Snapshot, Source, Waiting, Want},
     },
 };
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn missing(want: Want) -> Missing {
     }
 }
 
-impl Remote for RemoteSet {
+impl Source for RemoteSet {
     fn current(&self, now: u64) -> Option<u64> {
         if !self.keys.may_be_used(now) {
             return None;
@@ -41,6 +41,7 @@ impl Remote for RemoteSet {
         // The order matters: if the limit was moved, the generation was moved, too.
         (now < self.set().good_until()).then(|| self.set().generation())
     }
+
     fn is_settled(&self, now: u64) -> bool {
         self.keys.is_settled(now)
     }
@@ -49,18 +50,21 @@ impl Remote for RemoteSet {
         self.set().snapshot()
     }
 
-    fn ask(&self, want: Want) -> Answer {
-        match (self.keys.ask(missing(want)), want) {
-            (on_demand::Answer::Wait, _) => Answer::Wait,
-            (_, Want::Replaced) => Answer::Unknown,
-            (on_demand::Answer::Unavailable(wait), _) => Answer::Unavailable(wait),
-            (on_demand::Answer::Missing(wait), Want::Key { issued_at })
+    fn ask(&self, want: Want) -> Result<(), Option<Rejection>> {
+        let (rejection, wait) = match (self.keys.ask(missing(want)), want) {
+            (Answer::Wait, _) => return Ok(()),
+            (_, Want::Replaced) => return Err(None),
+            (Answer::Unavailable(wait), _) => (KeysUnavailable.into_rejection(), wait),
+            // The set may be older than the key. Anybody can name a key and a date, so this is not
+            // an alarm.
+            (Answer::Missing(wait), Want::Key { issued_at })
                 if issued_at.is_some_and(|at| at >= self.set().as_of()) =>
             {
-                Answer::Limited(wait)
+                (Rejection::busy(KeysUnavailable), wait)
             }
-            (on_demand::Answer::Missing(_), _) => Answer::Unknown,
-        }
+            (Answer::Missing(_), _) => return Err(None),
+        };
+        Err(Some(rejection.with_retry_after(wait)))
     }
 
     fn fetch(&self, want: Want) -> Waiting {

@@ -15,11 +15,13 @@
 pub(crate) mod date;
 mod read;
 
+#[cfg(feature = "login")]
+pub(crate) use read::digits;
 #[cfg(feature = "jwt")]
 pub(crate) use read::is_bound_to;
+#[cfg(feature = "tracing")]
+pub(crate) use read::shown;
 pub(crate) use read::{
     WrongType, chosen_subject, is_confirmation, is_for, named, present, roles, scopes, subject,
     text,
 };
-#[allow(unused_imports, reason = "only logins and logs use them")]
-pub(crate) use read::{digits, shown};

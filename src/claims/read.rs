@@ -142,10 +142,7 @@ fn list(names: &Value<'_>) -> Result<Names, WrongType> {
 }
 
 /// Returns a text from outside in the form for logs: escaped, and at most 128 bytes long.
-#[cfg_attr(
-    not(feature = "tracing"),
-    allow(dead_code, reason = "only logs show it")
-)]
+#[cfg(feature = "tracing")]
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 128;
     let mut shown = String::new();

@@ -3,7 +3,7 @@
 use super::{
     Backend, JwtVerifier, Keys,
     cache::{Cache, Limits},
-    claims::{ParseTyped, Rules},
+    claims::Rules,
     header::Types,
     verifier::Verifier,
 };
@@ -15,32 +15,22 @@ use crate::{
 use serde::de::DeserializeOwned;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Beyond this a leeway is a mistake: it lengthens the life of every token.
-const MAX_LEEWAY: Duration = Duration::from_secs(3600);
+/// The longest leeway, in seconds. A leeway lengthens the life of every token.
+const MAX_LEEWAY: u64 = 3600;
 
 /// Builds a [`JwtVerifier`]; made by [`JwtVerifier::issuer`].
 ///
 /// An audience has to be configured, or building fails, and keys, unless they are discovered.
 #[must_use = "a builder verifies nothing"]
 pub struct JwtVerifierBuilder {
-    issuer: Option<Arc<str>>,
-    audiences: Vec<Box<str>>,
+    rules: Rules,
     any_audience: bool,
     keys: Option<Keys>,
     backend: Option<Backend>,
-    /// The path of the subject's claim. `None` stands for `sub`.
-    subject: Option<ClaimPath>,
-    roles: Option<ClaimPath>,
-    scopes: ClaimPath,
-    leeway: Duration,
-    allow_missing_expiry: bool,
-    access_token_profile: bool,
-    /// `None`: what the profile says.
-    pub(super) types: Option<Types>,
-    typed: Option<ParseTyped>,
+    pub(super) types: Types,
     max_token_bytes: usize,
     cache: Limits,
-    remembers: bool,
+    is_cached: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,23 +52,26 @@ impl JwtVerifier {
 
 impl JwtVerifierBuilder {
     fn new(issuer: Option<Arc<str>>) -> Self {
-        Self {
+        let rules = Rules {
             issuer,
             audiences: Vec::new(),
-            any_audience: false,
-            keys: None,
-            backend: None,
             subject: None,
             roles: None,
             scopes: "scope".into(),
-            leeway: Duration::from_secs(60),
-            allow_missing_expiry: false,
+            leeway: 60,
+            expiry_is_required: true,
             access_token_profile: false,
-            types: None,
             typed: None,
+        };
+        Self {
+            rules,
+            any_audience: false,
+            keys: None,
+            backend: None,
+            types: Types::Usual,
             max_token_bytes: 16 * 1024,
             cache: Limits::default(),
-            remembers: true,
+            is_cached: true,
             clock: Arc::new(SystemClock),
         }
     }
@@ -86,7 +79,7 @@ impl JwtVerifierBuilder {
     /// A name of this service that tokens are made for (`aud`). Call it again for another name;
     /// a token needs one of them.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
-        self.audiences.push(audience.into());
+        self.rules.audiences.push(audience.into());
         self
     }
 
@@ -123,7 +116,8 @@ impl JwtVerifierBuilder {
     /// general, claims do not distinguish the two: several providers put `nonce` and `at_hash` into
     /// access tokens, too.
     pub fn access_token_profile(mut self) -> Self {
-        self.access_token_profile = true;
+        self.rules.access_token_profile = true;
+        self.types = Types::AccessToken;
         self
     }
 
@@ -133,7 +127,7 @@ impl JwtVerifierBuilder {
     /// The number 42 and the string `"42"` are the same subject. The issuer must never give a
     /// subject to another user, so an e-mail address is not suitable.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.subject = Some(path.into());
+        self.rules.subject = Some(path.into());
         self
     }
 
@@ -143,7 +137,7 @@ impl JwtVerifierBuilder {
     /// If the claim is missing or `null`, the token has no roles. If the claim has any other type,
     /// the token is rejected.
     pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.roles = Some(path.into());
+        self.rules.roles = Some(path.into());
         self
     }
 
@@ -153,14 +147,14 @@ impl JwtVerifierBuilder {
     /// If the claim is missing or `null`, the token has no scopes. If the claim has any other type,
     /// the token is rejected.
     pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.scopes = path.into();
+        self.rules.scopes = path.into();
         self
     }
 
     /// By how much the issuer's clock may differ. Default: 60 seconds; at most an hour. Whole
     /// seconds count.
     pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
+        self.rules.leeway = leeway.as_secs();
         self
     }
 
@@ -181,7 +175,7 @@ impl JwtVerifierBuilder {
 
     /// Verifies every token anew and caches none, whatever the other cache settings are.
     pub fn without_cache(mut self) -> Self {
-        self.remembers = false;
+        self.is_cached = false;
         self
     }
 
@@ -220,13 +214,13 @@ impl JwtVerifierBuilder {
     /// [`Identity::typed_claims`](crate::Identity::typed_claims). A token whose claims are not
     /// of this type is refused.
     pub fn typed_claims<T: DeserializeOwned + Send + Sync + 'static>(mut self) -> Self {
-        self.typed = Some(|claims| Some(Arc::new(serde_json::from_str::<T>(claims).ok()?)));
+        self.rules.typed = Some(|claims| Some(Arc::new(serde_json::from_str::<T>(claims).ok()?)));
         self
     }
 
     /// Accepts tokens without `exp`, which stay valid for as long as their key does.
     pub fn dangerous_allow_missing_expiry(mut self) -> Self {
-        self.allow_missing_expiry = true;
+        self.rules.expiry_is_required = false;
         self
     }
 
@@ -244,30 +238,15 @@ impl JwtVerifierBuilder {
         Backend::chosen(self.backend)?;
         let keys = match self.keys {
             Some(keys) => keys,
-            None => discovered_keys(self.issuer.as_ref())?,
+            None => discovered_keys(self.rules.issuer.is_some())?,
         };
-        let types = self.types.unwrap_or(match self.access_token_profile {
-            true => Types::AccessToken,
-            false => Types::Usual,
-        });
+        let issuer = self.rules.issuer.clone();
         Ok(JwtVerifier::new(Verifier {
-            keys: keys
-                .0
-                .source(self.issuer.clone(), self.backend, &self.clock)?,
-            types,
-            rules: Rules {
-                issuer: self.issuer,
-                audiences: self.audiences,
-                subject: self.subject,
-                roles: self.roles,
-                scopes: self.scopes,
-                leeway: self.leeway.as_secs(),
-                expiry_is_required: !self.allow_missing_expiry,
-                access_token_profile: self.access_token_profile,
-                typed: self.typed,
-            },
+            keys: keys.0.source(issuer, self.backend, &self.clock)?,
+            types: self.types,
+            rules: self.rules,
             max_token_bytes: self.max_token_bytes,
-            cache: self.remembers.then(|| Cache::new(self.cache)).flatten(),
+            cache: self.is_cached.then(|| Cache::new(self.cache)).flatten(),
             clock: self.clock,
         }))
     }
@@ -285,50 +264,49 @@ impl JwtVerifierBuilder {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |message: &'static str| Err(ConfigError::new(message));
-        if self.issuer.as_deref() == Some("") {
-            return refuse("an issuer is not empty");
-        }
-        if self.audiences.iter().any(|audience| audience.is_empty()) {
-            return refuse("an audience is not empty");
-        }
-        let paths = [
-            self.subject.as_ref(),
-            self.roles.as_ref(),
-            Some(&self.scopes),
-        ];
-        if paths.into_iter().flatten().any(ClaimPath::is_empty) {
-            return refuse("the path of a claim must have at least one name");
-        }
-        match (self.audiences.is_empty(), self.any_audience) {
-            (true, false) => {
-                return refuse(
-                    "a JWT verifier needs the name that tokens are made for: call `audience`",
-                );
-            }
-            (false, true) => return refuse("either an audience or any audience"),
-            _ => {}
-        }
-        if self.leeway > MAX_LEEWAY {
-            return refuse("a leeway is at most an hour");
-        }
-        if self.access_token_profile && self.allow_missing_expiry {
-            return refuse("RFC 9068 requires an expiry");
-        }
-        Ok(())
+        let rules = &self.rules;
+        require(
+            rules.issuer.as_deref() != Some(""),
+            "issuer must not be empty",
+        )?;
+        let has_empty = rules.audiences.iter().any(|audience| audience.is_empty());
+        require(!has_empty, "audience must not be empty")?;
+        let chosen = rules.subject.iter().chain(&rules.roles);
+        require(
+            !chosen.chain([&rules.scopes]).any(ClaimPath::is_empty),
+            "the path of a claim must have at least one name",
+        )?;
+        let has_audience = !rules.audiences.is_empty();
+        require(
+            has_audience || self.any_audience,
+            "a JWT verifier needs the name that tokens are made for: call `audience`",
+        )?;
+        require(
+            !(has_audience && self.any_audience),
+            "either an audience or any audience",
+        )?;
+        require(rules.leeway <= MAX_LEEWAY, "leeway must be at most an hour")?;
+        require(
+            rules.expiry_is_required || !rules.access_token_profile,
+            "RFC 9068 requires an expiry",
+        )
     }
 }
 
+fn require(holds: bool, message: &'static str) -> Result<(), ConfigError> {
+    holds.then_some(()).ok_or_else(|| ConfigError::new(message))
+}
+
 /// Returns the keys of a verifier that has none configured.
-fn discovered_keys(issuer: Option<&Arc<str>>) -> Result<Keys, ConfigError> {
-    match issuer {
+fn discovered_keys(has_issuer: bool) -> Result<Keys, ConfigError> {
+    match has_issuer {
         #[cfg(feature = "jwks")]
-        Some(_) => Ok(super::remote::RemoteKeys::discover().into()),
+        true => Ok(super::remote::RemoteKeys::discover().into()),
         #[cfg(not(feature = "jwks"))]
-        Some(_) => Err(ConfigError::new(
+        true => Err(ConfigError::new(
             "the keys of the issuer are missing: call `keys`, or enable the feature \"provider\" of tower-auth, which fetches them",
         )),
-        None => Err(ConfigError::new(
+        false => Err(ConfigError::new(
             "a JWT verifier of any issuer's tokens needs keys: call `keys`",
         )),
     }
@@ -337,8 +315,8 @@ fn discovered_keys(issuer: Option<&Arc<str>>) -> Result<Keys, ConfigError> {
 impl fmt::Debug for JwtVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtVerifierBuilder")
-            .field("issuer", &self.issuer)
-            .field("audiences", &self.audiences)
+            .field("issuer", &self.rules.issuer)
+            .field("audiences", &self.rules.audiences)
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }

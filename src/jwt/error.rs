@@ -54,67 +54,54 @@ pub enum TokenError {
 
 impl TokenError {
     pub(super) fn into_rejection(self) -> Rejection {
-        let rejection = Rejection::invalid().with_cause(self.constant());
+        let rejection = Rejection::invalid().with_cause(self.constant().0);
         match self {
             Self::Expired => rejection.with_detail("the token has expired"),
             Self::NotYetValid => rejection.with_detail("the token is not valid yet"),
             _ => rejection,
         }
     }
-}
 
-impl TokenError {
-    /// The same as a constant: refusing a forged token must not cost more than it has to.
-    fn constant(self) -> &'static Self {
+    /// Returns the same error as a constant, which a rejection holds without an allocation, and its
+    /// message.
+    fn constant(self) -> (&'static Self, &'static str) {
         match self {
-            Self::TooLong => &Self::TooLong,
-            Self::Form => &Self::Form,
-            Self::Header => &Self::Header,
-            Self::Algorithm => &Self::Algorithm,
-            Self::Type => &Self::Type,
-            Self::Extension => &Self::Extension,
-            Self::UnknownKey => &Self::UnknownKey,
-            Self::KeyAlgorithm => &Self::KeyAlgorithm,
-            Self::Signature => &Self::Signature,
-            Self::Payload => &Self::Payload,
-            Self::MissingClaim => &Self::MissingClaim,
-            Self::ClaimType => &Self::ClaimType,
-            Self::Issuer => &Self::Issuer,
-            Self::Audience => &Self::Audience,
-            Self::Expired => &Self::Expired,
-            Self::NotYetValid => &Self::NotYetValid,
-            Self::Bound => &Self::Bound,
-            Self::OtherKey => &Self::OtherKey,
-            Self::Event => &Self::Event,
-            Self::TypedClaims => &Self::TypedClaims,
+            Self::TooLong => (&Self::TooLong, "the token is too long"),
+            Self::Form => (&Self::Form, "the token is not a compact JWS"),
+            Self::Header => (&Self::Header, "the header is malformed"),
+            Self::Algorithm => (&Self::Algorithm, "the algorithm is unknown"),
+            Self::Type => (&Self::Type, "the token is of another type"),
+            Self::Extension => (&Self::Extension, "the header asks for an extension"),
+            Self::UnknownKey => (&Self::UnknownKey, "no key can be chosen"),
+            Self::KeyAlgorithm => (&Self::KeyAlgorithm, "the key is for another algorithm"),
+            Self::Signature => (&Self::Signature, "the signature does not verify"),
+            Self::Payload => (
+                &Self::Payload,
+                "the payload is not a JSON object of distinct names",
+            ),
+            Self::MissingClaim => (&Self::MissingClaim, "a required claim is missing"),
+            Self::ClaimType => (&Self::ClaimType, "a claim is of the wrong type"),
+            Self::Issuer => (&Self::Issuer, "the issuer is another"),
+            Self::Audience => (&Self::Audience, "the audience is another"),
+            Self::Expired => (&Self::Expired, "the token has expired"),
+            Self::NotYetValid => (&Self::NotYetValid, "the token is not valid yet"),
+            Self::Bound => (&Self::Bound, "the token is bound to a key"),
+            Self::OtherKey => (
+                &Self::OtherKey,
+                "the token is not bound to the client's key",
+            ),
+            Self::Event => (&Self::Event, "the token is an event"),
+            Self::TypedClaims => (
+                &Self::TypedClaims,
+                "the claims are not of the application's type",
+            ),
         }
     }
 }
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLong => "the token is too long",
-            Self::Form => "the token is not a compact JWS",
-            Self::Header => "the header is malformed",
-            Self::Algorithm => "the algorithm is unknown",
-            Self::Type => "the token is of another type",
-            Self::Extension => "the header asks for an extension",
-            Self::UnknownKey => "no key can be chosen",
-            Self::KeyAlgorithm => "the key is for another algorithm",
-            Self::Signature => "the signature does not verify",
-            Self::Payload => "the payload is not a JSON object of distinct names",
-            Self::MissingClaim => "a required claim is missing",
-            Self::ClaimType => "a claim is of the wrong type",
-            Self::Issuer => "the issuer is another",
-            Self::Audience => "the audience is another",
-            Self::Expired => "the token has expired",
-            Self::NotYetValid => "the token is not valid yet",
-            Self::Bound => "the token is bound to a key",
-            Self::OtherKey => "the token is not bound to the client's key",
-            Self::Event => "the token is an event",
-            Self::TypedClaims => "the claims are not of the application's type",
-        })
+        f.write_str(self.constant().1)
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) enum Types {
     /// `at+jwt` or `application/at+jwt` (RFC 9068 section 4).
     AccessToken,
     /// None, `JWT`, or a logout token: what a login is told (see `signed`).
-    #[allow(dead_code, reason = "only a login reads them")]
+    #[cfg(feature = "login")]
     Login,
 }
 
@@ -70,6 +70,7 @@ impl Types {
         match self {
             Self::Usual => is("JWT") || is("at+jwt") || is("application/at+jwt"),
             Self::AccessToken => is("at+jwt") || is("application/at+jwt"),
+            #[cfg(feature = "login")]
             Self::Login => is("JWT") || is("logout+jwt") || is("application/logout+jwt"),
         }
     }

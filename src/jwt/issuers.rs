@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer};
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, HashSet},
     fmt,
     sync::Arc,
 };
@@ -63,15 +63,11 @@ impl Issuers {
                 ConfigError::new("a verifier of any issuer's tokens is not one among several")
             })?;
             max_token_bytes = max_token_bytes.max(jwt.0.max_token_bytes);
-            match fixed.entry(issuer) {
-                Entry::Occupied(entry) => {
-                    let issuer = entry.key();
-                    return Err(ConfigError::new(format!(
-                        "two verifiers have the issuer {issuer:?}"
-                    )));
-                }
-                Entry::Vacant(entry) => entry.insert(jwt),
-            };
+            if fixed.insert(Arc::clone(&issuer), jwt).is_some() {
+                return Err(ConfigError::new(format!(
+                    "two verifiers have the issuer {issuer:?}"
+                )));
+            }
         }
         Ok(Self {
             fixed: Arc::new(fixed),
@@ -149,42 +145,21 @@ impl Issuers {
         fixed.chain(self.tenants.iter().flat_map(|tenants| tenants.health()))
     }
 
-    fn of(&self, token: &[u8]) -> Result<Chosen, Rejection> {
+    /// Returns the verifier for a token, and the tenant that it belongs to.
+    fn of(&self, token: &[u8]) -> Result<(JwtVerifier, Option<Arc<Tenant>>), Rejection> {
         let issuer =
             peek::issuer(token, self.max_token_bytes).map_err(TokenError::into_rejection)?;
         if let Some(jwt) = self.fixed.get(issuer.as_str()) {
-            return Ok(Chosen {
-                jwt: jwt.clone(),
-                tenant: None,
-            });
+            return Ok((jwt.clone(), None));
         }
         for tenants in &self.tenants {
             if let Some(tenant) = tenants.of(&issuer) {
                 let tenant = tenant?;
-                return Ok(Chosen {
-                    jwt: tenants.jwt(&issuer, &tenant)?,
-                    tenant: Some((Arc::clone(tenants), tenant)),
-                });
+                return Ok((tenants.jwt(&issuer, &tenant)?, Some(tenant)));
             }
         }
         log::unknown_issuer(&issuer);
         Err(TokenError::Issuer.into_rejection())
-    }
-}
-
-/// The verifier that was chosen for a token.
-struct Chosen {
-    jwt: JwtVerifier,
-    /// The tenant of the verifier, if it belongs to one.
-    tenant: Option<(Arc<Tenants>, Arc<Tenant>)>,
-}
-
-impl Chosen {
-    /// Records that the token is verified. Only this call keeps a tenant's place.
-    fn verified(&self) {
-        if let Some((tenants, tenant)) = &self.tenant {
-            tenants.verified(tenant);
-        }
     }
 }
 
@@ -197,8 +172,11 @@ impl Verify<bearer::Token> for Issuers {
             return Verdict::ready(Ok(identity));
         }
         match self.of(token.as_bytes()) {
-            Ok(chosen) => chosen.jwt.verify(token).map(move |identity| {
-                chosen.verified();
+            Ok((jwt, tenant)) => jwt.verify(token).map(move |identity| {
+                // Only a verified token keeps a tenant's place.
+                if let Some(tenant) = tenant {
+                    tenant.verified();
+                }
                 identity
             }),
             Err(rejection) => Verdict::ready(Err(rejection)),

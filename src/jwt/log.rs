@@ -1,4 +1,8 @@
-//! What is told to the log; silent without the feature `tracing`.
+//! The log events of verifiers. There are none without the feature `tracing`.
+#![cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "nothing is logged")
+)]
 
 use super::{Algorithm, Key, SkippedKey};
 #[cfg(feature = "tracing")]
@@ -13,8 +17,6 @@ pub(super) fn unknown_issuer(found: &str) {
         found = shown(found),
         "the token is of an issuer that has no verifier"
     );
-    #[cfg(not(feature = "tracing"))]
-    let _ = found;
 }
 
 /// Logs a token of another issuer.
@@ -27,8 +29,6 @@ pub(super) fn issuer(expected: &str, found: &str) {
         found = shown(found),
         "the token is of another issuer"
     );
-    #[cfg(not(feature = "tracing"))]
-    let _ = (expected, found);
 }
 
 /// Logs a token whose key cannot be chosen. The token has not been verified.
@@ -42,8 +42,6 @@ pub(super) fn unknown_key(algorithm: Algorithm, found: Option<&str>, known: &[Ke
         known = ?known.iter().map(|key| (key.key_id(), key.algorithm())).collect::<Vec<_>>(),
         "the token's key is not among the issuer's"
     );
-    #[cfg(not(feature = "tracing"))]
-    let _ = (algorithm, found, known);
 }
 
 /// Logs a token for another audience, with a valid signature. `found` is JSON.
@@ -56,8 +54,6 @@ pub(super) fn audience(expected: &[Box<str>], found: &str) {
         found = shown(found),
         "the token is for another audience"
     );
-    #[cfg(not(feature = "tracing"))]
-    let _ = (expected, found);
 }
 
 /// Keys of a JWK Set were left out. Nothing of it is secret.
@@ -70,6 +66,4 @@ pub(crate) fn keys_left_out(keys: &[SkippedKey]) {
             "a key of a JWK Set cannot be used and is left out"
         );
     }
-    #[cfg(not(feature = "tracing"))]
-    let _ = keys;
 }

@@ -30,7 +30,7 @@ pub(crate) struct Signed {
 impl JwtVerifierBuilder {
     /// For [`JwtVerifier::signed`] alone.
     pub(crate) fn of_logins(mut self) -> Self {
-        self.types = Some(Types::Login);
+        self.types = Types::Login;
         self.without_cache()
     }
 }

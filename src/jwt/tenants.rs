@@ -36,6 +36,8 @@ pub(super) struct Tenant {
     /// The verifier. The cell is empty until the first token creates the verifier; other tokens
     /// wait.
     jwt: OnceLock<Result<JwtVerifier, Arc<ConfigError>>>,
+    /// The origin of the times, see [`Tenants::start`].
+    start: Instant,
     /// The time of creation, in seconds since `start`.
     made: u64,
     /// The time of the last verified token, in seconds since `start`, plus one; 0 stands for never.
@@ -55,7 +57,7 @@ impl Tenants {
 
     /// Returns the place of this issuer, or `None` if the issuer is not allowed.
     pub(super) fn of(&self, issuer: &str) -> Option<Result<Arc<Tenant>, Rejection>> {
-        let now = self.seconds(Instant::now());
+        let now = seconds_since(self.start);
         if let Some(tenant) = self.find(issuer, now) {
             return Some(Ok(tenant));
         }
@@ -74,19 +76,6 @@ impl Tenants {
         // A mistake in the configuration is not a mistake of the client.
         made.clone()
             .map_err(|error| Rejection::unavailable(error).with_retry_after(KEPT))
-    }
-
-    /// Records that a tenant's verifier has verified a token.
-    pub(super) fn verified(&self, tenant: &Tenant) {
-        let now = self.seconds(Instant::now()).saturating_add(1);
-        // Written only if the value changes, because all readers share the cache line.
-        if tenant.verified.load(Ordering::Relaxed) != now {
-            tenant.verified.store(now, Ordering::Relaxed);
-        }
-    }
-
-    fn seconds(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.start).as_secs()
     }
 
     fn find(&self, issuer: &str, now: u64) -> Option<Arc<Tenant>> {
@@ -109,6 +98,7 @@ impl Tenants {
         }
         let tenant = Arc::new(Tenant {
             jwt: OnceLock::new(),
+            start: self.start,
             made: now,
             verified: AtomicU64::new(0),
         });
@@ -136,6 +126,15 @@ impl Tenants {
 }
 
 impl Tenant {
+    /// Records that the verifier has verified a token.
+    pub(super) fn verified(&self) {
+        let now = seconds_since(self.start).saturating_add(1);
+        // Written only if the value changes, because all readers share the cache line.
+        if self.verified.load(Ordering::Relaxed) != now {
+            self.verified.store(now, Ordering::Relaxed);
+        }
+    }
+
     fn ready(&self) -> Option<&JwtVerifier> {
         self.jwt.get()?.as_ref().ok()
     }
@@ -166,6 +165,10 @@ fn least(made: &HashMap<Arc<str>, Arc<Tenant>>, now: u64) -> Option<Arc<str>> {
     let dispensable = made.iter().filter(|(_, tenant)| tenant.is_dispensable(now));
     let least = dispensable.min_by_key(|(_, tenant)| tenant.worth());
     Some(Arc::clone(least?.0))
+}
+
+fn seconds_since(start: Instant) -> u64 {
+    start.elapsed().as_secs()
 }
 
 fn no_room() -> Rejection {

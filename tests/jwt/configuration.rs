@@ -20,9 +20,9 @@ fn a_verifier_needs_issuer_audience_and_keys() {
             .audience(AUDIENCE)
             .keys(keys())
             .build(),
-        "issuer is not empty",
+        "issuer must not be empty",
     );
-    misconfigured(usual().audience("").build(), "audience is not empty");
+    misconfigured(usual().audience("").build(), "audience must not be empty");
     misconfigured(
         usual().dangerous_any_audience().build(),
         "either an audience",

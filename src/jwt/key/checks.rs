@@ -1,6 +1,4 @@
 //! The checks of keys that are too weak, or not keys at all.
-//!
-//! Each check returns the bytes in the form that a `Key` stores and the backends take.
 
 use crate::{
     ConfigError,
@@ -9,6 +7,9 @@ use crate::{
 use der::{Encode, asn1::UintRef};
 use pkcs1::RsaPublicKeyRef;
 use zeroize::Zeroizing;
+
+/// The bytes of a key, in the form that a `Key` stores and the backends take.
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
 /// The sizes that both backends verify, and in bounded time.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
@@ -56,10 +57,7 @@ fn expect(algorithm: Algorithm, family: Family) -> Result<(), ConfigError> {
     )))
 }
 
-pub(super) fn secret(
-    algorithm: Algorithm,
-    secret: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Bytes, ConfigError> {
     expect(algorithm, Family::Hmac)?;
     let least = algorithm.hash_len();
     if secret.len() < least {
@@ -80,11 +78,7 @@ pub(super) fn secret(
 }
 
 /// Checks an RSA key, given by its modulus and exponent, both big-endian.
-pub(super) fn rsa(
-    algorithm: Algorithm,
-    n: &[u8],
-    e: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Bytes, ConfigError> {
     expect(algorithm, Family::Rsa)?;
     let none = |error| ConfigError::new("this is not an RSA key").with_source(error);
     // Leading zeros are dropped.
@@ -120,7 +114,7 @@ pub(super) fn point(
     algorithm: Algorithm,
     curve: Family,
     point: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+) -> Result<Bytes, ConfigError> {
     expect(algorithm, curve)?;
     let length = 1 + 2 * curve.coordinate_len();
     if point.len() != length || point.first() != Some(&4) {
@@ -132,7 +126,7 @@ pub(super) fn point(
     Ok(point.to_vec().into())
 }
 
-pub(super) fn ed25519(algorithm: Algorithm, key: &[u8]) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(super) fn ed25519(algorithm: Algorithm, key: &[u8]) -> Result<Bytes, ConfigError> {
     expect(algorithm, Family::Ed25519)?;
     let key = key
         .try_into()

@@ -1,6 +1,6 @@
 //! Public keys in DER and PEM.
 
-use super::checks;
+use super::checks::{self, Bytes};
 use crate::{
     ConfigError,
     jwt::{Algorithm, algorithm::Family},
@@ -9,7 +9,6 @@ use der::{Decode, Document, asn1::ObjectIdentifier};
 use pkcs1::RsaPublicKeyRef;
 use spki::SubjectPublicKeyInfoRef;
 use std::str;
-use zeroize::Zeroizing;
 
 // RFC 8017 appendix A.1, RFC 5480 section 2.1, RFC 8410 section 3.
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -18,10 +17,7 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-pub(super) fn from_pem(
-    algorithm: Algorithm,
-    pem: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(super) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Bytes, ConfigError> {
     let none = || ConfigError::new("this is not a public key in PEM");
     let text = str::from_utf8(pem).map_err(|_| none())?;
     let label = text
@@ -45,10 +41,7 @@ pub(super) fn from_pem(
     read(algorithm, document.as_bytes())
 }
 
-pub(super) fn from_der(
-    algorithm: Algorithm,
-    der: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(super) fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Bytes, ConfigError> {
     if algorithm.family() == Family::Rsa && RsaPublicKeyRef::from_der(der).is_ok() {
         return from_pkcs1(algorithm, der);
     }
@@ -61,7 +54,7 @@ pub(super) fn private() -> ConfigError {
     )
 }
 
-fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<Bytes, ConfigError> {
     let key = RsaPublicKeyRef::from_der(der)
         .map_err(|error| ConfigError::new("this is not an RSA public key").with_source(error))?;
     checks::rsa(
@@ -71,7 +64,7 @@ fn from_pkcs1(algorithm: Algorithm, der: &[u8]) -> Result<Zeroizing<Vec<u8>>, Co
     )
 }
 
-fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Bytes, ConfigError> {
     let none = || ConfigError::new("this is not a public key in DER");
     let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|error| none().with_source(error))?;
     let key = info.subject_public_key.as_bytes().ok_or_else(none)?;

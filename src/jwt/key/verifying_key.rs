@@ -1,12 +1,14 @@
 //! [`Key`]: verifies signatures of one algorithm.
 
-use super::{checks, der};
+use super::{
+    checks::{self, Bytes},
+    der,
+};
 use crate::{
     ConfigError,
     jwt::{Algorithm, Backend, backend::Prepared},
 };
 use std::{fmt, sync::Arc};
-use zeroize::Zeroizing;
 
 /// A key that verifies signatures of one algorithm, parsed once. Cloning is cheap.
 ///
@@ -28,7 +30,7 @@ pub(super) struct Shared {
     algorithm: Algorithm,
     /// A shared secret, `RSAPublicKey` in DER (RFC 8017 appendix A.1.1), an uncompressed point (SEC 1
     /// section 2.3.3), or the 32 bytes of Ed25519. The bytes have passed `checks`.
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) bytes: Bytes,
     backend: Backend,
     prepared: Prepared,
 }
@@ -86,10 +88,7 @@ impl Key {
     }
 
     /// Prepares a key that has passed `checks` by the default backend.
-    pub(super) fn new(
-        algorithm: Algorithm,
-        bytes: Zeroizing<Vec<u8>>,
-    ) -> Result<Self, ConfigError> {
+    pub(super) fn new(algorithm: Algorithm, bytes: Bytes) -> Result<Self, ConfigError> {
         let backend = Backend::chosen(None)?;
         let prepared = backend.prepare(algorithm, &bytes)?;
         let shared = Shared {

@@ -70,6 +70,6 @@ mod remote_keys;
 mod set;
 mod sync;
 
-#[allow(unused_imports, reason = "only a login looks for other metadata")]
+#[cfg(feature = "login")]
 pub(crate) use document::metadata_urls;
 pub use remote_keys::RemoteKeys;

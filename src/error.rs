@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, told at start-up.
+//! [`ConfigError`]: errors of a configuration, at start-up.
 
 use std::{borrow::Cow, error::Error, fmt};
 

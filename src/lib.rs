@@ -1,9 +1,9 @@
-//! Who is calling? Composable [tower](https://docs.rs/tower) layers that answer it for axum,
+//! Authentication and authorization middleware for [tower](https://docs.rs/tower) services: axum,
 //! tonic and hyper servers.
 //!
-//! An [`AuthLayer`] in front of a service finds credentials in a request, has them judged, and
-//! puts one [`Identity`] into the request's extensions; a [`RequireLayer`] or [`AccessRules`]
-//! say what it takes. Whatever does not pass is a [`Rejection`].
+//! An [`AuthLayer`] in front of a service finds the credentials of a request, verifies them, and
+//! puts one [`Identity`] into the request's extensions. A [`RequireLayer`] or [`AccessRules`]
+//! authorize the request. A request that is not accepted is answered with a [`Rejection`].
 //!
 #![cfg_attr(feature = "axum", doc = "```")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]

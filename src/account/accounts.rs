@@ -344,8 +344,8 @@ impl Accounts {
         }
     }
 
-    /// Who a subject is now; `None` if the account is gone or disabled. For
-    /// `TokenIssuerBuilder::reload`.
+    /// Returns the present identity of a subject, or `None` if the account is deleted or disabled.
+    /// For `TokenIssuerBuilder::reload`.
     ///
     /// # Errors
     ///

@@ -10,9 +10,9 @@ pub type Fetching = Pin<Box<dyn Future<Output = Result<Response<Bytes>, FetchErr
 
 /// Sends one HTTP request and reads the whole answer.
 ///
-/// Whatever status comes back is an answer; an error is that none came. A client does not follow
-/// redirects to other hosts, sends no cookies, and stops reading after
-/// [`MAX_BODY`](super::MAX_BODY) bytes. The request's headers and body may hold secrets.
+/// A response of any status is an answer. The client returns an error only if there was no
+/// response. A client does not follow redirects to other hosts, sends no cookies, and stops reading
+/// after [`MAX_BODY`](super::MAX_BODY) bytes. The request's headers and body may hold secrets.
 pub trait Fetch: Send + Sync + 'static {
     /// Sends the request. Nothing happens before the answer is polled.
     fn fetch(&self, request: Request<Bytes>) -> Fetching;

@@ -9,7 +9,7 @@ pub struct FetchError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What kind of failure a [`FetchError`] is.
+/// The kind of a [`FetchError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
@@ -60,7 +60,7 @@ impl FetchError {
         Self { kind, source: None }
     }
 
-    /// What kind of failure it is.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> FetchErrorKind {
         self.kind

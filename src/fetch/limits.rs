@@ -4,7 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// How long one exchange may take, from the first byte of the connection to the last of the body.
+/// The longest time that one exchange may take, from the first byte of the connection to the last
+/// byte of the body.
 pub const TIME_OUT: Duration = Duration::from_secs(5);
 
 /// The longest body that is read, in bytes: 1 MiB.

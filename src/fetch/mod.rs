@@ -1,8 +1,8 @@
 //! Fetching documents over HTTP: key sets, metadata, introspection.
 //!
-//! Whatever needs a document asks a [`Fetch`]: the [`HttpClient`] that comes with the feature
-//! `reqwest`, or an application's own client by [`fetch_fn`]. Between the two stands a guard that
-//! no client is trusted with:
+//! Documents are fetched by a [`Fetch`]: the [`HttpClient`] of the feature `reqwest`, or an
+//! application's own client by [`fetch_fn`]. This crate enforces the following rules itself,
+//! whatever the client does:
 //!
 //! 1. The URL is `https`, names a host and no user. `http`, loopback included, takes a method
 //!    that names the danger, such as `RemoteKeys::dangerous_allow_http`.

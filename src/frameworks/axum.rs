@@ -21,7 +21,8 @@ use http::{
 use serde::de::DeserializeOwned;
 use std::{ops::Deref, sync::Arc};
 
-/// Who is calling, or 401 for a visitor, or 500 where there is no `AuthLayer`.
+/// Extracts the caller's identity. An anonymous caller is rejected with 401. If there is no
+/// `AuthLayer`, the response is 500.
 impl<S: Send + Sync> FromRequestParts<S> for Identity {
     type Rejection = Rejection;
 
@@ -30,7 +31,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Identity {
     }
 }
 
-/// Who is calling, `None` for a visitor, or 500 where there is no `AuthLayer`.
+/// Extracts the caller's identity, or `None` for an anonymous caller. If there is no `AuthLayer`,
+/// the response is 500.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
     type Rejection = Rejection;
 
@@ -41,8 +43,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
 
 /// The claims of the caller's token, as one type.
 ///
-/// Where the verifier parses them into this type (`typed_claims`), they are parsed once per
-/// token; otherwise here, for every request.
+/// If the verifier parses the claims into this type (`typed_claims`), they are parsed once per
+/// token. Otherwise they are parsed here, for every request.
 ///
 /// ```
 /// use serde::Deserialize;

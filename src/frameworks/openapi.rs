@@ -13,7 +13,7 @@ use utoipa::{
     },
 };
 
-/// What an API takes from its callers, in the words of OpenAPI, for utoipa's documents.
+/// The security schemes and requirements of an API, for utoipa's OpenAPI documents.
 ///
 /// It comes from the very schemes that judge: one security scheme for each location, of which a
 /// request uses one.
@@ -50,7 +50,7 @@ pub struct OpenApiSecurity {
 }
 
 impl AuthLayer {
-    /// How an OpenAPI document describes what this layer takes.
+    /// Returns the description of the schemes of this layer for an OpenAPI document.
     pub fn openapi(&self) -> OpenApiSecurity {
         let (schemes, optional) = self.schemes();
         let security = schemes.fold(OpenApiSecurity::empty(), OpenApiSecurity::or);
@@ -160,7 +160,7 @@ impl OpenApiSecurity {
     }
 
     fn push(&mut self, name: &str, scheme: SecurityScheme) {
-        // What the names of components are made of (OpenAPI 3.1, "Components Object").
+        // The characters of names of components (OpenAPI 3.1, "Components Object").
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let name: String = name
             .chars()

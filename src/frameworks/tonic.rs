@@ -3,7 +3,7 @@
 use crate::{Identity, Rejection};
 use tonic::{Code, Request, Status};
 
-/// Who is calling, from a tonic request.
+/// Access to the caller's identity in a tonic request.
 ///
 /// ```
 /// use tonic::{Request, Response, Status};
@@ -17,14 +17,14 @@ use tonic::{Code, Request, Status};
 /// # let _ = delete;
 /// ```
 pub trait RequestExt {
-    /// Who is calling.
+    /// Returns the caller's identity.
     ///
     /// # Errors
     ///
     /// `UNAUTHENTICATED` for a visitor, `INTERNAL` where there is no `AuthLayer`.
     fn identity(&self) -> Result<&Identity, Status>;
 
-    /// Who is calling; `None` for a visitor.
+    /// Returns the caller's identity, or `None` for an anonymous caller.
     ///
     /// # Errors
     ///

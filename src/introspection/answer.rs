@@ -1,4 +1,4 @@
-//! What the endpoint says about a token (RFC 7662 section 2.2).
+//! The endpoint's answer about a token (RFC 7662 section 2.2).
 
 use super::{IntrospectionError, log};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// What the members of an answer have to be.
+/// The requirements for the members of an answer.
 pub(super) struct Rules {
     /// `None`: any.
     pub(super) issuer: Option<Arc<str>>,

@@ -104,7 +104,8 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// Who issues the tokens: the answer's `iss` has to be there, and to be this very string.
+    /// Sets the issuer of the tokens: the answer's `iss` is then required, and must be this very
+    /// string.
     pub fn issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
         self.rules.issuer = Some(issuer.into());
         self
@@ -178,15 +179,15 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// How tokens of this server begin. Call it again for another prefix; a token needs one of
-    /// them. The endpoint is not asked about others. Default: any.
+    /// Adds a prefix of this server's tokens. Call it again for another prefix. A token must have
+    /// one of them. The endpoint is not asked about other tokens. Default: any prefix.
     pub fn token_prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.shape.prefixes.push(prefix.into());
         self
     }
 
-    /// What else a token of this server looks like, such as a checksum that is right. The
-    /// endpoint is not asked about others.
+    /// Sets a further check of the form of this server's tokens, such as a checksum. The endpoint
+    /// is not asked about other tokens.
     pub fn token_filter(mut self, filter: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.shape.filter = Some(Arc::new(filter));
         self
@@ -202,14 +203,15 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// How long the answer that a token is not active is used, or that it is not for this
+    /// Sets the time for which an answer is cached that a token is not active, or not for this
     /// service. Default: 10 seconds; at most an hour.
     pub fn refused_age(mut self, age: Duration) -> Self {
         self.limits.refused_age = age;
         self
     }
 
-    /// How many good answers are kept, and how many others. Default: 10,000.
+    /// Sets the largest number of cached answers, for active tokens and for rejected tokens
+    /// separately. Default: 10,000.
     pub fn capacity(mut self, answers: usize) -> Self {
         self.limits.capacity = answers;
         self
@@ -224,21 +226,21 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// How long a call may take, with waiting for its turn. Default, and at most:
-    /// [five seconds](fetch::TIME_OUT).
+    /// Sets the longest time that a call may take, including the time in which it waits for its
+    /// turn. Default, and at most: [five seconds](fetch::TIME_OUT).
     pub fn time_out(mut self, time_out: Duration) -> Self {
         self.time_out = time_out;
         self
     }
 
-    /// How many calls are made at once. Default: 32. Sixteen times as many may wait for their
-    /// turn.
+    /// Sets the largest number of concurrent calls. Default: 32. Sixteen times as many may wait for
+    /// their turn.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.max_calls = calls;
         self
     }
 
-    /// How long a call may wait for its turn. Default: one second.
+    /// Sets the longest time for which a call may wait for its turn. Default: one second.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

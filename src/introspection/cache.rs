@@ -53,11 +53,11 @@ impl<T> Fresh<T> {
 
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
-    /// How long good answers are kept.
+    /// The time for which answers about active tokens are cached.
     pub(super) max_age: Duration,
-    /// How long others are.
+    /// The time for which other answers are cached.
     pub(super) refused_age: Duration,
-    /// How many are, of either.
+    /// The largest number of answers of either kind.
     pub(super) capacity: usize,
     /// The bytes that the entries of either kind may take.
     pub(super) bytes: usize,

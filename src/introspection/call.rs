@@ -35,7 +35,7 @@ pub(super) struct Endpoint {
     pub(super) time_out: Duration,
     /// One for each call at once.
     pub(super) turns: Semaphore,
-    /// How long a call may wait for its turn.
+    /// The longest time for which a call may wait for its turn.
     pub(super) patience: Duration,
     pub(super) rules: Rules,
     pub(super) clock: Arc<dyn Clock>,

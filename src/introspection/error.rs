@@ -37,7 +37,7 @@ pub enum IntrospectionError {
     Credentials(StatusCode),
     /// The endpoint answered with another status than 200.
     Status(StatusCode),
-    /// What the endpoint sent is no answer: no JSON object, or `active` is not a boolean.
+    /// The response of the endpoint is not a JSON object, or its `active` is not a boolean.
     Malformed,
     /// No answer came.
     Fetch(Arc<FetchError>),

@@ -1,4 +1,4 @@
-//! What is told to the log; silent without the feature `tracing`. No argument is secret.
+//! Log events. Without the feature `tracing`, nothing is logged. No argument is secret.
 
 #[cfg(feature = "tracing")]
 use crate::claims::shown;

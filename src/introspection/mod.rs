@@ -35,8 +35,7 @@
 //! for [`max_age`](IntrospectionBuilder::max_age) to say, down to not at all. What ends tokens at
 //! once is a list of [revocations](crate::revocation).
 //!
-//! Whatever is wrong with a token or with the endpoint, the source of the
-//! [`Rejection`](crate::Rejection) is an [`IntrospectionError`], for logs.
+//! The source of every [`Rejection`](crate::Rejection) is an [`IntrospectionError`], for logs.
 //!
 //! ```
 //! use tower_auth::{AuthLayer, bearer::Bearer, introspection::Introspection};
@@ -60,8 +59,8 @@
 //! [`fetch_with`](IntrospectionBuilder::fetch_with) takes the application's own. Either way a
 //! Tokio runtime with its timer enabled is needed.
 //!
-//! Where the same place also carries JWTs, `jwt.or_opaque(introspection)` chooses by the shape of
-//! the token.
+//! If JWTs are sent in the same place, `jwt.or_opaque(introspection)` chooses by the shape of the
+//! token.
 
 mod answer;
 mod builder;

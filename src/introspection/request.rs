@@ -1,4 +1,4 @@
-//! What is sent to the endpoint (RFC 7662 section 2.1), and how it knows this service.
+//! The request to the endpoint (RFC 7662 section 2.1), and the credentials of this service.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What a token has to look like before anybody is asked about it.
+//! The form that a token must have before the endpoint is asked about it.
 
 use crate::bearer::{MAX_TOKEN_SIZE, is_b64token};
 use std::sync::Arc;

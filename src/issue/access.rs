@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// What the issuer says in every access token.
+/// The settings of the issuer that are the same for every access token.
 pub(super) struct Access {
     pub(super) issuer: Box<str>,
     pub(super) audiences: Vec<String>,
@@ -51,7 +51,7 @@ enum Audience<'a> {
     Several(&'a [String]),
 }
 
-/// Where in the life of a session a token is made.
+/// The time and the session of a new token.
 #[derive(Clone, Copy)]
 pub(super) struct Moment<'a> {
     /// Seconds since 1970.

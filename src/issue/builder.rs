@@ -76,8 +76,9 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// Where families of refresh tokens and revocations are kept, and the secret of at least 32
-    /// random bytes under which refresh tokens are made; servers of one issuer share both.
+    /// Sets the store of refresh token families and revocations, and the secret of at least 32
+    /// random bytes from which refresh tokens are made. All servers of one issuer must have the
+    /// same store and secret.
     ///
     /// Default: in [memory](MemoryStore), with a secret of this process, so that a restart logs
     /// everybody out, and one server does not know what another has issued.

@@ -16,7 +16,7 @@ use http::{
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
-/// How the tokens of a browser lie in its cookies.
+/// The names and attributes of a browser's token cookies.
 ///
 /// `__Host-access` and `__Host-refresh`, with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`
 /// (RFC 6265bis sections 4.1.2 and 4.1.3): scripts cannot read them, other sites and subdomains
@@ -86,7 +86,7 @@ pub enum SameSite {
 
 impl Cookie {
     fn new(base: &str, path: &str) -> Self {
-        // What `__Host-` promises, a cookie with a path of its own does not keep.
+        // The prefix `__Host-` requires the path `/` (RFC 6265bis section 4.1.3.2).
         let prefix = if path == "/" { "__Host-" } else { "__Secure-" };
         let name = format!("{prefix}{base}");
         Self {
@@ -201,7 +201,7 @@ impl Cookies {
         self.with(|names| names.csrf = Some(tokens.csrf()))
     }
 
-    /// Where access tokens lie.
+    /// Returns the location of access tokens.
     #[must_use]
     pub fn location(&self) -> Location {
         Location::cookie(&self.0.access.name)

@@ -11,7 +11,7 @@ use std::{
 /// The longest lifetime of an access token. A revocation of one is kept for longer.
 pub(super) const LONGEST_ACCESS: Duration = Duration::from_secs(24 * 3600);
 
-/// What tokens are to say of a subject, and for how long.
+/// The claims of a subject's tokens, and their lifetime.
 ///
 /// ```
 /// use tower_auth::issue::TokenSubject;

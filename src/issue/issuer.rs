@@ -19,7 +19,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// What a subject may do now.
+/// Returns the present rights of a subject.
 pub(super) type Reload = dyn Fn(TokenSubject) -> Verdict<Option<TokenSubject>> + Send + Sync;
 
 /// Issues access tokens and refresh tokens, renews and revokes them. Cloning is cheap; see the
@@ -57,8 +57,9 @@ impl TokenIssuer {
         &self.0.access.keys
     }
 
-    /// What is revoked, for verifiers of other credentials of the same subjects: an API key that
-    /// was made before its owner logged out everywhere is refused from then on, too.
+    /// Returns the revocations, for verifiers of other credentials of the same subjects. For
+    /// example, an API key that was made before all sessions of its owner were ended is rejected
+    /// from then on, too.
     #[must_use]
     pub fn revocations(&self) -> &SharedRevocations {
         &self.0.revocations
@@ -177,7 +178,7 @@ impl TokenIssuer {
     pub async fn end_session(&self, identity: &Identity) -> Result<(), Rejection> {
         let inner = &self.0;
         let none = || Rejection::invalid().with_detail("there is no session to end");
-        // Of the same issuer are API keys, too, which are revoked where they are kept.
+        // API keys have the same issuer, and are revoked in their own store.
         if identity.own_issuer() != Some(&*inner.access.issuer) || !identity.has_claims() {
             return Err(none());
         }

@@ -1,4 +1,4 @@
-//! What the life of sessions tells logs: who, and which session; never a token.
+//! Log events of sessions. They have the subject and the session, and never a token.
 
 use crate::store::RefreshTokenFamily;
 

@@ -65,7 +65,7 @@ pub struct RenewLayer {
     config: Arc<Config>,
 }
 
-/// What a layer was built from.
+/// The configuration of a layer.
 // Public only in a private module: it stands in the type of a public future.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -157,7 +157,7 @@ impl Config {
         if head.headers.contains_key(AUTHORIZATION) {
             return None;
         }
-        // What is there twice is for the layer inside to refuse.
+        // A cookie that is sent twice is rejected by the layer inside.
         let refresh = self.cookies.refresh_token(head).ok()??;
         let access = self.cookies.access_token(head).ok()?;
         let life = access.and_then(|access| Life::of(&access));

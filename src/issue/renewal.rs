@@ -54,7 +54,7 @@ impl TokenIssuer {
         let now = inner.clock.now();
         let seconds = clock::seconds(now);
         if family.ended {
-            // Whoever ended it may have failed to tell where revocations are looked up.
+            // The lookup store may lack the revocation, if it failed when the family was ended.
             inner.revocations.spread(&[inner.ended(&id)]).await?;
             return Err(RefreshError::Ended.into());
         }
@@ -123,7 +123,7 @@ impl Inner {
         Err(RefreshError::Reused.into())
     }
 
-    /// What the subject may do now.
+    /// Returns the present rights of the subject.
     async fn grant(
         self: &Arc<Self>,
         family: &RefreshTokenFamily,

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// A key that signs tokens with one algorithm, parsed once. Cloning is cheap; `Debug` shows its
 /// name and its algorithm.
 ///
-/// What is too weak for its algorithm fails here, at start-up, as with [`Key`].
+/// A key that is too weak for its algorithm is an error at start-up, as with [`Key`].
 ///
 /// ```
 /// use tower_auth::{issue::Signer, jwt::Algorithm};
@@ -127,7 +127,7 @@ impl Signer {
         Some(Zeroizing::new(pem))
     }
 
-    /// What tokens call the key (`kid`).
+    /// Returns the key id in the header of tokens (`kid`).
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key.key_id()

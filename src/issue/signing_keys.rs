@@ -61,7 +61,7 @@ pub struct SigningKeys {
 
 struct Shared {
     ring: RwLock<Ring>,
-    /// What every request asks of the ring, to be read without its lock.
+    /// The generation of the ring, which every request reads without the lock.
     generation: AtomicU64,
     first_ends: AtomicU64,
     /// Whether these keys have been used to sign, publish or verify anything.

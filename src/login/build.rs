@@ -148,7 +148,7 @@ impl LoginBuilder {
         })))
     }
 
-    /// Who verifies ID tokens.
+    /// Returns the verifier of ID tokens.
     fn jwt(&mut self, client: &Client) -> Result<Option<JwtVerifier>, ConfigError> {
         if !self.openid {
             return Ok(None);

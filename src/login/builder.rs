@@ -134,8 +134,8 @@ impl LoginBuilder {
         self.client(id, Method::Public)
     }
 
-    /// Where the provider sends the browser back to, letter by letter as it is registered there.
-    /// Its path is the one that the layer answers. `http` is for loopback only.
+    /// Sets the address to which the provider sends the browser back, exactly as it is registered
+    /// with the provider. The layer answers the path of this address. `http` is for loopback only.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uri = Some(uri.into());
         self
@@ -178,15 +178,15 @@ impl LoginBuilder {
         self
     }
 
-    /// How long ago the user may have been authenticated; whole seconds count. Default: what the
-    /// query of `/login` says, which cannot ask for longer than this.
+    /// Sets the largest age of the user's authentication, in whole seconds. Default: the value in
+    /// the query of `/login`, which cannot exceed this one.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.request = self.request.max_age(age.as_secs());
         self
     }
 
-    /// Which strengths of authentication are wished for, separated by spaces. Default: what the
-    /// query of `/login` says.
+    /// Sets the requested authentication context classes, separated by spaces. Default: the value
+    /// in the query of `/login`.
     pub fn acr_values(mut self, values: impl Into<String>) -> Self {
         self.request = self.request.acr_values(values);
         self
@@ -226,7 +226,7 @@ impl LoginBuilder {
         self
     }
 
-    /// Where codes are exchanged.
+    /// Sets the endpoint that exchanges authorization codes.
     pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.token = Some(url.into());
         self
@@ -239,13 +239,13 @@ impl LoginBuilder {
         self
     }
 
-    /// Where tokens are revoked at log-out.
+    /// Sets the endpoint that revokes tokens at log-out.
     pub fn revocation_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.revocation = Some(url.into());
         self
     }
 
-    /// Where the browser is sent to at log-out.
+    /// Sets the address to which the browser is sent at log-out.
     pub fn end_session_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.end_session = Some(url.into());
         self
@@ -261,10 +261,10 @@ impl LoginBuilder {
     /// Has the provider answer by a form that the browser posts (`response_mode=form_post`, OAuth
     /// 2.0 Form Post Response Mode), so that the code is in no URL.
     ///
-    /// Where the provider's metadata does not say that it can (`response_modes_supported`, RFC 8414
-    /// section 2), the answer is in the query as ever. The cookies of logins under way are
-    /// `SameSite=None` then, since another site posts the form; a session that the browser had
-    /// before is not seen at that moment, and ends by itself instead of at once.
+    /// If the provider's metadata does not list the mode (`response_modes_supported`, RFC 8414
+    /// section 2), the answer is in the query. With this mode, the cookies of logins under way are
+    /// `SameSite=None`, since another site posts the form. A previous session of the browser is not
+    /// visible to that request. It ends by itself instead of at once.
     pub fn form_post(mut self) -> Self {
         self.form_post = true;
         self
@@ -334,7 +334,8 @@ impl LoginBuilder {
         self
     }
 
-    /// Where the provider sends the browser after its own log-out, as it is registered there.
+    /// Sets the address to which the provider sends the browser after its own log-out, as it is
+    /// registered with the provider.
     pub fn post_logout_redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.post_logout = Some(uri.into());
         self
@@ -365,7 +366,8 @@ impl LoginBuilder {
         self
     }
 
-    /// How long a session lasts, whatever is refreshed. Default: 12 hours. Whole seconds count.
+    /// Sets the lifetime of a session, in whole seconds. Refreshes do not extend it. Default: 12
+    /// hours.
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
@@ -404,8 +406,9 @@ impl LoginBuilder {
         self
     }
 
-    /// What servers share for a while: that a `state` has come back, that a session was ended,
-    /// who refreshes. Every request with a session then reads it.
+    /// Sets the store of values that servers share for a while: each `state` that has been used,
+    /// each session that was ended, and the refreshes under way. Every request with a session then
+    /// reads this store.
     pub fn store(mut self, store: impl EphemeralStore) -> Self {
         self.store = Some(Arc::new(store));
         self

@@ -1,4 +1,4 @@
-//! Who this application is to the provider.
+//! The client credentials of this application at the provider.
 
 use super::form::Body;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -22,7 +22,7 @@ pub(super) enum Method {
 }
 
 impl Client {
-    /// What goes into the form.
+    /// Adds the credentials that belong to the form.
     pub(super) fn fill(&self, form: &mut Body) {
         match &self.method {
             Method::Basic(_) => {}
@@ -34,8 +34,8 @@ impl Client {
         }
     }
 
-    /// What goes into the head. Id and secret are form-encoded first (RFC 6749 section 2.3.1), so
-    /// that a colon in the id does not end it.
+    /// Adds the credentials that belong to the head. The id and the secret are form-encoded first
+    /// (RFC 6749 section 2.3.1), so that a colon in the id does not end it.
     pub(super) fn sign<B>(&self, request: &mut Request<B>) {
         let Method::Basic(secret) = &self.method else {
             return;

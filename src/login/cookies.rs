@@ -10,7 +10,8 @@ use http::{
     header::{COOKIE, SET_COOKIE},
 };
 
-/// How long a value may get: browsers take 4096 bytes of name, value and attributes.
+/// The largest length of a value, in bytes. Browsers accept 4096 bytes of name, value and
+/// attributes.
 const CHUNK: usize = 3500;
 
 /// Into how many cookies a value is split at most. Servers read 16 KiB of fields, or so.
@@ -57,7 +58,7 @@ pub(super) fn joined(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// How many cookies of one value a request has brought, good or bad.
+/// Returns the number of cookies in a request that belong to one value, valid or not.
 pub(super) fn count(headers: &HeaderMap, name: &str) -> usize {
     let is_there = |chunk: &usize| {
         let name = chunk_name(name, *chunk);
@@ -140,7 +141,7 @@ pub(super) fn append(headers: &mut HeaderMap, fields: impl IntoIterator<Item = H
 mod tests {
     use super::*;
 
-    /// What a browser sends after these.
+    /// Returns the header that a browser sends after these `Set-Cookie` fields.
     fn sent(fields: &[HeaderValue]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for field in fields {

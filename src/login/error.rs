@@ -109,7 +109,7 @@ impl LoginError {
         }
     }
 
-    /// What the user is told.
+    /// Returns the text for the user.
     fn detail(&self) -> &'static str {
         match self {
             Self::Request => "the request is malformed",

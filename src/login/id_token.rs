@@ -30,7 +30,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use constant_time_eq::constant_time_eq;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// What a token has to fit.
+/// The expected values of a token.
 pub(super) struct Expected<'a> {
     pub(super) client: &'a str,
     pub(super) access_token: &'a str,
@@ -149,7 +149,7 @@ fn at_hash(algorithm: Algorithm, token: &str) -> String {
     URL_SAFE_NO_PAD.encode(half)
 }
 
-/// Which sessions a logout token ends.
+/// The claims of a logout token, which select the sessions to end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LogoutToken {
     pub(super) id: String,

@@ -36,7 +36,7 @@ use tower_service::Service;
 /// The longest body that is read, in bytes: a logout token is a few kilobytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// How long a body may take to arrive.
+/// The longest time that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// Answers `/login`, `/callback` and `/logout`, and passes every other request on; made by
@@ -81,7 +81,7 @@ pub struct LoginService<S> {
     service: S,
 }
 
-/// Which of the login's own paths a request is for.
+/// The paths that the login answers.
 #[derive(Clone, Copy)]
 enum Route {
     Login,
@@ -126,7 +126,7 @@ where
                 state: State::Passed { future, visit },
             };
         };
-        // What the ready service holds is not needed.
+        // The ready service may hold a permit, which is not needed.
         release(&mut self.service);
         let (head, body) = request.into_parts();
         let answer = answer(Arc::clone(&self.inner), route, head, body);
@@ -176,7 +176,7 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
     };
     let mut response = match result {
         Ok(mut response) => {
-            // Whoever has logged in with it.
+            // The identity of a login that has succeeded.
             if let Some(identity) = response.extensions_mut().remove() {
                 tell(None, Some(&identity));
             }

@@ -1,4 +1,4 @@
-//! What is told to the log; silent without the feature `tracing`. No argument is secret.
+//! Log events. Without the feature `tracing`, nothing is logged. No argument is secret.
 #![cfg_attr(
     not(feature = "tracing"),
     allow(unused_variables, reason = "nothing is logged")

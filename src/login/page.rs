@@ -1,4 +1,4 @@
-//! What the login's own paths answer with.
+//! The responses of the paths that the login answers.
 
 use super::{scheme::NAME, state::Inner};
 use crate::{

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 /// For how long a login may be under way, in seconds.
 pub(super) const LIFETIME: u64 = 600;
 
-/// How many logins one browser may have under way.
+/// The largest number of logins that one browser may have under way.
 const MAX: usize = 5;
 
 /// The largest total length of the cookies, in bytes. Many servers read 8 KiB of one field.

@@ -44,7 +44,7 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// The beginning of the error after which known endpoints are dropped.
 const OTHER_ISSUER: &str = "it names another issuer";
 
-/// Where the provider is asked what.
+/// The endpoints of a provider.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoints {
     pub(super) authorization: Url,
@@ -238,7 +238,7 @@ impl Provider {
         Err(Failure { error, status })
     }
 
-    /// Who an access token is of (OpenID Connect Core section 5.3); gives the claims.
+    /// Returns the claims about the user of an access token (OpenID Connect Core section 5.3).
     pub(super) async fn user_info(&self, access_token: &str) -> Result<Vec<u8>, LoginError> {
         let endpoints = self.endpoints().await?;
         let missing = LoginError::Metadata("there is no user-info endpoint".into());

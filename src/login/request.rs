@@ -6,7 +6,7 @@ use crate::ConfigError;
 use std::fmt;
 use url::Url;
 
-/// What a login sets by itself, and nobody else.
+/// The parameters that only the login sets.
 const RESERVED: [&str; 16] = [
     "acr_values",
     "client_id",
@@ -29,8 +29,8 @@ const RESERVED: [&str; 16] = [
 /// The longest value that a query may bring, in bytes.
 const MAX_VALUE: usize = 512;
 
-/// What the provider is asked for with one login (RFC 6749 section 4.1.1, OpenID Connect Core
-/// section 3.1.2.1, RFC 8707). The login adds the rest: `state`, `nonce`, PKCE.
+/// The parameters of one authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section
+/// 3.1.2.1, RFC 8707). The login adds `state`, `nonce` and PKCE.
 ///
 /// `Debug` shows neither the login hint nor the values of other parameters.
 #[derive(Clone, Default)]
@@ -69,21 +69,21 @@ impl AuthRequest {
         self
     }
 
-    /// Who is about to sign in.
+    /// Sets a hint about the user who is about to sign in.
     pub fn login_hint(mut self, hint: impl Into<String>) -> Self {
         self.login_hint = Some(hint.into());
         self
     }
 
-    /// How long ago the user may have been authenticated, in seconds. The ID token then has to
-    /// say when that was.
+    /// Sets the largest age of the user's authentication, in seconds. The ID token must then have
+    /// the time of the authentication.
     pub fn max_age(mut self, seconds: u64) -> Self {
         self.max_age = Some(seconds);
         self
     }
 
-    /// Which strengths of authentication are wished for, separated by spaces. What it was then
-    /// is the claim `acr`.
+    /// Sets the requested authentication context classes, separated by spaces. The claim `acr` has
+    /// the class that was used.
     pub fn acr_values(mut self, values: impl Into<String>) -> Self {
         self.acr_values = Some(values.into());
         self
@@ -143,7 +143,7 @@ impl AuthRequest {
         Ok(self)
     }
 
-    /// Where the browser is sent.
+    /// Returns the address to which the browser is sent.
     pub(super) fn url(&self, endpoints: &Endpoints, set: &[(&str, &str)]) -> Url {
         let mut url = endpoints.authorization.clone();
         {

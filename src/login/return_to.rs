@@ -1,5 +1,5 @@
-//! Where a browser may be sent after a login: an allow-list, so that nobody's link leads from
-//! here to a page of theirs (RFC 9700 section 4.11).
+//! The allow-list of addresses to which a browser may be sent after a login, so that a link cannot
+//! redirect from this application to a foreign page (RFC 9700 section 4.11).
 //!
 //! 1. Only visible ASCII without a backslash, up to a bound. Browsers read a backslash as a slash,
 //!    and drop tabs and line breaks.
@@ -15,7 +15,7 @@ use url::{Origin, Url};
 /// The longest address that is parsed, in bytes.
 const MAX: usize = 16 * 1024;
 
-/// Where it is allowed to go.
+/// The allowed addresses.
 pub(super) struct Returns {
     /// This application.
     base: Url,
@@ -39,7 +39,7 @@ impl Returns {
         Ok(())
     }
 
-    /// Where to go, as it may stand in `Location`; `None` if that is not allowed.
+    /// Returns the address in a form for `Location`, or `None` if it is not allowed.
     pub(super) fn check(&self, wanted: &str) -> Option<String> {
         let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
         if wanted.len() > MAX || !wanted.bytes().all(is_visible) {

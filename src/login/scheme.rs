@@ -35,7 +35,7 @@ pub struct SessionScheme {
     location: Location,
 }
 
-/// What a request has brought about.
+/// The effects of a request on its response.
 #[derive(Default)]
 struct Outcome {
     cookies: Vec<HeaderValue>,

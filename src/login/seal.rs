@@ -35,7 +35,7 @@ pub(super) struct Sealer {
     ciphers: Vec<XChaCha20Poly1305>,
 }
 
-/// What was sealed.
+/// A value that was unsealed.
 pub(super) struct Opened {
     /// In seconds since 1970.
     pub(super) made: u64,

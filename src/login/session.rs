@@ -37,7 +37,7 @@ pub(super) struct Session {
     pub(super) resources: String,
     pub(super) tokens: Arc<TokenSet>,
     pub(super) user_info: Option<String>,
-    /// What the provider calls its session. An ID token of a refresh need not say it again.
+    /// The provider's id of its session. An ID token of a refresh need not repeat it.
     pub(super) sid: Option<String>,
     /// When the user was authenticated for this login, as the login's ID token said. That of a
     /// refresh need not say it again, and does not make it any later.

@@ -1,4 +1,4 @@
-//! Where sessions are: in sealed cookies, or in a store with a sealed name of theirs in a cookie.
+//! Sessions, which are kept in sealed cookies, or in a store with their sealed name in a cookie.
 //!
 //! With a store a session can be ended before its time: by log-out, by the provider, or because
 //! somebody else signs in. What ended it is a mark under the session's id, the provider's session
@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use std::{error::Error as _, time::Duration};
 
-/// What a session cookie holds.
+/// The content of a session cookie.
 pub(super) enum Carried {
     Whole(Session),
     /// Its name in the store.
@@ -65,7 +65,7 @@ impl Inner {
             .is_some_and(|value| self.sessions.is_own(&self.cookie, &value))
     }
 
-    /// What the request's cookie holds; `None` if it is not good.
+    /// Returns the content of the request's cookie, or `None` if the cookie is not valid.
     pub(super) fn carried(&self, headers: &HeaderMap) -> Option<Carried> {
         let value = cookies::joined(headers, &self.cookie)?;
         let opened = self.sessions.open(&self.cookie, &value, self.now())?;

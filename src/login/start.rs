@@ -16,7 +16,7 @@ const MAX: usize = 2048;
 /// The longest address that another site may have remembered, in bytes.
 const MAX_FOREIGN: usize = 512;
 
-/// Where the browser is sent, and what it keeps meanwhile.
+/// Redirects the browser to the provider, and adds the cookies of the login.
 pub(super) async fn start(
     inner: &Inner,
     head: &Parts,

@@ -47,11 +47,11 @@ impl fmt::Debug for Login {
     }
 }
 
-/// What a login has brought, for [`LoginBuilder::on_login`](super::LoginBuilder::on_login).
+/// The result of a login, for [`LoginBuilder::on_login`](super::LoginBuilder::on_login).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoggedIn {
-    /// Who it is: the provider is the issuer, and the claims are those of the ID token.
+    /// The user's identity. The provider is the issuer, and the claims are those of the ID token.
     pub identity: Identity,
     /// The provider's tokens.
     pub tokens: TokenSet,
@@ -73,7 +73,7 @@ pub(super) struct Paths {
     pub(super) by_provider: Option<String>,
 }
 
-/// What layer and scheme share.
+/// The state that the layer and the scheme share.
 pub(super) struct Inner {
     pub(super) issuer: Arc<str>,
     pub(super) client: Client,

@@ -25,7 +25,7 @@ impl fmt::Debug for Hidden {
     }
 }
 
-/// What the provider has issued. `Debug` shows no token, and all are wiped.
+/// The tokens that the provider has issued. `Debug` shows no token, and all are wiped.
 #[derive(Clone, Debug)]
 pub struct TokenSet {
     pub(super) access: Hidden,
@@ -76,7 +76,7 @@ impl TokenSet {
         let token = |name| match member(name) {
             None => Ok(None),
             Some(value) => match value.as_str() {
-                // What stands in a header field; RFC 6749 appendix A.12 has nothing else, either.
+                // The characters of a header field, which are those of RFC 6749 appendix A.12.
                 Some(text) if is_visible(text) => Ok(Some(Hidden::new(text))),
                 _ => Err(bad("a token is not a text of visible ASCII")),
             },

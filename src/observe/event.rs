@@ -11,7 +11,7 @@ use crate::{Identity, Rejection, credential::Place};
 pub(crate) struct Decision<'a> {
     pub(crate) scheme: Option<&'static str>,
     pub(crate) place: Option<Place>,
-    /// Whoever it is; of a refused request, if it had got so far.
+    /// The identity, if it was established before the decision.
     pub(crate) identity: Option<&'a Identity>,
     /// The policy that was asked last; named only if somebody listens.
     pub(crate) policy: Option<&'a dyn crate::Policy>,

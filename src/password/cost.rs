@@ -1,4 +1,4 @@
-//! What checking a hash costs, of whatever kind it is.
+//! The cost of verifying a hash of any kind.
 
 use super::formats::{Argon2id, Kind};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// What new hashes cost.
+    /// The cost of new hashes.
     pub(crate) const RECOMMENDED: Self = Self {
         nanos: Argon2id::RECOMMENDED.nanos(),
         kind: Kind::Argon2id(Argon2id::RECOMMENDED),

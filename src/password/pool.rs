@@ -177,7 +177,7 @@ impl HashPool {
         })
     }
 
-    /// What [`verify`](Self::verify) does when polled.
+    /// Verifies a password, as [`verify`](Self::verify) does when polled.
     pub(crate) async fn check(
         &self,
         lane: Lane,
@@ -279,7 +279,7 @@ const LATE: &str = "the password could not be checked in time";
 /// The largest number of attempts that wait in each lane.
 const WAITING: usize = 64;
 
-/// How long an attempt waits at most for its turn.
+/// The longest time for which an attempt waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// For how long a thread stays without work.

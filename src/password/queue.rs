@@ -16,15 +16,15 @@ use std::{
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-/// How much may go on at once.
+/// The bounds of a queue and its threads.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) threads: usize,
     /// The largest number of attempts that wait in each lane.
     pub(super) waiting: usize,
-    /// How long an attempt may wait for its turn.
+    /// The longest time for which an attempt may wait for its turn.
     pub(super) patience: Duration,
-    /// How long a thread may wait for work.
+    /// The longest time for which a thread may wait for work.
     pub(super) idle: Duration,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Lane {
     Unknown,
 }
 
-/// What is to be computed from a password.
+/// The computation for a password.
 pub(super) enum Work {
     /// Whether this is its hash.
     Compare(PasswordHash),
@@ -48,7 +48,7 @@ pub(super) enum Work {
     Estimate(Arc<PasswordPolicy>, String),
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 #[derive(Clone)]
 pub(super) enum Answer {
     Known(bool),
@@ -61,7 +61,7 @@ pub(super) enum Answer {
     Late,
 }
 
-/// Where the answer of an attempt will be. Dropping it tells that nobody waits any more.
+/// The receiver of an attempt's answer. An attempt without receivers is skipped.
 pub(super) type Awaited = watch::Receiver<Option<Answer>>;
 
 /// Does the work, slowly; `None` if that was impossible.
@@ -364,7 +364,7 @@ fn warn() {
 
 #[cfg(test)]
 impl Queue {
-    /// How many threads there are, with the one that watches the time.
+    /// Returns the number of threads, including the one that watches the time.
     pub(super) fn threads(&self) -> usize {
         let state = self.lock();
         state.threads + usize::from(state.timed)

@@ -23,7 +23,7 @@ const CAPACITY: usize = 1_000_000;
 /// The longest that a verifier accepts a token beyond its expiry: the largest leeway there is.
 const LEEWAY: Duration = Duration::from_secs(3600);
 
-/// What was revoked, in memory. Clones share it.
+/// A list of revocations in memory. Clones share it.
 ///
 /// It holds for this process, and until it ends: where several serve the same users, or tokens
 /// outlive a restart, a shared store has to implement [`RevocationCheck`].
@@ -161,7 +161,7 @@ impl Revocations {
         self.insert(Entry::Session, within.into(), session_id, expires_at)
     }
 
-    /// How many entries there are, with some that are no longer needed.
+    /// Returns the number of entries, including some that are no longer needed.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.table.read().len()

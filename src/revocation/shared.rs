@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{fmt, sync::Arc, time::SystemTime};
 
-/// What is revoked, in a [store](crate::store) that servers share.
+/// A list of revocations in a [store](crate::store) that servers share.
 ///
 /// The durable store knows, and survives restarts. It is asked about every request, unless
 /// revocations are [looked up elsewhere](Self::with_lookup_store), in memory that servers share. Then
@@ -34,7 +34,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 /// Within a Tokio runtime a revocation runs in a task of its own: a caller that goes away does not
 /// leave it half done.
 ///
-/// What is asked about has an issuer: what has none is within the issuer `""`.
+/// Identities without an issuer belong to the issuer `""`.
 #[derive(Clone)]
 pub struct SharedRevocations {
     durable: Arc<dyn TokenStore>,

@@ -1,4 +1,4 @@
-//! What is revoked, and until when that has to be remembered.
+//! The table of revocations, each with the time until which it must be kept.
 
 use super::fingerprint::Fingerprint;
 use crate::util::digest::ByFirstWord;
@@ -21,7 +21,7 @@ pub(super) struct Table {
     earliest: u64,
 }
 
-/// Which of the three lists an entry goes to.
+/// An entry of one of the three lists.
 #[derive(Clone, Copy)]
 pub(super) enum Entry {
     Token,

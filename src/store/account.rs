@@ -8,14 +8,14 @@ use std::{fmt, sync::Arc, time::SystemTime};
 pub struct Account {
     /// Within what the subject and the name are unique: the issuer of tokens, or a realm.
     pub issuer: String,
-    /// Who it is, for good: random, and never given to another.
+    /// The permanent id of the account. It is random, and is never given to another account.
     pub subject: String,
-    /// What its owner calls it, in normal form.
+    /// The name that the owner chose, in normal form.
     pub name: String,
     /// The hash of the password ([`PasswordHash`](crate::password) as text); none where the owner
     /// logs in elsewhere.
     pub password_hash: Option<String>,
-    /// What the owner may do.
+    /// The roles of the owner.
     pub roles: Vec<String>,
     /// Whether the owner may log in.
     pub enabled: bool,

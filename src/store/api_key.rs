@@ -10,17 +10,17 @@ pub struct ApiKeyRecord {
     pub id: String,
     /// SHA-256 of the key.
     pub digest: [u8; 32],
-    /// What the key begins with, such as `acme_live`.
+    /// The prefix of the key, such as `acme_live`.
     pub prefix: String,
     /// The issuer or realm of whose it is.
     pub issuer: String,
     /// Whose it is, within the issuer.
     pub subject: String,
-    /// What its owner calls it; may be empty.
+    /// The name that the owner chose; may be empty.
     pub label: String,
-    /// What it may do.
+    /// The roles of the key.
     pub roles: Vec<String>,
-    /// What it may do.
+    /// The scopes of the key.
     pub scopes: Vec<String>,
     /// When it was made; whole seconds count, here and below.
     pub created_at: SystemTime,

@@ -16,7 +16,7 @@ pub struct RefreshTokenFamily {
     pub issuer: String,
     /// Whose it is, within the issuer.
     pub subject: String,
-    /// What its access tokens say of the subject, as JSON; opaque to a store.
+    /// The claims about the subject in access tokens, as JSON; opaque to a store.
     pub grant: String,
     /// The time when the family began, in milliseconds since 1970. It is a logical time, which
     /// determines whether a later log-out everywhere ends the family. See
@@ -71,7 +71,7 @@ pub struct RefreshRotation<'a> {
     pub expires_at: SystemTime,
 }
 
-/// What is refused before it expires.
+/// Credentials that are rejected before they expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revocation {
     /// One token, by its id (`jti`).
@@ -152,7 +152,7 @@ pub struct RevocationPage {
     pub next: Option<Vec<u8>>,
 }
 
-/// What is asked about one token.
+/// The names of one token that may be revoked.
 #[derive(Clone, Copy, Debug)]
 pub struct RevocationQuery<'a> {
     /// The issuer of the token.
@@ -165,14 +165,14 @@ pub struct RevocationQuery<'a> {
     pub session: Option<&'a str>,
 }
 
-/// What is known against one token.
+/// The revocations that apply to one token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevocationStatus {
     /// The token itself is revoked.
     pub token: bool,
     /// Its session is.
     pub session: bool,
-    /// Whatever its subject was issued up to this second is.
+    /// Credentials of its subject that were issued up to this second are revoked.
     pub cut_off: Option<SystemTime>,
     /// The sessions of its subject that [began](RefreshTokenFamily::begun) up to this time are revoked.
     pub begun: Option<u64>,
@@ -222,7 +222,7 @@ pub trait TokenStore: Send + Sync + 'static {
     /// begun](Revocation::Sessions) by some time, it ends their families, too.
     fn revoke(&self, revocation: &Revocation) -> Verdict<()>;
 
-    /// What is known against a token.
+    /// Returns the revocations that apply to a token.
     fn revoked(&self, names: RevocationQuery<'_>) -> Verdict<RevocationStatus>;
 
     /// Returns a page of the revocations that have to be stored beyond this time: the first page,

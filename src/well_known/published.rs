@@ -51,7 +51,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 const ANY: HeaderValue = HeaderValue::from_static("*");
 
 impl Published {
-    /// What is answered to a request for it.
+    /// Returns the response to a request for the document.
     pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<Bytes> {
         let mut response = match *request.method() {
             Method::GET | Method::HEAD => self.content(request),

@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// How many bytes a hash of no password has.
+    /// Returns the length of the output, in bytes, for a hash that no password matches.
     pub(in crate::password) fn output_len(self) -> usize {
         match self {
             Self::Argon2id(_) => 32,

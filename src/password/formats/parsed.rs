@@ -4,7 +4,7 @@ use crate::ConfigError;
 use std::error::Error;
 use zeroize::Zeroizing;
 
-/// What a stored hash consists of.
+/// The parts of a stored hash.
 pub(in crate::password) struct Parsed<K> {
     pub(in crate::password) kind: K,
     pub(in crate::password) salt: Bytes,

@@ -1,4 +1,4 @@
-//! How easily a password is guessed.
+//! An estimate of how easily a password is guessed.
 
 use std::{cmp::Reverse, collections::BTreeSet};
 use zeroize::Zeroizing;

@@ -8,7 +8,7 @@ use super::{
 use std::{collections::HashSet, error::Error, fmt, sync::Arc};
 use zeroize::Zeroizing;
 
-/// What a password has to be when it is set, after NIST SP 800-63B-4 section 3.1.1.2.
+/// The requirements for a password that is set, after NIST SP 800-63B-4 section 3.1.1.2.
 ///
 /// It is long enough, and not one that attackers try first. No rules about what it is composed
 /// of, no expiry. In this order:
@@ -114,7 +114,7 @@ impl PasswordPolicy {
         self
     }
 
-    /// How many characters a password needs.
+    /// Returns the smallest number of characters of a password.
     #[must_use]
     pub fn min_chars(&self) -> usize {
         self.min_chars
@@ -128,7 +128,7 @@ impl PasswordPolicy {
     ///
     /// # Errors
     ///
-    /// What is wrong with it first, in the order above.
+    /// Returns the first violation, in the order above.
     pub fn check(
         &self,
         user_words: &[&str],

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How many short-lived values there may be.
+/// The largest number of short-lived values.
 const CAPACITY: usize = 1_000_000;
 
 /// Keeps everything in memory, and for as long as the process lives. Clones share it.

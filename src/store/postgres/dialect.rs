@@ -26,7 +26,7 @@ pub(super) fn fits<const N: usize>(texts: [&str; N]) -> bool {
     !texts.iter().any(|text| text.contains('\0'))
 }
 
-/// Whoever else wants this lock waits for the end of the transaction.
+/// Takes a lock until the end of the transaction.
 pub(super) async fn lock(connection: &mut Connection, number: i64) -> sqlx::Result<()> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(number)

@@ -20,16 +20,17 @@ use std::{
     time::Duration,
 };
 
-/// How many connections there are at most.
+/// The largest number of connections.
 const CONNECTIONS: usize = 10;
 
-/// How long an answer may take, with waiting for a connection.
+/// The longest time that an answer may take, including the wait for a connection.
 const DEADLINE: Duration = Duration::from_millis(2_500);
 
 /// The longest time that the server works on a statement.
 const STATEMENT: Duration = Duration::from_secs(2);
 
-/// How long making the tables may take, behind other servers that do.
+/// The longest time that the migration of the tables may take, including the wait for other servers
+/// that migrate.
 const MIGRATED_WITHIN: Duration = Duration::from_secs(60);
 
 const LIMITS: Limits = Limits {

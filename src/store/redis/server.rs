@@ -19,7 +19,7 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// A connection on which it was not asked for so long is made anew.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
 
-/// Where values are kept, and how to get there.
+/// The server that keeps the values, and the connection to it.
 pub(super) struct Server {
     client: Client,
     timeout: Duration,
@@ -135,7 +135,7 @@ impl Server {
         })
     }
 
-    /// Who a server is, if it may be used.
+    /// Returns the process and history of a server, or an error if it must not be used.
     async fn history(&self, connection: &mut MultiplexedConnection) -> Result<Arc<str>, Rejection> {
         let process = info(connection, "server").await?;
         let run_id = field(&process, "run_id").filter(|run_id| !run_id.is_empty());
@@ -246,7 +246,7 @@ async fn keeps_everything(connection: &mut MultiplexedConnection) -> Result<(), 
         .await;
     let policy = match asked {
         Ok(answer) if answer.len() == 2 => answer.into_iter().nth(1),
-        // Where CONFIG is forbidden, as it is by many who run Redis for others.
+        // `CONFIG` is forbidden, as by many hosting providers.
         Ok(_) | Err(_) => {
             let memory = info(connection, "memory").await?;
             field(&memory, "maxmemory_policy").map(str::to_owned)

@@ -33,7 +33,7 @@ for i, key in ipairs(KEYS) do
 end
 return found";
 
-/// How long one may wait at most, whatever is configured.
+/// The longest time-out that can be configured.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keeps short-lived values in Redis (6.2 or later; one server, not a cluster). Clones share one

@@ -1,4 +1,4 @@
-//! What the SQL stores have in common.
+//! The code that the SQL stores share.
 //!
 //! 1. The statements are written once, in a dialect that SQLite and PostgreSQL both speak. The
 //!    two drivers have different types, so their files (`accounts.rs`, `api_keys.rs`, `tokens.rs`,

@@ -14,7 +14,7 @@ use tokio::{
 /// A connection that was not used for so long is asked whether it is alive first.
 const ASKED_AFTER: Duration = Duration::from_secs(1);
 
-/// How long that may take.
+/// The longest time that this check may take.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 
 /// The time after which a connection is closed. A server that was replaced is found by then, and no

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-// Whatever does not fit into a text of the database is in none of its rows.
+// No row has a value that does not fit into a text of the database.
 
 impl AccountStore for Store {
     fn add_account(&self, account: &Account) -> Verdict<bool> {

@@ -8,17 +8,17 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What a statement answers, as long as it borrows its connection.
+/// The future of a statement's result, which borrows the connection.
 pub(in crate::store) type Answer<'c, T> =
     Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
 
-/// How many rows that are over are deleted at once.
+/// The largest number of expired rows that are deleted at once.
 pub(in crate::store) const BATCH: u64 = 500;
 
-/// How many rows are read at once, where all of them are wanted.
+/// The largest number of rows that are read at once if all of them are needed.
 pub(in crate::store) const PAGE: usize = 1000;
 
-/// Of so many writes of short-lived values, one deletes those that are over.
+/// Expired rows are deleted by one in so many writes of short-lived values.
 pub(in crate::store) const SWEEP_EVERY: u64 = 64;
 
 /// A time in whole seconds, rounded down.
@@ -97,7 +97,7 @@ pub(in crate::store) fn decode(
     sqlx::Error::Decode(error.into())
 }
 
-/// What is revoked, as `auth_revocations.kind`.
+/// The kind of a revocation, as in `auth_revocations.kind`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Kind {
     Token = 1,

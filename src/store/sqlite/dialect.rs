@@ -27,7 +27,7 @@ pub(super) fn fits<const N: usize>(_: [&str; N]) -> bool {
     true
 }
 
-/// Whoever writes has locked the whole file.
+/// Does nothing: a transaction that writes has locked the whole file.
 pub(super) async fn lock(_: &mut Connection, _: i64) -> sqlx::Result<()> {
     Ok(())
 }

@@ -22,17 +22,17 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// How long another process may hold the file before an answer is
+/// The longest time for which another process may lock the file before an answer is
 /// [`Unavailable`](crate::RejectionKind::Unavailable).
 const BUSY: Duration = Duration::from_secs(2);
 
-/// How long an answer may take.
+/// The longest time that an answer may take.
 const DEADLINE: Duration = Duration::from_secs(3);
 
 /// Between two tries to open a file that others are opening.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How many read at once.
+/// The largest number of concurrent readers.
 const READERS: usize = 4;
 
 const LIMITS: Limits = Limits {
@@ -86,7 +86,8 @@ impl SqliteStore {
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            // Where `fsync` alone leaves it in the cache of the drive; elsewhere it says nothing.
+            // On macOS, `fsync` alone leaves data in the cache of the drive. On other systems this
+            // has no effect.
             .pragma("fullfsync", "ON");
         let writer = opened(&writer).await;
         let writer = migrated(writer.map_err(|error| failed(error.into()))?).await?;

@@ -6,10 +6,10 @@ use sqlx::Executor as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// How many answers are committed together at most.
+/// The largest number of answers that are committed together.
 const TOGETHER: usize = 256;
 
-/// How many may wait. More than that cannot be done before their callers have given up.
+/// The largest number of writes that wait. The callers of any further ones would give up first.
 const WAITING: usize = 65_536;
 
 /// Writes in groups.
@@ -79,7 +79,8 @@ impl Writer {
         let (told, answer) = oneshot::channel();
         let job: Job = Box::new(|connection| {
             Box::pin(async move {
-                // Whoever has gone away before it began was told that it is unavailable.
+                // A caller that gave up before the write began got `Unavailable`, so nothing may be
+                // written.
                 if told.is_closed() {
                     return Ok(Box::new(|| ()) as Done);
                 }

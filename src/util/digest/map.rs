@@ -4,7 +4,7 @@ use super::{ByFirstWord, Digest};
 use crate::clock;
 use std::{collections::HashMap, time::SystemTime};
 
-/// What digests mean, found without a scan.
+/// A map by digest.
 pub(crate) type DigestMap<T> = HashMap<Digest, T, ByFirstWord>;
 
 /// 22 characters of base64 hold 128 bits; what is shorter can be guessed from its digest.

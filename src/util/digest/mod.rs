@@ -1,8 +1,8 @@
 //! Digests, which stand for secrets where these must not be kept.
 //!
-//! Whoever looks a secret up by its digest neither scans a list nor compares the secret itself.
-//! A plain SHA-256 is for secrets that cannot be guessed; what people choose, and what need not
-//! outlive the process, goes under a random key.
+//! A look-up by digest neither scans a list nor compares the secret itself. A plain SHA-256 is for
+//! secrets that cannot be guessed. Digests of secrets that people choose, and digests that need not
+//! outlive the process, are computed under a random key.
 
 mod bits;
 mod first_word;

@@ -55,7 +55,7 @@ impl ResourceMetadataBuilder {
     /// The scopes that requests for this resource are made with (`scopes_supported`), those
     /// that are to be public. Call it again for more.
     ///
-    /// What one request takes stands in its challenge.
+    /// The challenge of a request has the scopes that this request needs.
     ///
     /// `offline_access` does not belong here. Clients ask the authorization server for refresh
     /// tokens, and MCP servers should not list this scope. It is not rejected, because RFC 9728
@@ -69,7 +69,8 @@ impl ResourceMetadataBuilder {
         self
     }
 
-    /// How tokens may be sent (`bearer_methods_supported`): `header`, `query`, or `body`.
+    /// Sets the methods of sending tokens (`bearer_methods_supported`): `header`, `query`, or
+    /// `body`.
     ///
     /// Default: the document does not say.
     pub fn bearer_methods<I>(mut self, methods: I) -> Self
@@ -87,7 +88,7 @@ impl ResourceMetadataBuilder {
         self.text("resource_name", name.into())
     }
 
-    /// Where developers read about the resource (`resource_documentation`).
+    /// Sets the address of the documentation for developers (`resource_documentation`).
     pub fn documentation(self, url: impl Into<String>) -> Self {
         self.text("resource_documentation", url.into())
     }

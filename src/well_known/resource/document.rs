@@ -3,7 +3,7 @@
 use crate::well_known::published::Published;
 use std::{fmt, sync::Arc};
 
-/// What clients are told about a protected resource (RFC 9728 section 2). A cheap clone.
+/// The metadata of a protected resource (RFC 9728 section 2). Cloning is cheap.
 ///
 /// See the [module](crate::well_known) for how it is used.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl ResourceMetadata {
         &self.0.resource
     }
 
-    /// Where clients find the document (RFC 9728 section 3.1).
+    /// Returns the address of the document (RFC 9728 section 3.1).
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0.url

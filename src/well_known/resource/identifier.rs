@@ -31,7 +31,8 @@ pub(super) fn check(what: &str, url: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Where the document of a checked resource is: the whole URL, and what a request for it asks.
+/// Returns the address of the document of a checked resource: the whole URL, and the target of a
+/// request for it.
 ///
 /// Section 3.1: the well-known path goes between the host and the rest, a slash that is all of
 /// the path is left away.

@@ -28,7 +28,7 @@ pub(super) fn read(text: &str) -> Option<Result<Parsed<Bcrypt>, ConfigError>> {
     Some(read_rest(rest))
 }
 
-/// What follows the version: two digits, `$`, 22 characters of salt and 31 of output.
+/// Reads the text after the version: two digits, `$`, 22 characters of salt and 31 of output.
 fn read_rest(text: &str) -> Result<Parsed<Bcrypt>, ConfigError> {
     let (cost, rest) = text.split_once('$').ok_or_else(malformed)?;
     let (salt, output) = rest.split_at_checked(22).ok_or_else(malformed)?;

@@ -81,7 +81,8 @@ impl Scrypt {
         salt: &[u8],
         output: &mut [u8],
     ) -> Result<bool, Impossible> {
-        // What cannot be had is asked for here, where that is no abort.
+        // The memory is reserved here first: if there is not enough, this is an error and not an
+        // abort.
         let memory = (1_usize << self.log_n)
             .saturating_mul(128)
             .saturating_mul(usize::try_from(self.r)?);
@@ -99,7 +100,7 @@ fn malformed() -> ConfigError {
     )
 }
 
-/// Of 128 bytes: 256 MiB.
+/// The largest number of blocks of 128 bytes: 256 MiB.
 const MAX_BLOCKS: u64 = 1 << 21;
 
 /// Some two seconds.

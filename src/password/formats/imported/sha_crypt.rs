@@ -131,7 +131,7 @@ impl Hash {
         Some(output)
     }
 
-    /// Which bytes of the output the group of this number holds, the highest first.
+    /// Returns the bytes of the output that the group of this number holds, the highest first.
     fn places(self, group: usize) -> Option<&'static [usize]> {
         match self {
             Self::Sha256 => SHA256_PLACES.get(group).copied(),

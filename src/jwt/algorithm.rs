@@ -47,7 +47,9 @@ pub(super) enum Family {
 impl Algorithm {
     /// The algorithm of this name; names are exact (RFC 7515 section 4.1.1).
     pub(super) fn named(name: &str) -> Option<Self> {
-        use Algorithm::*;
+        use Algorithm::{
+            ES256, ES384, EdDSA, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512,
+        };
         let all = [
             HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA,
         ];

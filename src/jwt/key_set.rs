@@ -48,16 +48,8 @@ impl KeySet {
         Self::read(jwks, usize::MAX, Algorithm::RS256, Ok)?.of_one_kind()
     }
 
-    /// Creates a set from the entries of a JWK Set. Each of them is a key, or the reason why it is
-    /// skipped.
-    #[cfg(feature = "jsonwebtoken-12")]
-    pub(crate) fn from_entries(
-        entries: impl IntoIterator<Item = Result<Key, SkippedKey>>,
-    ) -> Result<Self, ConfigError> {
-        Self::of(entries).of_one_kind()
-    }
-
-    /// Collects the entries of a set without further checks.
+    /// Collects the entries of a JWK Set, each of them a key or the reason why it is skipped, without
+    /// further checks.
     pub(crate) fn of(entries: impl IntoIterator<Item = Result<Key, SkippedKey>>) -> Self {
         let (mut keys, mut skipped_keys) = (Vec::new(), Vec::new());
         for entry in entries {
@@ -86,7 +78,7 @@ impl KeySet {
             return Err(ConfigError::new("this JWK Set lists too many keys"));
         }
         Ok(Self::of(entries.iter().map(|entry| {
-            let jwk = Jwk::new(entry.members());
+            let jwk = Jwk(entry.members());
             let key = jwk.key(rsa).and_then(&accept);
             key.map_err(|error| SkippedKey::new(jwk.id(), &error))
         })))
@@ -118,7 +110,7 @@ impl KeySet {
     }
 
     /// Logs the skipped keys and rejects a mixture of secrets and public keys.
-    fn of_one_kind(self) -> Result<Self, ConfigError> {
+    pub(crate) fn of_one_kind(self) -> Result<Self, ConfigError> {
         log::keys_left_out(&self.skipped_keys);
         let secrets = self.keys.iter().filter(|key| key.is_secret()).count();
         if secrets != 0 && secrets != self.keys.len() {

@@ -93,10 +93,11 @@ impl TryFrom<&JwkSet> for KeySet {
     type Error = ConfigError;
 
     fn try_from(set: &JwkSet) -> Result<Self, ConfigError> {
-        Self::from_entries(set.keys.iter().map(|jwk| {
+        let entries = set.keys.iter().map(|jwk| {
             let key_id = jwk.common.key_id.as_deref();
             Key::try_from(jwk).map_err(|error| SkippedKey::new(key_id, &error))
-        }))
+        });
+        Self::of(entries).of_one_kind()
     }
 }
 

@@ -6,6 +6,7 @@ use ::aws_lc_rs::{
     hmac,
     signature::{self, ParsedPublicKey, VerificationAlgorithm},
 };
+use std::sync::Arc;
 
 /// Returns `None` if the bytes are not a key for the algorithm.
 pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Prepared> {
@@ -30,12 +31,12 @@ pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Prepared> {
 fn secret(algorithm: hmac::Algorithm, key: &[u8]) -> Prepared {
     let key = hmac::Key::new(algorithm, key);
     // Compares in constant time.
-    Box::new(move |message, signature| hmac::verify(&key, message, signature).is_ok())
+    Arc::new(move |message, signature| hmac::verify(&key, message, signature).is_ok())
 }
 
 fn public(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<Prepared> {
     let key = ParsedPublicKey::new(algorithm, key).ok()?;
-    Some(Box::new(move |message, signature| {
+    Some(Arc::new(move |message, signature| {
         key.verify_sig(message, signature).is_ok()
     }))
 }

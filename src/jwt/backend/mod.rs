@@ -8,6 +8,8 @@ mod rust_crypto;
 
 pub use choice::Backend;
 
+use std::sync::Arc;
+
 /// A key that is prepared once, to verify many signatures. The function takes a message and a
 /// signature, and returns whether the signature is valid.
-pub(super) type Prepared = Box<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>;
+pub(super) type Prepared = Arc<dyn Fn(&[u8], &[u8]) -> bool + Send + Sync>;

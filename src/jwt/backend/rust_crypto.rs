@@ -3,8 +3,11 @@
 use super::Prepared;
 use crate::jwt::Algorithm;
 use ::hmac::{Hmac, KeyInit, Mac};
+use ::p256::ecdsa as p256;
+use ::p384::ecdsa as p384;
 use ::rsa::{PublicKey, pkcs1::DecodeRsaPublicKey, pkcs1v15, pss, signature::Verifier};
 use sha2::{Sha256, Sha384, Sha512};
+use std::sync::Arc;
 
 /// Returns `None` if the bytes are not a key for the algorithm.
 pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Prepared> {
@@ -22,17 +25,11 @@ pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Prepared> {
         A::PS256 => public::<pss::Signature>(pss::VerifyingKey::<Sha256>::new(rsa()?)),
         A::PS384 => public::<pss::Signature>(pss::VerifyingKey::<Sha384>::new(rsa()?)),
         A::PS512 => public::<pss::Signature>(pss::VerifyingKey::<Sha512>::new(rsa()?)),
-        A::ES256 => {
-            let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
-            public::<p256::ecdsa::Signature>(key)
-        }
-        A::ES384 => {
-            let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
-            public::<p384::ecdsa::Signature>(key)
-        }
+        A::ES256 => public::<p256::Signature>(p256::VerifyingKey::from_sec1_bytes(key).ok()?),
+        A::ES384 => public::<p384::Signature>(p384::VerifyingKey::from_sec1_bytes(key).ok()?),
         A::EdDSA => {
             let key = ed25519_dalek::VerifyingKey::try_from(key).ok()?;
-            Some(Box::new(move |message, signature| {
+            Some(Arc::new(move |message, signature| {
                 ed25519_dalek::Signature::from_slice(signature)
                     .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
             }))
@@ -43,7 +40,7 @@ pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Prepared> {
 /// The state contains the key. Every verification begins with a copy of it.
 fn secret<M: KeyInit + Mac + Clone + Send + Sync + 'static>(key: &[u8]) -> Option<Prepared> {
     let state = <M as KeyInit>::new_from_slice(key).ok()?;
-    Some(Box::new(move |message, signature| {
+    Some(Arc::new(move |message, signature| {
         // Compares in constant time.
         let state = state.clone().chain_update(message);
         state.verify_slice(signature).is_ok()
@@ -53,7 +50,7 @@ fn secret<M: KeyInit + Mac + Clone + Send + Sync + 'static>(key: &[u8]) -> Optio
 fn public<S: for<'a> TryFrom<&'a [u8]>>(
     key: impl Verifier<S> + Send + Sync + 'static,
 ) -> Option<Prepared> {
-    Some(Box::new(move |message, signature| {
+    Some(Arc::new(move |message, signature| {
         S::try_from(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
     }))
 }

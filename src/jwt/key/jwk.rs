@@ -10,13 +10,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 /// The members of an object that should be a key; `None` if the value is not an object.
-pub(in crate::jwt) struct Jwk<'a>(Option<&'a Members<'a>>);
+pub(in crate::jwt) struct Jwk<'a>(pub(in crate::jwt) Option<&'a Members<'a>>);
 
 impl<'a> Jwk<'a> {
-    pub(in crate::jwt) fn new(members: Option<&'a Members<'a>>) -> Self {
-        Self(members)
-    }
-
     fn member(&self, name: &str) -> Option<&'a Value<'a>> {
         self.0?.named(name)
     }
@@ -150,7 +146,7 @@ impl Key {
     pub fn from_jwk(jwk: &str) -> Result<Self, ConfigError> {
         let jwk = Document::read(jwk.as_bytes())
             .map_err(|error| ConfigError::new("this is not a JSON Web Key").with_source(error))?;
-        Jwk::new(Some(&jwk)).key(Algorithm::RS256)
+        Jwk(Some(&jwk)).key(Algorithm::RS256)
     }
 }
 

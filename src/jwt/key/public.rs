@@ -28,7 +28,7 @@ impl Key {
     /// shared secret.
     #[cfg(feature = "jsonwebtoken-12")]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.shared.bytes
+        &self.bytes
     }
 
     /// An RSA public key by its modulus and exponent, both big-endian.
@@ -45,7 +45,7 @@ impl Key {
     /// secret.
     fn members(&self) -> Option<String> {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let bytes = &self.shared.bytes;
+        let bytes = &self.bytes;
         Some(match self.algorithm().family() {
             Family::Hmac => return None,
             Family::Rsa => {
@@ -54,14 +54,10 @@ impl Key {
                 format!(r#""e":"{}","kty":"RSA","n":"{}""#, text(e), text(n))
             }
             curve @ (Family::P256 | Family::P384) => {
-                let (x, y) = bytes.get(1..)?.split_at_checked(curve.coordinate_len())?;
-                let name = if curve == Family::P256 {
-                    "P-256"
-                } else {
-                    "P-384"
-                };
-                let (x, y) = (text(x), text(y));
-                format!(r#""crv":"{name}","kty":"EC","x":"{x}","y":"{y}""#)
+                let size = curve.coordinate_len();
+                let (x, y) = bytes.get(1..)?.split_at_checked(size)?;
+                let (bits, x, y) = (8 * size, text(x), text(y));
+                format!(r#""crv":"P-{bits}","kty":"EC","x":"{x}","y":"{y}""#)
             }
             Family::Ed25519 => format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, text(bytes)),
         })
@@ -76,17 +72,14 @@ impl Key {
 
     /// The key as a JWK (RFC 7517 section 4); `None` for a secret, which is not published.
     pub(crate) fn to_public_jwk(&self) -> Option<String> {
-        let mut jwk = format!(
-            r#"{{{},"alg":"{}","use":"sig""#,
-            self.members()?,
-            self.algorithm()
-        );
-        if let Some(kid) = self.key_id() {
-            jwk.push_str(r#","kid":"#);
-            jwk.push_str(&serde_json::Value::from(kid).to_string());
-        }
-        jwk.push('}');
-        Some(jwk)
+        let kid = self.key_id().map(serde_json::Value::from);
+        let kid = kid
+            .map(|kid| format!(r#","kid":{kid}"#))
+            .unwrap_or_default();
+        let (members, algorithm) = (self.members()?, self.algorithm());
+        Some(format!(
+            r#"{{{members},"alg":"{algorithm}","use":"sig"{kid}}}"#
+        ))
     }
 }
 

@@ -23,14 +23,10 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct Key {
     id: Option<Arc<str>>,
-    pub(super) shared: Arc<Shared>,
-}
-
-pub(super) struct Shared {
     algorithm: Algorithm,
     /// A shared secret, `RSAPublicKey` in DER (RFC 8017 appendix A.1.1), an uncompressed point (SEC 1
     /// section 2.3.3), or the 32 bytes of Ed25519. The bytes have passed `checks`.
-    pub(super) bytes: Bytes,
+    pub(super) bytes: Arc<Bytes>,
     backend: Backend,
     prepared: Prepared,
 }
@@ -84,56 +80,45 @@ impl Key {
     /// The one algorithm that the key is for.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.shared.algorithm
+        self.algorithm
     }
 
     /// Prepares a key that has passed `checks` by the default backend.
     pub(super) fn new(algorithm: Algorithm, bytes: Bytes) -> Result<Self, ConfigError> {
         let backend = Backend::chosen(None)?;
-        let prepared = backend.prepare(algorithm, &bytes)?;
-        let shared = Shared {
-            algorithm,
-            bytes,
-            backend,
-            prepared,
-        };
         Ok(Self {
             id: None,
-            shared: Arc::new(shared),
+            algorithm,
+            prepared: backend.prepare(algorithm, &bytes)?,
+            bytes: Arc::new(bytes),
+            backend,
         })
     }
 
     /// Returns the same key, prepared by this backend, or by the default one.
     pub(crate) fn on(mut self, backend: Option<Backend>) -> Result<Self, ConfigError> {
         let backend = Backend::chosen(backend)?;
-        let Shared {
-            algorithm, bytes, ..
-        } = &*self.shared;
-        if self.shared.backend != backend {
-            self.shared = Arc::new(Shared {
-                algorithm: *algorithm,
-                bytes: bytes.clone(),
-                backend,
-                prepared: backend.prepare(*algorithm, bytes)?,
-            });
+        if self.backend != backend {
+            self.prepared = backend.prepare(self.algorithm, &self.bytes)?;
+            self.backend = backend;
         }
         Ok(self)
     }
 
     /// Returns whether the signature of the message is valid.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        (self.shared.prepared)(message, signature)
+        (self.prepared)(message, signature)
     }
 
     /// Returns whether the other key is the same public key, for the same algorithm and under the
     /// same name. Shared secrets are never compared.
     #[cfg(any(test, feature = "jwks"))]
     pub(in crate::jwt) fn is_same(&self, other: &Self) -> bool {
-        !self.is_secret() && self.is_like(other) && self.shared.bytes == other.shared.bytes
+        !self.is_secret() && self.is_like(other) && self.bytes == other.bytes
     }
 
     pub(in crate::jwt) fn is_secret(&self) -> bool {
-        self.algorithm().is_symmetric()
+        self.algorithm.is_symmetric()
     }
 }
 
@@ -141,7 +126,7 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
             .field("kid", &self.id)
-            .field("algorithm", &self.shared.algorithm)
+            .field("algorithm", &self.algorithm)
             .finish_non_exhaustive()
     }
 }

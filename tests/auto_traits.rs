@@ -20,7 +20,7 @@ use tower_auth::{
     RejectionKind, RequireLayer, Scheme, Verdict, Verify,
     account::{NameError, UserName},
     authenticated,
-    authz::{All, Any, Authenticated, Claim, Not, PolicyFn, Roles, RoutePattern, Scopes, Subject},
+    authz::{BuiltInPolicy, Combined, Not, PolicyFn, RoutePattern},
     axum::Claims,
     basic::{Htpasswd, Users},
     bearer::FixedTokens,
@@ -203,14 +203,9 @@ fn verifiers_of_tokens_and_lists_of_revocations_are_cloned_and_shared() {
 
 #[test]
 fn policies_are_shared() {
-    shared::<All>();
-    shared::<Any>();
-    shared::<Not<Authenticated>>();
-    cloned::<Authenticated>();
-    cloned::<Roles>();
-    cloned::<Scopes>();
-    cloned::<Subject>();
-    cloned::<Claim>();
+    shared::<Combined>();
+    shared::<Not<BuiltInPolicy>>();
+    cloned::<BuiltInPolicy>();
 }
 
 #[test]
@@ -231,9 +226,8 @@ fn everything_can_be_debugged() {
     debugged::<AccessRules>();
     debugged::<Schemes>();
     debugged::<Attempt>();
-    debugged::<All>();
-    debugged::<Any>();
-    debugged::<Not<Authenticated>>();
+    debugged::<Combined>();
+    debugged::<Not<BuiltInPolicy>>();
     debugged::<Verdict<Rc<()>>>();
     debugged::<VerifyFn<fn(), ()>>();
     debugged::<PolicyFn<fn(), ()>>();

@@ -23,10 +23,9 @@ mod rules;
 pub use closure::{PolicyFn, policy_fn};
 pub(crate) use enforce::{explained, missing};
 pub use policies::{
-    Authenticated, Claim, Roles, Scopes, Subject, all_scopes, any_role, authenticated, claim, role,
-    scope, subject,
+    BuiltInPolicy, all_scopes, any_role, authenticated, claim, fresh, role, scope, subject,
 };
-pub use policy::{All, Any, Not, Policy, all, any};
-pub use recent::{AuthenticatedWithin, Fresh, authenticated_within, fresh};
+pub use policy::{Combined, Not, Policy, all, any};
+pub use recent::{AuthenticatedWithin, authenticated_within};
 pub use rules::{AccessRules, RoutePattern};
 pub(crate) use rules::{Rule, RuleIndex};

@@ -36,7 +36,7 @@ pub trait Policy: Send + Sync + 'static {
     }
 
     /// Both this policy and another one.
-    fn and(self, other: impl Policy) -> All
+    fn and(self, other: impl Policy) -> Combined
     where
         Self: Sized,
     {
@@ -44,7 +44,7 @@ pub trait Policy: Send + Sync + 'static {
     }
 
     /// This policy or another one.
-    fn or(self, other: impl Policy) -> Any
+    fn or(self, other: impl Policy) -> Combined
     where
         Self: Sized,
     {
@@ -95,7 +95,7 @@ impl<P: Policy + ?Sized> Policy for Arc<P> {
 /// If there are none: that would allow everybody.
 #[track_caller]
 #[must_use]
-pub fn all(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> All {
+pub fn all(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> Combined {
     let policies: Vec<_> = policies.into_iter().collect();
     assert!(!policies.is_empty(), "all of no policies allows everybody");
     let mut scopes: Vec<Scope> = Vec::new();
@@ -104,7 +104,11 @@ pub fn all(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> All {
             scopes.push(scope.clone());
         }
     }
-    All { policies, scopes }
+    Combined {
+        operator: Operator::And,
+        policies,
+        scopes,
+    }
 }
 
 /// Requires at least one of several policies; of two, [`Policy::or`] is shorter.
@@ -121,58 +125,54 @@ pub fn all(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> All {
 /// If there are none: that would allow nobody.
 #[track_caller]
 #[must_use]
-pub fn any(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> Any {
+pub fn any(policies: impl IntoIterator<Item = Box<dyn Policy>>) -> Combined {
     let policies: Vec<_> = policies.into_iter().collect();
     assert!(!policies.is_empty(), "any of no policies allows nobody");
-    Any(policies)
+    // The scopes of the first alternative that scopes would satisfy.
+    let mut scopes = policies.iter().map(Policy::scopes);
+    let scopes = scopes.find(|scopes| !scopes.is_empty());
+    Combined {
+        operator: Operator::Or,
+        scopes: scopes.unwrap_or_default().to_vec(),
+        policies,
+    }
 }
 
-/// Every one of some policies; made by [`Policy::and`] and [`all`].
-pub struct All {
+/// Several policies, joined by "and" or "or"; made by [`Policy::and`], [`Policy::or`], [`all`] and
+/// [`any`].
+pub struct Combined {
+    operator: Operator,
     policies: Vec<Box<dyn Policy>>,
     scopes: Vec<Scope>,
 }
 
-impl Policy for All {
+enum Operator {
+    And,
+    Or,
+}
+
+impl Policy for Combined {
     fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
         let policies = self.policies.iter();
-        combine::all(policies.map(|policy| policy.check(identity, head)))
+        let verdicts = policies.map(|policy| policy.check(identity, head));
+        match self.operator {
+            Operator::And => combine::all(verdicts),
+            Operator::Or => combine::any(verdicts),
+        }
     }
 
     fn name(&self) -> Cow<'_, str> {
-        joined(&self.policies, " and ")
+        let names: Vec<_> = self.policies.iter().map(Policy::name).collect();
+        let word = match self.operator {
+            Operator::And => " and ",
+            Operator::Or => " or ",
+        };
+        format!("({})", names.join(word)).into()
     }
 
     fn scopes(&self) -> &[Scope] {
         &self.scopes
     }
-}
-
-/// At least one of some policies; made by [`Policy::or`] and [`any`].
-pub struct Any(Vec<Box<dyn Policy>>);
-
-impl Policy for Any {
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        combine::any(self.0.iter().map(|policy| policy.check(identity, head)))
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        joined(&self.0, " or ")
-    }
-
-    /// Of the first alternative that scopes would satisfy.
-    fn scopes(&self) -> &[Scope] {
-        self.0
-            .iter()
-            .map(Policy::scopes)
-            .find(|s| !s.is_empty())
-            .unwrap_or_default()
-    }
-}
-
-fn joined(policies: &[Box<dyn Policy>], word: &str) -> Cow<'static, str> {
-    let names: Vec<_> = policies.iter().map(|policy| policy.name()).collect();
-    format!("({})", names.join(word)).into()
 }
 
 /// The opposite of a policy; made by [`Policy::not`].
@@ -188,13 +188,7 @@ impl<P: Policy> Policy for Not<P> {
     }
 }
 
-impl fmt::Debug for All {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name())
-    }
-}
-
-impl fmt::Debug for Any {
+impl fmt::Debug for Combined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())
     }

@@ -67,30 +67,3 @@ impl fmt::Debug for AuthenticatedWithin {
         f.write_str(&self.name())
     }
 }
-
-/// Requires an access token that comes of a login, and not of a refresh token (`fresh`).
-///
-/// Otherwise the answer is 401 with `insufficient_user_authentication` (RFC 9470 section 3), so
-/// that a client has its user log in again. Tokens of [`issue::TokenIssuer`](crate) say so; other
-/// credentials are not fresh, see [`authenticated_within`] for those.
-#[must_use]
-pub fn fresh() -> Fresh {
-    Fresh(())
-}
-
-/// A token that comes of a login; made by [`fresh`].
-#[derive(Clone, Copy, Debug)]
-pub struct Fresh(());
-
-impl Policy for Fresh {
-    fn check(&self, identity: &Identity, _: &Parts) -> Verdict<()> {
-        Verdict::ready(match identity.claim("fresh") {
-            Some(true) => Ok(()),
-            _ => Err(Rejection::insufficient_authentication()),
-        })
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        "fresh".into()
-    }
-}

@@ -176,6 +176,7 @@ mod csrf;
 mod error;
 mod frameworks;
 pub mod identity;
+#[cfg(any(feature = "introspection", feature = "jwt"))]
 mod json;
 pub mod layer;
 mod observe;

@@ -23,7 +23,7 @@ impl ClaimPath {
         self.0.iter().map(AsRef::as_ref)
     }
 
-    #[allow(dead_code, reason = "only token verifiers ask")]
+    #[cfg(feature = "jwt")]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

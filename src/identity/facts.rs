@@ -1,6 +1,7 @@
 //! [`Facts`]: what a verifier has established about the caller.
 
 use super::names::Names;
+#[cfg(any(feature = "introspection", feature = "jwt"))]
 use crate::json::Object;
 use std::{any::Any, sync::Arc};
 
@@ -8,6 +9,22 @@ use std::{any::Any, sync::Arc};
 /// claims. For example, a number and a comma are two bytes, and 32 bytes as a `serde_json::Value`.
 #[cfg(any(feature = "jwt", feature = "introspection"))]
 const TYPED: usize = 16;
+
+/// The claims of a token. Without a feature that verifies tokens, no identity has claims.
+#[cfg(not(any(feature = "introspection", feature = "jwt")))]
+#[derive(Clone)]
+pub(crate) enum Object {}
+
+#[cfg(not(any(feature = "introspection", feature = "jwt")))]
+impl Object {
+    pub(super) fn get<'p, T>(&self, _: impl IntoIterator<Item = &'p str>) -> Option<T> {
+        match *self {}
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match *self {}
+    }
+}
 
 /// The facts that a verifier has established; shared by all requests with the same token or key.
 #[derive(Clone, Default)]

@@ -1,7 +1,7 @@
 //! [`Identity`]: one caller, established by one scheme.
 
-use super::{Anonymous, ClaimPath, Facts, Hierarchy, Implied, Names, Realm};
-use crate::{Rejection, clock, credential::Place, json::Object};
+use super::{Anonymous, ClaimPath, Facts, Hierarchy, Implied, Realm};
+use crate::{Rejection, clock, credential::Place};
 use http::Extensions;
 use serde::de::DeserializeOwned;
 use std::{fmt, sync::Arc, time::SystemTime};
@@ -88,7 +88,10 @@ impl Identity {
     /// Returns the token that is kept behind its claims.
     #[cfg(feature = "jwt")]
     pub(crate) fn token(&self) -> &[u8] {
-        self.facts.claims.as_ref().map_or(&[], Object::behind)
+        self.facts
+            .claims
+            .as_ref()
+            .map_or(&[], crate::json::Object::behind)
     }
 
     /// Returns the approximate memory of the claims, of the token behind them, of the data that was
@@ -191,8 +194,17 @@ impl Identity {
         }
     }
 
-    #[allow(dead_code, reason = "only token verifiers have claims")]
-    pub(crate) fn with_claims(mut self, claims: Object, roles: Names, scopes: Names) -> Self {
+    #[cfg(any(
+        feature = "introspection",
+        feature = "login",
+        all(test, feature = "jwt")
+    ))]
+    pub(crate) fn with_claims(
+        mut self,
+        claims: crate::json::Object,
+        roles: super::Names,
+        scopes: super::Names,
+    ) -> Self {
         let facts = self.facts_mut();
         facts.claims = Some(claims);
         facts.roles = roles;
@@ -316,7 +328,7 @@ impl Identity {
         self.facts.typed.clone()?.downcast().ok()
     }
 
-    #[allow(dead_code, reason = "only extractors ask")]
+    #[cfg(any(feature = "axum", feature = "issue"))]
     pub(crate) fn has_claims(&self) -> bool {
         self.facts.claims.is_some()
     }

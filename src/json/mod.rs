@@ -15,10 +15,6 @@
 //! by `IgnoredAny` or `RawValue`, which accept lone surrogates and any depth. A text that has been
 //! accepted can be kept as an [`Object`]. Its claims are read again on demand, and then by plain
 //! `serde_json` ([`Object::get`]).
-#![cfg_attr(
-    not(feature = "jwt"),
-    allow(dead_code, reason = "only token verifiers read JSON")
-)]
 
 mod at;
 mod error;
@@ -26,15 +22,11 @@ mod object;
 mod read;
 mod value;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "jwt"))]
 mod tests;
 
 pub(crate) use error::JsonError;
-pub(crate) use object::Object;
+pub(crate) use object::{Document, Object};
 #[cfg(feature = "jwt")]
 pub(crate) use value::Members;
-#[cfg(any(feature = "introspection", feature = "jwt"))]
-pub(crate) use {
-    object::Document,
-    value::{Number, Value},
-};
+pub(crate) use value::{Number, Value};

@@ -14,12 +14,14 @@ pub(crate) struct Document<'a> {
 
 impl<'a> Document<'a> {
     /// Reads an object.
+    #[cfg(feature = "jwt")]
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, JsonError> {
         Self::read_at_most(u32::MAX, text)
     }
 
     /// Reads an object that has at most this number of members. The members of the objects within
     /// it are included in the number.
+    #[cfg(feature = "jwt")]
     pub(crate) fn read_at_most(most: u32, text: &'a [u8]) -> Result<Self, JsonError> {
         Self::of(str::from_utf8(text).map_err(|_| JsonError::Syntax)?, most)
     }
@@ -31,11 +33,13 @@ impl<'a> Document<'a> {
 
     /// Reads a document that a server publishes. Unlike other texts, it may begin with a byte order
     /// mark (RFC 8259 section 8.1).
+    #[cfg(feature = "jwt")]
     pub(crate) fn published(text: &'a [u8]) -> Result<Self, JsonError> {
         Self::read(text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text))
     }
 
     /// Returns the text of the object.
+    #[cfg(feature = "jwt")]
     pub(crate) fn as_str(&self) -> &'a str {
         self.text
     }
@@ -65,7 +69,7 @@ pub(crate) struct Object {
 
 impl Object {
     /// Reads an object.
-    #[allow(dead_code, reason = "only logins keep objects that nothing is read of")]
+    #[cfg(any(feature = "issue", all(test, feature = "jwt")))]
     pub(crate) fn parse(text: Vec<u8>) -> Result<Self, JsonError> {
         Ok(Self::parse_with(text, |_| ())?.0)
     }
@@ -91,6 +95,7 @@ impl Object {
     }
 
     /// Keeps a secret in the same memory, behind the object. The secret is wiped on drop.
+    #[cfg(feature = "jwt")]
     pub(crate) fn keep_behind(&mut self, secret: &str) {
         self.text.truncate(self.end);
         // If the memory has to grow, the old memory is not wiped, but it has no secret in it yet.
@@ -98,6 +103,7 @@ impl Object {
     }
 
     /// Returns the secret behind the object.
+    #[cfg(feature = "jwt")]
     pub(crate) fn behind(&self) -> &[u8] {
         self.text.as_bytes().get(self.end..).unwrap_or_default()
     }

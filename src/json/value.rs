@@ -59,6 +59,7 @@ impl<'a> Value<'a> {
     }
 
     /// Returns whether this is this string.
+    #[cfg(feature = "jwt")]
     pub(crate) fn is_str(&self, other: &str) -> bool {
         self.as_str() == Some(other)
     }

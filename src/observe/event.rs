@@ -7,7 +7,10 @@
 use crate::{Identity, Rejection, credential::Place};
 
 /// The decision of one layer or extractor on one request.
-#[allow(dead_code, reason = "read only with the feature `tracing`")]
+#[cfg_attr(
+    not(feature = "tracing"),
+    expect(dead_code, reason = "nothing is logged")
+)]
 pub(crate) struct Decision<'a> {
     pub(crate) scheme: Option<&'static str>,
     pub(crate) place: Option<Place>,

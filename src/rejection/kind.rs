@@ -16,8 +16,6 @@ use http::StatusCode;
 /// | [`NoAuthLayer`](Self::NoAuthLayer) | 500 | 13 `INTERNAL` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-// A word, so that whatever may be a rejection is copied by words.
-#[repr(usize)]
 pub enum RejectionKind {
     /// No credentials were sent.
     Missing,
@@ -41,56 +39,63 @@ impl RejectionKind {
     /// The HTTP status of this kind (RFC 9110 section 15.5).
     #[must_use]
     pub fn status(self) -> StatusCode {
-        match self {
-            Self::Missing | Self::Invalid | Self::InsufficientAuthentication => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoAuthLayer => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.row().0
     }
 
     /// The gRPC status code of this kind.
     #[must_use]
     pub fn grpc_code(self) -> u8 {
-        match self {
-            Self::Missing | Self::Invalid | Self::InsufficientAuthentication => 16,
-            Self::Malformed => 3,
-            Self::Forbidden => 7,
-            Self::TooMany => 8,
-            Self::Unavailable => 14,
-            Self::NoAuthLayer => 13,
-        }
+        self.row().1
     }
 
     /// One word for logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Malformed => "malformed",
-            Self::Invalid => "invalid",
-            Self::InsufficientAuthentication => "insufficient_authentication",
-            Self::Forbidden => "forbidden",
-            Self::TooMany => "too_many",
-            Self::Unavailable => "unavailable",
-            Self::NoAuthLayer => "no_auth_layer",
-        }
+        self.row().2
     }
 
+    /// Returns the text for clients.
     pub(super) fn detail(self) -> &'static str {
+        self.row().3
+    }
+
+    /// Returns the HTTP status, the gRPC status code, the word for logs and the text for clients.
+    fn row(self) -> (StatusCode, u8, &'static str, &'static str) {
+        use StatusCode as S;
         match self {
-            Self::Missing => "credentials are required",
-            Self::Malformed => "the credentials are malformed or ambiguous",
-            Self::Invalid => "the credentials are not valid",
-            Self::InsufficientAuthentication => "a stronger or more recent login is required",
-            Self::Forbidden => "not allowed",
-            Self::TooMany => "too many attempts",
-            Self::Unavailable => "the credentials cannot be checked now",
-            Self::NoAuthLayer => "the server is misconfigured",
+            Self::Missing => (S::UNAUTHORIZED, 16, "missing", "credentials are required"),
+            Self::Malformed => (
+                S::BAD_REQUEST,
+                3,
+                "malformed",
+                "the credentials are malformed or ambiguous",
+            ),
+            Self::Invalid => (
+                S::UNAUTHORIZED,
+                16,
+                "invalid",
+                "the credentials are not valid",
+            ),
+            Self::InsufficientAuthentication => (
+                S::UNAUTHORIZED,
+                16,
+                "insufficient_authentication",
+                "a stronger or more recent login is required",
+            ),
+            Self::Forbidden => (S::FORBIDDEN, 7, "forbidden", "not allowed"),
+            Self::TooMany => (S::TOO_MANY_REQUESTS, 8, "too_many", "too many attempts"),
+            Self::Unavailable => (
+                S::SERVICE_UNAVAILABLE,
+                14,
+                "unavailable",
+                "the credentials cannot be checked now",
+            ),
+            Self::NoAuthLayer => (
+                S::INTERNAL_SERVER_ERROR,
+                13,
+                "no_auth_layer",
+                "the server is misconfigured",
+            ),
         }
     }
 }

@@ -39,6 +39,8 @@ struct Parts {
     source: Option<Arc<dyn Error + Send + Sync>>,
     scopes: Vec<Scope>,
     max_age: Option<Duration>,
+    /// Whether the cause is the number of requests, and nothing is broken.
+    is_busy: bool,
     stage: Stage,
 }
 
@@ -64,6 +66,7 @@ impl Rejection {
             source: None,
             scopes: Vec::new(),
             max_age: None,
+            is_busy: false,
             stage: Stage::Bare,
         }))
     }
@@ -119,17 +122,17 @@ impl Rejection {
     /// Creates a rejection as [`unavailable`](Self::unavailable) does, for the case that clients
     /// request too much. In this case nothing is broken, and an anonymous client must not be able
     /// to raise an alarm. Such a rejection is logged at `INFO`.
-    #[allow(dead_code, reason = "only some features have a limit of this kind")]
+    #[cfg(any(feature = "basic", feature = "introspection", feature = "jwt"))]
     pub(crate) fn busy(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::unavailable(source).with_cause(&Busy)
+        let mut rejection = Self::unavailable(source);
+        rejection.0.is_busy = true;
+        rejection
     }
 
     /// Returns whether the rejection was made by [`busy`](Self::busy).
-    #[allow(dead_code, reason = "only logs ask")]
+    #[cfg(feature = "tracing")]
     pub(crate) fn is_busy(&self) -> bool {
-        self.0
-            .cause
-            .is_some_and(<dyn Error + Send + Sync>::is::<Busy>)
+        self.0.is_busy
     }
 
     /// No [`AuthLayer`](crate::AuthLayer) is in front, so nobody knows who is calling: 500.
@@ -152,7 +155,6 @@ impl Rejection {
     }
 
     /// The same with a constant.
-    #[allow(dead_code, reason = "only some features have such")]
     pub(crate) fn with_cause(mut self, cause: &'static (dyn Error + Send + Sync)) -> Self {
         self.0.cause = Some(cause);
         self
@@ -244,18 +246,6 @@ impl Rejection {
     }
 }
 
-/// Marks a rejection by [`Rejection::busy`].
-#[derive(Debug)]
-struct Busy;
-
-impl fmt::Display for Busy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("clients ask for too much")
-    }
-}
-
-impl Error for Busy {}
-
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.detail)
@@ -270,6 +260,9 @@ impl fmt::Debug for Rejection {
             .field("detail", &self.0.detail);
         if let Some(scheme) = self.0.scheme {
             debug.field("scheme", &scheme);
+        }
+        if self.0.is_busy {
+            debug.field("busy", &true);
         }
         if let Some(source) = self.source() {
             debug.field("source", &format_args!("{source}"));

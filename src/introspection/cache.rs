@@ -91,26 +91,15 @@ impl Cache {
         now: SystemTime,
     ) -> Option<Result<Identity, IntrospectionError>> {
         let read = |fresh: &Fresh<Identity>| fresh.is_live(now).then(|| fresh.answer.clone());
-        let miss = match self.near.get(digest, read) {
-            Ok(identity) => return Some(Ok(identity)),
-            Err(miss) => miss,
+        let copy = |fresh: &Fresh<Identity>| {
+            let answer = fresh.answer.unshared();
+            let bytes = answer.bytes().saturating_add(OVERHEAD);
+            (Fresh { answer, ..*fresh }, bytes)
         };
-        let (found, dropped) = {
-            let mut active = lock(&self.active);
-            let fresh = active.get(digest).filter(|fresh| fresh.is_live(now));
-            // Copied while the map is locked: see `NearCache`.
-            let copied = fresh.filter(|_| miss.is_sampled).map(|fresh| {
-                let copy = Fresh {
-                    answer: fresh.answer.unshared(),
-                    ..*fresh
-                };
-                let bytes = copy.answer.bytes().saturating_add(OVERHEAD);
-                let is_live = |fresh: &Fresh<_>| fresh.is_live(now);
-                self.near.insert(*digest, copy, bytes, is_live)
-            });
-            (fresh.map(|fresh| fresh.answer.clone()), copied)
-        };
-        drop(dropped);
+        let active = || lock(&self.active);
+        let found = self
+            .near
+            .get_or_copy(digest, read, active, |active| active.get(digest), copy);
         if let Some(identity) = found {
             return Some(Ok(identity));
         }

@@ -43,15 +43,11 @@ impl Remembered {
     }
 
     fn empty(keyed: Keyed, time_to_live: Duration, capacity: usize) -> Self {
-        let limits = Limits {
-            entries: capacity,
-            bytes: usize::MAX,
-        };
         Self {
             keyed,
             time_to_live,
             capacity,
-            entries: LaneLock::new(BoundedCache::new(limits)),
+            entries: LaneLock::new(BoundedCache::new(Limits::entries(capacity))),
         }
     }
 

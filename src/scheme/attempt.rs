@@ -19,15 +19,12 @@ pub struct Attempt {
     pub(crate) hooks: Hooks,
 }
 
-/// One addition of a scheme or of a decorator.
-enum Hook {
-    OnAccept(OnAccept),
-    OnResponse(OnResponse),
-}
-
 /// The additions of a scheme and of its decorators, in order.
 #[derive(Default)]
-pub(crate) struct Hooks(Vec<Hook>);
+pub(crate) struct Hooks {
+    on_accept: Vec<OnAccept>,
+    on_response: Vec<OnResponse>,
+}
 
 /// The additions to the response to an accepted request.
 pub(crate) struct AcceptedHooks(Vec<OnResponse>, Identity);
@@ -35,26 +32,20 @@ pub(crate) struct AcceptedHooks(Vec<OnResponse>, Identity);
 impl Hooks {
     /// Adds to the extensions of an accepted request.
     pub(crate) fn accept(self, extensions: &mut Extensions) -> Option<Box<AcceptedHooks>> {
-        if self.0.is_empty() {
+        if self.on_accept.is_empty() && self.on_response.is_empty() {
             return None;
         }
         let identity = extensions.get::<Identity>()?.clone();
-        let mut on_response = Vec::new();
-        for hook in self.0 {
-            match hook {
-                Hook::OnAccept(on_accept) => on_accept(&identity, extensions),
-                Hook::OnResponse(hook) => on_response.push(hook),
-            }
+        for on_accept in self.on_accept {
+            on_accept(&identity, extensions);
         }
-        Some(Box::new(AcceptedHooks(on_response, identity)))
+        Some(Box::new(AcceptedHooks(self.on_response, identity)))
     }
 
     /// Adds to the response to a rejected request.
     pub(crate) fn reject(self, rejection: &Rejection, parts: &mut response::Parts) {
-        for hook in self.0 {
-            if let Hook::OnResponse(on_response) = hook {
-                on_response(Err(rejection), parts);
-            }
+        for on_response in self.on_response {
+            on_response(Err(rejection), parts);
         }
     }
 }
@@ -102,7 +93,7 @@ impl Attempt {
         mut self,
         f: impl FnOnce(Result<&Identity, &Rejection>, &mut response::Parts) + Send + 'static,
     ) -> Self {
-        self.hooks.0.push(Hook::OnResponse(Box::new(f)));
+        self.hooks.on_response.push(Box::new(f));
         self
     }
 
@@ -114,12 +105,11 @@ impl Attempt {
         mut self,
         value: impl FnOnce(&Identity) -> Option<T> + Send + 'static,
     ) -> Self {
-        let on_accept: OnAccept = Box::new(move |identity, extensions| {
+        self.hooks.on_accept.push(Box::new(|identity, extensions| {
             if let Some(value) = value(identity) {
                 AttachedExtensions::insert(extensions, value);
             }
-        });
-        self.hooks.0.push(Hook::OnAccept(on_accept));
+        }));
         self
     }
 }

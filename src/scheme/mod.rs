@@ -80,45 +80,30 @@ use std::{borrow::Cow, sync::Arc};
 ///
 /// # A decorator
 ///
-/// A scheme can wrap another one, for example to limit attempts by address. A decorator sees the
-/// head of the request and the result of the verification. It forwards the other required methods,
-/// and returns the wrapped scheme as [`inner`](Self::inner). [`Schemes::map`] wraps every scheme of
-/// a layer.
+/// A scheme can wrap another one. The decorator sees the head of the request and the result of the
+/// verification. It forwards the other required methods, and returns the wrapped scheme as
+/// [`inner`](Self::inner). [`Schemes::map`] wraps every scheme of a layer.
 ///
 /// A decorator does not see the requests that the layer itself rejects: those without credentials,
 /// with several credentials, or from another site. To count every rejection, read the
 /// [`Rejection`] from the extensions of the response in a layer outside of the `AuthLayer`.
 ///
 /// ```
-/// use http::request::Parts;
-/// use std::{net::SocketAddr, time::Duration};
-/// use tower_auth::{Location, Rejection};
-/// use tower_auth::{scheme::Attempt, rejection::Challenges, credential::{Credential, Found}};
-/// use tower_auth::{RejectionKind, Scheme};
+/// # use http::request::Parts;
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+/// # use tower_auth::{Location, Rejection, RejectionKind, Scheme};
+/// # use tower_auth::{scheme::Attempt, rejection::Challenges, credential::{Credential, Found}};
 ///
-/// # #[derive(Clone)] struct Failures;
-/// # impl Failures {
-/// #     fn are_too_many(&self, _: Option<SocketAddr>) -> bool { false }
-/// #     fn count(&self, _: Option<SocketAddr>) {}
-/// # }
-/// /// Rejects clients with too many failed attempts from their address.
-/// struct Limited<S> {
-///     inner: S,
-///     failures: Failures,
-/// }
+/// /// Counts the rejected credentials of a scheme.
+/// struct Counted<S>(S, Arc<AtomicU64>);
 ///
-/// impl<S: Scheme> Scheme for Limited<S> {
+/// impl<S: Scheme> Scheme for Counted<S> {
 ///     fn authenticate(&self, head: &Parts, credential: Credential) -> Attempt {
-///         let address = head.extensions.get::<SocketAddr>().copied();
-///         if self.failures.are_too_many(address) {
-///             return Attempt::new(Err(Rejection::too_many(Duration::from_secs(60))));
-///         }
-///         let failures = self.failures.clone();
-///         let attempt = self.inner.authenticate(head, credential);
-///         attempt.map_verdict(|verdict| {
+///         let count = Arc::clone(&self.1);
+///         self.0.authenticate(head, credential).map_verdict(|verdict| {
 ///             verdict.then(move |result| {
 ///                 if result.as_ref().is_err_and(|r| r.kind() == RejectionKind::Invalid) {
-///                     failures.count(address);
+///                     count.fetch_add(1, Ordering::Relaxed);
 ///                 }
 ///                 result
 ///             })
@@ -126,19 +111,19 @@ use std::{borrow::Cow, sync::Arc};
 ///     }
 ///
 ///     fn name(&self) -> &'static str {
-///         self.inner.name()
+///         self.0.name()
 ///     }
 ///     fn locations(&self) -> Vec<Location> {
-///         self.inner.locations()
+///         self.0.locations()
 ///     }
 ///     fn inner(&self) -> Option<&dyn Scheme> {
-///         Some(&self.inner)
+///         Some(&self.0)
 ///     }
 ///     fn find(&self, head: &Parts) -> Found {
-///         self.inner.find(head)
+///         self.0.find(head)
 ///     }
 ///     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
-///         self.inner.challenge(rejection, challenges);
+///         self.0.challenge(rejection, challenges);
 ///     }
 /// }
 /// ```
@@ -228,9 +213,9 @@ pub trait Scheme: Send + Sync + 'static {
     }
 }
 
-macro_rules! forward_to_inner {
-    ($($pointer:ident),*) => {$(
-        impl<T: Scheme + ?Sized> Scheme for $pointer<T> {
+macro_rules! scheme_in_a_pointer {
+    ($($pointer:ty, [$($scheme:tt)*];)*) => {$(
+        impl $($scheme)* Scheme for $pointer {
             fn name(&self) -> &'static str {
                 (**self).name()
             }
@@ -239,16 +224,8 @@ macro_rules! forward_to_inner {
                 (**self).locations()
             }
 
-            fn companions(&self) -> Vec<HeaderName> {
-                (**self).companions()
-            }
-
-            fn realm(&self) -> Option<Cow<'static, str>> {
-                (**self).realm()
-            }
-
-            fn token_format(&self) -> Option<&'static str> {
-                (**self).token_format()
+            fn inner(&self) -> Option<&dyn Scheme> {
+                Some(&**self)
             }
 
             fn find(&self, head: &request::Parts) -> Found {
@@ -259,10 +236,6 @@ macro_rules! forward_to_inner {
                 (**self).authenticate(head, credential)
             }
 
-            fn reject(&self, head: &request::Parts, place: Place) -> Attempt {
-                (**self).reject(head, place)
-            }
-
             fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
                 (**self).challenge(rejection, challenges);
             }
@@ -270,7 +243,12 @@ macro_rules! forward_to_inner {
     )*};
 }
 
-forward_to_inner!(Arc, Box);
+scheme_in_a_pointer! {
+    Arc<T>, [<T: Scheme>];
+    Box<T>, [<T: Scheme>];
+    Arc<dyn Scheme>, [];
+    Box<dyn Scheme>, [];
+}
 
 /// Finds a credential and has it verified as a layer does. Returns the place where it was found
 /// and the verdict.

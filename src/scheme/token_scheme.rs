@@ -5,7 +5,7 @@ use crate::{
     Location, Rejection, Verify,
     credential::{Credential, Locations},
 };
-use std::{borrow::Cow, error::Error, fmt};
+use std::borrow::Cow;
 
 /// A scheme that passes its credential to a verifier as it is, from one of several locations.
 pub(crate) struct TokenScheme<V> {
@@ -16,22 +16,6 @@ pub(crate) struct TokenScheme<V> {
     pub(crate) max_bytes: usize,
     pub(crate) verifier: V,
 }
-
-/// The cause of a rejection by size, for logs.
-#[derive(Debug)]
-struct TooLong;
-
-static TOO_LONG: TooLong = TooLong;
-
-impl fmt::Display for TooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the credential is longer than the scheme's limit, such as `Bearer::max_token_bytes`",
-        )
-    }
-}
-
-impl Error for TooLong {}
 
 impl<V> TokenScheme<V> {
     #[track_caller]
@@ -65,7 +49,9 @@ impl<V> TokenScheme<V> {
     {
         let bytes = credential.as_bytes();
         if bytes.len() > self.max_bytes {
-            return Attempt::new(Err(Rejection::malformed().with_cause(&TOO_LONG)));
+            return Attempt::new(Err(Rejection::malformed().with_source(
+                "the credential is longer than the scheme's limit, such as `Bearer::max_token_bytes`",
+            )));
         }
         if !is_well_formed(bytes) {
             return Attempt::new(Err(Rejection::malformed()));

@@ -28,6 +28,14 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
 }
 
+impl Limits {
+    /// Bounds the number of entries only.
+    pub(crate) const fn entries(entries: usize) -> Self {
+        let bytes = usize::MAX;
+        Self { entries, bytes }
+    }
+}
+
 /// A bounded map. Its keys are hashes, or begin with one.
 #[derive(Clone)]
 pub(crate) struct BoundedCache<K, V> {

@@ -63,6 +63,34 @@ impl<K: Copy + Eq + Hash, V> NearCache<K, V> {
         })
     }
 
+    /// Returns the result of `read` for the value in this lane, or else in the table.
+    ///
+    /// `lock` locks the table, `find` returns the value in it, and `copy` returns a copy for this
+    /// lane with its size in bytes. A value of which `read` returns nothing is dropped first.
+    pub(crate) fn get_or_copy<T, R>(
+        &self,
+        key: &K,
+        read: impl Fn(&V) -> Option<R>,
+        lock: impl FnOnce() -> T,
+        find: impl FnOnce(&mut T) -> Option<&V>,
+        copy: impl FnOnce(&V) -> (V, usize),
+    ) -> Option<R> {
+        let miss = match self.get(key, &read) {
+            Ok(found) => return Some(found),
+            Err(miss) => miss,
+        };
+        let mut table = lock();
+        let value = find(&mut table)?;
+        let found = read(value)?;
+        let dropped = miss.is_sampled.then(|| {
+            let (value, bytes) = copy(value);
+            self.insert(*key, value, bytes, |value| read(value).is_some())
+        });
+        drop(table);
+        drop(dropped);
+        Some(found)
+    }
+
     /// Inserts a value into the cache of this lane. Returns the values that make room for it.
     #[must_use = "values are dropped when the table is unlocked"]
     pub(crate) fn insert(

@@ -67,15 +67,17 @@ fn named<T>(
     algorithm: Algorithm,
     result: Result<T, Unprepared>,
 ) -> Result<T, ConfigError> {
-    result.map_err(|error| match error {
-        Unprepared::NoBackend => ConfigError::new(format!(
-            "signing with this backend needs the feature {:?} of tower-auth",
-            backend.feature()
+    result.map_err(|error| match (error, backend.feature(), algorithm) {
+        #[cfg(not(all(feature = "aws-lc-rs", feature = "rust-crypto")))]
+        (Unprepared::NoBackend, feature, _) => ConfigError::new(format!(
+            "signing with this backend needs the feature {feature:?} of tower-auth"
         )),
-        Unprepared::BadKey => ConfigError::new(format!(
+        #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+        (Unprepared::BadKey, _, algorithm) => ConfigError::new(format!(
             "this is not a private key for {algorithm} in PKCS #8"
         )),
-        Unprepared::NotHere => ConfigError::new(format!(
+        #[cfg(feature = "rust-crypto")]
+        (Unprepared::NotHere, _, algorithm) => ConfigError::new(format!(
             "this backend does not sign with {algorithm}: private operations of the crate `rsa` can be timed (RUSTSEC-2023-0071); use the feature \"aws-lc-rs\""
         )),
     })

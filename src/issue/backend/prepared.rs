@@ -14,10 +14,12 @@ pub(in crate::issue) struct Pair {
 }
 
 /// Why a key cannot sign.
-#[allow(dead_code, reason = "which of them can happen depends on the features")]
 pub(super) enum Unprepared {
+    #[cfg(not(all(feature = "aws-lc-rs", feature = "rust-crypto")))]
     NoBackend,
+    #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
     BadKey,
     /// The backend does not sign with keys of this kind.
+    #[cfg(feature = "rust-crypto")]
     NotHere,
 }

@@ -24,7 +24,7 @@ impl PresentedKey {
     /// The SHA-256 digest, by which keys are stored and looked up.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        digest(self.as_bytes())
+        Sha256::digest(self.as_bytes()).into()
     }
 
     /// The prefix and the id, if this is a generated key with the right checksum.
@@ -38,10 +38,6 @@ impl PresentedKey {
             Form::Mistyped | Form::Other => None,
         }
     }
-}
-
-pub(super) fn digest(key: &[u8]) -> [u8; 32] {
-    Sha256::digest(key).into()
 }
 
 impl From<Credential> for PresentedKey {

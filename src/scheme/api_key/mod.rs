@@ -3,10 +3,9 @@
 //! 1. A key is looked for in the configured [locations](ApiKey::new). Two explicit ones filled
 //!    at once, or one filled twice, are 400, before anything else is done.
 //! 2. It has to be one to 512 bytes of visible ASCII without space; anything else is 400.
-//! 3. What it means is for the verifier to say: anything that implements
-//!    [`Verify<PresentedKey>`](crate::Verify). A key it does not accept is 401, with the challenge
-//!    `ApiKey realm="…"`. (The scheme is not registered; RFC 9110 section 11.6.1 wants every 401
-//!    to have a challenge.)
+//! 3. The key is verified by a [`Verify<PresentedKey>`](crate::Verify). An invalid key is rejected
+//!    with 401 and the challenge `ApiKey realm="…"`. (The scheme is not registered, but RFC 9110
+//!    section 11.6.1 requires a challenge.)
 //!
 //! [`ApiKeys`] is a verifier with the keys in memory, which may come and go at run time. It
 //! keeps SHA-256 digests, no keys. A plain digest is enough because what it digests cannot be
@@ -90,6 +89,7 @@ pub use form::ParsedKey;
 pub use key::PresentedKey;
 pub use new_key::GeneratedKey;
 pub use scheme::ApiKey;
-pub use store::{ApiKeys, KeyInfo};
+pub use store::ApiKeys;
 #[cfg(feature = "store")]
 pub use stored::{CreateError, KeyError, KeyOptions, StoredKeys};
+pub use table::KeyInfo;

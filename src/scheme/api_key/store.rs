@@ -3,10 +3,9 @@
 use super::{
     GeneratedKey, PresentedKey,
     form::{self, Form},
-    key::digest,
     new_key,
     scheme::{MAX_SIZE, is_key},
-    table::Table,
+    table::{KeyInfo, Table},
 };
 use crate::{
     ConfigError, Identity, Rejection, Verdict, Verify,
@@ -51,29 +50,19 @@ const COPIES: usize = 1024;
 /// ```
 #[derive(Clone)]
 pub struct ApiKeys {
-    keys: Arc<Keys>,
-    clock: Arc<dyn Clock>,
-}
-
-struct Keys {
-    table: LaneLock<Table>,
+    table: Arc<LaneLock<Table>>,
     /// Keys that are used often, with identities that have reference counts of their own.
-    near: NearCache<Digest, (Identity, Ends)>,
+    near: Arc<NearCache<Digest, KeyInfo>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl ApiKeys {
     /// No keys yet.
     #[must_use]
     pub fn new() -> Self {
-        let copies = Limits {
-            entries: COPIES,
-            bytes: usize::MAX,
-        };
         Self {
-            keys: Arc::new(Keys {
-                table: LaneLock::new(Table::default()),
-                near: NearCache::new(copies),
-            }),
+            table: Arc::new(LaneLock::new(Table::default())),
+            near: Arc::new(NearCache::new(Limits::entries(COPIES))),
             clock: Arc::new(SystemClock),
         }
     }
@@ -133,52 +122,46 @@ impl ApiKeys {
         Ok(id)
     }
 
-    /// Refuses the key from now on, and says whether there is one of this id.
+    /// Revokes the key of this id. Returns `false` if there is none.
     ///
     /// It stays in the [list](Self::list), and cannot be registered again.
     pub fn revoke(&self, id: &str) -> bool {
-        // Bound, so that the application's data is dropped when the lock is free again.
-        let copies = {
-            let mut table = self.keys.table.write();
-            table
-                .revoke(id)
-                .map(|digest| self.keys.near.remove(&digest))
-        };
+        let mut table = self.table.write();
+        let revoked = table.revoke(id);
+        let copies = revoked.map(|digest| self.near.remove(&digest));
+        // The application's data is dropped without the lock.
+        drop(table);
         copies.is_some()
     }
 
-    /// Forgets the key, and says whether there was one of this id.
+    /// Removes the key of this id. Returns `false` if there is none.
     ///
-    /// What its identity carries is dropped as soon as the requests that are under way have ended.
+    /// The data of its identity is dropped after the last request that uses it.
     pub fn remove(&self, id: &str) -> bool {
-        // Bound, as above.
-        let gone = {
-            let mut table = self.keys.table.write();
-            let gone = table.remove(id);
-            gone.map(|(digest, identity)| (identity, self.keys.near.remove(&digest)))
-        };
-        gone.is_some()
+        let mut table = self.table.write();
+        let removed = table.remove(id);
+        let removed = removed.map(|(digest, key)| (key, self.near.remove(&digest)));
+        // As above.
+        drop(table);
+        removed.is_some()
     }
 
-    /// All keys, those that are revoked or expired too, in no particular order.
+    /// Returns all keys, including revoked and expired ones, in no particular order.
     #[must_use]
     pub fn list(&self) -> Vec<KeyInfo> {
-        let info = |(identity, ends): (Identity, Ends)| KeyInfo {
-            identity,
-            revoked: ends == Ends::REVOKED,
-        };
-        self.keys.table.read().all().map(info).collect()
+        self.table.read().all().cloned().collect()
     }
 
     fn insert(&self, id: &str, digest: [u8; 32], identity: Identity) -> Result<(), ConfigError> {
         if identity.subject().is_empty() {
             return Err(ConfigError::new("an API key needs a subject"));
         }
-        let ends = Ends::of(identity.expires_at());
-        // Lent, so that what is refused is dropped when the lock is free again.
-        let identity = identity.without_request().with_token_id(id);
-        let digest = Digest(digest);
-        match self.keys.table.write().insert(id, digest, ends, &identity) {
+        // Borrowed by the table, so that a rejected identity is dropped without the lock.
+        let key = KeyInfo {
+            ends: Ends::of(identity.expires_at()),
+            identity: identity.without_request().with_token_id(id),
+        };
+        match self.table.write().insert(id, Digest(digest), &key) {
             true => Ok(()),
             false => Err(ConfigError::new(
                 "this API key, or its id, is there already",
@@ -186,46 +169,36 @@ impl ApiKeys {
         }
     }
 
-    fn check(&self, key: &[u8]) -> Result<Identity, Rejection> {
-        if form::read(key) == Form::Mistyped {
+    /// The client receives the same rejection in every case. The sources are for logs.
+    fn check(&self, key: &PresentedKey) -> Result<Identity, Rejection> {
+        if form::read(key.as_bytes()) == Form::Mistyped {
             return Err(Rejection::invalid().with_source("the checksum of the key is wrong"));
         }
         // The application's clock is not called under the lock.
-        let found = self.keys.find(&Digest(digest(key)));
-        // The client is told the same each time; who looks after the server is told why.
-        let Some((identity, ends)) = found else {
+        let Some(found) = self.find(&Digest(key.digest())) else {
             return Err(Rejection::invalid().with_source("there is no such key"));
         };
-        if !ends.is_over(|| clock::now(&*self.clock)) {
-            return Ok(identity);
+        if !found.ends.is_over(|| clock::now(&*self.clock)) {
+            return Ok(found.identity);
         }
-        let id = identity.token_id().unwrap_or_default();
-        let state = if ends == Ends::REVOKED {
+        let id = found.id();
+        let state = if found.is_revoked() {
             "revoked"
         } else {
             "expired"
         };
         Err(Rejection::invalid().with_source(format!("the key {id} is {state}")))
     }
-}
 
-impl Keys {
-    fn find(&self, digest: &Digest) -> Option<(Identity, Ends)> {
-        let miss = match self.near.get(digest, |copy| Some(copy.clone())) {
-            Ok(found) => return Some(found),
-            Err(miss) => miss,
+    fn find(&self, digest: &Digest) -> Option<KeyInfo> {
+        let copy = |key: &KeyInfo| {
+            let (identity, ends) = (key.identity.unshared(), key.ends);
+            (KeyInfo { identity, ends }, 0)
         };
-        // Copied while the table is locked: see `NearCache`.
-        let (found, _dropped) = {
-            let table = self.table.read();
-            let found = table.get(digest)?;
-            let copied = miss.is_sampled.then(|| {
-                let copy = (found.0.unshared(), found.1);
-                self.near.insert(*digest, copy, 0, |_| true)
-            });
-            (found, copied)
-        };
-        Some(found)
+        let clone = |key: &KeyInfo| Some(key.clone());
+        let lock = || self.table.read();
+        self.near
+            .get_or_copy(digest, clone, lock, |table| table.get(digest), copy)
     }
 }
 
@@ -237,39 +210,12 @@ impl Default for ApiKeys {
 
 impl Verify<PresentedKey> for ApiKeys {
     fn verify(&self, key: PresentedKey) -> Verdict<Identity> {
-        Verdict::ready(self.check(key.as_bytes()))
+        Verdict::ready(self.check(&key))
     }
 }
 
 impl fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiKeys({} keys)", self.keys.table.read().len())
-    }
-}
-
-/// What may be shown of a key of [`ApiKeys`].
-#[derive(Clone, Debug)]
-pub struct KeyInfo {
-    identity: Identity,
-    revoked: bool,
-}
-
-impl KeyInfo {
-    /// The id, by which the key can be revoked.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.identity.token_id().unwrap_or_default()
-    }
-
-    /// Whose key it is, what it allows, and until when.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    /// Whether it has been revoked.
-    #[must_use]
-    pub fn is_revoked(&self) -> bool {
-        self.revoked
+        write!(f, "ApiKeys({} keys)", self.table.read().len())
     }
 }

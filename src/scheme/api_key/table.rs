@@ -1,4 +1,4 @@
-//! The keys of a store, found by digest and by id.
+//! The keys of [`ApiKeys`](super::ApiKeys), found by digest and by id.
 
 use crate::{
     Identity,
@@ -6,44 +6,54 @@ use crate::{
 };
 use std::collections::{HashMap, hash_map::Entry};
 
-/// Digests with what they mean.
-#[derive(Clone, Default)]
-pub(super) struct Table {
-    keys: DigestMap<Record>,
-    ids: HashMap<Box<str>, Digest>,
+/// A key of [`ApiKeys`](super::ApiKeys), without the key itself.
+#[derive(Clone, Debug)]
+pub struct KeyInfo {
+    pub(super) identity: Identity,
+    pub(super) ends: Ends,
 }
 
-#[derive(Clone)]
-struct Record {
-    ends: Ends,
-    identity: Identity,
+impl KeyInfo {
+    /// Returns the id, by which the key can be revoked.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.identity.token_id().unwrap_or_default()
+    }
+
+    /// Returns the owner of the key, with its roles, scopes and expiry.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whether the key has been revoked.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.ends == Ends::REVOKED
+    }
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Table {
+    keys: DigestMap<KeyInfo>,
+    ids: HashMap<Box<str>, Digest>,
 }
 
 impl Table {
     /// Adds a key. Changes nothing and returns `false` unless both digest and id are new.
-    pub(super) fn insert(
-        &mut self,
-        id: &str,
-        digest: Digest,
-        ends: Ends,
-        identity: &Identity,
-    ) -> bool {
-        let (Entry::Vacant(key), Entry::Vacant(name)) =
+    pub(super) fn insert(&mut self, id: &str, digest: Digest, key: &KeyInfo) -> bool {
+        let (Entry::Vacant(entry), Entry::Vacant(name)) =
             (self.keys.entry(digest), self.ids.entry(id.into()))
         else {
             return false;
         };
         name.insert(digest);
-        key.insert(Record {
-            ends,
-            identity: identity.clone(),
-        });
+        entry.insert(key.clone());
         true
     }
 
-    pub(super) fn get(&self, digest: &Digest) -> Option<(Identity, Ends)> {
-        let record = self.keys.get(digest)?;
-        Some((record.identity.clone(), record.ends))
+    pub(super) fn get(&self, digest: &Digest) -> Option<&KeyInfo> {
+        self.keys.get(digest)
     }
 
     /// Returns the digest of the key, if there is one.
@@ -53,14 +63,13 @@ impl Table {
         Some(digest)
     }
 
-    pub(super) fn remove(&mut self, id: &str) -> Option<(Digest, Identity)> {
+    pub(super) fn remove(&mut self, id: &str) -> Option<(Digest, KeyInfo)> {
         let digest = self.ids.remove(id)?;
-        Some((digest, self.keys.remove(&digest)?.identity))
+        Some((digest, self.keys.remove(&digest)?))
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (Identity, Ends)> {
-        let records = self.keys.values();
-        records.map(|record| (record.identity.clone(), record.ends))
+    pub(super) fn all(&self) -> impl Iterator<Item = &KeyInfo> {
+        self.keys.values()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -78,9 +87,14 @@ mod tests {
         sync::{Arc, Weak},
     };
 
+    fn lasting(identity: Identity) -> KeyInfo {
+        let ends = Ends::NEVER;
+        KeyInfo { identity, ends }
+    }
+
     fn put(table: &mut Table, id: &str, digest: u8, subject: &str) -> bool {
         let identity = Identity::new(subject);
-        table.insert(id, Digest([digest; 32]), Ends::NEVER, &identity)
+        table.insert(id, Digest([digest; 32]), &lasting(identity))
     }
 
     #[test]
@@ -154,7 +168,7 @@ mod tests {
                         let data = Arc::new(key);
                         let weak = Arc::downgrade(&data);
                         let identity = Identity::new(key.to_string()).with_data(data);
-                        let is_new = table.insert(&key.to_string(), digest(key), Ends::NEVER, &identity);
+                        let is_new = table.insert(&key.to_string(), digest(key), &lasting(identity));
                         prop_assert_eq!(is_new, !model.contains_key(&key));
                         if is_new {
                             model.insert(key, Key { ends: Ends::NEVER, data: weak });
@@ -180,7 +194,7 @@ mod tests {
                         }
                     }
                     Step::Hold(key) => {
-                        held.extend(table.get(&digest(key)).map(|(identity, _)| (key, identity)));
+                        held.extend(table.get(&digest(key)).map(|found| (key, found.identity.clone())));
                     }
                     Step::Release => {
                         for (key, identity) in held.drain(..) {
@@ -193,9 +207,9 @@ mod tests {
             }
             for key in 0..300 {
                 let found = table.get(&digest(key));
-                prop_assert_eq!(found.as_ref().map(|found| found.1), model.get(&key).map(|key| key.ends));
-                if let Some((identity, _)) = found {
-                    prop_assert_eq!(identity.subject(), key.to_string());
+                prop_assert_eq!(found.map(|found| found.ends), model.get(&key).map(|key| key.ends));
+                if let Some(found) = found {
+                    prop_assert_eq!(found.identity.subject(), key.to_string());
                 }
             }
             prop_assert_eq!(table.all().count(), model.len());

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
+use smallvec::SmallVec;
 use std::{fmt, str};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -65,56 +66,41 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Bytes that need no allocation while they are few, and are wiped on drop.
-pub(super) enum Text {
-    Inline([u8; INLINE], usize),
-    Heap(Vec<u8>),
+/// Bytes that are wiped on drop. Few of them need no allocation.
+pub(super) struct Text {
+    bytes: SmallVec<[u8; INLINE]>,
+    len: usize,
 }
+
+/// In bytes: enough for nearly every user name and password with the colon.
+const INLINE: usize = 144;
 
 impl Text {
     pub(super) fn zeroed(len: usize) -> Self {
-        if len <= INLINE {
-            Self::Inline([0; INLINE], len)
-        } else {
-            Self::Heap(vec![0; len])
-        }
+        let bytes = SmallVec::from_elem(0, len);
+        Self { bytes, len }
     }
 
-    /// Cuts what is behind `len`.
+    /// Removes the bytes after `len`. They are wiped on drop, too.
     pub(super) fn truncate(&mut self, len: usize) {
-        match self {
-            Self::Inline(_, old) => *old = len.min(*old),
-            Self::Heap(bytes) => bytes.truncate(len),
-        }
+        self.len = len.min(self.len);
     }
 }
 
 impl AsRef<[u8]> for Text {
     fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Inline(bytes, len) => bytes.get(..*len).unwrap_or_default(),
-            Self::Heap(bytes) => bytes,
-        }
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
 impl AsMut<[u8]> for Text {
     fn as_mut(&mut self) -> &mut [u8] {
-        match self {
-            Self::Inline(bytes, len) => bytes.get_mut(..*len).unwrap_or_default(),
-            Self::Heap(bytes) => bytes,
-        }
+        self.bytes.get_mut(..self.len).unwrap_or_default()
     }
 }
 
 impl Drop for Text {
     fn drop(&mut self) {
-        match self {
-            Self::Inline(bytes, _) => bytes.zeroize(),
-            Self::Heap(bytes) => bytes.zeroize(),
-        }
+        self.bytes.zeroize();
     }
 }
-
-/// Bytes; user, colon and password of nearly everybody fit.
-const INLINE: usize = 144;

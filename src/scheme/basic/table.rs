@@ -5,14 +5,12 @@ use crate::{
     ConfigError,
     password::{Cost, PasswordHash},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 #[derive(Clone)]
 pub(super) struct Table {
     users: HashMap<Box<str>, User>,
-    /// How many users have a hash of this cost.
-    costs: BTreeMap<Cost, usize>,
-    /// Checked for those who do not exist; as costly as the costliest stored.
+    /// Checked for users that do not exist. It costs as much as the costliest hash of a user.
     nobody: PasswordHash,
 }
 
@@ -20,7 +18,6 @@ impl Table {
     pub(super) fn new() -> Result<Self, ConfigError> {
         Ok(Self {
             users: HashMap::new(),
-            costs: BTreeMap::new(),
             nobody: PasswordHash::unmatched(Cost::RECOMMENDED)?,
         })
     }
@@ -38,33 +35,26 @@ impl Table {
         &self.nobody
     }
 
-    /// Adds a user, or replaces the one of this name and gives it back.
+    /// Adds a user. Returns the user of the same name that is replaced.
     pub(super) fn insert(&mut self, user: User) -> Option<User> {
-        self.count(user.hash.cost());
+        let cost = user.hash.cost();
         let old = self.users.insert(user.name().into(), user);
-        if let Some(old) = &old {
-            self.discount(old.hash.cost());
-        }
-        self.follow();
+        self.update_nobody(Some(cost));
         old
     }
 
-    /// Has these users instead, of whom no two have the same name; gives the old ones back.
+    /// Replaces all users by these, which must have different names. Returns the old ones.
     pub(super) fn replace(&mut self, users: Vec<User>) -> HashMap<Box<str>, User> {
-        self.costs.clear();
-        for user in &users {
-            self.count(user.hash.cost());
-        }
+        let cost = users.iter().map(|user| user.hash.cost()).max();
         let users = users.into_iter().map(|user| (user.name().into(), user));
         let old = std::mem::replace(&mut self.users, users.collect());
-        self.follow();
+        self.update_nobody(cost);
         old
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<User> {
         let old = self.users.remove(name)?;
-        self.discount(old.hash.cost());
-        self.follow();
+        self.update_nobody(None);
         Some(old)
     }
 
@@ -79,36 +69,22 @@ impl Table {
         let Some(user) = self.users.get_mut(name) else {
             return false;
         };
-        let new = hash.cost();
-        let old = std::mem::replace(&mut user.hash, hash).cost();
-        self.count(new);
-        self.discount(old);
-        self.follow();
+        let cost = hash.cost();
+        user.hash = hash;
+        self.update_nobody(Some(cost));
         true
     }
 
-    fn count(&mut self, cost: Cost) {
-        let count = self.costs.entry(cost).or_default();
-        *count = count.saturating_add(1);
-    }
-
-    fn discount(&mut self, cost: Cost) {
-        if let Some(count) = self.costs.get_mut(&cost) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.costs.remove(&cost);
-            }
+    /// Adapts the cost of `nobody` to the costliest hash, after a change that added this one.
+    fn update_nobody(&mut self, added: Option<Cost>) {
+        let cost = self.nobody.cost();
+        let mut costs = self.users.values().map(|user| user.hash.cost());
+        // Ends at the first user if all hashes have the same cost.
+        if added <= Some(cost) && costs.any(|each| each == cost) {
+            return;
         }
-    }
-
-    fn follow(&mut self) {
-        let costliest = self
-            .costs
-            .last_key_value()
-            .map_or(Cost::RECOMMENDED, |(&cost, _)| cost);
-        if self.nobody.cost() != costliest {
-            self.nobody = self.nobody.at(costliest);
-        }
+        let costs = self.users.values().map(|user| user.hash.cost());
+        self.nobody = self.nobody.at(costs.max().unwrap_or(Cost::RECOMMENDED));
     }
 }
 
@@ -142,7 +118,6 @@ mod tests {
         assert!(table.remove("a").is_some());
         assert!(table.remove("a").is_none());
         assert_eq!(table.nobody().cost(), Cost::RECOMMENDED);
-        assert!(table.costs.is_empty());
         assert_eq!(table.len(), 0);
     }
 }

@@ -12,20 +12,25 @@ pub(super) fn challenge(
     resource_metadata: Option<&str>,
     rejection: &Rejection,
 ) -> Option<Challenge> {
-    let judged = rejection.scheme() == Some(name);
+    let is_own = rejection.scheme() == Some(name);
     let kind = rejection.kind();
-    let scopes = rejection.scopes();
-    let (error, with_scopes) = match kind {
-        RejectionKind::Missing => (None, true),
-        RejectionKind::Invalid | RejectionKind::InsufficientAuthentication => {
-            (error_code(kind).filter(|_| judged), true)
+    let mut scopes = rejection.scopes();
+    // RFC 6750 section 3.1, RFC 9470 section 3. A policy has no scheme. The rejections of another
+    // scheme have no error code.
+    let error = match kind {
+        RejectionKind::Missing => None,
+        RejectionKind::Invalid => is_own.then_some("invalid_token"),
+        RejectionKind::InsufficientAuthentication => {
+            is_own.then_some("insufficient_user_authentication")
         }
-        RejectionKind::Malformed if judged => (error_code(kind), false),
-        // A policy belongs to no scheme; what another scheme refused is none of ours.
+        RejectionKind::Malformed if is_own => {
+            scopes = &[];
+            Some("invalid_request")
+        }
         RejectionKind::Forbidden
-            if !scopes.is_empty() && (judged || rejection.scheme().is_none()) =>
+            if !scopes.is_empty() && (is_own || rejection.scheme().is_none()) =>
         {
-            (Some("insufficient_scope"), true)
+            Some("insufficient_scope")
         }
         RejectionKind::Malformed
         | RejectionKind::Forbidden
@@ -36,7 +41,7 @@ pub(super) fn challenge(
     let mut challenge = Challenge::new(name).param("realm", realm);
     if let Some(error) = error {
         challenge = challenge.param("error", error);
-        if judged {
+        if is_own {
             challenge = challenge.param("error_description", &description(rejection.detail()));
         }
     }
@@ -45,23 +50,13 @@ pub(super) fn challenge(
     {
         challenge = challenge.param("max_age", &max_age.as_secs().to_string());
     }
-    if with_scopes && !scopes.is_empty() {
+    if !scopes.is_empty() {
         challenge = challenge.param("scope", &list(scopes));
     }
     if let Some(url) = resource_metadata {
         challenge = challenge.param("resource_metadata", url);
     }
     Some(challenge)
-}
-
-/// The error code of a kind that has one by itself (RFC 6750 section 3.1, RFC 9470 section 3).
-fn error_code(kind: RejectionKind) -> Option<&'static str> {
-    match kind {
-        RejectionKind::Malformed => Some("invalid_request"),
-        RejectionKind::Invalid => Some("invalid_token"),
-        RejectionKind::InsufficientAuthentication => Some("insufficient_user_authentication"),
-        _ => None,
-    }
 }
 
 /// `scope` is one string, its values separated by a space (RFC 6749 section 3.3).

@@ -22,15 +22,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>, ConfigError> {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let entry = entry(line)
-            .and_then(|entry| {
-                if names.insert(entry.name.clone()) {
-                    Ok(entry)
-                } else {
-                    Err("the user has been there before".into())
-                }
-            })
-            .map_err(|reason| ConfigError::new(format!("line {number}: {reason}")))?;
+        let error = |reason| ConfigError::new(format!("line {number}: {reason}"));
+        let entry = entry(line).map_err(error)?;
+        if !names.insert(entry.name.clone()) {
+            return Err(error("the user has been there before".into()));
+        }
         entries.push(entry);
     }
     Ok(entries)
@@ -44,12 +40,10 @@ fn entry(line: &str) -> Result<Entry, Cow<'static, str>> {
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err("a name is not empty and has no control characters".into());
     }
-    let hash = rest.split_once(':').map_or(rest, |(hash, _)| hash);
-    // Werkzeug's forms have colons of their own.
-    let hash = if hash == "scrypt" || hash == "pbkdf2" {
-        rest
-    } else {
-        hash
+    let hash = match rest.split_once(':') {
+        // The hashes of Werkzeug contain colons.
+        Some(("scrypt" | "pbkdf2", _)) | None => rest,
+        Some((hash, _)) => hash,
     };
     let hash = hash.trim_end();
     if let Some(kind) = too_weak(hash) {

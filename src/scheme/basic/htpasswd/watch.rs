@@ -33,12 +33,6 @@ enum Judged {
     Unreadable(io::ErrorKind),
 }
 
-pub(super) enum Change {
-    None,
-    New(Vec<Entry>),
-    Useless(ConfigError),
-}
-
 impl Watch {
     pub(super) fn new(path: &Path) -> Self {
         Self {
@@ -48,40 +42,33 @@ impl Watch {
         }
     }
 
-    /// Who is in the file to begin with.
+    /// Returns the users in the file at the start.
     pub(super) fn first(&mut self) -> Result<Vec<Entry>, ConfigError> {
         for _ in 0..50 {
-            match self.look() {
-                Change::New(entries) => return Ok(entries),
-                Change::Useless(error) => return Err(error),
-                Change::None => thread::sleep(Duration::from_millis(10)),
+            if let Some(result) = self.look() {
+                return result;
             }
+            thread::sleep(Duration::from_millis(10));
         }
         Err(self.error("it changes all the time"))
     }
 
-    /// What has become of the file since it was looked at last.
-    pub(super) fn look(&mut self) -> Change {
+    /// Reads the file. Returns `None` if it is the same as the last time.
+    pub(super) fn look(&mut self) -> Option<Result<Vec<Entry>, ConfigError>> {
         let (judged, result) = match self.content() {
             Ok(Some(bytes)) => (
                 Judged::Content(Sha256::digest(&*bytes).into()),
                 read(&bytes).map_err(|error| self.error(&error.to_string())),
             ),
-            Ok(None) => return Change::None,
+            Ok(None) => return None,
             Err(error) => (
                 Judged::Unreadable(error.kind()),
                 Err(self.error("it cannot be read").with_source(error)),
             ),
         };
-        let judged = Some(judged);
-        if self.judged == judged {
-            return Change::None;
-        }
-        self.judged = judged;
-        match result {
-            Ok(entries) => Change::New(entries),
-            Err(error) => Change::Useless(error),
-        }
+        let is_new = self.judged.as_ref() != Some(&judged);
+        self.judged = Some(judged);
+        is_new.then_some(result)
     }
 
     /// The bytes of the file, unless it is the one that was read last, or is being changed.
@@ -135,8 +122,8 @@ pub(super) fn spawn(
         .spawn(move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 match watch.look() {
-                    Change::None => {}
-                    Change::New(entries) => {
+                    None => {}
+                    Some(Ok(entries)) => {
                         let users = entries.len();
                         // The application's closure may panic; the next change still counts.
                         match catch_unwind(AssertUnwindSafe(|| publish(entries))) {
@@ -147,7 +134,7 @@ pub(super) fn spawn(
                             ),
                         }
                     }
-                    Change::Useless(error) => log::useless(&watch.path, &error),
+                    Some(Err(error)) => log::useless(&watch.path, &error),
                 }
             }
         })

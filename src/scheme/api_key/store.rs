@@ -24,13 +24,10 @@ const COPIES: usize = 1024;
 
 /// API keys in memory: a verifier for [`ApiKey`](super::ApiKey).
 ///
-/// Clones share the keys, which may be changed while requests are served. A key is found by its
-/// SHA-256 digest, so a request costs the same however many there are; the keys themselves are
-/// not kept.
-///
-/// The identity given with a key is what its requests get: subject, roles, scopes, data, and
-/// the time from which the key is refused ([`Identity::with_expiry`]). The id of the key becomes
-/// its [`token_id`](Identity::token_id).
+/// Clones share the keys, which may be changed while requests are served. Keys are found by their
+/// SHA-256 digest and are not kept themselves. A key is rejected from the
+/// [expiry](Identity::with_expiry) of its identity on. Its id becomes the identity's
+/// [`token_id`](Identity::token_id).
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

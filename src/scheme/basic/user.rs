@@ -1,4 +1,4 @@
-//! [`User`]: who may enter, and as what.
+//! [`User`]: a user with a password.
 
 use crate::{ConfigError, Identity, password::PasswordHash, util::lanes::Lanes};
 

@@ -16,18 +16,15 @@ use zeroize::Zeroizing;
 
 /// Users in memory, who can be changed while the server runs.
 ///
-/// A clone is a handle to the same users: keep one, and what it changes counts from the next
-/// request on.
+/// Clones share the users. A change takes effect with the next request, even if the credentials are
+/// cached.
 ///
-/// Credentials that were right are taken for right for another minute without computing the
-/// hash again; of these, 1024 are remembered at most, and no password is. Every request looks
-/// the user up all the same: who was removed or disabled, or has another password, is out at
-/// once. For an hour, verified credentials do not wait behind those of unknown clients; all others
-/// do ([rule 3](crate::password)). Guesses are not counted here: limit the rate of requests per
-/// client address in front, or use [accounts](crate) with a limit of failed logins.
+/// Verified credentials are cached for a minute as digests, so that the hash is not computed again.
+/// For an hour, they do not wait behind those of unknown clients ([rule 3](crate::password)). Failed
+/// attempts are not counted here: limit the rate of requests per client address in front, or use
+/// [accounts](crate) with a limit of failed logins.
 ///
-/// A name that is unknown or disabled takes as long to refuse as a wrong password does, if all
-/// hashes have the same parameters; otherwise as long as the costliest of them.
+/// The rejection of an unknown or disabled user takes as long as the costliest hash of a user.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +47,7 @@ pub struct Users {
 }
 
 impl Users {
-    /// These users, with a pool of their own to check passwords.
+    /// Creates a verifier for these users, with its own pool to verify passwords.
     ///
     /// # Errors
     ///

@@ -13,13 +13,10 @@ use std::{fmt, sync::Arc};
 
 /// Opaque tokens that are fixed at start-up: a verifier for [`Bearer`](super::Bearer).
 ///
-/// For a simple service whose few callers get their tokens out of band, such as from the
-/// environment. Tokens are found by their SHA-256 digest, so a request costs the same however
-/// many there are; the tokens themselves are not kept. Where tokens come and go at run time,
-/// [generated API keys](crate#modules) do that, and tell leaks by their form.
-///
-/// The identity given with a token is what its requests get: subject, roles, scopes, data, and
-/// the time from which the token is refused ([`Identity::with_expiry`]). Clones share the tokens.
+/// They suit a service with few callers, which get their tokens out of band. Tokens are found by
+/// their SHA-256 digest and are not kept themselves. For tokens that change at run time, use
+/// [API keys](crate::api_key). A token is rejected from the [expiry](Identity::with_expiry) of its
+/// identity on. Clones share the tokens.
 ///
 /// ```
 /// use tower_auth::{ConfigError, Identity, bearer::{Bearer, FixedTokens}};
@@ -46,7 +43,7 @@ struct Record {
 }
 
 impl FixedTokens {
-    /// These tokens, each with whose it is.
+    /// Creates a verifier for these tokens, each with the identity of its requests.
     ///
     /// # Errors
     ///

@@ -5,13 +5,12 @@
 //!    (RFC 6750 section 2), before anything else is done.
 //! 2. It is bounded (16 KiB unless [set otherwise](Bearer::max_token_bytes)) and has to be a
 //!    `b64token` (section 2.1); anything else is 400, `error="invalid_request"`.
-//! 3. What it means is for the verifier to say: anything that implements
-//!    [`Verify<Token>`](crate::Verify). A token it does not accept is 401,
-//!    `error="invalid_token"`.
-//! 4. A refused client is told so in a challenge (section 3, RFC 9470 section 3). Where no token
-//!    was sent, or another scheme judged, the challenge has no error code (section 3.1).
-//!    `scope` lists what the request would have needed, where that is known, and
-//!    `resource_metadata` says where to get a token ([`crate::well_known`]).
+//! 3. The token is verified by a [`Verify<Token>`](crate::Verify). An invalid token is rejected with
+//!    401, `error="invalid_token"`.
+//! 4. A rejection has a challenge (section 3, RFC 9470 section 3). If no token was sent, or another
+//!    scheme rejected the request, the challenge has no error code (section 3.1). `scope` lists the
+//!    scopes that the request needs, if they are known, and `resource_metadata` is the URL of
+//!    [`crate::well_known`].
 //!
 //! [`FixedTokens`] is a verifier of a few opaque tokens, known by their digests.
 //!

@@ -14,8 +14,7 @@ const NAME: &str = "Bearer";
 
 /// The `Bearer` authentication scheme: finds a token and has it verified.
 ///
-/// Reads `Authorization: Bearer` unless told otherwise; the rules stand in the
-/// [module](super).
+/// Reads `Authorization: Bearer` by default. The [module](super) has the rules.
 pub struct Bearer<V> {
     inner: TokenScheme<V>,
 }
@@ -65,9 +64,8 @@ impl<V: Verify<Token>> Bearer<V> {
 
     /// Sets the size above which a token is refused unread, in bytes; 16 KiB by default.
     ///
-    /// A longer token is rejected with 400. A verifier may have a limit of its own, such as
-    /// `JwtVerifierBuilder::max_token_bytes` and `IntrospectionBuilder::max_token_bytes`. To accept longer
-    /// tokens, set both.
+    /// A longer token is rejected with 400. To accept longer tokens, raise the limit of the verifier,
+    /// too, such as `JwtVerifierBuilder::max_token_bytes`.
     #[must_use]
     pub fn max_token_bytes(mut self, bytes: usize) -> Self {
         self.inner.max_bytes = bytes;

@@ -24,17 +24,13 @@ use std::{
 /// weak are refused: `$apr1$` (what `htpasswd` makes when asked for nothing), `{SHA}`, DES and
 /// plain text.
 ///
-/// A thread of its own looks at the file once a second, and reads it again when it is another one
-/// or has changed, and has been left alone for a fifth of a second; no request ever waits for
-/// that. Who is gone from it is out some two seconds later, remembered or not. A file that cannot
-/// be read or is broken changes nothing: the users before stay, and one warning is logged (target
-/// `tower_auth`) for each change that was of no use. Write it as `htpasswd` does, or better,
-/// rename a finished one over it.
+/// A thread checks the file once a second, and reads it if it has changed and was not written for
+/// a fifth of a second. Removed users are rejected after about two seconds, even if they are
+/// cached. If the file cannot be read or is invalid, the users stay as they are, and one warning is
+/// logged (target `tower_auth`). To change the file, rename a complete one to its name.
 ///
-/// At most 4 MiB, and 1,024 bytes a line. Clones are handles to the same users; the thread ends
-/// with the last one.
-///
-/// Everything else is as with [`Users`]: the pool, the cache, and what an unknown name costs.
+/// The file has at most 4 MiB, and a line 1,024 bytes. Clones share the users; the thread ends with
+/// the last one. Everything else is as with [`Users`].
 ///
 /// ```no_run
 /// use tower_auth::basic::{Basic, Htpasswd};

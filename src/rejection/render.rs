@@ -1,6 +1,6 @@
 //! Rejections as responses: `application/problem+json` (RFC 9457) or trailers-only gRPC.
 
-use super::Rejection;
+use super::{RejectionKind, rejection::Rejection};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
@@ -99,13 +99,31 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 /// Returns the problem document (RFC 9457).
 fn problem(rejection: &Rejection) -> Bytes {
-    let status = rejection.status();
+    let kind = rejection.kind();
+    if rejection.detail() == kind.detail() {
+        return Bytes::from_static(plain_problem(kind));
+    }
+    let status = kind.status();
     let title = status.canonical_reason().unwrap_or_default();
     let detail = serde_json::Value::from(rejection.detail());
     let status = status.as_u16();
     Bytes::from(format!(
         r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":{detail}}}"#
     ))
+}
+
+/// Returns the problem document of a kind with its own detail.
+fn plain_problem(kind: RejectionKind) -> &'static [u8] {
+    match kind {
+        RejectionKind::Missing => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"credentials are required"}"#,
+        RejectionKind::Malformed => br#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"the credentials are malformed or ambiguous"}"#,
+        RejectionKind::Invalid => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"the credentials are not valid"}"#,
+        RejectionKind::InsufficientAuthentication => br#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"a stronger or more recent login is required"}"#,
+        RejectionKind::Forbidden => br#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"not allowed"}"#,
+        RejectionKind::TooMany => br#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"too many attempts"}"#,
+        RejectionKind::Unavailable => br#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the credentials cannot be checked now"}"#,
+        RejectionKind::NoAuthLayer => br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"the server is misconfigured"}"#,
+    }
 }
 
 /// The characters of `grpc-message` that are percent-encoded (gRPC over HTTP/2, "Responses"), beside
@@ -117,23 +135,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn problem_documents_have_the_status_and_the_detail() {
-        for rejection in [
-            Rejection::missing(),
-            Rejection::malformed(),
-            Rejection::invalid(),
-            Rejection::insufficient_authentication(),
-            Rejection::forbidden().with_detail("a \"quoted\" \\ detail"),
-            Rejection::too_many(Duration::ZERO),
-            Rejection::unavailable("down"),
-            Rejection::no_auth_layer(),
+    fn the_constant_problems_say_what_their_kind_says() {
+        for kind in [
+            RejectionKind::Missing,
+            RejectionKind::Malformed,
+            RejectionKind::Invalid,
+            RejectionKind::InsufficientAuthentication,
+            RejectionKind::Forbidden,
+            RejectionKind::TooMany,
+            RejectionKind::Unavailable,
+            RejectionKind::NoAuthLayer,
         ] {
-            let document: serde_json::Value = serde_json::from_slice(&problem(&rejection)).unwrap();
-            let status = rejection.status();
-            assert_eq!(document["type"], "about:blank");
-            assert_eq!(document["status"], status.as_u16());
-            assert_eq!(document["title"], status.canonical_reason().unwrap());
-            assert_eq!(document["detail"], rejection.detail());
+            let problem: serde_json::Value = serde_json::from_slice(plain_problem(kind)).unwrap();
+            assert_eq!(problem["status"], kind.status().as_u16());
+            assert_eq!(problem["title"], kind.status().canonical_reason().unwrap());
+            assert_eq!(problem["detail"], kind.detail());
         }
     }
 

@@ -155,6 +155,7 @@ impl Rejection {
     }
 
     /// The same with a constant.
+    #[cfg(feature = "jwt")]
     pub(crate) fn with_cause(mut self, cause: &'static (dyn Error + Send + Sync)) -> Self {
         self.0.cause = Some(cause);
         self

@@ -116,10 +116,7 @@ pub struct RoutePattern {
 
 impl From<&str> for RoutePattern {
     fn from(pattern: &str) -> Self {
-        Self {
-            pattern: pattern.to_owned(),
-            methods: Vec::new(),
-        }
+        Self::from(pattern.to_owned())
     }
 }
 
@@ -134,10 +131,7 @@ impl From<String> for RoutePattern {
 
 impl From<(Method, &str)> for RoutePattern {
     fn from((method, pattern): (Method, &str)) -> Self {
-        Self {
-            pattern: pattern.to_owned(),
-            methods: vec![method],
-        }
+        Self::from(([method], pattern))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Login, LoginBuilder,
+    base::Base,
     builder::ByHand,
     client::Client,
     provider::{Fixed, Provider},
@@ -12,22 +13,17 @@ use super::{
     state::{Inner, Paths},
 };
 use crate::{
-    ConfigError,
-    csrf::CrossSite,
-    fetch::Guard,
-    jwt::JwtVerifier,
-    jwt::remote::RemoteKeys,
-    rejection::is_token,
-    util::{loopback::is_loopback, single_flight::SingleFlight},
+    ConfigError, csrf::CrossSite, fetch::Guard, jwt::JwtVerifier, jwt::remote::RemoteKeys,
+    rejection::is_token, util::single_flight::SingleFlight,
 };
 use http::Uri;
 use std::{sync::Arc, time::Duration};
 use url::Url;
 
-/// Beyond this a leeway is a mistake.
 /// The largest number of refreshes under way, and of results that are kept.
 const REFRESHES: usize = 10_000;
 
+/// Beyond this a leeway is a mistake.
 const MAX_LEEWAY: Duration = Duration::from_secs(3600);
 
 /// Beyond this a session is a mistake.
@@ -38,9 +34,9 @@ impl LoginBuilder {
     ///
     /// # Errors
     ///
-    /// If there is no client, redirect URI or secret; if a URL is none, is not `https` (a
-    /// redirect URI on loopback may be `http`), or not in its normal form; if a path is none, or
-    /// two are one; if the cookie's name does not begin with `__Host-`; if a duration is 0 or too
+    /// If there is no client, address or secret; if a URL is none, is not `https` (an address of
+    /// this application may be `http` on loopback), or not in its normal form; if the redirect URI
+    /// is not below the public URL; if a path is none, or two are one; if the cookie's name does not begin with `__Host-`; if a duration is 0 or too
     /// long; if what takes a store has none; if the issuer has no place for metadata and there
     /// are no endpoints; if a parameter is one that the login sets itself; if there is no HTTP
     /// client.
@@ -54,31 +50,27 @@ impl LoginBuilder {
             .ok_or_else(|| {
                 refuse("a login needs this application's id: call `client_basic`, `client_post` or `public_client`")
             })?;
-        let redirect_uri = self
-            .redirect_uri
-            .take()
-            .ok_or_else(|| refuse("a login needs a redirect URI: call `redirect_uri`"))?;
-        let base = redirect(&redirect_uri)?;
-        let paths = self.paths(&base)?;
-        let prefix = base.path().strip_suffix(&paths.callback);
-        let prefix = prefix.unwrap_or_default().to_owned();
+        let (base, callback) = Base::of(&self)?;
+        let paths = self.paths(&base, callback)?;
         let own = [&paths.login, &paths.callback, &paths.logout];
-        let own = own.into_iter().chain(&paths.by_provider);
-        let mut own: Vec<_> = own.map(|path| format!("{prefix}{path}")).collect();
-        own.push(base.path().to_owned());
-        let mut returns = Returns::new(base.clone(), own);
+        let own = own.into_iter().chain(&paths.by_provider).cloned().collect();
+        let prefix = base.prefix_of_paths();
+        let mut returns = Returns::new(base.redirect_uri.clone(), prefix, own);
         for origin in &self.allowed {
             returns.allow(origin)?;
         }
         let lands = |path: &Option<String>| {
-            let home = format!("{prefix}/");
-            let path = path.as_ref().unwrap_or(&home);
-            let landed = returns.check(path);
-            landed.ok_or_else(|| ConfigError::new(format!("{path:?} is no place to end at")))
+            let landed = |path: &String| {
+                let landed = returns.check(prefix, &base.outside(path));
+                landed.ok_or_else(|| {
+                    ConfigError::new(format!("no login or log-out can end at {path:?}"))
+                })
+            };
+            path.as_ref().map(landed).transpose()
         };
         let (after_login, after_logout) = (lands(&self.after_login)?, lands(&self.after_logout)?);
         let mut cross_site = CrossSite::default();
-        cross_site.trust(&base.origin().ascii_serialization());
+        cross_site.trust(&base.origin());
         for origin in &self.trusted {
             cross_site.trust(&return_to::origin(origin)?.ascii_serialization());
         }
@@ -113,15 +105,14 @@ impl LoginBuilder {
             sessions: sealer("session")?,
             stored: sealer("stored session")?,
             client,
-            redirect_uri,
-            origin: base.origin().ascii_serialization(),
+            origin: base.origin(),
+            base,
             paths,
             returns,
             after_login,
             after_logout,
             post_logout: self.post_logout,
             cross_site,
-            prefix,
             request: self.request,
             customize: self.customize,
             provider,
@@ -174,23 +165,26 @@ impl LoginBuilder {
         Ok(Some(jwt))
     }
 
-    fn paths(&self, base: &Url) -> Result<Paths, ConfigError> {
-        let callback = self.callback_path.as_deref().unwrap_or(base.path());
+    fn paths(&self, base: &Base, callback: String) -> Result<Paths, ConfigError> {
+        let inside = |path: &str| base.inside(path).to_owned();
         let paths = Paths {
-            login: self.login_path.clone(),
-            callback: callback.to_owned(),
-            logout: self.logout_path.as_deref().unwrap_or("/logout").to_owned(),
-            by_provider: self.by_provider.clone(),
+            login: inside(&self.login_path),
+            callback,
+            logout: inside(self.logout_path.as_deref().unwrap_or("/logout")),
+            by_provider: self.by_provider.as_deref().map(inside),
         };
         let mut all = vec![&paths.login, &paths.callback, &paths.logout];
         all.extend(&paths.by_provider);
         for (i, path) in all.iter().enumerate() {
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-            if !path.starts_with('/') || path.contains("//") || !path.bytes().all(is_plain) {
-                return Err(ConfigError::new(format!("{path:?} is no plain path")));
+            if !is_plain(path) {
+                return Err(ConfigError::new(format!(
+                    "the path {path:?} must begin with a slash and have letters, digits and `-._~/` only"
+                )));
             }
             if all.iter().take(i).any(|other| other == path) {
-                return Err(ConfigError::new(format!("{path:?} cannot be two things")));
+                return Err(ConfigError::new(format!(
+                    "the path {path:?} must not be that of two of log-in, callback and log-out"
+                )));
             }
         }
         Ok(paths)
@@ -240,6 +234,12 @@ impl LoginBuilder {
     }
 }
 
+/// Returns whether a path has no character that has a meaning in a URL or in HTML.
+pub(super) fn is_plain(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain)
+}
+
 impl ByHand {
     fn endpoints(&self, guard: &Guard) -> Result<Fixed, ConfigError> {
         let uri = |text: &String| {
@@ -264,34 +264,4 @@ impl ByHand {
             names_itself: self.names_itself,
         })
     }
-}
-
-/// A redirect URI: `https`, or `http` on loopback (RFC 8252 section 7.3).
-fn redirect(text: &str) -> Result<Url, ConfigError> {
-    let refuse =
-        |why: &'static str| Err(ConfigError::new(format!("the redirect URI {text:?} {why}")));
-    let Ok(url) = Url::parse(text) else {
-        return refuse("is no URL");
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if url.host_str().is_some_and(is_loopback) => {}
-        _ => return refuse("is not https"),
-    }
-    if url.as_str() != text {
-        return refuse("is not in its normal form");
-    }
-    if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-        return refuse("has a fragment or a user");
-    }
-    // The provider adds these parameters, and a parameter that occurs twice is rejected.
-    let is_own = |name: &str| matches!(name, "code" | "error" | "iss" | "state");
-    if url.query_pairs().any(|(name, _)| is_own(&name)) {
-        return refuse("has a parameter of the answer in its query");
-    }
-    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-    if !url.host_str().unwrap_or_default().bytes().all(is_host_byte) {
-        return refuse("has a strange host");
-    }
-    Ok(url)
 }

@@ -19,12 +19,14 @@ use zeroize::Zeroizing;
 
 /// Builds a [`Login`](super::Login); made by [`Login::builder`](super::Login::builder).
 ///
-/// A client, a redirect URI and a [`Secret`] have to be configured, or building fails.
+/// A client, an address of this application ([`public_url`](Self::public_url) or
+/// [`redirect_uri`](Self::redirect_uri)) and a [`Secret`] have to be configured, or building fails.
 #[must_use = "a builder logs nobody in"]
 pub struct LoginBuilder {
     pub(super) issuer: Arc<str>,
     pub(super) openid: bool,
     pub(super) client: Option<Client>,
+    pub(super) public_url: Option<String>,
     pub(super) redirect_uri: Option<String>,
     pub(super) secrets: Vec<Secret>,
     pub(super) request: AuthRequest,
@@ -81,6 +83,7 @@ impl LoginBuilder {
             issuer,
             openid: true,
             client: None,
+            public_url: None,
             redirect_uri: None,
             secrets: Vec::new(),
             request: AuthRequest::default(),
@@ -134,8 +137,24 @@ impl LoginBuilder {
         self.client(id, Method::Public)
     }
 
+    /// Sets the URL under which browsers reach this application, such as
+    /// `https://example.com/shop`. `http` is for loopback only. Default: the origin of the
+    /// [redirect URI](Self::redirect_uri).
+    ///
+    /// This is the one setting for an application below a path. Every address that a browser is
+    /// sent to is below this URL: log-in, callback, log-out, `return_to` and the page
+    /// [where logins end](Self::after_login), which is by default this URL. Paths that are
+    /// configured are below it, too. The application may receive paths with the prefix or without
+    /// it, if a proxy or a router removes it.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
     /// Sets the address to which the provider sends the browser back, exactly as it is registered
-    /// with the provider. The layer answers the path of this address. `http` is for loopback only.
+    /// with the provider. `http` is for loopback only. Default: the
+    /// [path of the callback](Self::callback_path) below the [public URL](Self::public_url). One of
+    /// the two addresses must be set.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uri = Some(uri.into());
         self
@@ -291,44 +310,47 @@ impl LoginBuilder {
         self
     }
 
-    /// The path where a login begins. Default: `/login`.
+    /// Sets the path where a login begins, below the [public URL](Self::public_url). Default:
+    /// `/login`.
     pub fn login_path(mut self, path: impl Into<String>) -> Self {
         self.login_path = path.into();
         self
     }
 
-    /// Sets the path of the callback as this layer receives it, if a proxy or a router removes a
-    /// prefix of the path. Default: the path of the redirect URI.
+    /// Sets the path of the callback, below the [public URL](Self::public_url). Default: the path
+    /// of the [redirect URI](Self::redirect_uri), or `/callback` if only the public URL is set.
     ///
-    /// The rest of the redirect URI's path is the prefix in the paths of browsers. For example, if
-    /// the redirect URI is `https://example.com/shop/callback` and this path is `/callback`,
-    /// browsers are sent to `/shop/login`, and return to paths below `/shop`.
+    /// The redirect URI is the public URL and this path. Two of the three settings determine the
+    /// third.
     pub fn callback_path(mut self, path: impl Into<String>) -> Self {
         self.callback_path = Some(path.into());
         self
     }
 
-    /// Sets the path of the log-out. Default: `/logout`. It cannot be set together with
+    /// Sets the path of the log-out, below the [public URL](Self::public_url). Default: `/logout`.
+    /// It cannot be set together with
     /// [`on_login`](Self::on_login).
     pub fn logout_path(mut self, path: impl Into<String>) -> Self {
         self.logout_path = Some(path.into());
         self
     }
 
-    /// The path where the provider posts logout tokens (OpenID Connect Back-Channel Logout).
-    /// Default: none. It takes a [store](Self::store).
+    /// Sets the path where the provider posts logout tokens (OpenID Connect Back-Channel Logout),
+    /// below the [public URL](Self::public_url). Default: none. It takes a [store](Self::store).
     pub fn backchannel_logout_path(mut self, path: impl Into<String>) -> Self {
         self.by_provider = Some(path.into());
         self
     }
 
-    /// Sets the path where a login without `return_to` ends, as in the browser. Default: `/`.
+    /// Sets the path where a login without `return_to` ends, below the
+    /// [public URL](Self::public_url). Default: that URL.
     pub fn after_login(mut self, path: impl Into<String>) -> Self {
         self.after_login = Some(path.into());
         self
     }
 
-    /// Sets the path where a log-out without the provider ends, as in the browser. Default: `/`.
+    /// Sets the path where a log-out without the provider ends, below the
+    /// [public URL](Self::public_url). Default: that URL.
     pub fn after_logout(mut self, path: impl Into<String>) -> Self {
         self.after_logout = Some(path.into());
         self
@@ -342,7 +364,7 @@ impl LoginBuilder {
     }
 
     /// Lets `return_to` lead to this origin, such as `https://app.example.com`. Default: only to
-    /// paths of this application.
+    /// paths below the [public URL](Self::public_url).
     pub fn allow_return_to(mut self, origin: impl Into<String>) -> Self {
         self.allowed.push(origin.into());
         self
@@ -449,6 +471,7 @@ impl fmt::Debug for LoginBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoginBuilder")
             .field("issuer", &self.issuer)
+            .field("public_url", &self.public_url)
             .field("redirect_uri", &self.redirect_uri)
             .finish_non_exhaustive()
     }

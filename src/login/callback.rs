@@ -133,7 +133,7 @@ async fn lead_on(
     if let Some(carried) = inner.carried(&head.headers)
         && inner.load(carried).await.is_ok()
     {
-        return Ok(page::see_other(&inner.after_login)?);
+        return Ok(page::see_other(&inner.after_login(head))?);
     }
     Err(error.into())
 }
@@ -204,7 +204,7 @@ async fn exchange(inner: &Inner, code: &str, pending: &Pending) -> Result<TokenS
     let mut form = Body::default();
     form.push("grant_type", "authorization_code");
     form.push("code", code);
-    form.push("redirect_uri", &inner.redirect_uri);
+    form.push("redirect_uri", inner.base.redirect_uri.as_str());
     form.push("code_verifier", &pending.verifier.0);
     for resource in pending.resources.split_ascii_whitespace() {
         form.push("resource", resource);

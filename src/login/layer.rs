@@ -16,8 +16,8 @@ use crate::{
 };
 use bytes::{Buf, Bytes};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
-    uri::PathAndQuery,
+    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+    request::Parts,
 };
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -49,7 +49,6 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 /// API keeps its 401 or 503.
 ///
 /// With [`on_login`](super::LoginBuilder::on_login) `/logout` is passed on, too, because only the
-/// application can end its own sessions.
 /// application can end its own sessions.
 #[derive(Clone)]
 pub struct LoginLayer(Arc<Inner>);
@@ -91,7 +90,12 @@ enum Route {
 }
 
 impl Inner {
-    fn route(&self, path: &str) -> Option<Route> {
+    fn route(&self, uri: &Uri, extensions: &Extensions) -> Option<Route> {
+        let mut candidates = self.base.candidates(uri.path(), extensions);
+        candidates.find_map(|path| self.route_of(path))
+    }
+
+    fn route_of(&self, path: &str) -> Option<Route> {
         let paths = &self.paths;
         match path {
             _ if path == paths.login => Some(Route::Login),
@@ -118,7 +122,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(route) = self.inner.route(request.uri().path()) else {
+        let Some(route) = self.inner.route(request.uri(), request.extensions()) else {
             let (head, body) = request.into_parts();
             let visit = page::is_navigation(&head).then(|| Visit::new(&self.inner, &head));
             let future = self.service.call(Request::from_parts(head, body));
@@ -187,8 +191,7 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
             return_to,
         }) => {
             tell(Some(&rejection), None);
-            let html = page::wants_html(&head);
-            page::refuse(&inner, html, rejection, return_to.as_deref())
+            page::refuse(&inner, &head, rejection, return_to.as_deref())
         }
     };
     cookies::append(response.headers_mut(), set);
@@ -246,15 +249,18 @@ const MAX_TARGET: usize = 2048;
 struct Visit {
     inner: Arc<Inner>,
     target: Option<String>,
+    /// The prefix of the login's addresses.
+    prefix: String,
     /// Whether the user has logged in a moment ago.
     just_now: bool,
 }
 
 impl Visit {
     fn new(inner: &Arc<Inner>, head: &Parts) -> Self {
-        let target = head.uri.path_and_query().map(PathAndQuery::as_str);
-        let target = target.and_then(|target| inner.returns.check(&inner.outside(target)));
+        let prefix = inner.base.prefix(head);
+        let target = inner.returns.check(prefix, &inner.base.address(head));
         Self {
+            prefix: prefix.to_owned(),
             target: target.filter(|target| target.len() <= MAX_TARGET),
             just_now: cookies::one(&head.headers, &inner.just_now).is_some(),
             inner: Arc::clone(inner),
@@ -274,8 +280,8 @@ impl Visit {
                     .source()
                     .is_some_and(<dyn Error>::is::<LoginError>) =>
             {
-                let (inner, target) = (&self.inner, self.target.as_deref());
-                Some(page::show(inner, &rejection, target, &mut response.headers))
+                let login = self.inner.login_url(&self.prefix, self.target.as_deref());
+                Some(page::show(&login, &rejection, &mut response.headers))
             }
             _ => None,
         }
@@ -287,7 +293,7 @@ impl Visit {
         rejection: &Rejection,
         response: &mut http::response::Parts,
     ) -> Option<Bytes> {
-        let mut location = self.inner.login_url(self.target.as_deref());
+        let mut location = self.inner.login_url(&self.prefix, self.target.as_deref());
         if rejection.kind() == RejectionKind::InsufficientAuthentication {
             location.push(if self.target.is_some() { '&' } else { '?' });
             location.push_str("prompt=login");

@@ -43,7 +43,7 @@ pub(super) async fn logout(
     } else {
         match page::comes_from(head) {
             Some("same-origin") => {}
-            Some("none") => return Ok(page::ask_to_sign_out(&inner.outside(&inner.paths.logout))),
+            Some("none") => return Ok(page::ask_to_sign_out(&inner.logout_url(head))),
             _ => {
                 let rejection = Rejection::forbidden();
                 return Err(rejection.with_detail("cross-site requests are not allowed"));
@@ -86,7 +86,7 @@ pub(super) async fn logout(
     }
     // Outside of a runtime no request can be sent.
     if Handle::try_current().is_err() {
-        return page::see_other(&inner.after_logout);
+        return page::see_other(&inner.after_logout(head));
     }
     let endpoints = timeout(PATIENCE, inner.provider.endpoints()).await;
     let end = endpoints
@@ -94,7 +94,7 @@ pub(super) async fn logout(
         .and_then(Result::ok)
         .and_then(|endpoints| endpoints.end_session.clone());
     let Some(mut end) = end else {
-        return page::see_other(&inner.after_logout);
+        return page::see_other(&inner.after_logout(head));
     };
     {
         let mut query = end.query_pairs_mut();

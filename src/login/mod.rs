@@ -65,8 +65,39 @@
 //!    application with `form-action 'self'` blocks the redirect to the provider. Allow the
 //!    provider's origin there.
 //!
-//! Behind a proxy or a router that removes a prefix of the path, the redirect URI includes the
-//! prefix, and [`callback_path`](LoginBuilder::callback_path) does not.
+//! [`nest`]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest
+//!
+//! # Below a path
+//!
+//! An application at `https://example.com/shop/` needs one setting,
+//! [`public_url`](LoginBuilder::public_url). The redirect URI is then
+//! `https://example.com/shop/callback`, and every address that a browser is sent to is below
+//! `/shop`. It does not matter whether a proxy or a router removes `/shop` from the paths of
+//! requests. The layer belongs outside of [`nest`], which passes only the routes of the inner router
+//! on, and not `/shop/login`. A `return_to` that leads to
+//! another application of the same host is refused. The cookies are for the whole host, so two
+//! applications need cookies of [different names](LoginBuilder::cookie_name).
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! # use axum::{Router, routing::get};
+//! # use tower_auth::{AuthLayer, ConfigError, login::{Login, Secret}};
+//! # fn app(client_secret: &str, secret: Secret, client: impl tower_auth::fetch::Fetch) -> Result<Router, ConfigError> {
+//! let login = Login::builder("https://login.example.com/")
+//!     .client_basic("shop", client_secret)
+//!     .public_url("https://example.com/shop")
+//!     .secret(secret)
+//! #   .fetch_with(client)
+//!     .build()?;
+//! let shop = Router::new()
+//!     .route("/me", get(|| async { "me" }))
+//!     .layer(AuthLayer::new(login.session()));
+//! // A browser without a session is sent from `/shop/me` to `/shop/login?return_to=%2Fshop%2Fme`.
+//! let app = Router::new().nest("/shop", shop).layer(login.layer());
+//! # Ok(app)
+//! # }
+//! # }
+//! ```
 //!
 //! # Cookies
 //!
@@ -129,6 +160,7 @@
 //! metadata is not checked for PKCE support. If a provider ignores PKCE, public clients without
 //! OpenID have no defence against stolen codes (RFC 9700 section 2.1.1).
 
+mod base;
 mod build;
 mod builder;
 mod callback;

@@ -1,6 +1,10 @@
 //! The responses of the paths that the login answers.
 
-use super::{scheme::NAME, state::Inner};
+use super::{
+    base::{Base, join},
+    scheme::NAME,
+    state::Inner,
+};
 use crate::{
     Rejection,
     rejection::{Challenge, Format, render},
@@ -14,6 +18,7 @@ use http::{
     },
     request::Parts,
 };
+use std::borrow::Cow;
 use url::form_urlencoded::byte_serialize;
 
 /// No script, no style, no frame: a page of text and one link.
@@ -96,14 +101,15 @@ pub(super) fn is_own(head: &Parts) -> Option<bool> {
 /// A refusal: as a page for a browser, as `application/problem+json` otherwise.
 pub(super) fn refuse(
     inner: &Inner,
-    html: bool,
+    head: &Parts,
     rejection: Rejection,
     return_to: Option<&str>,
 ) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();
     let mut body = render(&rejection, Format::Http, None, &mut parts);
-    if html {
-        body = show(inner, &rejection, return_to, &mut parts.headers);
+    if wants_html(head) {
+        let login = inner.login_url(inner.base.prefix(head), return_to);
+        body = show(&login, &rejection, &mut parts.headers);
     } else {
         harden(&mut parts.headers);
     }
@@ -117,18 +123,13 @@ pub(super) fn refuse(
     Response::from_parts(parts, body)
 }
 
-/// Returns the body of a page about a rejection, and sets its fields.
-pub(super) fn show(
-    inner: &Inner,
-    rejection: &Rejection,
-    return_to: Option<&str>,
-    headers: &mut HeaderMap,
-) -> Bytes {
+/// Returns the body of a page about a rejection with a link to the login, and sets its fields.
+pub(super) fn show(login: &str, rejection: &Rejection, headers: &mut HeaderMap) -> Bytes {
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     headers.insert(CONTENT_TYPE, kind);
     headers.remove(CONTENT_LENGTH);
     harden(headers);
-    Bytes::from(page(inner, rejection, return_to))
+    Bytes::from(page(login, rejection))
 }
 
 /// Returns a page with a button that signs out.
@@ -164,10 +165,9 @@ fn harden(headers: &mut HeaderMap) {
 
 /// Returns the page. Its texts are constants. Neither a path nor an encoded address has a character
 /// with a meaning in HTML.
-fn page(inner: &Inner, rejection: &Rejection, return_to: Option<&str>) -> String {
+fn page(login: &str, rejection: &Rejection) -> String {
     let title = rejection.status().canonical_reason().unwrap_or_default();
     let detail = rejection.detail();
-    let login = inner.login_url(return_to);
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
@@ -176,18 +176,33 @@ fn page(inner: &Inner, rejection: &Rejection, return_to: Option<&str>) -> String
 }
 
 impl Inner {
-    /// Returns a path of this layer as browsers request it.
-    pub(super) fn outside(&self, path: &str) -> String {
-        format!("{}{path}", self.prefix)
-    }
-
-    /// Returns the URL of a login that ends at `return_to`.
-    pub(super) fn login_url(&self, return_to: Option<&str>) -> String {
-        let mut url = self.outside(&self.paths.login);
+    /// Returns the URL of a login that ends at `return_to`. The prefix is that of
+    /// [`Base::prefix`].
+    pub(super) fn login_url(&self, prefix: &str, return_to: Option<&str>) -> String {
+        let mut url = join(prefix, &self.paths.login);
         if let Some(return_to) = return_to {
             url.push_str("?return_to=");
             url.extend(byte_serialize(return_to.as_bytes()));
         }
         url
     }
+
+    /// Returns the URL of a log-out.
+    pub(super) fn logout_url(&self, head: &Parts) -> String {
+        join(self.base.prefix(head), &self.paths.logout)
+    }
+
+    /// Returns the address where a login without `return_to` ends.
+    pub(super) fn after_login<'a>(&'a self, head: &'a Parts) -> Cow<'a, str> {
+        ends_at(&self.base, self.after_login.as_deref(), head)
+    }
+
+    /// Returns the address where a log-out without the provider ends.
+    pub(super) fn after_logout<'a>(&'a self, head: &'a Parts) -> Cow<'a, str> {
+        ends_at(&self.base, self.after_logout.as_deref(), head)
+    }
+}
+
+fn ends_at<'a>(base: &'a Base, path: Option<&'a str>, head: &'a Parts) -> Cow<'a, str> {
+    path.map_or_else(|| base.home(head), Cow::Borrowed)
 }

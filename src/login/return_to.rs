@@ -6,9 +6,13 @@
 //! 2. A path, which begins with one slash, and not with two. It is read as browsers do (WHATWG
 //!    URL): afterwards its origin is that of this application, and its path, with dot segments
 //!    gone, still does not begin with two slashes, encoded or not.
-//! 3. It is none of the paths that the login itself answers.
-//! 4. A whole URL only if it is `http` or `https`, and its origin one that was allowed by name.
+//! 3. The path is below the prefix of the [public URL](super::base). Other paths of the same host
+//!    belong to other applications. If there is a prefix, a path with an encoded dot segment is
+//!    refused, because a server may decode it and leave the prefix.
+//! 4. It is none of the paths that the login itself answers.
+//! 5. A whole URL only if it is `http` or `https`, and its origin one that was allowed by name.
 
+use super::base::below;
 use crate::ConfigError;
 use url::{Origin, Url};
 
@@ -19,15 +23,18 @@ const MAX: usize = 16 * 1024;
 pub(super) struct Returns {
     /// This application.
     base: Url,
+    /// The prefix of its paths.
+    prefix: String,
     allowed: Vec<Origin>,
-    /// The login's own paths.
+    /// The login's own paths, below the prefix.
     own: Vec<String>,
 }
 
 impl Returns {
-    pub(super) fn new(base: Url, own: Vec<String>) -> Self {
+    pub(super) fn new(base: Url, prefix: &str, own: Vec<String>) -> Self {
         Self {
             base,
+            prefix: prefix.to_owned(),
             allowed: Vec::new(),
             own,
         }
@@ -39,8 +46,9 @@ impl Returns {
         Ok(())
     }
 
-    /// Returns the address in a form for `Location`, or `None` if it is not allowed.
-    pub(super) fn check(&self, wanted: &str) -> Option<String> {
+    /// Returns the address in a form for `Location`, or `None` if it is not allowed. The login's own
+    /// addresses have this prefix in the browser.
+    pub(super) fn check(&self, prefix: &str, wanted: &str) -> Option<String> {
         let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
         if wanted.len() > MAX || !wanted.bytes().all(is_visible) {
             return None;
@@ -60,7 +68,12 @@ impl Returns {
         if url.origin() != self.base.origin() || !is_plain_path(url.path()) {
             return None;
         }
-        if self.own.iter().any(|own| own == url.path()) {
+        let path = url.path();
+        if below(&self.prefix, path).is_none() || !self.prefix.is_empty() && leaves(path) {
+            return None;
+        }
+        let own = below(prefix, path).unwrap_or(path);
+        if self.own.iter().any(|one| one == own || one == path) {
             return None;
         }
         url.as_str()
@@ -84,8 +97,15 @@ pub(super) fn origin(text: &str) -> Result<Origin, ConfigError> {
     Ok(url.origin())
 }
 
+/// Returns whether a path has a dot segment once it is decoded.
+fn leaves(path: &str) -> bool {
+    let decoded = path.to_ascii_lowercase().replace("%2e", ".");
+    let decoded = decoded.replace("%2f", "/").replace("%5c", "/");
+    decoded.split('/').any(|segment| segment == "..")
+}
+
 /// Whether servers that decode, join or redirect by a path are not led elsewhere by it.
-fn is_plain_path(path: &str) -> bool {
+pub(super) fn is_plain_path(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let Some(rest) = lower.strip_prefix('/') else {
         return false;
@@ -108,7 +128,11 @@ mod tests {
     fn returns() -> Returns {
         let base = Url::parse("https://app.example.com/callback").unwrap();
         let own = ["/login", "/callback", "/logout"].map(str::to_owned);
-        Returns::new(base, own.into())
+        Returns::new(base, "", own.into())
+    }
+
+    fn check(wanted: &str) -> Option<String> {
+        returns().check("", wanted)
     }
 
     #[test]
@@ -126,7 +150,7 @@ mod tests {
             ("/caf%C3%A9/a%2Fb", "/caf%C3%A9/a%2Fb"),
             ("/loginx", "/loginx"),
         ] {
-            assert_eq!(returns().check(wanted).as_deref(), Some(expected));
+            assert_eq!(check(wanted).as_deref(), Some(expected));
         }
     }
 
@@ -180,10 +204,40 @@ mod tests {
             "/\u{ff0f}evil.example",
             "/é",
         ] {
-            assert_eq!(returns().check(wanted), None, "{wanted:?}");
+            assert_eq!(check(wanted), None, "{wanted:?}");
         }
         let long = format!("/{}", "a".repeat(MAX));
-        assert_eq!(returns().check(&long), None);
+        assert_eq!(check(&long), None);
+    }
+
+    #[test]
+    fn a_path_of_another_application_on_the_host_is_not_allowed() {
+        let base = Url::parse("https://app.example.com/shop/callback").unwrap();
+        let returns = Returns::new(base, "/shop", vec!["/login".into(), "/callback".into()]);
+        for wanted in [
+            "/shop",
+            "/shop/",
+            "/shop/a/../b?c#d",
+            "/shop/shop",
+            "/x/../shop/",
+        ] {
+            assert!(returns.check("/shop", wanted).is_some(), "{wanted}");
+        }
+        for wanted in [
+            "/",
+            "/other/",
+            "/shopping",
+            "/Shop/",
+            "/shop/../other/",
+            "/shop/%2e%2e/other/",
+            "/shop/..%2fother/",
+            "/shop/x%2F..%2F%2e%2E%5cother/",
+            "/shop/login",
+            "/shop/callback?code=x",
+            "/%73hop/",
+        ] {
+            assert_eq!(returns.check("/shop", wanted), None, "{wanted}");
+        }
     }
 
     #[test]
@@ -195,7 +249,7 @@ mod tests {
             ("https://other.example/x?y#z", "https://other.example/x?y#z"),
             ("https://port.example:8443/", "https://port.example:8443/"),
         ] {
-            assert_eq!(returns.check(wanted).as_deref(), Some(expected));
+            assert_eq!(returns.check("", wanted).as_deref(), Some(expected));
         }
         for wanted in [
             "http://other.example/",
@@ -212,7 +266,7 @@ mod tests {
             "https://other.example\\@evil.example/",
             "https://app.example.com/",
         ] {
-            assert_eq!(returns.check(wanted), None, "{wanted:?}");
+            assert_eq!(returns.check("", wanted), None, "{wanted:?}");
         }
         for none in ["", "other.example", "https://a/b", "ftp://a", "https://u@a"] {
             assert!(returns.allow(none).is_err(), "{none}");
@@ -226,7 +280,7 @@ mod tests {
             wanted in r"[/\\.%2fF5cCeE0d9a@:?#\t\n -]{0,12}(//)?(evil\.example)?[/?#a]{0,3}"
         ) {
             let base = Url::parse("https://app.example.com/x/callback").unwrap();
-            if let Some(location) = returns().check(&wanted) {
+            if let Some(location) = check(&wanted) {
                 let url = base.join(&location).unwrap();
                 prop_assert_eq!(url.origin(), base.origin(), "{}", location);
                 prop_assert!(location.starts_with('/') && !location.starts_with("//"));
@@ -239,7 +293,7 @@ mod tests {
 
         #[test]
         fn any_text_is_checked_without_a_panic(wanted: String) {
-            if let Some(location) = returns().check(&wanted) {
+            if let Some(location) = check(&wanted) {
                 prop_assert!(http::HeaderValue::try_from(location).is_ok());
             }
         }

@@ -25,7 +25,10 @@ pub(super) async fn start(
     let query = Form::read(head.uri.query().unwrap_or_default().as_bytes())?;
     let is_foreign = page::is_own(head) == Some(false);
     let wanted = match query.one("return_to")? {
-        Some(wanted) => Some(inner.returns.check(wanted).ok_or(LoginError::ReturnTo)?),
+        Some(wanted) => {
+            let allowed = inner.returns.check(inner.base.prefix(head), wanted);
+            Some(allowed.ok_or(LoginError::ReturnTo)?)
+        }
         None => None,
     };
     let most = match is_foreign {
@@ -34,7 +37,7 @@ pub(super) async fn start(
     };
     let return_to = wanted
         .filter(|wanted| wanted.len() <= most)
-        .unwrap_or_else(|| inner.after_login.clone());
+        .unwrap_or_else(|| inner.after_login(head).into_owned());
     let mut request = inner.request.clone().with_query(&query, is_foreign)?;
     if let Some(customize) = &inner.customize {
         request = customize(head, request);
@@ -44,7 +47,7 @@ pub(super) async fn start(
     let challenge = pending.challenge();
     let mut own = vec![
         ("client_id", inner.client.id.as_str()),
-        ("redirect_uri", &inner.redirect_uri),
+        ("redirect_uri", inner.base.redirect_uri.as_str()),
         ("state", &pending.state),
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),

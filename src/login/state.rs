@@ -2,6 +2,7 @@
 
 use super::{
     AuthRequest, TokenSet,
+    base::Base,
     client::Client,
     provider::Provider,
     recent::Recent,
@@ -42,7 +43,7 @@ impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login")
             .field("issuer", &self.0.issuer)
-            .field("redirect_uri", &self.0.redirect_uri)
+            .field("redirect_uri", &self.0.base.redirect_uri.as_str())
             .finish_non_exhaustive()
     }
 }
@@ -63,7 +64,7 @@ pub(super) type Customize = dyn Fn(&Parts, AuthRequest) -> AuthRequest + Send + 
 /// The status of a failed refresh, and the time since which no other answer has come.
 pub(super) type Failing = (StatusCode, Instant);
 
-/// The paths that a login answers.
+/// The paths that a login answers, below the public URL.
 #[derive(Debug)]
 pub(super) struct Paths {
     pub(super) login: String,
@@ -77,15 +78,13 @@ pub(super) struct Paths {
 pub(super) struct Inner {
     pub(super) issuer: Arc<str>,
     pub(super) client: Client,
-    pub(super) redirect_uri: String,
+    pub(super) base: Base,
     /// The origin of the redirect URI.
     pub(super) origin: String,
     pub(super) paths: Paths,
-    /// The prefix that browsers have in these paths, and that a proxy or a router removes.
-    pub(super) prefix: String,
     pub(super) returns: Returns,
-    pub(super) after_login: String,
-    pub(super) after_logout: String,
+    pub(super) after_login: Option<String>,
+    pub(super) after_logout: Option<String>,
     pub(super) post_logout: Option<String>,
     pub(super) cross_site: CrossSite,
     pub(super) request: AuthRequest,

@@ -6,7 +6,6 @@ use crate::scripted::*;
 use axum::{Router, routing::get};
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -17,18 +16,9 @@ use tower_auth::{
     login::{Login, Secret},
     store::MemoryStore,
 };
-use url::Url;
 
 const SESSION: &str = "__Host-session";
 const JUST_NOW: &str = "__Host-session-just-now";
-
-fn parameters(url: &str) -> BTreeMap<String, String> {
-    Url::parse(url)
-        .unwrap()
-        .query_pairs()
-        .into_owned()
-        .collect()
-}
 
 fn metadata(op: &Op, status: u16, body: &str) {
     let path = "/.well-known/openid-configuration".to_owned();

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod addresses;
 mod browser;
 mod certified_provider;
 mod provider_responses;

@@ -162,11 +162,19 @@ impl Op {
     }
 
     pub fn builder(&self) -> LoginBuilder {
+        self.bare().redirect_uri(format!("{APP}/callback"))
+    }
+
+    /// A login of an application at this URL.
+    pub fn builder_at(&self, url: &str) -> LoginBuilder {
+        self.bare().public_url(url)
+    }
+
+    fn bare(&self) -> LoginBuilder {
         let op = self.clone();
         let ahead = Arc::clone(&self.1);
         Login::builder(ISSUER)
             .client_basic("app", "app-secret")
-            .redirect_uri(format!("{APP}/callback"))
             .secret(Secret::new([1; 32]).unwrap())
             .clock(move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::SeqCst)))
             .fetch_with(fetch_fn(move |request: Request<Bytes>| {
@@ -240,6 +248,14 @@ pub fn take_cookies(jar: &mut BTreeMap<String, String>, headers: &HeaderMap) {
     }
 }
 
+pub fn parameters(url: &str) -> BTreeMap<String, String> {
+    Url::parse(url)
+        .unwrap()
+        .query_pairs()
+        .into_owned()
+        .collect()
+}
+
 /// A browser that navigates.
 pub const NAVIGATE: [(&str, &str); 2] = [("accept", "text/html"), ("sec-fetch-mode", "navigate")];
 
@@ -255,6 +271,10 @@ impl Site {
             .route("/own", get(|| async { StatusCode::UNAUTHORIZED }))
             .layer(AuthLayer::new(login.session()))
             .layer(login.layer());
+        Self::with(op, app)
+    }
+
+    pub fn with(op: &Op, app: Router) -> Self {
         Self {
             op: op.clone(),
             app,

@@ -13,7 +13,7 @@
 //!
 //! [`nest`]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest
 
-use super::{builder::LoginBuilder, return_to::is_plain_path};
+use super::path::{below, is_plain, is_plain_path, join};
 use crate::{ConfigError, util::loopback::is_loopback};
 use http::{Extensions, request::Parts};
 use std::borrow::Cow;
@@ -34,10 +34,13 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Returns the public URL, and the path of the callback below it.
-    pub(super) fn of(login: &LoginBuilder) -> Result<(Self, String), ConfigError> {
-        let callback = login.callback_path.as_deref();
-        let public = login.public_url.as_deref();
+    /// Returns the public URL, and the path of the callback below it, given those of the three that
+    /// are configured.
+    pub(super) fn of(
+        public: Option<&str>,
+        redirect_uri: Option<&str>,
+        callback: Option<&str>,
+    ) -> Result<(Self, String), ConfigError> {
         let public = public.map(|text| url(PUBLIC, text)).transpose()?;
         if let Some(public) = public.as_ref().filter(|url| url.query().is_some()) {
             return Err(ConfigError::new(format!(
@@ -45,7 +48,7 @@ impl Base {
                 public.as_str()
             )));
         }
-        let redirect_uri = match (&login.redirect_uri, &public) {
+        let redirect_uri = match (redirect_uri, &public) {
             (Some(text), _) => url("redirect URI", text)?,
             (None, Some(public)) => {
                 let below = public.path().trim_end_matches('/');
@@ -167,22 +170,6 @@ impl Base {
     }
 }
 
-/// Returns a path below a prefix. The prefix is added unless the path has it.
-pub(super) fn join(prefix: &str, path: &str) -> String {
-    match below(prefix, path) {
-        Some(_) => path.to_owned(),
-        None => format!("{prefix}{path}"),
-    }
-}
-
-/// Returns the rest of a path below a prefix. The rest begins with a slash.
-pub(super) fn below<'a>(prefix: &str, path: &'a str) -> Option<&'a str> {
-    match path.strip_prefix(prefix)? {
-        "" => Some("/"),
-        rest => rest.starts_with('/').then_some(rest),
-    }
-}
-
 /// Returns the part of the path that an axum router has removed, in the form in which it may be the
 /// beginning of an address. It comes from the request's address.
 fn removed_by_router(head: &Parts) -> Option<&str> {
@@ -247,7 +234,7 @@ fn url(name: &str, text: &str) -> Result<Url, ConfigError> {
     if !url.host_str().unwrap_or_default().bytes().all(is_host_byte) {
         return refuse("has a host that cannot be compared with an origin");
     }
-    if !super::build::is_plain(url.path()) {
+    if !is_plain(url.path()) {
         return refuse("must have a path of letters, digits and `-._~/` only");
     }
     Ok(url)

@@ -5,6 +5,7 @@ use super::{
     base::Base,
     builder::ByHand,
     client::Client,
+    path::is_plain,
     provider::{Fixed, Provider},
     recent::Recent,
     return_to::{self, Returns},
@@ -50,7 +51,11 @@ impl LoginBuilder {
             .ok_or_else(|| {
                 refuse("a login needs this application's id: call `client_basic`, `client_post` or `public_client`")
             })?;
-        let (base, callback) = Base::of(&self)?;
+        let (base, callback) = Base::of(
+            self.public_url.as_deref(),
+            self.redirect_uri.as_deref(),
+            self.callback_path.as_deref(),
+        )?;
         let paths = self.paths(&base, callback)?;
         let own = [&paths.login, &paths.callback, &paths.logout];
         let own = own.into_iter().chain(&paths.by_provider).cloned().collect();
@@ -76,10 +81,21 @@ impl LoginBuilder {
         }
         let guard = Guard::new(self.fetch.clone(), self.allow_http)?;
         let fixed = self.hand.endpoints(&guard)?;
-        let jwt = self.jwt(&client)?;
+        let keys_are_given = self.keys.is_some();
+        let (jwt, signed_user_info) = match (self.openid, self.jwt(&client)) {
+            (true, jwt) => {
+                let jwt = jwt?;
+                (Some(jwt.clone()), Some(jwt))
+            }
+            (false, Err(error)) if keys_are_given => return Err(error),
+            // The keys of such a provider need not be known.
+            (false, jwt) => (None, jwt.ok()),
+        };
         let is_fixed = fixed.endpoints().is_some();
-        if is_fixed && fixed.user_info.is_none() && !self.openid {
-            return Err(refuse("without OpenID a login needs a user-info endpoint"));
+        if is_fixed && fixed.user_info.is_none() && (!self.openid || self.asks_user_info) {
+            return Err(refuse(
+                "user information needs an endpoint: call `user_info_endpoint`",
+            ));
         }
         let provider = Provider::new(
             Arc::clone(&self.issuer),
@@ -117,6 +133,8 @@ impl LoginBuilder {
             customize: self.customize,
             provider,
             jwt,
+            signed_user_info,
+            asks_user_info: self.asks_user_info,
             just_now: format!("{}-just-now", self.cookie),
             cookie: self.cookie,
             lifetime: self.lifetime.as_secs(),
@@ -131,6 +149,7 @@ impl LoginBuilder {
             in_store: self.in_store,
             form_post: self.form_post,
             on_login: self.on_login,
+            on_session: self.on_session,
             refreshes: SingleFlight::new(REFRESHES),
             failing: Recent::default(),
             ended: Recent::default(),
@@ -139,11 +158,8 @@ impl LoginBuilder {
         })))
     }
 
-    /// Returns the verifier of ID tokens.
-    fn jwt(&mut self, client: &Client) -> Result<Option<JwtVerifier>, ConfigError> {
-        if !self.openid {
-            return Ok(None);
-        }
+    /// Returns the verifier of ID tokens and signed responses.
+    fn jwt(&mut self, client: &Client) -> Result<JwtVerifier, ConfigError> {
         let keys = self.keys.take().unwrap_or_else(|| {
             let mut keys = RemoteKeys::discover();
             if let Some(fetch) = &self.fetch {
@@ -155,14 +171,13 @@ impl LoginBuilder {
             keys.into()
         });
         let clock = Arc::clone(&self.clock);
-        let jwt = JwtVerifier::issuer(Arc::clone(&self.issuer))
+        JwtVerifier::issuer(Arc::clone(&self.issuer))
             .audience(client.id.as_str())
             .keys(keys)
             .leeway(self.leeway)
             .clock(move || clock.now())
             .of_logins()
-            .build()?;
-        Ok(Some(jwt))
+            .build()
     }
 
     fn paths(&self, base: &Base, callback: String) -> Result<Paths, ConfigError> {
@@ -213,6 +228,11 @@ impl LoginBuilder {
         if self.on_login.is_some() && (self.in_store || self.by_provider.is_some()) {
             return refuse("with `on_login` there are no sessions of this login to keep or to end");
         }
+        if self.on_login.is_some() && self.on_session.is_some() {
+            return refuse(
+                "`on_login` makes a session in place of this login's, and `on_session` is about this login's: call one of them",
+            );
+        }
         if self.on_login.is_some() && self.logout_path.is_some() {
             return refuse(
                 "with `on_login` this login cannot log out: serve the log-out yourself, which ends your own session",
@@ -232,12 +252,6 @@ impl LoginBuilder {
         }
         self.request.check()
     }
-}
-
-/// Returns whether a path has no character that has a meaning in a URL or in HTML.
-pub(super) fn is_plain(path: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain)
 }
 
 impl ByHand {

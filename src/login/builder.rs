@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 pub struct LoginBuilder {
     pub(super) issuer: Arc<str>,
     pub(super) openid: bool,
+    pub(super) asks_user_info: bool,
     pub(super) client: Option<Client>,
     pub(super) public_url: Option<String>,
     pub(super) redirect_uri: Option<String>,
@@ -55,6 +56,7 @@ pub struct LoginBuilder {
     pub(super) in_store: bool,
     pub(super) form_post: bool,
     pub(super) on_login: Option<Box<Hook>>,
+    pub(super) on_session: Option<Box<Hook>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -82,6 +84,7 @@ impl LoginBuilder {
         Self {
             issuer,
             openid: true,
+            asks_user_info: false,
             client: None,
             public_url: None,
             redirect_uri: None,
@@ -112,6 +115,7 @@ impl LoginBuilder {
             in_store: false,
             form_post: false,
             on_login: None,
+            on_session: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -251,11 +255,23 @@ impl LoginBuilder {
         self
     }
 
-    /// Sets the endpoint that returns the user of a token. It is called only [without
-    /// OpenID](Self::without_openid).
+    /// Calls the user-info endpoint in every login with OpenID, and again after each refresh. Many
+    /// providers leave the e-mail address, the groups or the roles out of the ID token.
+    ///
+    /// Claims that the ID token lacks are added to the identity. Claims about the authentication,
+    /// such as `auth_time` and `acr`, are taken from the ID token only. Default: the endpoint is
+    /// called only if the ID token lacks a claim that [`subject_at`](Self::subject_at),
+    /// [`roles_at`](Self::roles_at) or [`scopes_at`](Self::scopes_at) names. If this method is
+    /// called and the endpoint rejects the access token, the login is rejected with 401.
+    pub fn user_info(mut self) -> Self {
+        self.asks_user_info = true;
+        self
+    }
+
+    /// Sets the endpoint that returns the user of a token, and [calls it](Self::user_info).
     pub fn user_info_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.user_info = Some(url.into());
-        self
+        self.user_info()
     }
 
     /// Sets the endpoint that revokes tokens at log-out.
@@ -282,7 +298,8 @@ impl LoginBuilder {
     ///
     /// If the provider's metadata does not list the mode (`response_modes_supported`, RFC 8414
     /// section 2), the answer is in the query. With this mode, the cookies of logins under way are
-    /// `SameSite=None`, since another site posts the form. A previous session of the browser is not
+    /// `SameSite=None`, since another site posts the form. Apple's form has the user's name in
+    /// [`LoggedIn::user`](super::LoggedIn::user), once. A previous session of the browser is not
     /// visible to that request. It ends by itself instead of at once.
     pub fn form_post(mut self) -> Self {
         self.form_post = true;
@@ -439,6 +456,34 @@ impl LoginBuilder {
     /// Keeps sessions in the [store](Self::store), encrypted; the cookie is then a name alone.
     pub fn sessions_in_store(mut self) -> Self {
         self.in_store = true;
+        self
+    }
+
+    /// Calls this closure with every login from which a session of this module begins, for example to
+    /// create the user in the application's database. The closure returns fields for the response,
+    /// such as cookies of the application's own, or rejects the login.
+    ///
+    /// ```
+    /// # use tower_auth::{Rejection, login::{LoggedIn, LoginBuilder}};
+    /// # #[derive(Clone)] struct Users;
+    /// # impl Users { async fn add(&self, _: &str, _: Option<&str>) -> Result<(), std::io::Error> { Ok(()) } }
+    /// # fn with_users(login: LoginBuilder, users: Users) -> LoginBuilder {
+    /// login.on_session(move |login: LoggedIn| {
+    ///     let users = users.clone();
+    ///     async move {
+    ///         let added = users.add(login.identity.subject(), login.user.as_deref()).await;
+    ///         added.map_err(Rejection::unavailable)?;
+    ///         Ok(http::HeaderMap::new())
+    ///     }
+    /// })
+    /// # }
+    /// ```
+    pub fn on_session<F, R, M>(mut self, f: F) -> Self
+    where
+        F: Fn(LoggedIn) -> R + Send + Sync + 'static,
+        R: IntoVerdict<HeaderMap, M>,
+    {
+        self.on_session = Some(Box::new(move |logged_in| f(logged_in).into_verdict()));
         self
     }
 

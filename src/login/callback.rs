@@ -13,7 +13,8 @@
 //! 5. An `error` ends the login. Its text is never passed on. A login with `prompt=none` must not
 //!    ask the user. If the provider would have to, the browser continues without a session.
 //! 6. The code is exchanged, with PKCE's verifier (RFC 7636 section 4.5).
-//! 7. The [ID token](super::id_token) is verified, or the user-info endpoint is asked.
+//! 7. The [ID token](super::id_token) is verified, and the [user-info endpoint](super::user_info) is
+//!    called.
 //! 8. There is a new session, whatever the browser had before.
 
 use super::{
@@ -29,10 +30,11 @@ use super::{
     sessions::{Carried, key},
     state::Inner,
     tokens::TokenSet,
+    user_info,
 };
-use crate::{Rejection, RejectionKind};
+use crate::{Rejection, RejectionKind, json::Document};
 use bytes::Bytes;
-use http::{HeaderValue, Response, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Response, request::Parts};
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 /// For how long after a login a refusal does not begin another one, in seconds: a user whom the
@@ -168,12 +170,17 @@ async fn finish(
     let tokens = exchange(inner, code, pending).await?;
     let session = session(inner, tokens, pending).await?;
     let identity = session.identity(&inner.issuer, &inner.claims)?;
+    let user = match head.method == Method::POST {
+        true => query.one("user")?.filter(|user| is_object(user)),
+        false => None,
+    };
+    let logged_in = || LoggedIn {
+        identity: identity.clone(),
+        tokens: (*session.tokens).clone(),
+        user: user.map(str::to_owned),
+    };
     if let Some(hook) = &inner.on_login {
-        let logged_in = LoggedIn {
-            identity: identity.clone(),
-            tokens: Arc::unwrap_or_clone(session.tokens),
-        };
-        let fields = hook(logged_in).await?;
+        let fields = hook(logged_in()).await?;
         let mut response = page::see_other(&pending.return_to)?;
         response.headers_mut().extend(fields);
         response.extensions_mut().insert(identity);
@@ -184,6 +191,10 @@ async fn finish(
     // Fails where it is too long, before anything is kept.
     let sealed = inner.seal_cookie(&session)?;
     let own = inner.set_session(&session, &sealed, before)?;
+    let fields = match &inner.on_session {
+        Some(hook) => hook(logged_in()).await?,
+        None => HeaderMap::new(),
+    };
     inner.keep(&session).await?;
     match inner.carried(&head.headers) {
         Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => {
@@ -194,9 +205,17 @@ async fn finish(
     set.extend(own);
     set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
     let mut response = page::see_other(&pending.return_to)?;
+    response.headers_mut().extend(fields);
     // For the log; the layer takes it away.
     response.extensions_mut().insert(identity);
     Ok(response)
+}
+
+/// The longest text about a user that a form may bring, in bytes.
+const MAX_USER: usize = 4096;
+
+fn is_object(text: &str) -> bool {
+    text.len() <= MAX_USER && Document::read(text.as_bytes()).is_ok()
 }
 
 /// RFC 6749 section 4.1.3.
@@ -227,8 +246,7 @@ async fn session(
     mut tokens: TokenSet,
     pending: &Pending,
 ) -> Result<Session, Rejection> {
-    let mut user_info = None;
-    match &inner.jwt {
+    let user_info = match &inner.jwt {
         Some(jwt) => {
             let expected = Expected {
                 client: &inner.client.id,
@@ -240,15 +258,15 @@ async fn session(
             };
             let missing = LoginError::IdToken("there is none");
             let token = tokens.id_token().ok_or(missing)?;
-            id_token::verify(jwt, token, &expected).await?;
+            let claims = id_token::verify(jwt, token, &expected).await?;
+            user_info::beside_id_token(inner, &tokens, &claims).await?
         }
         None => {
-            let claims = inner.provider.user_info(tokens.access_token()).await?;
-            user_info = Some(String::from_utf8(claims).map_err(|_| LoginError::UserInfo)?);
             // Nobody has verified it.
             tokens.id = None;
+            Some(user_info::instead_of_id_token(inner, &tokens).await?)
         }
-    }
+    };
     let made = inner.now();
     let session = Session {
         id: seal::random_text()?,

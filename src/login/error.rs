@@ -30,8 +30,8 @@ pub enum LoginError {
     Client(Arc<str>),
     /// The provider's ID token is missing or is not good.
     IdToken(&'static str),
-    /// The user-info answer has no subject, or that of somebody else.
-    UserInfo,
+    /// The response of the user-info endpoint cannot be used, for this reason.
+    UserInfo(&'static str),
     /// The provider's metadata is not that of this issuer, or lacks an endpoint.
     Metadata(Arc<str>),
     /// The provider did not answer, or with what is no answer.
@@ -100,7 +100,7 @@ impl LoginError {
                 "temporarily_unavailable" | "server_error" => RejectionKind::Unavailable,
                 _ => RejectionKind::Invalid,
             },
-            Self::Code(_) | Self::IdToken(_) | Self::UserInfo | Self::Ended => {
+            Self::Code(_) | Self::IdToken(_) | Self::UserInfo(_) | Self::Ended => {
                 RejectionKind::Invalid
             }
             Self::Client(_) | Self::Metadata(_) | Self::Provider(_) | Self::TooLong => {
@@ -125,7 +125,7 @@ impl LoginError {
             Self::Client(_) | Self::Metadata(_) | Self::Provider(_) | Self::TooLong => {
                 "signing in is not possible now"
             }
-            Self::Code(_) | Self::IdToken(_) | Self::UserInfo => "the sign-in failed",
+            Self::Code(_) | Self::IdToken(_) | Self::UserInfo(_) => "the sign-in failed",
             Self::Ended => "the session has ended",
             Self::LogoutToken(_) => "the logout token is not valid",
         }
@@ -157,7 +157,7 @@ impl fmt::Display for LoginError {
             Self::Code(code) => write!(f, "the token endpoint refused the grant: {code}"),
             Self::Client(code) => write!(f, "the provider does not take the request: {code}"),
             Self::IdToken(why) => write!(f, "the ID token is not good: {why}"),
-            Self::UserInfo => f.write_str("the user-info answer is not good"),
+            Self::UserInfo(why) => write!(f, "invalid response of the user-info endpoint: {why}"),
             Self::Metadata(why) => write!(f, "the metadata is not good: {why}"),
             Self::Provider(source) => write!(f, "no answer of the provider: {source}"),
             Self::TooLong => f.write_str("the session is too long for cookies: keep it in a store"),

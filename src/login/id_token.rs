@@ -54,17 +54,17 @@ fn bad(why: &'static str) -> Rejection {
     LoginError::IdToken(why).into()
 }
 
-/// Verifies an ID token.
+/// Verifies an ID token. Returns its claims.
 pub(super) async fn verify(
     jwt: &JwtVerifier,
     token: &str,
     expected: &Expected<'_>,
-) -> Result<(), Rejection> {
+) -> Result<Vec<u8>, Rejection> {
     let Signed { payload, algorithm } = jwt.signed(token, Kind::Id).await.map_err(own)?;
     let claims = Document::read(&payload).map_err(|_| bad("the payload"))?;
     check(&claims, algorithm, expected).map_err(bad)?;
-    jwt.check_claims(payload)
-        .map(drop)
+    jwt.check_claims(payload.clone())
+        .map(|_| payload)
         .map_err(|error| bad("a registered claim").with_source(error))
 }
 

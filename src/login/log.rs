@@ -59,6 +59,16 @@ pub(super) fn not_verified(issuer: &str, rejection: &Rejection) {
     );
 }
 
+/// Logs that a session is without the claims of the user-info endpoint, or keeps the previous ones.
+pub(super) fn no_user_info(issuer: &str, rejection: &Rejection) {
+    event!(
+        warn,
+        issuer,
+        error = std::error::Error::source(rejection).map(tracing::field::display),
+        "the user-info endpoint has not returned claims"
+    );
+}
+
 /// Logs that a session cannot be refreshed at the moment.
 pub(super) fn not_refreshed(issuer: &str, error: &LoginError) {
     event!(warn, issuer, %error, "a session could not be refreshed");

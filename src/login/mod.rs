@@ -52,7 +52,9 @@
 //!    again to a browser with a session leads to the page where logins end.
 //! 4. The ID token is verified by this crate's own verifier: signature, `iss`, `aud`, `azp`,
 //!    `nonce`, `exp`, `iat`, `at_hash`, and `auth_time` where an age was asked for (OpenID Connect
-//!    Core section 3.1.3.7). Without OpenID the user-info endpoint says who it is.
+//!    Core section 3.1.3.7). The user-info endpoint is called if the application [asks for
+//!    it](LoginBuilder::user_info), if the ID token lacks a configured claim, and without OpenID
+//!    (section 5.3). Its `sub` must be that of the ID token, whose claims go first.
 //! 5. There is a new session, whatever the browser had before, and the browser is sent on.
 //! 6. Sessions are encrypted cookies that hold the tokens, or they are [in a
 //!    store](LoginBuilder::sessions_in_store). A session takes up to four cookies with 14 KB
@@ -156,7 +158,7 @@
 //!
 //! Encrypted ID tokens are not supported. ID tokens that are signed with the client's secret
 //! (HS256) need the secret as a key of at least 32 bytes by [`keys`](LoginBuilder::keys). The
-//! user-info endpoint is called only [without OpenID](LoginBuilder::without_openid). The provider's
+//! provider's
 //! metadata is not checked for PKCE support. If a provider ignores PKCE, public clients without
 //! OpenID have no defence against stolen codes (RFC 9700 section 2.1.1).
 
@@ -173,7 +175,9 @@ mod id_token;
 mod layer;
 mod log;
 mod logout;
+mod merge;
 mod page;
+mod path;
 mod pending;
 mod provider;
 mod recent;
@@ -189,6 +193,7 @@ mod start;
 mod state;
 mod tokens;
 mod turns;
+mod user_info;
 
 pub use builder::LoginBuilder;
 pub use error::LoginError;

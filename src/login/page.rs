@@ -1,10 +1,6 @@
 //! The responses of the paths that the login answers.
 
-use super::{
-    base::{Base, join},
-    scheme::NAME,
-    state::Inner,
-};
+use super::{base::Base, path::join, scheme::NAME, state::Inner};
 use crate::{
     Rejection,
     rejection::{Challenge, Format, render},

@@ -44,6 +44,8 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 /// The beginning of the error after which known endpoints are dropped.
 const OTHER_ISSUER: &str = "it names another issuer";
 
+pub(super) const NO_USER_INFO: &str = "there is no user-info endpoint";
+
 /// The endpoints of a provider.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoints {
@@ -99,6 +101,14 @@ impl From<LoginError> for Failure {
             status: None,
         }
     }
+}
+
+/// A response of the user-info endpoint.
+pub(super) enum UserInfo {
+    /// The endpoint does not accept the access token.
+    Rejected,
+    Plain(Vec<u8>),
+    Signed(Vec<u8>),
 }
 
 pub(super) struct Provider {
@@ -238,20 +248,26 @@ impl Provider {
         Err(Failure { error, status })
     }
 
-    /// Returns the claims about the user of an access token (OpenID Connect Core section 5.3).
-    pub(super) async fn user_info(&self, access_token: &str) -> Result<Vec<u8>, LoginError> {
+    /// Requests the claims about the user of an access token (OpenID Connect Core section 5.3).
+    pub(super) async fn user_info(&self, access_token: &str) -> Result<UserInfo, LoginError> {
         let endpoints = self.endpoints().await?;
-        let missing = LoginError::Metadata("there is no user-info endpoint".into());
+        let missing = LoginError::Metadata(NO_USER_INFO.into());
         let endpoint = endpoints.user_info.as_ref().ok_or(missing)?;
         let value = Zeroizing::new(format!("Bearer {access_token}"));
         let request = Request::get(endpoint.clone()).header(AUTHORIZATION, value.as_str());
         let answer = send(&self.guard, request).await?;
+        let late = || {
+            LoginError::provider(format!(
+                "the user-info endpoint answered {}",
+                answer.status().as_u16()
+            ))
+        };
         match answer.status() {
-            StatusCode::OK => Ok(answer.into_body().into()),
-            status if status.is_client_error() => Err(LoginError::UserInfo),
-            _ => Err(LoginError::provider(
-                "the user-info endpoint's answer is none",
-            )),
+            StatusCode::OK if is_jwt(&answer) => Ok(UserInfo::Signed(answer.into_body().into())),
+            StatusCode::OK => Ok(UserInfo::Plain(answer.into_body().into())),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(late()),
+            status if status.is_client_error() => Ok(UserInfo::Rejected),
+            _ => Err(late()),
         }
     }
 
@@ -393,6 +409,14 @@ impl Document for Metadata {
             Box::new(report),
         )
     }
+}
+
+/// Returns whether a response is a JWT (OpenID Connect Core section 5.3.2).
+fn is_jwt(answer: &Response<Bytes>) -> bool {
+    let kind = answer.headers().get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/jwt")
 }
 
 /// Requests JSON by `GET`.

@@ -27,6 +27,7 @@ use super::{
     sessions::Mark,
     state::Inner,
     tokens::TokenSet,
+    user_info,
 };
 use crate::{
     Rejection, RejectionKind,
@@ -154,7 +155,7 @@ impl Inner {
                 let verified = id_token::verify(jwt, token, &expected);
                 let verified = timeout(VERIFYING, verified).await;
                 match verified.unwrap_or_else(|late| Err(Rejection::unavailable(late))) {
-                    Ok(()) => true,
+                    Ok(_) => true,
                     Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
                         super::log::not_verified(&self.issuer, &rejection);
                         false
@@ -170,18 +171,26 @@ impl Inner {
         if !is_verified {
             tokens.id.clone_from(&before);
         }
-        let fresh = match session.with_tokens(&self.claims, tokens) {
+        let mut fresh = match session.with_tokens(&self.claims, tokens) {
             Ok(fresh) => fresh,
             Err(error) => {
                 self.end_of(session).await;
                 return Err(error.into());
             }
         };
+        fresh.user_info = match timeout(VERIFYING, user_info::after_refresh(self, &fresh)).await {
+            Ok(Ok(claims)) => claims,
+            Ok(Err(rejection)) => {
+                self.end_of(session).await;
+                return Err(rejection);
+            }
+            Err(_) => fresh.user_info,
+        };
         self.sealed(session, fresh).await
     }
 
-    /// Adds the value of the cookie. If the new ID token is too long for cookies, the previous one
-    /// is kept.
+    /// Adds the value of the cookie. If the new claims are too long for cookies, the previous ones
+    /// are kept.
     async fn sealed(&self, session: &Session, mut fresh: Session) -> Result<Fresh, Rejection> {
         match self.seal_session(&fresh) {
             Ok(sealed) => {
@@ -196,6 +205,7 @@ impl Inner {
         let mut tokens = (*fresh.tokens).clone();
         tokens.id.clone_from(&session.tokens.id);
         fresh.tokens = Arc::new(tokens);
+        fresh.user_info.clone_from(&session.user_info);
         match self.seal_session(&fresh) {
             Ok(sealed) => Ok(Fresh {
                 session: fresh,

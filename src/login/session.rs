@@ -1,7 +1,7 @@
 //! [`Session`]: who has logged in, and the provider's tokens of theirs.
 
 use super::{
-    LoginError, fields,
+    LoginError, fields, merge,
     tokens::{Hidden, TokenSet},
 };
 use crate::{
@@ -18,8 +18,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// One session. Its claims are those of the ID token, which was verified when it came, or those
-/// of the user-info answer.
+const NO_CLAIMS: LoginError = LoginError::UserInfo("there are no claims");
+const NO_SUBJECT: LoginError = LoginError::UserInfo("there is no subject");
+
+/// One session. Its claims are those of the ID token, which was verified when it came, and those of
+/// the user-info endpoint.
 #[derive(Clone)]
 pub(super) struct Session {
     /// Random.
@@ -62,15 +65,23 @@ pub(super) struct ClaimPaths {
     pub(super) scopes: Option<ClaimPath>,
 }
 
+impl ClaimPaths {
+    /// Returns every configured path.
+    pub(super) fn all(&self) -> impl Iterator<Item = &ClaimPath> {
+        let paths = [&self.subject, &self.roles, &self.scopes];
+        paths.into_iter().flatten()
+    }
+}
+
 impl Session {
     /// Stores the claims about the login as they were at its time. A user-info response does not
     /// say anything about the authentication (OpenID Connect Core section 5.1), and may hold
     /// members that users edit.
     pub(super) fn of_its_login(mut self, paths: &ClaimPaths) -> Result<Self, LoginError> {
-        let payload = self.payload().ok_or(LoginError::UserInfo)?;
-        let claims = Document::read(&payload).map_err(|_| LoginError::UserInfo)?;
+        let payload = self.payload().ok_or(NO_CLAIMS)?;
+        let claims = Document::read(&payload).map_err(|_| NO_CLAIMS)?;
         self.sub = name_of_user(paths, &claims)?;
-        if self.user_info.is_none() {
+        if self.tokens.id.is_some() {
             let date = |name| date::read(claims.named(name)?, Round::Down);
             self.auth_time = date("auth_time");
             self.issued = date("iat").unwrap_or(self.made).min(clock::LAST_SECOND);
@@ -149,15 +160,18 @@ impl Session {
         })
     }
 
-    /// Returns the text of the claims.
+    /// Returns the claims of the ID token.
+    pub(super) fn id_claims(&self) -> Option<Vec<u8>> {
+        let payload = self.tokens.id_token()?.split('.').nth(1)?;
+        URL_SAFE_NO_PAD.decode(payload).ok()
+    }
+
+    /// Returns the text of all claims.
     fn payload(&self) -> Option<Vec<u8>> {
-        match (&self.user_info, self.tokens.id_token()) {
-            (Some(claims), _) => Some(claims.clone().into_bytes()),
-            (None, Some(token)) => {
-                let payload = token.split('.').nth(1)?;
-                URL_SAFE_NO_PAD.decode(payload).ok()
-            }
-            (None, None) => None,
+        match (&self.user_info, self.id_claims()) {
+            (Some(claims), None) => Some(claims.clone().into_bytes()),
+            (Some(claims), Some(id_token)) => merge::merged(&id_token, claims),
+            (None, id_token) => id_token,
         }
     }
 
@@ -167,9 +181,9 @@ impl Session {
         issuer: &Arc<str>,
         paths: &ClaimPaths,
     ) -> Result<Identity, Rejection> {
-        let payload = self.payload().ok_or(LoginError::UserInfo)?;
+        let payload = self.payload().ok_or(NO_CLAIMS)?;
         let read = Object::parse_with(payload, |claims| identity(self, issuer, paths, claims));
-        let (claims, read) = read.map_err(|_| LoginError::UserInfo)?;
+        let (claims, read) = read.map_err(|_| NO_CLAIMS)?;
         let (identity, roles, scopes) = read?;
         Ok(identity.with_claims(claims, roles, scopes))
     }
@@ -186,12 +200,12 @@ impl Session {
             tokens: Arc::new(tokens),
             ..self.clone()
         };
-        let payload = fresh.payload().ok_or(LoginError::UserInfo)?;
-        let claims = Document::read(&payload).map_err(|_| LoginError::UserInfo)?;
+        let payload = fresh.payload().ok_or(NO_CLAIMS)?;
+        let claims = Document::read(&payload).map_err(|_| NO_CLAIMS)?;
         if name_of_user(paths, &claims)? != self.sub {
             return Err(LoginError::IdToken("the subject is another than before"));
         }
-        if fresh.user_info.is_some() {
+        if fresh.tokens.id.is_none() {
             return Ok(fresh);
         }
         match (&self.sid, sid(&claims)) {
@@ -258,13 +272,13 @@ fn sid(claims: &Document<'_>) -> Option<String> {
 fn subject<'a>(paths: &ClaimPaths, claims: &'a Document<'_>) -> Result<&'a str, LoginError> {
     let sub = "sub".into();
     let path = paths.subject.as_ref().unwrap_or(&sub);
-    let value = claims.at(path.names()).ok_or(LoginError::UserInfo)?;
+    let value = claims.at(path.names()).ok_or(NO_SUBJECT)?;
     // Some providers number their users.
     if value.as_number().is_some() {
-        return claims::digits(claims, path).ok_or(LoginError::UserInfo);
+        return claims::digits(claims, path).ok_or(NO_SUBJECT);
     }
-    let subject = claims::subject(value).map_err(|_| LoginError::UserInfo)?;
-    subject.ok_or(LoginError::UserInfo)
+    let subject = claims::subject(value).map_err(|_| NO_SUBJECT)?;
+    subject.ok_or(NO_SUBJECT)
 }
 
 /// Returns the identity without its claims, the roles and the scopes.

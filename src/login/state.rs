@@ -1,10 +1,10 @@
 //! [`Login`], and the state that its layer and its scheme share.
 
 use super::{
-    AuthRequest, TokenSet,
+    AuthRequest, LoginError, TokenSet,
     base::Base,
     client::Client,
-    provider::Provider,
+    provider::{NO_USER_INFO, Provider},
     recent::Recent,
     return_to::Returns,
     seal::Sealer,
@@ -30,10 +30,18 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// If the provider's metadata cannot be had now, or is that of another issuer.
+    /// If the provider's metadata cannot be had now, is that of another issuer, or lacks a user-info
+    /// endpoint that the login needs.
     pub async fn connect(&self) -> Result<(), ConfigError> {
         let endpoints = self.0.provider.endpoints().await;
-        endpoints.map(drop).map_err(|error| {
+        let endpoints = endpoints.and_then(|endpoints| {
+            let needs_user_info = self.0.asks_user_info || self.0.jwt.is_none();
+            match endpoints.user_info.is_none() && needs_user_info {
+                true => Err(LoginError::Metadata(NO_USER_INFO.into())),
+                false => Ok(()),
+            }
+        });
+        endpoints.map_err(|error| {
             ConfigError::new(format!("cannot sign in with {}", self.0.issuer)).with_source(error)
         })
     }
@@ -48,7 +56,8 @@ impl fmt::Debug for Login {
     }
 }
 
-/// The result of a login, for [`LoginBuilder::on_login`](super::LoginBuilder::on_login).
+/// The result of a login, for [`LoginBuilder::on_login`](super::LoginBuilder::on_login) and
+/// [`LoginBuilder::on_session`](super::LoginBuilder::on_session).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoggedIn {
@@ -56,6 +65,13 @@ pub struct LoggedIn {
     pub identity: Identity,
     /// The provider's tokens.
     pub tokens: TokenSet,
+    /// The JSON text of the form field `user`, which Apple sends at the first sign-in of a user only
+    /// ([`form_post`](super::LoginBuilder::form_post)). At most 4,096 bytes.
+    ///
+    /// The provider does not sign this text, so the user can change it. It serves as a name to show,
+    /// such as `{"name":{"firstName":"Ada","lastName":"Lovelace"}}`. For an e-mail address, use the
+    /// claim of the ID token.
+    pub user: Option<String>,
 }
 
 pub(super) type Hook = dyn Fn(LoggedIn) -> Verdict<HeaderMap> + Send + Sync;
@@ -92,6 +108,10 @@ pub(super) struct Inner {
     pub(super) provider: Provider,
     /// `None` without OpenID.
     pub(super) jwt: Option<JwtVerifier>,
+    /// Verifies signed responses of the user-info endpoint. `None` if there are no keys.
+    pub(super) signed_user_info: Option<JwtVerifier>,
+    /// Whether the user-info endpoint is called in every login.
+    pub(super) asks_user_info: bool,
     pub(super) pending: Sealer,
     pub(super) sessions: Sealer,
     /// For what is in the store.
@@ -109,6 +129,7 @@ pub(super) struct Inner {
     pub(super) in_store: bool,
     pub(super) form_post: bool,
     pub(super) on_login: Option<Box<Hook>>,
+    pub(super) on_session: Option<Box<Hook>>,
     pub(super) refreshes: SingleFlight<Outcome>,
     /// The failing refreshes, by the id of the session.
     pub(super) failing: Recent<Failing>,

@@ -104,6 +104,11 @@ impl Inner {
         let Some(value) = read.into_iter().next().flatten() else {
             return Ok(None);
         };
+        if value.is_empty() {
+            return Ok(Some(Err(LoginError::Ended.into())));
+        }
+        // A result of another time is ignored. The clocks of a fleet differ, and the store has one
+        // of its own.
         let fresh = self.stored.open(done, &value, self.now());
         let fresh = fresh.and_then(|opened| {
             let [session, sealed] = fields::read(&opened.plain)?;
@@ -113,11 +118,11 @@ impl Inner {
                 sealed: (!sealed.is_empty()).then(|| sealed.to_owned()),
             })
         });
-        let is_over = fresh.as_ref().is_some_and(|Fresh { session, .. }| {
-            session.is_due(self.now(), self.refresh_before)
-                && session.tokens.refresh_token() == Some(token)
-        });
-        Ok((!is_over).then(|| fresh.ok_or_else(|| LoginError::Ended.into())))
+        let serves = |Fresh { session, .. }: &Fresh| {
+            !session.is_due(self.now(), self.refresh_before)
+                || session.tokens.refresh_token() != Some(token)
+        };
+        Ok(fresh.filter(serves).map(Ok))
     }
 
     /// Returns the session as another server has renewed it, if one has.

@@ -10,3 +10,4 @@ mod certified_provider;
 mod provider_responses;
 mod refresh;
 mod scripted;
+mod user_info;

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tower::ServiceExt;
 use tower_auth::{
     AuthLayer, Identity, Rejection, Verdict,
-    fetch::{FetchError, fetch_fn},
+    fetch::{Fetch, FetchError, fetch_fn},
     login::{Login, LoginBuilder, ProviderToken, Secret},
     store::{BatchRead, EphemeralStore, MemoryStore, Raise},
 };
@@ -47,6 +47,8 @@ pub struct Script {
     pub tokens: Value,
     pub status: u16,
     pub user_info: Value,
+    /// Answers user information by this token instead.
+    pub user_info_token: Option<String>,
     pub asked: Vec<(String, String)>,
     /// Answers a path by this status and body instead.
     pub raw: BTreeMap<String, (u16, String)>,
@@ -90,6 +92,7 @@ impl Op {
                 tokens: json!({}),
                 status: 200,
                 user_info: json!({ "id": 42, "login": "octo" }),
+                user_info_token: None,
                 asked: Vec::new(),
                 raw: BTreeMap::new(),
                 gates: BTreeMap::new(),
@@ -123,6 +126,14 @@ impl Op {
             && !spent.insert(token.split('&').next().unwrap().to_owned())
         {
             return respond(400, json!({ "error": "invalid_grant" }).to_string());
+        }
+        if path == "/me"
+            && let Some(token) = &script.user_info_token
+        {
+            let mut response = respond(200, token.clone());
+            let kind = "application/jwt; charset=utf-8".parse().unwrap();
+            response.headers_mut().insert("content-type", kind);
+            return response;
         }
         let (status, body) = match path.as_str() {
             "/.well-known/openid-configuration" => (200, script.metadata.clone()),
@@ -170,23 +181,28 @@ impl Op {
         self.bare().public_url(url)
     }
 
-    fn bare(&self) -> LoginBuilder {
+    /// The client of an application, which this provider answers.
+    pub fn client(&self) -> impl Fetch + use<> {
         let op = self.clone();
+        fetch_fn(move |request: Request<Bytes>| {
+            let answer = op.answer(&request);
+            let gate = op.script(|script| script.gates.get(request.uri().path()).cloned());
+            async move {
+                if let Some(gate) = gate {
+                    gate.notified().await;
+                }
+                Ok::<_, FetchError>(answer)
+            }
+        })
+    }
+
+    fn bare(&self) -> LoginBuilder {
         let ahead = Arc::clone(&self.1);
         Login::builder(ISSUER)
             .client_basic("app", "app-secret")
             .secret(Secret::new([1; 32]).unwrap())
             .clock(move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::SeqCst)))
-            .fetch_with(fetch_fn(move |request: Request<Bytes>| {
-                let answer = op.answer(&request);
-                let gate = op.script(|script| script.gates.get(request.uri().path()).cloned());
-                async move {
-                    if let Some(gate) = gate {
-                        gate.notified().await;
-                    }
-                    Ok::<_, FetchError>(answer)
-                }
-            }))
+            .fetch_with(self.client())
     }
 
     pub fn asked(&self, path: &str) -> Vec<String> {

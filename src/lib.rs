@@ -249,6 +249,11 @@ struct Readme;
 #[doc = include_str!("../docs/providers.md")]
 struct Providers;
 
+/// Compiles every snippet of the page about edges and workloads.
+#[cfg(all(doctest, feature = "provider"))]
+#[doc = include_str!("../docs/workloads.md")]
+struct Workloads;
+
 /// Compiles every snippet of the page for users of `jsonwebtoken`.
 #[cfg(all(doctest, feature = "issue", feature = "jsonwebtoken-12"))]
 #[doc = include_str!("../docs/from-jsonwebtoken.md")]

@@ -286,6 +286,63 @@ impl Drop for Postgres {
     }
 }
 
+/// A PgBouncer in front of a PostgreSQL server.
+pub struct PgBouncer {
+    pub url: String,
+    child: Child,
+    _folder: Folder,
+}
+
+impl PgBouncer {
+    /// Starts one that lends connections for as long as the mode says: `session` or `transaction`.
+    pub fn start(server: &Postgres, mode: &str) -> Option<Self> {
+        let program = program("pgbouncer", &[PathBuf::from("/usr/sbin")])?;
+        let (port, folder) = (free_port(), Folder::new("pgbouncer"));
+        let configuration = format!(
+            "[databases]\npostgres = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\n\
+             listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
+             pool_mode = {mode}\nignore_startup_parameters = options,extra_float_digits\n",
+            server.port
+        );
+        let file = folder.0.join("pgbouncer.ini");
+        fs::write(&file, configuration).expect("the configuration is written");
+        if let Some(user) = user() {
+            let owned = Command::new("chown")
+                .arg("-R")
+                .arg(&user)
+                .arg(&folder.0)
+                .status();
+            assert!(owned.expect("chown runs").success(), "chown to {user}");
+        }
+        let child = as_user(program)
+            .arg("-q")
+            .arg(&file)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("pgbouncer starts");
+        let until = Instant::now() + STARTED_WITHIN;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < until, "pgbouncer does not listen");
+            sleep(Duration::from_millis(20));
+        }
+        Some(Self {
+            url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+            child,
+            _folder: folder,
+        })
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn signal(name: &str, process: u32) {
     let _ = Command::new("kill")
         .args([name, &process.to_string()])

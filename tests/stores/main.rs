@@ -4,6 +4,7 @@
 //! A store of another crate can use the suite: see `suite/mod.rs`.
 
 mod outages;
+mod poolers;
 #[path = "../common/ports.rs"]
 mod ports;
 mod races;

@@ -7,8 +7,8 @@ use crate::store::{
 };
 use crate::{ConfigError, Rejection, Verdict};
 use sqlx::{
-    ConnectOptions as _, Connection as _,
-    postgres::{PgConnectOptions, PgSslMode},
+    ConnectOptions as _, Connection as _, Executor as _, Row as _,
+    postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode},
 };
 use std::{
     fmt,
@@ -53,8 +53,8 @@ const LIMITS: Limits = Limits {
 /// 4. A name that holds a NUL character, which PostgreSQL cannot keep, is one that nobody has. To
 ///    add one is [`Unavailable`](crate::RejectionKind::Unavailable), as is a name of more than
 ///    some two thousand bytes, for which it has no index. Revocations may be of any name.
-/// 5. PgBouncer has to pool sessions (`pool_mode = session`), since statements are prepared. It
-///    rejects the start-up parameters `options` and `extra_float_digits` unless they are in its
+/// 5. PgBouncer has to pool sessions (`pool_mode = session`), since statements are prepared. Any other
+///    mode is an error at [`connect`](Self::connect). PgBouncer rejects the start-up parameters `options` and `extra_float_digits` unless they are in its
 ///    `ignore_startup_parameters`. The limits of rule 2 on the server are in `options`. If
 ///    PgBouncer ignores that parameter, set them by `ALTER ROLE … SET statement_timeout = '2s'` and
 ///    `SET idle_in_transaction_session_timeout = '10s'`. `READ COMMITTED` has to be the default
@@ -83,8 +83,9 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// If the URL cannot be read or asks for TLS that is not there, the database cannot be reached or is not in UTF-8, or was used
-    /// by a newer version of this crate.
+    /// If the URL cannot be read or asks for TLS that is not there, if the database cannot be reached or
+    /// is not in UTF-8, if a pooler shares connections between sessions, or if the database was used by
+    /// a newer version of this crate.
     pub async fn connect(url: &str) -> Result<Self, ConfigError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| {
@@ -188,6 +189,15 @@ fn check_tls(options: &PgConnectOptions, is_available: bool) -> Result<(), Confi
 
 async fn migrated(options: &PgConnectOptions) -> Result<(), ConfigError> {
     let mut connection = options.connect().await.map_err(unreachable)?;
+    if is_shared(&mut connection, options)
+        .await
+        .map_err(unreachable)?
+    {
+        return Err(ConfigError::new(
+            "the URL of the PostgreSQL database leads to a pooler that lends its connections for one \
+             transaction at a time: set `pool_mode = session` for this database",
+        ));
+    }
     let encoding: String = sqlx::query_scalar("SHOW server_encoding")
         .fetch_one(&mut connection)
         .await
@@ -205,6 +215,23 @@ async fn migrated(options: &PgConnectOptions) -> Result<(), ConfigError> {
     migrate::migrate(&mut transaction).await?;
     transaction.commit().await.map_err(unreachable)?;
     connection.close().await.map_err(unreachable)
+}
+
+/// Returns whether another session uses the same process of the server while this one is open. This
+/// query is not prepared, because prepared statements fail in this case.
+async fn is_shared(
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+) -> sqlx::Result<bool> {
+    const PROCESS: &str = "SELECT pg_backend_pid()::text";
+    let process = |row: PgRow| row.try_get::<String, _>(0);
+    let own = connection.fetch_one(PROCESS).await?;
+    let mut other = options.connect().await?;
+    // A transaction keeps the process that it begins on.
+    other.execute("BEGIN").await?;
+    let others = other.fetch_one(PROCESS).await?;
+    other.close().await?;
+    Ok(process(own)? == process(others)?)
 }
 
 fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConfigError {

@@ -12,10 +12,16 @@ use super::{
     seal::Sealer,
     session::ClaimPaths,
     state::{Inner, Paths},
+    tenants::Tenants,
 };
 use crate::{
-    ConfigError, csrf::CrossSite, fetch::Guard, jwt::JwtVerifier, jwt::remote::RemoteKeys,
-    rejection::is_token, util::single_flight::SingleFlight,
+    ConfigError,
+    csrf::CrossSite,
+    fetch::Guard,
+    jwt::JwtVerifier,
+    jwt::remote::{RemoteKeys, metadata_urls},
+    rejection::is_token,
+    util::single_flight::SingleFlight,
 };
 use http::Uri;
 use std::{sync::Arc, time::Duration};
@@ -80,9 +86,13 @@ impl LoginBuilder {
             cross_site.trust(&return_to::origin(origin)?.ascii_serialization());
         }
         let guard = Guard::new(self.fetch.clone(), self.allow_http)?;
+        let tenants = self.tenants.take();
+        let tenants = tenants
+            .map(|allowed| Tenants::new(&self.issuer, allowed))
+            .transpose()?;
         let fixed = self.hand.endpoints(&guard)?;
         let keys_are_given = self.keys.is_some();
-        let (jwt, signed_user_info) = match (self.openid, self.jwt(&client)) {
+        let (jwt, signed_user_info) = match (self.openid, self.jwt(&client, tenants.as_ref())) {
             (true, jwt) => {
                 let jwt = jwt?;
                 (Some(jwt.clone()), Some(jwt))
@@ -91,15 +101,17 @@ impl LoginBuilder {
             // The keys of such a provider need not be known.
             (false, jwt) => (None, jwt.ok()),
         };
-        let is_fixed = fixed.endpoints().is_some();
+        let is_fixed = self.metadata_at.is_none() && fixed.endpoints().is_some();
         if is_fixed && fixed.user_info.is_none() && (!self.openid || self.asks_user_info) {
             return Err(refuse(
                 "user information needs an endpoint: call `user_info_endpoint`",
             ));
         }
+        let named = tenants.as_ref().map(Tenants::template);
         let provider = Provider::new(
-            Arc::clone(&self.issuer),
+            named.unwrap_or_else(|| Arc::clone(&self.issuer)),
             fixed,
+            self.metadata_urls(is_fixed)?,
             guard.clone(),
             Arc::clone(&self.clock),
         );
@@ -109,7 +121,10 @@ impl LoginBuilder {
             })?;
         }
         if provider.urls().is_empty() && !is_fixed {
-            return Err(refuse("the issuer is no URL that metadata could be at"));
+            return Err(ConfigError::new(format!(
+                "the issuer {:?} must be a URL below which metadata can be: call `metadata_at`, or set the endpoints",
+                self.issuer
+            )));
         }
         let sealer = |purpose| Sealer::new(&self.secrets, purpose, &self.issuer, &client.id);
         if self.openid {
@@ -144,7 +159,9 @@ impl LoginBuilder {
                 subject: self.subject,
                 roles: self.roles,
                 scopes: self.scopes,
+                issuer_is_a_tenants: tenants.is_some(),
             },
+            tenants,
             store: self.store,
             in_store: self.in_store,
             form_post: self.form_post,
@@ -159,9 +176,25 @@ impl LoginBuilder {
     }
 
     /// Returns the verifier of ID tokens and signed responses.
-    fn jwt(&mut self, client: &Client) -> Result<JwtVerifier, ConfigError> {
+    fn jwt(
+        &mut self,
+        client: &Client,
+        tenants: Option<&Tenants>,
+    ) -> Result<JwtVerifier, ConfigError> {
         let keys = self.keys.take().unwrap_or_else(|| {
-            let mut keys = RemoteKeys::discover();
+            let url = self.metadata_at.clone();
+            // A verifier of several issuers does not discover its keys by itself.
+            let url = url.or_else(|| {
+                let urls = tenants.and_then(|_| metadata_urls(&self.issuer));
+                Some(urls?.first()?.to_string())
+            });
+            let mut keys = match url {
+                Some(url) => RemoteKeys::metadata_at(url),
+                None => RemoteKeys::discover(),
+            };
+            if let Some(tenants) = tenants {
+                keys = keys.named_by_metadata(tenants.template());
+            }
             if let Some(fetch) = &self.fetch {
                 keys = keys.fetch_with(Arc::clone(fetch));
             }
@@ -171,13 +204,30 @@ impl LoginBuilder {
             keys.into()
         });
         let clock = Arc::clone(&self.clock);
-        JwtVerifier::issuer(Arc::clone(&self.issuer))
-            .audience(client.id.as_str())
+        let jwt = match tenants {
+            // The issuer is checked by the tenants.
+            Some(_) => JwtVerifier::dangerous_any_issuer(),
+            None => JwtVerifier::issuer(Arc::clone(&self.issuer)),
+        };
+        jwt.audience(client.id.as_str())
             .keys(keys)
             .leeway(self.leeway)
             .clock(move || clock.now())
             .of_logins()
             .build()
+    }
+
+    /// Returns where the metadata is, in the order in which it is requested.
+    fn metadata_urls(&self, is_fixed: bool) -> Result<Vec<Uri>, ConfigError> {
+        let Some(url) = &self.metadata_at else {
+            let urls = metadata_urls(&self.issuer).filter(|_| !is_fixed);
+            return Ok(urls.unwrap_or_default());
+        };
+        let bad = |error| {
+            ConfigError::new(format!("the URL of the metadata, {url:?}, must be a URL"))
+                .with_source(error)
+        };
+        Ok(vec![url.parse().map_err(bad)?])
     }
 
     fn paths(&self, base: &Base, callback: String) -> Result<Paths, ConfigError> {
@@ -221,6 +271,11 @@ impl LoginBuilder {
         }
         if self.store.is_none() && (self.in_store || self.by_provider.is_some()) {
             return refuse("sessions in a store, and log-out by the provider, take a store");
+        }
+        if self.tenants.is_some() && (!self.openid || self.by_provider.is_some()) {
+            return refuse(
+                "tenants need OpenID, and cannot be combined with log-out by the provider",
+            );
         }
         if self.by_provider.is_some() && !self.openid {
             return refuse("log-out by the provider takes OpenID");

@@ -4,6 +4,7 @@ use super::{
     AuthRequest, LoggedIn, Login, Secret,
     client::{Client, Method},
     state::{Customize, Hook},
+    tenants::Allowed,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -14,7 +15,7 @@ use crate::{
     verdict::IntoVerdict,
 };
 use http::{HeaderMap, request};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 /// Builds a [`Login`](super::Login); made by [`Login::builder`](super::Login::builder).
@@ -32,6 +33,8 @@ pub struct LoginBuilder {
     pub(super) secrets: Vec<Secret>,
     pub(super) request: AuthRequest,
     pub(super) customize: Option<Box<Customize>>,
+    pub(super) metadata_at: Option<String>,
+    pub(super) tenants: Option<Box<Allowed>>,
     pub(super) hand: ByHand,
     pub(super) keys: Option<Keys>,
     pub(super) fetch: Option<Arc<dyn Fetch>>,
@@ -91,6 +94,8 @@ impl LoginBuilder {
             secrets: Vec::new(),
             request: AuthRequest::default(),
             customize: None,
+            metadata_at: None,
+            tenants: None,
             hand: ByHand::default(),
             keys: None,
             fetch: None,
@@ -240,10 +245,55 @@ impl LoginBuilder {
         self
     }
 
+    /// Reads the provider's metadata at this URL, instead of where the specifications put it below
+    /// the issuer. The metadata must name the issuer all the same.
+    ///
+    /// For example, the metadata of a policy of Azure AD B2C names an issuer without the policy:
+    ///
+    /// ```
+    /// use tower_auth::login::Login;
+    ///
+    /// let host = "https://shop.b2clogin.com";
+    /// let login = Login::builder(format!("{host}/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0/"))
+    ///     .metadata_at(format!("{host}/shop.onmicrosoft.com/B2C_1_signin/v2.0/.well-known/openid-configuration"));
+    /// # let _ = login;
+    /// ```
+    pub fn metadata_at(mut self, url: impl Into<String>) -> Self {
+        self.metadata_at = Some(url.into());
+        self
+    }
+
+    /// Accepts users of these tenants of Microsoft Entra ID, by the tenants' ids (`tid`).
+    ///
+    /// The issuer of the login is then that of all tenants. The issuer of an identity is that of its
+    /// tenant, because a subject is unique only within its issuer.
+    ///
+    /// ```
+    /// use tower_auth::login::Login;
+    ///
+    /// let login = Login::builder("https://login.microsoftonline.com/organizations/v2.0")
+    ///     .tenants(["8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "72f988bf-86f1-41af-91ab-2d7cd011db47"]);
+    /// # let _ = login;
+    /// ```
+    pub fn tenants(self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let ids: HashSet<String> = ids.into_iter().map(Into::into).collect();
+        self.tenants_where(move |tenant| ids.contains(tenant))
+    }
+
+    /// Accepts users of every tenant that a rule allows, as [`tenants`](Self::tenants) does.
+    ///
+    /// `tenants_where(|_| true)` accepts users of any tenant. Then everybody with an account at the
+    /// provider can sign in, and the application has to decide who may do what by the issuer and the
+    /// subject together.
+    pub fn tenants_where(mut self, allowed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.tenants = Some(Box::new(allowed));
+        self
+    }
+
     /// Sets the endpoint that the browser is sent to. If this and
-    /// [`token_endpoint`](Self::token_endpoint) are set, no endpoint is discovered. Keys are still
-    /// discovered, unless they are given by [`keys`](Self::keys). If only one of the two is set, or
-    /// any other endpoint, it replaces the discovered one.
+    /// [`token_endpoint`](Self::token_endpoint) are set, and [`metadata_at`](Self::metadata_at) is
+    /// not, no endpoint is discovered. Keys are still discovered, unless they are given by
+    /// [`keys`](Self::keys). Otherwise each endpoint that is set replaces the discovered one.
     pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
         self.hand.authorization = Some(url.into());
         self

@@ -152,7 +152,7 @@ async fn finish(
     let issuer = query.one("iss")?;
     let endpoints = inner.provider.endpoints().await?;
     match issuer {
-        Some(issuer) if issuer != &*inner.issuer => return Err(LoginError::Issuer.into()),
+        Some(issuer) if !inner.is_issuer(issuer) => return Err(LoginError::Issuer.into()),
         None if endpoints.names_itself => return Err(LoginError::Issuer.into()),
         _ => {}
     }
@@ -170,6 +170,9 @@ async fn finish(
     let tokens = exchange(inner, code, pending).await?;
     let session = session(inner, tokens, pending).await?;
     let identity = session.identity(&inner.issuer, &inner.claims)?;
+    if issuer.is_some_and(|issuer| Some(issuer) != identity.issuer()) {
+        return Err(LoginError::Issuer.into());
+    }
     let user = match head.method == Method::POST {
         true => query.one("user")?.filter(|user| is_object(user)),
         false => None,
@@ -218,6 +221,16 @@ fn is_object(text: &str) -> bool {
     text.len() <= MAX_USER && Document::read(text.as_bytes()).is_ok()
 }
 
+impl Inner {
+    /// Returns whether this may be the issuer of an ID token.
+    fn is_issuer(&self, issuer: &str) -> bool {
+        match &self.tenants {
+            Some(tenants) => tenants.has(issuer),
+            None => issuer == &*self.issuer,
+        }
+    }
+}
+
 /// RFC 6749 section 4.1.3.
 async fn exchange(inner: &Inner, code: &str, pending: &Pending) -> Result<TokenSet, LoginError> {
     let mut form = Body::default();
@@ -250,6 +263,7 @@ async fn session(
         Some(jwt) => {
             let expected = Expected {
                 client: &inner.client.id,
+                tenants: inner.tenants.as_ref(),
                 access_token: tokens.access_token(),
                 nonce: Nonce::Is(&pending.nonce),
                 max_age: pending.max_age,

@@ -3,7 +3,7 @@
 //! An ID token is verified in this order (OpenID Connect Core section 3.1.3.7):
 //!
 //! 1. Its signature, by a key that the issuer publishes; it says it is a `JWT`, or nothing.
-//! 2. `iss` is the issuer, `aud` is or holds this client, `exp` and `iat` are there and good.
+//! 2. `iss` is the issuer, or that of an allowed [tenant](super::tenants), `aud` is or holds this client, `exp` and `iat` are there and good.
 //! 3. Of several audiences the token names this client as `azp`; an `azp` is this client.
 //! 4. `nonce` is the one of this login.
 //! 5. `at_hash`, where present, is that of the access token (section 3.1.3.6).
@@ -13,7 +13,7 @@
 //! After a refresh (section 12.2) the subject is the same as before, and so is `sid`, if it is
 //! there, and `nonce`. Logout tokens are verified by Back-Channel Logout section 2.6.
 
-use super::LoginError;
+use super::{LoginError, tenants::Tenants};
 use crate::{
     Rejection,
     claims::{
@@ -33,6 +33,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 /// The expected values of a token.
 pub(super) struct Expected<'a> {
     pub(super) client: &'a str,
+    /// If there are tenants, `iss` is that of one of them.
+    pub(super) tenants: Option<&'a Tenants>,
     pub(super) access_token: &'a str,
     pub(super) nonce: Nonce<'a>,
     /// In seconds.
@@ -84,6 +86,9 @@ fn check(
     expected: &Expected<'_>,
 ) -> Result<(), &'static str> {
     let claim = |name| claims::present(claims.named(name));
+    if let Some(tenants) = expected.tenants {
+        tenants.check(claims)?;
+    }
     if claim("iat").is_none() {
         return Err("there is no iat");
     }

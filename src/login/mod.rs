@@ -191,6 +191,7 @@ mod session;
 mod sessions;
 mod start;
 mod state;
+mod tenants;
 mod tokens;
 mod turns;
 mod user_info;

@@ -1,6 +1,7 @@
 //! [`Provider`]: where its endpoints are, and how they are asked.
 //!
-//! 1. If both an authorization and a token endpoint are configured, nothing is discovered.
+//! 1. If both an authorization and a token endpoint are configured, and the URL of the metadata is
+//!    not, nothing is discovered.
 //!    Otherwise the issuer's metadata names the endpoints (OpenID Connect Discovery 1.0 section 4,
 //!    RFC 8414 section 3), and configured endpoints replace discovered ones. The metadata must name
 //!    exactly this issuer. That is half of the defence against mixed-up issuers.
@@ -24,7 +25,6 @@ use crate::{
         on_demand::{Answer, Document, Ended, Missing, NO_RUNTIME, OnDemand, Outcome},
     },
     json::{self, Value},
-    jwt::remote::metadata_urls,
 };
 use bytes::Bytes;
 use http::{
@@ -135,13 +135,19 @@ struct Known {
 }
 
 impl Provider {
-    pub(super) fn new(issuer: Arc<str>, fixed: Fixed, guard: Guard, clock: Arc<dyn Clock>) -> Self {
-        let all = fixed.endpoints().map(Arc::new);
+    /// Creates a provider whose metadata, at one of these URLs, must name this issuer. Without a
+    /// URL, all endpoints are configured.
+    pub(super) fn new(
+        issuer: Arc<str>,
+        fixed: Fixed,
+        urls: Vec<Uri>,
+        guard: Guard,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let all = fixed.endpoints().filter(|_| urls.is_empty());
+        let all = all.map(Arc::new);
         let metadata = Metadata {
-            urls: match all {
-                Some(_) => Vec::new(),
-                None => metadata_urls(&issuer).unwrap_or_default(),
-            },
+            urls,
             issuer,
             fixed,
             guard: guard.clone(),

@@ -146,6 +146,7 @@ impl Inner {
                 let nonce = session.nonce();
                 let expected = Expected {
                     client: &self.client.id,
+                    tenants: self.tenants.as_ref(),
                     access_token: tokens.access_token(),
                     nonce: Nonce::AsBefore(nonce.as_deref()),
                     max_age: None,

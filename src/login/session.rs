@@ -63,6 +63,8 @@ pub(super) struct ClaimPaths {
     pub(super) subject: Option<ClaimPath>,
     pub(super) roles: Option<ClaimPath>,
     pub(super) scopes: Option<ClaimPath>,
+    /// Whether the issuer is the `iss` of the ID token, which has been verified.
+    pub(super) issuer_is_a_tenants: bool,
 }
 
 impl ClaimPaths {
@@ -208,6 +210,14 @@ impl Session {
         if fresh.tokens.id.is_none() {
             return Ok(fresh);
         }
+        if paths.issuer_is_a_tenants {
+            let before = self.payload().ok_or(NO_CLAIMS)?;
+            let before = Document::read(&before).map_err(|_| NO_CLAIMS)?;
+            let issuer = |claims: &Document<'_>| claims.raw(["iss"]).map(str::to_owned);
+            if issuer(&before) != issuer(&claims) {
+                return Err(LoginError::IdToken("the tenant is another than before"));
+            }
+        }
         match (&self.sid, sid(&claims)) {
             (Some(before), Some(after)) if *before != after => {
                 return Err(LoginError::IdToken("the session is another than before"));
@@ -296,8 +306,13 @@ fn identity(
     let roles = names(&paths.roles, claims::roles)?.unwrap_or_default();
     let scopes = names(&paths.scopes, claims::scopes)?.unwrap_or_default();
     let sid = session.sid.as_ref().unwrap_or(&session.id).clone();
+    let tenant = claims.named("iss").and_then(Value::as_str);
+    let issuer = match tenant.filter(|_| paths.issuer_is_a_tenants) {
+        Some(tenant) => tenant.into(),
+        None => Arc::clone(issuer),
+    };
     let mut identity = Identity::new(subject(paths, claims)?)
-        .with_issuer(Arc::clone(issuer))
+        .with_issuer(issuer)
         .with_expiry(clock::at(session.ends))
         .with_issued_at(clock::at(session.made))
         .with_session_id(sid);

@@ -9,6 +9,7 @@ use super::{
     return_to::Returns,
     seal::Sealer,
     session::{ClaimPaths, Outcome},
+    tenants::Tenants,
 };
 use crate::{
     ConfigError, Identity, Verdict, clock::Clock, csrf::CrossSite, jwt::JwtVerifier,
@@ -125,6 +126,7 @@ pub(super) struct Inner {
     pub(super) refresh_before: u64,
     pub(super) leeway: u64,
     pub(super) claims: ClaimPaths,
+    pub(super) tenants: Option<Tenants>,
     pub(super) store: Option<Arc<dyn EphemeralStore>>,
     pub(super) in_store: bool,
     pub(super) form_post: bool,

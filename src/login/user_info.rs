@@ -29,7 +29,7 @@ pub(super) async fn instead_of_id_token(
     inner: &Inner,
     tokens: &TokenSet,
 ) -> Result<String, Rejection> {
-    let claims = fetch(inner, tokens).await?;
+    let claims = fetch(inner, tokens, None).await?;
     Ok(claims.ok_or(LoginError::UserInfo(
         "the endpoint rejects the access token",
     ))?)
@@ -46,7 +46,7 @@ pub(super) async fn beside_id_token(
     if !(is_asked || is_possible && lacks(&inner.claims, id_token)?) {
         return Ok(None);
     }
-    let claims = fetch(inner, tokens).await?;
+    let claims = fetch(inner, tokens, Some(id_token)).await?;
     let Some(claims) = claims else {
         let error = LoginError::UserInfo("the endpoint rejects the access token");
         if is_asked {
@@ -68,7 +68,7 @@ pub(super) async fn after_refresh(
     let (Some(_), Some(id_token)) = (&before, session.id_claims()) else {
         return Ok(before);
     };
-    let error = match fetch(inner, &session.tokens).await {
+    let error = match fetch(inner, &session.tokens, Some(&id_token)).await {
         Ok(Some(claims)) => {
             check_subject(&id_token, &claims)?;
             return Ok(Some(claims));
@@ -104,12 +104,17 @@ fn check_subject(id_token: &[u8], claims: &str) -> Result<(), LoginError> {
     }
 }
 
-/// Returns the claims, or `None` if the endpoint rejects the access token.
-async fn fetch(inner: &Inner, tokens: &TokenSet) -> Result<Option<String>, Rejection> {
+/// Returns the claims, or `None` if the endpoint rejects the access token. The ID token is given if
+/// there is one.
+async fn fetch(
+    inner: &Inner,
+    tokens: &TokenSet,
+    id_token: Option<&[u8]>,
+) -> Result<Option<String>, Rejection> {
     let claims = match inner.provider.user_info(tokens.access_token()).await? {
         UserInfo::Rejected => return Ok(None),
         UserInfo::Plain(claims) => claims,
-        UserInfo::Signed(token) => verified(inner, &token).await?,
+        UserInfo::Signed(token) => verified(inner, &token, id_token).await?,
     };
     let bad = || LoginError::UserInfo("it is not a JSON object of distinct names");
     Document::read(&claims).map_err(|_| bad())?;
@@ -117,7 +122,11 @@ async fn fetch(inner: &Inner, tokens: &TokenSet) -> Result<Option<String>, Rejec
 }
 
 /// Verifies a signed response.
-async fn verified(inner: &Inner, token: &[u8]) -> Result<Vec<u8>, Rejection> {
+async fn verified(
+    inner: &Inner,
+    token: &[u8],
+    id_token: Option<&[u8]>,
+) -> Result<Vec<u8>, Rejection> {
     let bad = |why| Rejection::from(LoginError::UserInfo(why));
     let jwt = inner.signed_user_info.as_ref();
     let jwt = jwt.ok_or_else(|| bad("it is signed, and there are no keys: call `keys`"))?;
@@ -131,7 +140,12 @@ async fn verified(inner: &Inner, token: &[u8]) -> Result<Vec<u8>, Rejection> {
             })?;
     let claims = Document::read(&payload).map_err(|_| bad("it is not a JSON object"))?;
     let issuer = claims.named("iss").and_then(Value::as_str);
-    if issuer.is_none_or(|issuer| *issuer != *inner.issuer) {
+    let tenant = id_token.filter(|_| inner.tenants.is_some());
+    let tenant = tenant.and_then(|id_token| Document::read(id_token).ok());
+    let tenant = tenant
+        .as_ref()
+        .and_then(|claims| claims.named("iss")?.as_str());
+    if issuer != Some(tenant.unwrap_or(&inner.issuer)) {
         return Err(bad("its iss is not the issuer"));
     }
     let audience = claims.named("aud");

@@ -7,6 +7,7 @@ mod common;
 mod addresses;
 mod browser;
 mod certified_provider;
+mod discovery;
 mod provider_responses;
 mod refresh;
 mod scripted;

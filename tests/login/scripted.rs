@@ -173,12 +173,12 @@ impl Op {
     }
 
     pub fn builder(&self) -> LoginBuilder {
-        self.bare().redirect_uri(format!("{APP}/callback"))
+        self.login(ISSUER).redirect_uri(format!("{APP}/callback"))
     }
 
     /// A login of an application at this URL.
     pub fn builder_at(&self, url: &str) -> LoginBuilder {
-        self.bare().public_url(url)
+        self.login(ISSUER).public_url(url)
     }
 
     /// The client of an application, which this provider answers.
@@ -196,9 +196,10 @@ impl Op {
         })
     }
 
-    fn bare(&self) -> LoginBuilder {
+    /// A login with this issuer, of an application without an address.
+    pub fn login(&self, issuer: &str) -> LoginBuilder {
         let ahead = Arc::clone(&self.1);
-        Login::builder(ISSUER)
+        Login::builder(issuer)
             .client_basic("app", "app-secret")
             .secret(Secret::new([1; 32]).unwrap())
             .clock(move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::SeqCst)))

@@ -33,12 +33,32 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// See the [module](super) for what happens when.
 #[must_use = "nothing is fetched before a verifier is built with it"]
 pub struct RemoteKeys {
-    /// `None`: where the issuer's metadata says.
-    url: Option<Box<str>>,
+    place: Place,
+    /// The issuer that the metadata must name, if it is not that of the verifier.
+    named: Option<Arc<str>>,
     client: Option<Arc<dyn Fetch>>,
     allow_http: bool,
     timing: Timing,
     accept: Accept,
+}
+
+/// The place where the keys are.
+enum Place {
+    /// Where the issuer's metadata says, which is where the specifications put it.
+    Discovered,
+    /// Where the metadata at this URL says.
+    Metadata(Box<str>),
+    /// At this URL.
+    Set(Box<str>),
+}
+
+impl Place {
+    fn url(&self) -> Option<&str> {
+        match self {
+            Self::Discovered => None,
+            Self::Metadata(url) | Self::Set(url) => Some(url),
+        }
+    }
 }
 
 impl RemoteKeys {
@@ -46,7 +66,8 @@ impl RemoteKeys {
     /// without keys uses.
     pub fn discover() -> Self {
         Self {
-            url: None,
+            place: Place::Discovered,
+            named: None,
             client: None,
             allow_http: false,
             timing: Timing {
@@ -65,9 +86,30 @@ impl RemoteKeys {
     /// The JWK Set at this URL.
     pub fn at(url: impl Into<Box<str>>) -> Self {
         Self {
-            url: Some(url.into()),
+            place: Place::Set(url.into()),
             ..Self::discover()
         }
+    }
+
+    /// The keys that the metadata at this URL points to. The metadata must name the verifier's
+    /// issuer.
+    ///
+    /// This is for an issuer whose metadata is not where [`discover`](Self::discover) looks for it,
+    /// such as Azure AD B2C: `https://NAME.b2clogin.com/TENANT/POLICY/v2.0/.well-known/openid-configuration`
+    /// names the issuer `https://NAME.b2clogin.com/TENANT-ID/v2.0/`. It is also for an issuer that
+    /// servers reach at another address than browsers.
+    pub fn metadata_at(url: impl Into<Box<str>>) -> Self {
+        Self {
+            place: Place::Metadata(url.into()),
+            ..Self::discover()
+        }
+    }
+
+    /// Takes the keys of metadata that name this issuer, whatever the issuer of the verifier is.
+    #[cfg(feature = "login")]
+    pub(crate) fn named_by_metadata(mut self, issuer: Arc<str>) -> Self {
+        self.named = Some(issuer);
+        self
     }
 
     /// Sends requests by this client, instead of the one that the feature `reqwest` brings.
@@ -165,15 +207,14 @@ impl RemoteKeys {
     }
 
     fn place(&self, issuer: Option<&str>) -> Result<At, ConfigError> {
-        match (&self.url, issuer) {
-            (Some(url), _) => match url.parse::<Uri>() {
-                Ok(url) => Ok(At::Url(url)),
-                Err(error) => {
-                    let url = without_credentials(url);
-                    Err(ConfigError::new(format!("{url:?} is no URL")).with_source(error))
-                }
-            },
-            (None, Some(issuer)) => match document::metadata_urls(issuer) {
+        let issuer = self.named.as_deref().or(issuer);
+        match (&self.place, issuer) {
+            (Place::Set(url), _) => parse(url).map(At::Url),
+            (Place::Metadata(url), Some(issuer)) => Ok(At::Metadata {
+                issuer: issuer.into(),
+                urls: vec![parse(url)?],
+            }),
+            (Place::Discovered, Some(issuer)) => match document::metadata_urls(issuer) {
                 Some(urls) => Ok(At::Metadata {
                     issuer: issuer.into(),
                     urls,
@@ -183,7 +224,7 @@ impl RemoteKeys {
                     without_credentials(issuer)
                 ))),
             },
-            (None, None) => Err(ConfigError::new(
+            (Place::Metadata(_) | Place::Discovered, None) => Err(ConfigError::new(
                 "keys are discovered at an issuer, and this verifier is for any",
             )),
         }
@@ -232,6 +273,13 @@ impl From<RemoteKeys> for Keys {
     }
 }
 
+fn parse(url: &str) -> Result<Uri, ConfigError> {
+    url.parse().map_err(|error| {
+        let url = without_credentials(url);
+        ConfigError::new(format!("{url:?} must be a URL")).with_source(error)
+    })
+}
+
 /// Returns the part of a URL behind a `user:password@`, because start-up errors are logged.
 fn without_credentials(url: &str) -> &str {
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)
@@ -240,7 +288,7 @@ fn without_credentials(url: &str) -> &str {
 impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteKeys")
-            .field("url", &self.url.as_deref().map(without_credentials))
+            .field("url", &self.place.url().map(without_credentials))
             .field("allow_http", &self.allow_http)
             .finish_non_exhaustive()
     }

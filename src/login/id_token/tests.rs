@@ -28,6 +28,7 @@ fn with(mut json: Json, name: &str, value: Json) -> Json {
 
 const EXPECTED: Expected<'_> = Expected {
     client: "app",
+    tenants: None,
     access_token: "token",
     nonce: Nonce::Is("n"),
     max_age: Some(60),
@@ -115,6 +116,7 @@ fn a_nonce_of_a_refresh_is_absent_or_the_same() {
     let outcome = |before, nonce| {
         let expected = Expected {
             client: "app",
+            tenants: None,
             access_token: "token",
             nonce: Nonce::AsBefore(before),
             max_age: None,

@@ -52,6 +52,70 @@ impl Redis {
         Some(server)
     }
 
+    /// Starts a server that speaks TLS only, and returns the file of its certificate with it.
+    pub fn start_with_tls() -> Option<(Self, PathBuf)> {
+        let program = program("redis-server", &[])?;
+        let (port, folder) = (free_port(), Folder::new("redis-tls"));
+        own(&folder.0);
+        let certificate = certificate(&folder.0)?;
+        let tls_port = port.to_string();
+        let child = as_user(&program)
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--port", "0", "--tls-port", &tls_port])
+            .args(["--tls-auth-clients", "no", "--tls-cert-file"])
+            .arg(&certificate)
+            .arg("--tls-key-file")
+            .arg(folder.0.join("server.key"))
+            .arg("--tls-ca-cert-file")
+            .arg(&certificate)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        let until = Instant::now() + STARTED_WITHIN;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < until, "redis-server does not listen");
+            sleep(Duration::from_millis(20));
+        }
+        let server = Self {
+            url: format!("rediss://localhost:{port}/"),
+            port,
+            program,
+            extra: Vec::new(),
+            folder,
+            child,
+        };
+        Some((server, certificate))
+    }
+
+    /// Starts a Sentinel, which watches no server.
+    pub fn start_sentinel() -> Option<Self> {
+        let program = program("redis-server", &[])?;
+        let (port, folder) = (free_port(), Folder::new("sentinel"));
+        let file = folder.0.join("sentinel.conf");
+        fs::write(&file, format!("port {port}\nbind 127.0.0.1\n")).expect("the file is written");
+        let child = Command::new(&program)
+            .arg(&file)
+            .arg("--sentinel")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        let mut server = Self {
+            url: format!("redis://127.0.0.1:{port}/"),
+            port,
+            program,
+            extra: Vec::new(),
+            folder,
+            child,
+        };
+        server.wait();
+        Some(server)
+    }
+
     fn launch(program: &Path, port: u16, folder: &Path, extra: &[String]) -> Child {
         Command::new(program)
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -144,10 +208,7 @@ impl Postgres {
         let initdb = program("initdb", &folders)?.canonicalize().ok()?;
         let programs = initdb.parent()?.to_owned();
         let (port, folder) = (free_port(), Folder::new("postgres"));
-        if let Some(user) = user() {
-            let owned = Command::new("chown").arg(&user).arg(&folder.0).status();
-            assert!(owned.expect("chown runs").success(), "chown to {user}");
-        }
+        own(&folder.0);
         let made = as_user(programs.join("initdb"))
             .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"])
             .arg("--no-sync")
@@ -221,28 +282,10 @@ impl Postgres {
         ran.status.success().then_some(answer)
     }
 
-    /// Lets it speak TLS, with a certificate of its own for `localhost`; gives the file that holds
-    /// it. None where there is no `openssl`.
+    /// Lets it speak TLS, with a certificate of its own for `localhost`; returns the file of the
+    /// certificate. `None` if there is no `openssl`.
     pub fn certify(&self) -> Option<PathBuf> {
-        let openssl = program("openssl", &[])?;
-        let certificate = self.folder.0.join("server.crt");
-        let made = as_user(openssl)
-            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
-            .args([
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-subj",
-                "/CN=localhost",
-            ])
-            .args(["-addext", "subjectAltName=DNS:localhost"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
-            .arg(self.folder.0.join("server.key"))
-            .arg("-out")
-            .arg(&certificate)
-            .current_dir("/")
-            .stderr(Stdio::null())
-            .status();
-        assert!(made.expect("openssl runs").success(), "openssl fails");
+        let certificate = certificate(&self.folder.0)?;
         self.sql("ALTER SYSTEM SET ssl = on");
         self.sql("SELECT pg_reload_conf()");
         Some(certificate)
@@ -306,14 +349,7 @@ impl PgBouncer {
         );
         let file = folder.0.join("pgbouncer.ini");
         fs::write(&file, configuration).expect("the configuration is written");
-        if let Some(user) = user() {
-            let owned = Command::new("chown")
-                .arg("-R")
-                .arg(&user)
-                .arg(&folder.0)
-                .status();
-            assert!(owned.expect("chown runs").success(), "chown to {user}");
-        }
+        own(&folder.0);
         let child = as_user(program)
             .arg("-q")
             .arg(&file)
@@ -343,6 +379,26 @@ impl Drop for PgBouncer {
     }
 }
 
+/// Makes `server.key` and `server.crt` for `localhost` in a folder, and returns the latter.
+fn certificate(folder: &Path) -> Option<PathBuf> {
+    let openssl = program("openssl", &[])?;
+    let certificate = folder.join("server.crt");
+    let made = as_user(openssl)
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+        .args(["-pkeyopt", "ec_paramgen_curve:P-256"])
+        .args(["-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .arg(folder.join("server.key"))
+        .arg("-out")
+        .arg(&certificate)
+        .current_dir("/")
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.expect("openssl runs").success(), "openssl fails");
+    Some(certificate)
+}
+
 fn signal(name: &str, process: u32) {
     let _ = Command::new("kill")
         .args([name, &process.to_string()])
@@ -362,6 +418,17 @@ fn user() -> Option<String> {
     }
     let known = id(&["-u", "postgres"]).map(|_| "postgres".to_owned());
     known.or(Some("nobody".to_owned()))
+}
+
+/// Gives a folder to the user that servers run as.
+fn own(folder: &Path) {
+    if let Some(user) = user() {
+        let owned = Command::new("chown")
+            .args(["-R", &user])
+            .arg(folder)
+            .status();
+        assert!(owned.expect("chown runs").success(), "chown to {user}");
+    }
 }
 
 fn as_user(program: impl AsRef<OsStr>) -> Command {

@@ -84,6 +84,39 @@ async fn postgres_passes_the_suite() {
     short_lived(&store, &Sleep).await;
 }
 
+/// The variable `SSL_CERT_FILE` names the certificates that are trusted. It belongs to a process, so
+/// this test starts itself again.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_over_tls_passes_the_suite_for_ephemeral_stores() {
+    const URL: &str = "REDIS_OVER_TLS";
+    if let Ok(url) = std::env::var(URL) {
+        // An error means that a provider is installed already.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let store = Arc::new(RedisStore::connect(&url).await.unwrap());
+        return short_lived(&store, &Sleep).await;
+    }
+    let Some((server, certificate)) = Redis::start_with_tls() else {
+        return;
+    };
+    let again = |trusted: Option<&std::path::Path>| {
+        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        test.args([
+            "--exact",
+            "redis_over_tls_passes_the_suite_for_ephemeral_stores",
+        ]);
+        test.env(URL, &server.url);
+        if let Some(trusted) = trusted {
+            test.env("SSL_CERT_FILE", trusted);
+        }
+        test.output().unwrap().status.success()
+    };
+    assert!(again(Some(&certificate)));
+    assert!(
+        !again(None),
+        "a certificate that is not trusted is accepted"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_passes_the_suite_for_ephemeral_stores() {
     let Some(server) = Redis::start() else {

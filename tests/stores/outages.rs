@@ -418,6 +418,25 @@ async fn a_redis_that_evicts_values_is_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redis_cluster_and_a_sentinel_are_errors_at_start_up() {
+    let reason = async |url: &str| {
+        let error = RedisStore::connect(url).await.unwrap_err();
+        let cause = std::error::Error::source(&error).and_then(std::error::Error::source);
+        cause.expect("a cause").to_string()
+    };
+    let Some(cluster) = Redis::start_with(&["--cluster-enabled", "yes"]) else {
+        return;
+    };
+    let cluster = reason(&cluster.url).await;
+    assert!(cluster.contains("part of a cluster"), "{cluster}");
+    let Some(sentinel) = Redis::start_sentinel() else {
+        return;
+    };
+    let sentinel = reason(&sentinel.url).await;
+    assert!(sentinel.contains("Redis Sentinel"), "{sentinel}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redis_whose_policy_cannot_be_read_is_checked_otherwise() {
     let renamed = ["--rename-command", "CONFIG", ""];
     let Some(server) = Redis::start_with(&renamed) else {

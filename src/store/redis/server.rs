@@ -138,6 +138,19 @@ impl Server {
     /// Returns the process and history of a server, or an error if it must not be used.
     async fn history(&self, connection: &mut MultiplexedConnection) -> Result<Arc<str>, Rejection> {
         let process = info(connection, "server").await?;
+        match field(&process, "redis_mode") {
+            Some("sentinel") => {
+                return Err(Rejection::unavailable(
+                    "the address is that of a Redis Sentinel: use the address of the primary, such as a name or a proxy that follows it",
+                ));
+            }
+            Some("cluster") => {
+                return Err(Rejection::unavailable(
+                    "the Redis server is part of a cluster, which is not supported: use a single primary",
+                ));
+            }
+            _ => {}
+        }
         let run_id = field(&process, "run_id").filter(|run_id| !run_id.is_empty());
         let run_id = run_id
             .ok_or_else(|| Rejection::unavailable("the Redis server does not tell its run_id"))?;

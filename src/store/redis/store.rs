@@ -36,8 +36,10 @@ return found";
 /// The longest time-out that can be configured.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Keeps short-lived values in Redis (6.2 or later; one server, not a cluster). Clones share one
-/// connection.
+/// Keeps short-lived values in Redis (6.2 or later). Clones share one connection.
+///
+/// The server is one primary. A cluster and the address of a Sentinel are errors at start-up. With
+/// Sentinel, use a name or a proxy that follows the primary: see rule 4.
 ///
 /// 1. Whatever takes longer than a second, with connecting, is
 ///    [`Unavailable`](crate::RejectionKind::Unavailable). A connection that failed is made anew at

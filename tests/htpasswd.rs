@@ -250,8 +250,11 @@ fn an_unusable_file_is_rejected_at_start_up() {
         &path,
         "line 2: MD5 (`$apr1$`, `$1$`) is too weak: set the password again with `htpasswd -B`",
     );
-    refused(&folder.0.join("absent"), "it cannot be read");
-    refused(&folder.0, "it cannot be read");
+    refused(
+        &folder.0.join("absent"),
+        "it cannot be read: No such file or directory (os error 2)",
+    );
+    refused(&folder.0, "it cannot be read: it is no file");
 
     let path = folder.file(vec![b'\n'; 4 * 1024 * 1024 + 1]);
     let error = Htpasswd::open(&path).unwrap_err();

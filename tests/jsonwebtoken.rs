@@ -120,8 +120,9 @@ fn forged(token: &str) -> String {
     format!("{signed}.{other}{}", &signature[1..])
 }
 
-fn token_error(rejection: &Rejection) -> TokenError {
-    *rejection.source().unwrap().downcast_ref().unwrap()
+fn token_error(rejection: &Rejection) -> &'static str {
+    let source = rejection.source().unwrap();
+    source.downcast_ref::<TokenError>().unwrap().as_str()
 }
 
 #[test]
@@ -143,7 +144,7 @@ async fn converted_decoding_keys_verify_tokens_of_jsonwebtoken() {
         let identity = verify(key.clone(), &token).await.unwrap();
         assert_eq!(identity.subject(), "alice", "{algorithm}");
         let rejection = verify(key.clone(), &forged(&token)).await.unwrap_err();
-        assert_eq!(token_error(&rejection), TokenError::Signature);
+        assert_eq!(token_error(&rejection), "signature");
 
         // And back: the key of this crate verifies for `jsonwebtoken`.
         let again = DecodingKey::try_from(&key).unwrap();

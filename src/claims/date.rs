@@ -1,9 +1,14 @@
 //! `NumericDate` (RFC 7519 section 2).
 
+use super::WrongType;
 use crate::{
     clock::LAST_SECOND,
     json::{Number, Value},
+    rejection::Mismatch,
 };
+
+/// The error for a claim that is not a date.
+pub(crate) const NO_DATE: WrongType = WrongType("a date: a number of seconds since 1970");
 
 /// The direction in which a fraction of a second is rounded: towards the stricter decision.
 #[derive(Clone, Copy)]
@@ -27,6 +32,17 @@ pub(crate) fn read(value: &Value<'_>, round: Round) -> Option<u64> {
         Number::Other(_) => return None,
     };
     (seconds <= LAST_SECOND).then_some(seconds)
+}
+
+/// Returns both sides of an expiry (`exp`) that has passed, or of a future date (`nbf`, `iat`).
+#[cold]
+pub(crate) fn out_of_time(claim: &str, date: u64, now: u64, leeway: u64) -> Box<Mismatch> {
+    let expected = match claim {
+        "exp" => format!("later than {}", now.saturating_sub(leeway)),
+        _ => format!("at most {}", now.saturating_add(leeway)),
+    };
+    let expected = format!("{expected} (now {now}, leeway {leeway} s)");
+    Mismatch::new(claim, date.to_string(), expected)
 }
 
 #[cfg(test)]

@@ -17,11 +17,8 @@ mod read;
 
 #[cfg(feature = "login")]
 pub(crate) use read::digits;
-#[cfg(feature = "jwt")]
-pub(crate) use read::is_bound_to;
-#[cfg(feature = "tracing")]
-pub(crate) use read::shown;
 pub(crate) use read::{
-    WrongType, chosen_subject, is_confirmation, is_for, named, present, roles, scopes, subject,
-    text,
+    WrongType, chosen_subject, is_confirmation, is_for, present, roles, scopes, subject, text,
 };
+#[cfg(feature = "jwt")]
+pub(crate) use read::{is_bound_to, type_of};

@@ -3,6 +3,7 @@
 use crate::{
     identity::{ClaimPath, Names},
     json::{Document, Value},
+    rejection::Mismatch,
 };
 #[cfg(feature = "jwt")]
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -10,23 +11,38 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use constant_time_eq::constant_time_eq;
 use std::{fmt, slice};
 
-/// A claim is of the wrong type.
+/// A claim is of the wrong type. The field is the type that the claim must have.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WrongType;
+pub(crate) struct WrongType(pub(crate) &'static str);
 
-/// Logs the name of a claim that is of the wrong type.
-pub(crate) fn named<T>(
-    claim: &dyn fmt::Display,
-    read: Result<T, WrongType>,
-) -> Result<T, WrongType> {
-    #[cfg(feature = "tracing")]
-    if read.is_err() {
-        let claim = claim.to_string();
-        tracing::debug!(target: "tower_auth", claim, "a claim is of the wrong type");
+impl WrongType {
+    /// Returns both sides: the type that this claim must have, and the type that it has.
+    #[cold]
+    pub(crate) fn of(self, claim: impl fmt::Display, value: Option<&Value<'_>>) -> Box<Mismatch> {
+        let found = match value {
+            Some(Value::Array(elements)) => {
+                match elements.iter().find(|element| element.as_str().is_none()) {
+                    Some(other) => format!("an array that holds {}", type_of(other)),
+                    None => type_of(&Value::Array(Vec::new())).to_owned(),
+                }
+            }
+            Some(value) => type_of(value).to_owned(),
+            None => "missing".to_owned(),
+        };
+        Mismatch::new(claim, found, self.0)
     }
-    #[cfg(not(feature = "tracing"))]
-    let _ = claim;
-    read
+}
+
+/// Returns the type of a value. The value is not part of it, because it may be personal.
+pub(crate) fn type_of(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::Plain(_) | Value::Escaped(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
 }
 
 /// Treats a claim that is `null` as absent, because serializers write `null` for unknown values.
@@ -47,9 +63,10 @@ const CONFIRMATIONS: [&str; 7] = ["jwk", "jwe", "kid", "jku", "x5t#S256", "osc",
 /// A bearer token has no `cnf` at all. This check only distinguishes a bound token from a token
 /// whose `cnf` has no meaning.
 pub(crate) fn is_confirmation(cnf: &Value<'_>) -> Result<(), WrongType> {
-    let mut members = cnf.members().ok_or(WrongType)?.iter();
+    const EXPECTED: WrongType = WrongType("an object with a known confirmation method");
+    let mut members = cnf.members().ok_or(EXPECTED)?.iter();
     let is_known = members.any(|(name, method)| CONFIRMATIONS.contains(&name) && !method.is_null());
-    is_known.then_some(()).ok_or(WrongType)
+    is_known.then_some(()).ok_or(EXPECTED)
 }
 
 /// Returns whether `cnf` binds a token to the key with this thumbprint, and to no other key (`jkt`,
@@ -65,9 +82,11 @@ pub(crate) fn is_bound_to(cnf: &Value<'_>, thumbprint: &[u8; 32]) -> bool {
     !has_others && bound.is_some_and(|bound| constant_time_eq(&bound, thumbprint))
 }
 
+const STRINGS: WrongType = WrongType("a string or an array of strings");
+
 /// Reads a string.
 pub(crate) fn text<'v>(value: &'v Value<'_>) -> Result<&'v str, WrongType> {
-    value.as_str().ok_or(WrongType)
+    value.as_str().ok_or(WrongType("a string"))
 }
 
 /// Reads a string that can be a subject; `None` if it is empty.
@@ -77,7 +96,7 @@ pub(crate) fn text<'v>(value: &'v Value<'_>) -> Result<&'v str, WrongType> {
 pub(crate) fn subject<'v>(value: &'v Value<'_>) -> Result<Option<&'v str>, WrongType> {
     let subject = text(value)?;
     if subject.contains(char::is_control) {
-        return Err(WrongType);
+        return Err(WrongType("a string without control characters"));
     }
     Ok(Some(subject).filter(|subject| !subject.is_empty()))
 }
@@ -96,7 +115,9 @@ pub(crate) fn chosen_subject<'v>(
         return subject(value);
     }
     let number = digits(claims, path).filter(|number| number.len() <= 20);
-    number.map(Some).ok_or(WrongType)
+    number
+        .map(Some)
+        .ok_or(WrongType("a string, or a number of at most 20 digits"))
 }
 
 /// Reads a number that consists of digits only, exactly as it is written. `serde_json` rounds a
@@ -113,7 +134,7 @@ pub(crate) fn digits<'a>(claims: &Document<'a>, path: &ClaimPath) -> Option<&'a 
 pub(crate) fn is_for(aud: &Value<'_>, audiences: &[Box<str>]) -> Result<bool, WrongType> {
     let mut found = audiences.is_empty();
     for aud in aud.elements().unwrap_or(slice::from_ref(aud)) {
-        let aud = text(aud)?;
+        let aud = aud.as_str().ok_or(STRINGS)?;
         found |= audiences.iter().any(|ours| **ours == *aud);
     }
     Ok(found)
@@ -137,47 +158,7 @@ pub(crate) fn roles(roles: &Value<'_>) -> Result<Names, WrongType> {
 }
 
 fn list(names: &Value<'_>) -> Result<Names, WrongType> {
-    let names = names.elements().ok_or(WrongType)?;
+    let names = names.elements().ok_or(STRINGS)?;
+    let text = |name| text(name).map_err(|_| STRINGS);
     names.iter().map(text).collect()
-}
-
-/// Returns a text from outside in the form for logs: escaped, and at most 128 bytes long.
-#[cfg(feature = "tracing")]
-pub(crate) fn shown(text: &str) -> String {
-    const LONGEST: usize = 128;
-    let mut shown = String::new();
-    for character in text.chars() {
-        let before = shown.len();
-        match character {
-            '"' | '\'' => shown.push(character),
-            _ => shown.extend(character.escape_debug()),
-        }
-        if shown.len() > LONGEST {
-            shown.truncate(before);
-            shown.push('…');
-            break;
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_log_shows_is_short_and_escaped() {
-        assert_eq!(
-            shown(r#"["https://a.example/"]"#),
-            r#"["https://a.example/"]"#
-        );
-        assert_eq!(
-            shown("a\nWARN \u{1b}[31m\u{202e}"),
-            "a\\nWARN \\u{1b}[31m\\u{202e}"
-        );
-        for text in ["x", "é", "\n", "\u{1b}"] {
-            let shown = shown(&text.repeat(1000));
-            assert!(shown.len() <= 128 + '…'.len_utf8() && shown.ends_with('…'));
-        }
-    }
 }

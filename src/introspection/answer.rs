@@ -1,18 +1,20 @@
 //! The endpoint's answer about a token (RFC 7662 section 2.2).
 
-use super::{IntrospectionError, log};
+use super::IntrospectionError;
 use crate::{
     Identity,
     claims::{
         self, WrongType,
-        date::{self, Round},
-        named, text,
+        date::{self, NO_DATE, Round},
+        text,
     },
     clock,
     identity::{ClaimPath, Names},
     json::{Document, Object, Value},
+    rejection::Mismatch,
+    util::shown::{one_of, quoted, shown},
 };
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// The requirements for the members of an answer.
 pub(super) struct Rules {
@@ -36,8 +38,19 @@ impl<'a> Members<'a> {
         claims::present(self.0.named(name))
     }
 
+    /// Reads a member, if it is present.
+    fn read<T>(
+        self,
+        name: &str,
+        read: impl FnOnce(&'a Value<'a>) -> Result<T, WrongType>,
+    ) -> Result<Option<T>, IntrospectionError> {
+        let value = self.get(name);
+        let read = value.map(read).transpose();
+        read.map_err(wrong_type(name, value))
+    }
+
     fn text(self, name: &str) -> Result<Option<&'a str>, IntrospectionError> {
-        Ok(named(&name, self.get(name).map(text).transpose())?)
+        self.read(name, text)
     }
 
     /// Returns the string, unless it is empty: an empty string does not name anything that could be
@@ -47,8 +60,7 @@ impl<'a> Members<'a> {
     }
 
     fn date(self, name: &str, round: Round) -> Result<Option<u64>, IntrospectionError> {
-        let date = |value| date::read(value, round).ok_or(WrongType);
-        Ok(named(&name, self.get(name).map(date).transpose())?)
+        self.read(name, |value| date::read(value, round).ok_or(NO_DATE))
     }
 }
 
@@ -78,15 +90,17 @@ impl Rules {
         self.check_audience(answer)?;
         let expiry = self.check_times(answer, now)?;
         let subject = match &self.subject {
-            None => answer
-                .get("sub")
-                .map(claims::subject)
-                .transpose()
-                .map(Option::flatten),
-            Some(path) => claims::chosen_subject(answer.0, path),
+            None => answer.read("sub", claims::subject)?.flatten(),
+            Some(path) => claims::chosen_subject(answer.0, path)
+                .map_err(wrong_type(path, answer.0.at(path.names())))?,
         };
-        let subject = named(&"the subject", subject)?;
-        let mut identity = Identity::new(subject.ok_or(IntrospectionError::Subject)?);
+        let subject = subject.ok_or_else(|| {
+            IntrospectionError::Subject(match &self.subject {
+                None => Mismatch::missing("sub", "a subject"),
+                Some(path) => Mismatch::missing(path, "a subject"),
+            })
+        })?;
+        let mut identity = Identity::new(subject);
         if let Some(issuer) = issuer {
             identity = identity.with_issuer(issuer);
         }
@@ -105,12 +119,16 @@ impl Rules {
         if let Some(sid) = answer.name("sid")? {
             identity = identity.with_session_id(sid);
         }
-        let scopes = answer.get("scope").map(claims::scopes).transpose();
-        let scopes = named(&"scope", scopes)?.unwrap_or_default();
-        let roles = self.roles.as_ref();
-        let roles = roles.and_then(|path| claims::present(answer.0.at(path.names())));
-        let roles = named(&"the roles", roles.map(claims::roles).transpose())?;
-        Ok((identity, roles.unwrap_or_default(), scopes))
+        let scopes = answer.read("scope", claims::scopes)?.unwrap_or_default();
+        let roles = match &self.roles {
+            None => Names::default(),
+            Some(path) => {
+                let found = claims::present(answer.0.at(path.names()));
+                let roles = found.map(claims::roles).transpose();
+                roles.map_err(wrong_type(path, found))?.unwrap_or_default()
+            }
+        };
+        Ok((identity, roles, scopes))
     }
 
     /// Compared as it stands (RFC 8725 section 3.8).
@@ -120,20 +138,23 @@ impl Rules {
             None => Ok(found.map(Into::into)),
             Some(issuer) if found == Some(&**issuer) => Ok(Some(Arc::clone(issuer))),
             Some(issuer) => {
-                log::issuer(issuer, found);
-                Err(IntrospectionError::Issuer)
+                let found = found.map_or_else(|| "missing".to_owned(), quoted);
+                let mismatch = Mismatch::new("iss", found, quoted(issuer));
+                Err(IntrospectionError::Issuer(mismatch))
             }
         }
     }
 
     fn check_audience(&self, answer: Members<'_>) -> Result<(), IntrospectionError> {
-        match answer.get("aud") {
-            Some(aud) if named(&"aud", claims::is_for(aud, &self.audiences))? => Ok(()),
+        match answer.read("aud", |aud| claims::is_for(aud, &self.audiences))? {
+            Some(true) => Ok(()),
             None if self.audiences.is_empty() => Ok(()),
             found => {
                 let found = found.and_then(|_| answer.0.raw(["aud"]));
-                log::audience(&self.audiences, found);
-                Err(IntrospectionError::Audience)
+                let expected = one_of(self.audiences.iter().map(|audience| &**audience));
+                let mismatch =
+                    Mismatch::new("aud", found.map_or("missing".into(), shown), expected);
+                Err(IntrospectionError::Audience(mismatch))
             }
         }
     }
@@ -146,17 +167,27 @@ impl Rules {
         now: u64,
     ) -> Result<Option<u64>, IntrospectionError> {
         let expiry = answer.date("exp", Round::Down)?;
-        if expiry.is_some_and(|expiry| now >= expiry) {
-            return Err(IntrospectionError::Expired);
+        if let Some(expiry) = expiry.filter(|expiry| now >= *expiry) {
+            let mismatch = date::out_of_time("exp", expiry, now, 0);
+            return Err(IntrospectionError::Expired(mismatch));
         }
         for name in ["nbf", "iat"] {
             let start = answer.date(name, Round::Up)?;
-            if start.is_some_and(|start| start > now.saturating_add(self.leeway)) {
-                return Err(IntrospectionError::NotYetValid);
+            if let Some(start) = start.filter(|start| *start > now.saturating_add(self.leeway)) {
+                let mismatch = date::out_of_time(name, start, now, self.leeway);
+                return Err(IntrospectionError::NotYetValid(mismatch));
             }
         }
         Ok(expiry)
     }
+}
+
+/// Returns a function that completes the error for a member of the wrong type.
+fn wrong_type<'a>(
+    name: impl fmt::Display + 'a,
+    value: Option<&'a Value<'a>>,
+) -> impl FnOnce(WrongType) -> IntrospectionError + 'a {
+    move |wrong| IntrospectionError::ClaimType(wrong.of(name, value))
 }
 
 /// Checks that the token is a bearer token, and an access token.
@@ -164,7 +195,7 @@ fn check_type(answer: Members<'_>) -> Result<(), IntrospectionError> {
     // RFC 7800 section 3, RFC 8705 section 3.2 and RFC 9449 section 6.2: the bearer of the token
     // has yet to prove the possession of a key. Here `null` is not absence.
     if let Some(cnf) = answer.0.named("cnf") {
-        named(&"cnf", claims::is_confirmation(cnf))?;
+        claims::is_confirmation(cnf).map_err(wrong_type("cnf", Some(cnf)))?;
         return Err(IntrospectionError::Bound);
     }
     // RFC 6749 section 5.1: of any case. Some servers name the kind instead (RFC 8693 section 3).
@@ -181,8 +212,12 @@ fn check_type(answer: Members<'_>) -> Result<(), IntrospectionError> {
 
 fn check_name(answer: Members<'_>, name: &str, known: &[&str]) -> Result<(), IntrospectionError> {
     let is_known = |found: &str| known.iter().any(|known| found.eq_ignore_ascii_case(known));
-    match answer.text(name)?.is_none_or(is_known) {
-        true => Ok(()),
-        false => Err(IntrospectionError::TokenType),
+    match answer.text(name)?.filter(|found| !is_known(found)) {
+        None => Ok(()),
+        Some(found) => {
+            let expected = one_of(known.iter().copied());
+            let mismatch = Mismatch::new(name, quoted(found), expected);
+            Err(IntrospectionError::TokenType(mismatch))
+        }
     }
 }

@@ -1,14 +1,16 @@
-//! Why a token was refused, or could not be judged.
+//! [`IntrospectionError`]: the reason for which a token is rejected, or cannot be verified now.
 
-use crate::{Rejection, claims::WrongType, fetch::FetchError};
+use crate::{Rejection, fetch::FetchError, rejection::Mismatch};
 use http::StatusCode;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// Why a token was refused, or could not be judged: the source of the [`Rejection`], for logs and
-/// metrics.
+/// The reason for which a token is rejected, or cannot be verified now: the source of the
+/// [`Rejection`], for logs and metrics.
 ///
-/// Clients are told no more than that the token is invalid, expired or not valid yet, or that
-/// nobody can tell now. Nothing here holds any part of the token.
+/// Clients receive no more than that the token is invalid, expired or not valid yet, or that it
+/// cannot be verified now. `Display` names the member of the answer concerned, and both sides of the
+/// comparison. The fields have the same [in the form for logs](Mismatch). Neither has any part of the
+/// token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum IntrospectionError {
@@ -17,22 +19,22 @@ pub enum IntrospectionError {
     /// The endpoint says that the token is not active: unknown, expired or revoked.
     Inactive,
     /// `exp` has passed.
-    Expired,
+    Expired(Box<Mismatch>),
     /// `nbf` or `iat` lies in the future.
-    NotYetValid,
+    NotYetValid(Box<Mismatch>),
     /// `iss` is missing or another.
-    Issuer,
+    Issuer(Box<Mismatch>),
     /// `aud` is missing or does not hold the configured audience.
-    Audience,
+    Audience(Box<Mismatch>),
     /// The answer names no subject.
-    Subject,
+    Subject(Box<Mismatch>),
     /// `token_type` names another kind of token.
-    TokenType,
+    TokenType(Box<Mismatch>),
     /// The token is bound to a key (`cnf`), so that bearing it is not enough.
     Bound,
     /// A member of the answer has the wrong type. This is a mistake of the server, and does not say
     /// anything about the token.
-    ClaimType,
+    ClaimType(Box<Mismatch>),
     /// The endpoint does not accept this service's own credentials: 401 or 403.
     Credentials(StatusCode),
     /// The endpoint answered with another status than 200.
@@ -61,14 +63,14 @@ impl IntrospectionError {
         match self {
             Self::Form
             | Self::Inactive
-            | Self::Expired
-            | Self::NotYetValid
-            | Self::Issuer
-            | Self::Audience
-            | Self::Subject
-            | Self::TokenType
+            | Self::Expired(_)
+            | Self::NotYetValid(_)
+            | Self::Issuer(_)
+            | Self::Audience(_)
+            | Self::Subject(_)
+            | Self::TokenType(_)
             | Self::Bound => false,
-            Self::ClaimType
+            Self::ClaimType(_)
             | Self::Credentials(_)
             | Self::Status(_)
             | Self::Malformed
@@ -78,6 +80,32 @@ impl IntrospectionError {
             | Self::Busy
             | Self::Lost
             | Self::NoRuntime => true,
+        }
+    }
+
+    /// Returns the name of the variant in lower case, such as `claim_type`, for metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Inactive => "inactive",
+            Self::Expired(_) => "expired",
+            Self::NotYetValid(_) => "not_yet_valid",
+            Self::Issuer(_) => "issuer",
+            Self::Audience(_) => "audience",
+            Self::Subject(_) => "subject",
+            Self::TokenType(_) => "token_type",
+            Self::Bound => "bound",
+            Self::ClaimType(_) => "claim_type",
+            Self::Credentials(_) => "credentials",
+            Self::Status(_) => "status",
+            Self::Malformed => "malformed",
+            Self::Fetch(_) => "fetch",
+            Self::TimedOut => "timed_out",
+            Self::RetryAfter(..) => "retry_after",
+            Self::Busy => "busy",
+            Self::Lost => "lost",
+            Self::NoRuntime => "no_runtime",
         }
     }
 
@@ -97,8 +125,8 @@ impl IntrospectionError {
             };
         }
         let detail = match self {
-            Self::Expired => Some("the token has expired"),
-            Self::NotYetValid => Some("the token is not valid yet"),
+            Self::Expired(_) => Some("the token has expired"),
+            Self::NotYetValid(_) => Some("the token is not valid yet"),
             _ => None,
         };
         let rejection = Rejection::invalid().with_source(self);
@@ -111,17 +139,28 @@ impl IntrospectionError {
 
 impl fmt::Display for IntrospectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
             Self::Form => "the token does not look like one of this server",
             Self::Inactive => "the token is not active",
-            Self::Expired => "the token has expired",
-            Self::NotYetValid => "the token is not valid yet",
-            Self::Issuer => "the issuer is missing or another",
-            Self::Audience => "the audience is missing or another",
-            Self::Subject => "the token has no subject",
-            Self::TokenType => "the token is of another type",
-            Self::Bound => "the token is bound to a key",
-            Self::ClaimType => "a member of the answer is of the wrong type",
+            Self::Expired(of) => {
+                return write!(f, "the token has expired: \"{}\" {of}", of.name);
+            }
+            Self::NotYetValid(of) => {
+                return write!(f, "the token is not valid yet: \"{}\" {of}", of.name);
+            }
+            Self::Issuer(of) => return write!(f, "the issuer {of}"),
+            Self::Audience(of) => return write!(f, "the audience {of}"),
+            Self::Subject(of) | Self::TokenType(of) => {
+                return write!(f, "the member \"{}\" {of}", of.name);
+            }
+            Self::Bound => "the token is bound to a key by the member \"cnf\"",
+            Self::ClaimType(of) => {
+                return write!(
+                    f,
+                    "the member \"{}\" of the answer must be {}, found {}",
+                    of.name, of.expected, of.found
+                );
+            }
             Self::Credentials(status) => {
                 return write!(
                     f,
@@ -139,7 +178,8 @@ impl fmt::Display for IntrospectionError {
             Self::Busy => "too many tokens are being introspected",
             Self::Lost => "the call of the introspection endpoint was lost",
             Self::NoRuntime => "introspection needs a Tokio runtime with its timer enabled",
-        })
+        };
+        f.write_str(text)
     }
 }
 
@@ -149,11 +189,5 @@ impl Error for IntrospectionError {
             Self::Fetch(error) => Some(&**error),
             _ => None,
         }
-    }
-}
-
-impl From<WrongType> for IntrospectionError {
-    fn from(WrongType: WrongType) -> Self {
-        Self::ClaimType
     }
 }

@@ -1,7 +1,5 @@
 //! Log events. Without the feature `tracing`, nothing is logged. No argument is secret.
 
-#[cfg(feature = "tracing")]
-use crate::claims::shown;
 use http::StatusCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,32 +14,6 @@ pub(super) fn own_credentials_refused(host: &str, status: StatusCode) {
     );
     #[cfg(not(feature = "tracing"))]
     let _ = (host, status);
-}
-
-/// Logs that the answer is about a token of another issuer.
-pub(super) fn issuer(expected: &str, found: Option<&str>) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(
-        target: "tower_auth",
-        expected,
-        found = found.map(shown),
-        "the introspected token is of another issuer"
-    );
-    #[cfg(not(feature = "tracing"))]
-    let _ = (expected, found);
-}
-
-/// Logs that the answer is about a token for another audience. `found` is JSON.
-pub(super) fn audience(expected: &[Box<str>], found: Option<&str>) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(
-        target: "tower_auth",
-        ?expected,
-        found = found.map(shown),
-        "the introspected token is for another audience"
-    );
-    #[cfg(not(feature = "tracing"))]
-    let _ = (expected, found);
 }
 
 /// A limit of one message per minute, because strangers can cause any number of messages.

@@ -1,17 +1,19 @@
 //! The claims: the checks that they must pass, and the facts that an identity takes from them.
 
-use super::{TokenError, cache::Window, log};
+use super::{TokenError, cache::Window};
 use crate::{
     Identity,
     claims::{
         self, WrongType,
-        date::{self, Round},
-        named, text,
+        date::{self, NO_DATE, Round},
+        text,
     },
     identity::{ClaimPath, Facts, Names},
     json::{Document, Object, Value},
+    rejection::Mismatch,
+    util::shown::{one_of, quoted, shown},
 };
-use std::{any::Any, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 /// Parses all claims as a type of the application.
 pub(super) type ParseTyped = fn(&str) -> Option<Arc<dyn Any + Send + Sync>>;
@@ -106,10 +108,10 @@ impl<'a> Claims<'a> {
         &self,
         path: &ClaimPath,
         read: fn(&Value<'_>) -> Result<Names, WrongType>,
-    ) -> Result<Names, WrongType> {
+    ) -> Result<Names, TokenError> {
         let claim = claims::present(self.all.at(path.names()));
-        let names = named(path, claim.map(read).transpose())?;
-        Ok(names.unwrap_or_default())
+        let names = claim.map(read).transpose();
+        Ok(names.map_err(wrong_type(path, claim))?.unwrap_or_default())
     }
 }
 
@@ -117,24 +119,39 @@ impl<'a> Claim<'a> {
     fn read<T>(
         self,
         read: impl FnOnce(&'a Value<'a>) -> Result<T, WrongType>,
-    ) -> Result<Option<T>, WrongType> {
-        named(&self.name, self.value.map(read).transpose())
+    ) -> Result<Option<T>, TokenError> {
+        let read = self.value.map(read).transpose();
+        read.map_err(wrong_type(self.name, self.value))
     }
 
-    fn text(self) -> Result<Option<&'a str>, WrongType> {
+    /// Returns the error for a claim that is missing and whose value is not compared.
+    #[cold]
+    fn missing(self) -> TokenError {
+        TokenError::missing(self.name, "")
+    }
+
+    fn text(self) -> Result<Option<&'a str>, TokenError> {
         self.read(text)
     }
 
     /// Returns the string, unless it is empty: an empty string does not name anything that could be
     /// revoked.
-    fn name(self) -> Result<Option<Box<str>>, WrongType> {
+    fn name(self) -> Result<Option<Box<str>>, TokenError> {
         let text = self.text()?.filter(|text| !text.is_empty());
         Ok(text.map(Into::into))
     }
 
-    fn date(self, round: Round) -> Result<Option<u64>, WrongType> {
-        self.read(|value| date::read(value, round).ok_or(WrongType))
+    fn date(self, round: Round) -> Result<Option<u64>, TokenError> {
+        self.read(|value| date::read(value, round).ok_or(NO_DATE))
     }
+}
+
+/// Returns a function that completes the error for a claim of the wrong type.
+fn wrong_type<'a>(
+    claim: impl fmt::Display + 'a,
+    value: Option<&'a Value<'a>>,
+) -> impl FnOnce(WrongType) -> TokenError + 'a {
+    move |wrong| TokenError::ClaimType(wrong.of(claim, value))
 }
 
 impl Rules {
@@ -152,7 +169,7 @@ impl Rules {
         let checked = Object::parse_with(payload, |claims| {
             self.check(&Claims::new(claims), now, thumbprint)
         });
-        let (mut payload, checked) = checked.map_err(|_| TokenError::Payload)?;
+        let (mut payload, checked) = checked.map_err(TokenError::payload)?;
         let (mut facts, window) = checked?;
         if let Some(token) = token {
             payload.keep_behind(token);
@@ -183,9 +200,13 @@ impl Rules {
         }
         let subject = match &self.subject {
             None => claims.sub.read(claims::subject)?.flatten(),
-            Some(path) => named(path, claims::chosen_subject(claims.all, path))?,
+            Some(path) => claims::chosen_subject(claims.all, path)
+                .map_err(wrong_type(path, claims.all.at(path.names())))?,
         };
-        let subject = subject.ok_or(TokenError::MissingClaim)?.into();
+        let subject = subject.ok_or_else(|| match &self.subject {
+            None => TokenError::missing("sub", "a subject"),
+            Some(path) => TokenError::missing(path, "a subject"),
+        })?;
         let typed = match self.typed {
             Some(parse) => Some(parse(claims.all.as_str()).ok_or(TokenError::TypedClaims)?),
             None => None,
@@ -196,7 +217,7 @@ impl Rules {
         let authenticated_at = claims.auth_time.date(Round::Down)?;
         let facts = Facts {
             issuer,
-            subject,
+            subject: subject.into(),
             roles: roles.transpose()?.unwrap_or_default(),
             scopes: claims.names(&self.scopes, claims::scopes)?,
             expires_at,
@@ -220,27 +241,24 @@ impl Rules {
         };
         match found {
             Some(found) if *found == **issuer => Ok(Some(Arc::clone(issuer))),
-            Some(found) => {
-                log::issuer(issuer, found);
-                Err(TokenError::Issuer)
-            }
-            None => Err(TokenError::MissingClaim),
+            Some(found) => Err(TokenError::issuer(found, [&**issuer])),
+            None => Err(TokenError::missing("iss", quoted(issuer))),
         }
     }
 
     /// RFC 7519 section 4.1.3, RFC 8725 section 3.9. The signature has been verified.
     fn check_audience(&self, claims: &Claims<'_>) -> Result<(), TokenError> {
-        match claims
-            .aud
-            .read(|aud| claims::is_for(aud, &self.audiences))?
-        {
+        let is_for = |aud: &Value<'_>| claims::is_for(aud, &self.audiences);
+        let expected = || one_of(self.audiences.iter().map(|audience| &**audience));
+        match claims.aud.read(is_for)? {
             Some(true) => Ok(()),
             Some(false) => {
-                log::audience(&self.audiences, claims.all.raw(["aud"]).unwrap_or_default());
-                Err(TokenError::Audience)
+                let found = shown(claims.all.raw(["aud"]).unwrap_or_default());
+                let mismatch = Mismatch::new("aud", found, expected());
+                Err(TokenError::Audience(mismatch))
             }
             None if self.audiences.is_empty() => Ok(()),
-            None => Err(TokenError::MissingClaim),
+            None => Err(TokenError::missing("aud", expected())),
         }
     }
 
@@ -253,18 +271,21 @@ impl Rules {
     ) -> Result<(Option<u64>, Window), TokenError> {
         let expiry = claims.exp.date(Round::Down)?;
         if expiry.is_none() && self.expiry_is_required {
-            return Err(TokenError::MissingClaim);
+            return Err(claims.exp.missing());
         }
         let until = expiry.map_or(u64::MAX, |expiry| expiry.saturating_add(self.leeway));
-        if now >= until && expiry.is_some() {
-            return Err(TokenError::Expired);
+        if let Some(expiry) = expiry.filter(|_| now >= until) {
+            let mismatch = date::out_of_time("exp", expiry, now, self.leeway);
+            return Err(TokenError::Expired(mismatch));
         }
         // The RFC requires no check of `iat`, but a token from the future has a wrong date.
-        let starts = [claims.nbf.date(Round::Up)?, claims.iat.date(Round::Up)?];
-        let start = starts.into_iter().flatten().max().unwrap_or_default();
+        let (nbf, iat) = (claims.nbf.date(Round::Up)?, claims.iat.date(Round::Up)?);
+        let start = nbf.max(iat).unwrap_or_default();
         let from = start.saturating_sub(self.leeway);
         if now < from {
-            return Err(TokenError::NotYetValid);
+            let claim = if nbf >= iat { "nbf" } else { "iat" };
+            let mismatch = date::out_of_time(claim, start, now, self.leeway);
+            return Err(TokenError::NotYetValid(mismatch));
         }
         Ok((expiry, Window { from, until }))
     }
@@ -283,7 +304,7 @@ fn check_binding(cnf: Option<&Value<'_>>, thumbprint: Option<&[u8; 32]>) -> Resu
             None => Ok(()),
         };
     };
-    named(&"cnf", claims::is_confirmation(cnf))?;
+    claims::is_confirmation(cnf).map_err(wrong_type("cnf", Some(cnf)))?;
     let thumbprint = thumbprint.ok_or(TokenError::Bound)?;
     match claims::is_bound_to(cnf, thumbprint) {
         true => Ok(()),
@@ -299,15 +320,15 @@ fn check_profile(claims: &Claims<'_>) -> Result<(), TokenError> {
     let Claims {
         iss, exp, aud, iat, ..
     } = claims;
-    if [iss, exp, aud, iat]
-        .iter()
-        .any(|claim| claim.value.is_none())
+    if let Some(claim) = [iss, exp, aud, iat]
+        .into_iter()
+        .find(|claim| claim.value.is_none())
     {
-        return Err(TokenError::MissingClaim);
+        return Err(claim.missing());
     }
     // An empty string is not a name: a revocation of the `jti` "" would end every such token.
     for claim in [claims.client_id, claims.sub, claims.jti] {
-        claim.name()?.ok_or(TokenError::MissingClaim)?;
+        claim.name()?.ok_or_else(|| claim.missing())?;
     }
     Ok(())
 }

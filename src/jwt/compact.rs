@@ -1,6 +1,7 @@
 //! The compact form: three parts of base64url (RFC 7515 section 7.1).
 
 use super::TokenError;
+use crate::rejection::Mismatch;
 use base64::{
     Engine as _, decoded_len_estimate,
     engine::{Simd, general_purpose::NO_PAD},
@@ -34,15 +35,18 @@ pub(super) struct Compact<'a> {
 impl<'a> Compact<'a> {
     pub(super) fn split(token: &'a [u8], max_bytes: usize) -> Result<Self, TokenError> {
         if token.len() > max_bytes {
-            return Err(TokenError::TooLong);
+            return Err(TokenError::too_long("token", token.len(), max_bytes));
         }
         let split_at = |text: &'a [u8], dot: Option<usize>| {
             let (before, rest) = text.split_at_checked(dot?)?;
             Some((before, rest.get(1..)?))
         };
         // A further dot ends up in the payload, and is no base64url.
-        let (signed, signature) = split_at(token, memrchr(b'.', token)).ok_or(TokenError::Form)?;
-        let (header, payload) = split_at(signed, memchr(b'.', signed)).ok_or(TokenError::Form)?;
+        let parts = split_at(token, memrchr(b'.', token)).and_then(|(signed, signature)| {
+            let (header, payload) = split_at(signed, memchr(b'.', signed))?;
+            Some((signed, signature, header, payload))
+        });
+        let (signed, signature, header, payload) = parts.ok_or_else(|| malformed(token, ""))?;
         Ok(Self {
             whole: token,
             signed,
@@ -54,48 +58,63 @@ impl<'a> Compact<'a> {
 
     pub(super) fn header(&self) -> Result<Vec<u8>, TokenError> {
         if self.header.len() > MAX_HEADER {
-            return Err(TokenError::TooLong);
+            return Err(TokenError::too_long(
+                "header",
+                self.header.len(),
+                MAX_HEADER,
+            ));
         }
-        decode(self.header, 0)
+        decode(self.header, 0).ok_or_else(|| malformed(self.whole, "header"))
     }
 
     /// The payload, with room for so many bytes behind it.
     pub(super) fn payload(&self, room: usize) -> Result<Vec<u8>, TokenError> {
-        decode(self.payload, room)
+        decode(self.payload, room).ok_or_else(|| malformed(self.whole, "payload"))
     }
 
-    /// Whether the signature passes the check.
-    pub(super) fn check_signature(&self, check: impl Fn(&[u8]) -> bool) -> Result<(), TokenError> {
+    /// Returns whether the signature passes the check.
+    pub(super) fn check_signature(
+        &self,
+        check: impl Fn(&[u8]) -> bool,
+    ) -> Result<bool, TokenError> {
         let text = self.signature;
         // Memory that is cleared first: little for those that are short, as most are.
-        if text.len() <= 128 {
+        let checked = if text.len() <= 128 {
             check_decoded(text, &mut [0; 96], check)
         } else {
             check_decoded(text, &mut [0; MAX_SIGNATURE], check)
-        }
+        };
+        checked.ok_or_else(|| malformed(self.whole, "signature"))
     }
 }
 
-fn check_decoded(
-    text: &[u8],
-    buffer: &mut [u8],
-    check: impl Fn(&[u8]) -> bool,
-) -> Result<(), TokenError> {
-    let length = BASE64URL.decode_slice(text, buffer);
-    let decoded = length.ok().and_then(|length| buffer.get(..length));
-    match check(decoded.ok_or(TokenError::Form)?) {
-        true => Ok(()),
-        false => Err(TokenError::Signature),
-    }
+/// Returns the result of the check, or `None` if the text is not base64url.
+fn check_decoded(text: &[u8], buffer: &mut [u8], check: impl Fn(&[u8]) -> bool) -> Option<bool> {
+    let length = BASE64URL.decode_slice(text, buffer).ok()?;
+    Some(check(buffer.get(..length)?))
 }
 
-fn decode(text: &[u8], room: usize) -> Result<Vec<u8>, TokenError> {
+fn decode(text: &[u8], room: usize) -> Option<Vec<u8>> {
     let length = decoded_len_estimate(text.len());
     let mut decoded = Vec::with_capacity(length.saturating_add(room));
-    BASE64URL
-        .decode_vec(text, &mut decoded)
-        .map_err(|_| TokenError::Form)?;
-    Ok(decoded)
+    BASE64URL.decode_vec(text, &mut decoded).ok()?;
+    Some(decoded)
+}
+
+/// Returns the error for a token of another form. If the token has three parts, this one is not
+/// base64url.
+#[cold]
+fn malformed(token: &[u8], part: &str) -> TokenError {
+    let dots = token.iter().filter(|byte| **byte == b'.').count();
+    TokenError::Form(match dots {
+        2 => Mismatch::new(part, "something else", "base64url without padding"),
+        // A JWE has five parts (RFC 7516 section 7.1), an opaque token usually one.
+        _ => {
+            let parts = dots.saturating_add(1);
+            let found = format!("{parts} part(s)");
+            Mismatch::new("token", found, "3 parts with dots between them")
+        }
+    })
 }
 
 #[cfg(test)]
@@ -108,7 +127,7 @@ mod tests {
         /// RFC 4648 section 3.5.
         #[test]
         fn a_segment_that_is_decoded_is_the_one_spelling_of_its_bytes(text in "[A-Za-z0-9_-]{0,300}|[A-Za-z0-9_-]{0,200}[=+/ \\n]?[A-Za-z0-9_-]{0,90}") {
-            let decoded = decode(text.as_bytes(), 3).ok();
+            let decoded = decode(text.as_bytes(), 3);
             if let Some(decoded) = &decoded {
                 prop_assert_eq!(&URL_SAFE_NO_PAD.encode(decoded), &text);
             }
@@ -122,7 +141,7 @@ mod tests {
         for text in [
             "QR", "QQ==", "QQ=", "Q", "QUF", "QUE=", "QUFB\n", "+A", "/A",
         ] {
-            assert!(decode(text.as_bytes(), 0).is_err(), "{text}");
+            assert!(decode(text.as_bytes(), 0).is_none(), "{text}");
             let signature = Compact {
                 whole: b"",
                 signed: b"",
@@ -146,7 +165,7 @@ mod tests {
                 signature: text.as_bytes(),
             };
             let check = |decoded: &[u8]| decoded.len() == length && decoded.iter().all(|&b| b == 7);
-            signature.check_signature(check).is_ok()
+            signature.check_signature(check) == Ok(true)
         };
         for length in [0, 1, 32, 64, 95, 96, 97, 256, 1023, MAX_SIGNATURE] {
             assert!(checks(length), "{length}");

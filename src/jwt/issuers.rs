@@ -1,7 +1,7 @@
 //! [`Issuers`]: tokens of several issuers.
 
 use super::{
-    Health, JwtVerifier, JwtVerifierBuilder, TokenError, log, peek,
+    Health, JwtVerifier, JwtVerifierBuilder, TokenError, peek,
     tenants::{Tenant, Tenants},
 };
 use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer};
@@ -158,8 +158,9 @@ impl Issuers {
                 return Ok((tenants.jwt(&issuer, &tenant)?, Some(tenant)));
             }
         }
-        log::unknown_issuer(&issuer);
-        Err(TokenError::Issuer.into_rejection())
+        let known = self.fixed.keys().map(|issuer| &**issuer);
+        let tenants = (!self.tenants.is_empty()).then_some("an allowed tenant");
+        Err(TokenError::issuer(&issuer, known.chain(tenants)).into_rejection())
     }
 }
 

@@ -4,6 +4,8 @@ use super::{Algorithm, Backend, Key, SkippedKey, TokenError, header::Header, key
 use crate::{
     ConfigError,
     json::{Document, Value},
+    rejection::Mismatch,
+    util::shown::{self, quoted},
 };
 use std::{fs, path::Path};
 
@@ -152,36 +154,48 @@ impl KeySet {
 
     /// Returns the one key that a token with this header is verified with.
     pub(super) fn select(&self, header: &Header<'_>) -> Result<&Key, TokenError> {
-        let selected = self.find(header);
-        if selected.is_err() {
-            log::unknown_key(header.algorithm, header.key_id, &self.keys);
-        }
-        selected
-    }
-
-    fn find(&self, header: &Header<'_>) -> Result<&Key, TokenError> {
         let fitting = self
             .keys
             .iter()
             .filter(|key| key.algorithm() == header.algorithm);
         let Some(key_id) = header.key_id else {
             let nameless = fitting.clone().filter(|key| key.key_id().is_none());
-            return only(nameless).or_else(|_| only(fitting));
+            let selected = only(nameless).or_else(|| only(fitting));
+            return selected
+                .ok_or_else(|| TokenError::no_key(header.algorithm, listed(&self.keys)));
         };
         let is_named = |key: &&Key| key.key_id() == Some(key_id);
         match fitting.clone().find(is_named) {
             Some(key) => Ok(key),
-            None if self.keys.iter().any(|key| is_named(&key)) => Err(TokenError::KeyAlgorithm),
-            None => only(fitting.filter(|key| key.key_id().is_none())),
+            None if self.keys.iter().any(|key| is_named(&key)) => {
+                let named = self.keys.iter().filter(is_named);
+                let algorithms = named.map(|key| key.algorithm().as_str().to_owned());
+                let found = header.algorithm.as_str();
+                let mismatch = Mismatch::new(key_id, found, shown::listed(algorithms));
+                Err(TokenError::KeyAlgorithm(mismatch))
+            }
+            None => only(fitting.filter(|key| key.key_id().is_none())).ok_or_else(|| {
+                let mismatch = Mismatch::new("kid", quoted(key_id), listed(&self.keys));
+                TokenError::UnknownKey(mismatch)
+            }),
         }
     }
 }
 
-fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Result<&'a Key, TokenError> {
+fn only<'a>(mut keys: impl Iterator<Item = &'a Key>) -> Option<&'a Key> {
     match (keys.next(), keys.next()) {
-        (Some(key), None) => Ok(key),
-        _ => Err(TokenError::UnknownKey),
+        (Some(key), None) => Some(key),
+        _ => None,
     }
+}
+
+/// Returns the ids and algorithms of keys in the form for logs.
+#[cold]
+fn listed(keys: &[Key]) -> String {
+    shown::listed(keys.iter().map(|key| match key.key_id() {
+        Some(id) => format!("{} ({})", quoted(id), key.algorithm()),
+        None => format!("one without an id ({})", key.algorithm()),
+    }))
 }
 
 impl Key {

@@ -5,14 +5,15 @@ use super::{
     TokenError,
     compact::Compact,
     header::{Header, Types},
-    log,
 };
 use crate::{
     claims::{
-        self,
-        date::{self, Round},
+        self, WrongType,
+        date::{self, NO_DATE, Round},
     },
-    json::Document,
+    json::{Document, Value},
+    rejection::Mismatch,
+    util::shown::quoted,
 };
 
 /// The largest number of members, of all objects together, that are read of an unverified payload.
@@ -22,15 +23,22 @@ const MOST_MEMBERS: u32 = 512;
 
 /// Reads a payload whose signature has not been verified.
 fn unverified(payload: &[u8]) -> Result<Document<'_>, TokenError> {
-    Document::read_at_most(MOST_MEMBERS, payload).map_err(|_| TokenError::Payload)
+    Document::read_at_most(MOST_MEMBERS, payload).map_err(TokenError::payload)
 }
 
 /// Reads the `iss` of a token that has not been verified.
 pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {
     let payload = Compact::split(token, max_bytes)?.payload(0)?;
     let claims = unverified(&payload)?;
-    let issuer = claims::present(claims.named("iss")).ok_or(TokenError::MissingClaim)?;
-    Ok(claims::text(issuer)?.to_owned())
+    let issuer = claims::present(claims.named("iss"));
+    let issuer = issuer.ok_or_else(|| TokenError::missing("iss", ""))?;
+    let issuer = claims::text(issuer).map_err(|wrong| wrong_type("iss", issuer, wrong))?;
+    Ok(issuer.to_owned())
+}
+
+#[cold]
+fn wrong_type(claim: &str, value: &Value<'_>, wrong: WrongType) -> TokenError {
+    TokenError::ClaimType(wrong.of(claim, Some(value)))
 }
 
 /// What a token has to be before anything is fetched for its sake.
@@ -42,6 +50,10 @@ pub(super) struct Plausible<'a> {
 }
 
 impl Plausible<'_> {
+    fn out_of_time(&self, claim: &str, date: u64) -> Box<Mismatch> {
+        date::out_of_time(claim, date, self.now, self.leeway)
+    }
+
     /// Returns the `iat` of a token that may be valid, as far as that can be decided without its
     /// key. Such a token has the right form and issuer, is signed with a key pair, has not expired,
     /// and is not from the future.
@@ -52,35 +64,37 @@ impl Plausible<'_> {
     ) -> Result<Option<u64>, TokenError> {
         let token = Compact::split(token, max_bytes)?;
         let header = token.header()?;
-        let header = Document::read(&header).map_err(|_| TokenError::Header)?;
+        let header = Document::read(&header).map_err(TokenError::header)?;
         // Remote sets never contain secrets.
-        if Header::read(&header, self.types)?.algorithm.is_symmetric() {
-            return Err(TokenError::UnknownKey);
+        let algorithm = Header::read(&header, self.types)?.algorithm;
+        if algorithm.is_symmetric() {
+            return Err(TokenError::no_key(algorithm, "public keys"));
         }
         let payload = token.payload(0)?;
         let claims = unverified(&payload)?;
         let claim = |name| claims::present(claims.named(name));
         if let Some(expected) = self.issuer {
-            let issuer = claim("iss").ok_or(TokenError::MissingClaim)?;
-            if !issuer.is_str(expected) {
-                if let Some(found) = issuer.as_str() {
-                    log::issuer(expected, found);
-                }
-                return Err(TokenError::Issuer);
+            let issuer =
+                claim("iss").ok_or_else(|| TokenError::missing("iss", quoted(expected)))?;
+            let found = claims::text(issuer).map_err(|wrong| wrong_type("iss", issuer, wrong))?;
+            if found != expected {
+                return Err(TokenError::issuer(found, [expected]));
             }
         }
         if let Some(expiry) = claim("exp") {
-            let expiry = date::read(expiry, Round::Down).ok_or(TokenError::ClaimType)?;
+            let expiry = date::read(expiry, Round::Down)
+                .ok_or_else(|| wrong_type("exp", expiry, NO_DATE))?;
             if self.now >= expiry.saturating_add(self.leeway) {
-                return Err(TokenError::Expired);
+                return Err(TokenError::Expired(self.out_of_time("exp", expiry)));
             }
         }
         let Some(issued_at) = claim("iat") else {
             return Ok(None);
         };
-        let start = date::read(issued_at, Round::Up).ok_or(TokenError::ClaimType)?;
+        let start = date::read(issued_at, Round::Up)
+            .ok_or_else(|| wrong_type("iat", issued_at, NO_DATE))?;
         if start.saturating_sub(self.leeway) > self.now {
-            return Err(TokenError::NotYetValid);
+            return Err(TokenError::NotYetValid(self.out_of_time("iat", start)));
         }
         Ok(date::read(issued_at, Round::Down))
     }
@@ -96,33 +110,34 @@ mod tests {
         format!("{}.{}.AA", part(r#"{"alg":"EdDSA"}"#), part(payload))
     }
 
-    fn plausible(payload: &str) -> Result<Option<u64>, TokenError> {
+    fn plausible(payload: &str) -> Result<Option<u64>, &'static str> {
         let plausible = Plausible {
             types: Types::Usual,
             issuer: Some("i"),
             now: 1000,
             leeway: 60,
         };
-        plausible.issued_at(token(payload).as_bytes(), 1 << 20)
+        let issued_at = plausible.issued_at(token(payload).as_bytes(), 1 << 20);
+        issued_at.map_err(|error| error.as_str())
     }
 
     #[test]
     fn only_tokens_that_may_be_valid_are_plausible() {
         for (payload, expected) in [
             (r#"{"iss":"i","exp":941}"#, Ok(None)),
-            (r#"{"iss":"i","exp":940}"#, Err(TokenError::Expired)),
-            (r#"{"iss":"i","exp":"1"}"#, Err(TokenError::ClaimType)),
+            (r#"{"iss":"i","exp":940}"#, Err("expired")),
+            (r#"{"iss":"i","exp":"1"}"#, Err("claim_type")),
             (r#"{"iss":"i","exp":null,"iat":null}"#, Ok(None)),
-            (r#"{"iss":"i","iat":1060.5}"#, Err(TokenError::NotYetValid)),
+            (r#"{"iss":"i","iat":1060.5}"#, Err("not_yet_valid")),
             (r#"{"iss":"i","iat":1060}"#, Ok(Some(1060))),
             (r#"{"iss":"i","iat":7.9}"#, Ok(Some(7))),
-            (r#"{"iss":"i","iat":[]}"#, Err(TokenError::ClaimType)),
+            (r#"{"iss":"i","iat":[]}"#, Err("claim_type")),
             (r#"{"\u0069ss":"i"}"#, Ok(None)),
-            (r#"{"iss":"j"}"#, Err(TokenError::Issuer)),
-            (r#"{"iss":7}"#, Err(TokenError::Issuer)),
-            (r#"{"iss":null}"#, Err(TokenError::MissingClaim)),
-            ("{}", Err(TokenError::MissingClaim)),
-            (r#"{"iss":"i","iss":"i"}"#, Err(TokenError::Payload)),
+            (r#"{"iss":"j"}"#, Err("issuer")),
+            (r#"{"iss":7}"#, Err("claim_type")),
+            (r#"{"iss":null}"#, Err("missing_claim")),
+            ("{}", Err("missing_claim")),
+            (r#"{"iss":"i","iss":"i"}"#, Err("payload")),
         ] {
             assert_eq!(plausible(payload), expected, "{payload}");
         }
@@ -141,10 +156,10 @@ mod tests {
         for payload in [flat, nested] {
             let (most, more) = (payload(MOST_MEMBERS), payload(MOST_MEMBERS + 1));
             assert_eq!(plausible(&most), Ok(None));
-            assert_eq!(plausible(&more), Err(TokenError::Payload));
+            assert_eq!(plausible(&more), Err("payload"));
             assert!(issuer(token(&most).as_bytes(), 1 << 20).is_ok());
-            let error = issuer(token(&more).as_bytes(), 1 << 20);
-            assert_eq!(error, Err(TokenError::Payload));
+            let error = issuer(token(&more).as_bytes(), 1 << 20).unwrap_err();
+            assert_eq!(error.as_str(), "payload");
         }
     }
 }

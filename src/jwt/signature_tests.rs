@@ -1,7 +1,7 @@
 //! Signatures of other people's tokens, whose payloads are no claims: RFCs, the JOSE cookbook
 //! and C2SP/wycheproof. Without their files these tests say so and pass.
 
-use super::{Backend, JwtVerifier, Key, KeySet, TokenError, compact::Compact};
+use super::{Backend, JwtVerifier, Key, KeySet, compact::Compact};
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -24,16 +24,18 @@ fn backends() -> impl Iterator<Item = Option<Backend>> {
 }
 
 /// Whether the token passes up to its payload, which may be anything.
-fn verify(keys: &KeySet, backend: Option<Backend>, token: &str) -> Result<Vec<u8>, TokenError> {
+fn verify(keys: &KeySet, backend: Option<Backend>, token: &str) -> Result<Vec<u8>, &'static str> {
     let jwt = JwtVerifier::dangerous_any_issuer()
         .dangerous_any_audience()
         .keys(keys.clone())
         .backend(backend)
         .build()
         .unwrap();
-    let token = Compact::split(token.as_bytes(), 16 * 1024)?;
-    jwt.0.check_signature(&jwt.0.keys.snapshot(), &token)?;
-    token.payload(0)
+    let payload = Compact::split(token.as_bytes(), 16 * 1024).and_then(|token| {
+        jwt.0.check_signature(&jwt.0.keys.snapshot(), &token)?;
+        token.payload(0)
+    });
+    payload.map_err(|error| error.as_str())
 }
 
 /// The public half of a JWK that may hold both.
@@ -93,7 +95,7 @@ fn the_examples_of_the_rfcs_verify() {
             let verdict = verify(&keys, backend, token);
             if id.as_str().unwrap().starts_with("RFC9449") {
                 // DPoP proofs: their signatures are good, and their `typ` is not ours.
-                assert_eq!(verdict, Err(TokenError::Type), "{id}");
+                assert_eq!(verdict, Err("type"), "{id}");
                 continue;
             }
             let payload = verdict.unwrap_or_else(|error| panic!("{id} by {backend:?}: {error}"));
@@ -130,10 +132,7 @@ fn the_examples_of_the_cookbook_verify() {
             let (signed, signature) = token.rsplit_once('.').unwrap();
             let (header, _) = signed.split_once('.').unwrap();
             let detached = format!("{header}..{signature}");
-            assert_eq!(
-                verify(&keys, backend, &detached),
-                Err(TokenError::Signature)
-            );
+            assert_eq!(verify(&keys, backend, &detached), Err("signature"));
         }
     }
 }

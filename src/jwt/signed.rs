@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Identity, Rejection, clock,
     json::{Document, Value},
+    util::shown::quoted,
 };
 
 /// What kind of token is expected (RFC 8725 section 3.11).
@@ -67,16 +68,16 @@ impl Verifier {
     fn payload(&self, token: &[u8], kind: Kind) -> Result<Signed, TokenError> {
         let token = Compact::split(token, self.max_token_bytes)?;
         let header = token.header()?;
-        let header = Document::read(&header).map_err(|_| TokenError::Header)?;
+        let header = Document::read(&header).map_err(TokenError::header)?;
         let typ = header.named("typ").and_then(Value::as_str);
         let is_id = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
         if kind == Kind::Id && !is_id {
-            return Err(TokenError::Type);
+            return Err(self.types.mismatch(&quoted(typ.unwrap_or_default())));
         }
         let algorithm = Header::read(&header, self.types)?.algorithm;
         self.check_signature(&self.keys.snapshot(), &token)?;
         let payload = token.payload(0)?;
-        Document::read(&payload).map_err(|_| TokenError::Payload)?;
+        Document::read(&payload).map_err(TokenError::payload)?;
         Ok(Signed { payload, algorithm })
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     Identity, Rejection, Verdict, Verify, bearer,
     clock::{self, Clock},
     json::Document,
+    rejection::Mismatch,
 };
 use std::{fmt, str, sync::Arc};
 
@@ -49,7 +50,6 @@ impl JwtVerifier {
 }
 
 /// The reason for which a token cannot be verified with the current keys.
-#[derive(Clone, Copy)]
 pub(super) enum Missing {
     Set,
     /// The error that is returned if no fetch helps.
@@ -57,14 +57,14 @@ pub(super) enum Missing {
 }
 
 impl Missing {
-    /// Returns what is lacking, if a fetch may help.
-    pub(super) fn of(error: TokenError) -> Option<Self> {
+    /// Returns what is lacking, if a fetch may help. Otherwise it returns the error.
+    pub(super) fn of(error: TokenError) -> Result<Self, TokenError> {
         match error {
             // A key may be replaced under the same name, or have no name.
-            TokenError::UnknownKey | TokenError::Signature | TokenError::KeyAlgorithm => {
-                Some(Self::Key(error))
+            TokenError::UnknownKey(_) | TokenError::Signature(_) | TokenError::KeyAlgorithm(_) => {
+                Ok(Self::Key(error))
             }
-            _ => None,
+            _ => Err(error),
         }
     }
 }
@@ -155,8 +155,8 @@ impl Verifier {
         match result {
             Ok(value) => Checked::Done(Ok(value)),
             Err(error) => match Missing::of(error) {
-                Some(missing) => self.without_key(token, missing, now),
-                None => Checked::Done(Err(error.into_rejection())),
+                Ok(missing) => self.without_key(token, missing, now),
+                Err(error) => Checked::Done(Err(error.into_rejection())),
             },
         }
     }
@@ -175,15 +175,18 @@ impl Verifier {
     /// Decides about a token whose key is missing or does not fit. A fetch is started only if the
     /// token may be valid.
     pub(super) fn without_key<T>(&self, token: &[u8], missing: Missing, now: u64) -> Checked<T> {
-        let refuse = |error: TokenError| Checked::Done(Err(error.into_rejection()));
-        let (error, is_known) = match missing {
-            Missing::Set => (TokenError::UnknownKey, false),
-            Missing::Key(error) => (error, error != TokenError::UnknownKey),
-        };
+        let rejected = |error: TokenError| Checked::Done(Err(error.into_rejection()));
         // Most invalid signatures end here, before any other part of the token is read.
-        if !self.keys.may_change() || is_known && self.keys.ask(Want::Replaced).is_err() {
-            return refuse(error);
-        }
+        let missing = match missing {
+            Missing::Key(error)
+                if !self.keys.may_change()
+                    || !matches!(error, TokenError::UnknownKey(_))
+                        && self.keys.ask(Want::Replaced).is_err() =>
+            {
+                return rejected(error);
+            }
+            missing => missing,
+        };
         let plausible = Plausible {
             types: self.types,
             issuer: self.rules.issuer.as_deref(),
@@ -192,17 +195,21 @@ impl Verifier {
         };
         let issued_at = match plausible.issued_at(token, self.max_token_bytes) {
             Ok(issued_at) => issued_at,
-            Err(error) => return refuse(error),
+            Err(error) => return rejected(error),
         };
         let want = match missing {
             Missing::Set => Want::Set,
-            Missing::Key(TokenError::UnknownKey) => Want::Key { issued_at },
+            Missing::Key(TokenError::UnknownKey(_)) => Want::Key { issued_at },
             Missing::Key(_) => Want::Replaced,
         };
         match self.keys.ask(want) {
             Ok(()) => Checked::Fetch(self.keys.fetch(want)),
-            Err(None) => refuse(error),
             Err(Some(unavailable)) => Checked::Done(Err(unavailable)),
+            Err(None) => match missing {
+                Missing::Key(error) => rejected(error),
+                // Without a set, no token can be rejected for its key.
+                Missing::Set => Checked::Done(Err(KeysUnavailable.into_rejection())),
+            },
         }
     }
 
@@ -232,9 +239,16 @@ impl Verifier {
         token: &Compact<'_>,
     ) -> Result<(), TokenError> {
         let header = token.header()?;
-        let header = Document::read(&header).map_err(|_| TokenError::Header)?;
+        let header = Document::read(&header).map_err(TokenError::header)?;
         let key = snapshot.keys.select(&Header::read(&header, self.types)?)?;
-        token.check_signature(|signature| key.verify(token.signed, signature))
+        match token.check_signature(|signature| key.verify(token.signed, signature))? {
+            true => Ok(()),
+            false => Err(TokenError::Signature(Mismatch::new(
+                key.key_id().unwrap_or_default(),
+                "another signature",
+                key.algorithm().as_str(),
+            ))),
+        }
     }
 }
 

@@ -43,7 +43,10 @@ pub(crate) fn emit<'a>(_: Option<&Rejection>, _: impl FnOnce() -> Decision<'a>) 
 /// is enabled.
 #[cfg(feature = "tracing")]
 pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'a>) {
-    use crate::RejectionKind::{NoAuthLayer, Unavailable};
+    use crate::{
+        RejectionKind::{NoAuthLayer, Unavailable},
+        error::Chain,
+    };
     use std::error::Error as _;
     use tracing::{Level, enabled, event};
 
@@ -69,7 +72,7 @@ pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() ->
                     issuer = identity.and_then(Identity::issuer),
                     subject = identity.map(Identity::subject),
                     policy = policy.as_deref(),
-                    error = error.map(tracing::field::display),
+                    error = error.map(Chain).map(tracing::field::display),
                 );
             }
         };

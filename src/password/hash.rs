@@ -266,16 +266,22 @@ mod tests {
             ("m=4294967295,t=1,p=1", costly),
             ("m=256,t=17,p=1", costly),
             ("m=256,t=1,p=17", costly),
-            ("m=7,t=1,p=1", "the password hash has impossible parameters"),
+            (
+                "m=7,t=1,p=1",
+                "the password hash has impossible parameters: memory cost is too small",
+            ),
             (
                 "m=256,t=0,p=1",
-                "the password hash has impossible parameters",
+                "the password hash has impossible parameters: time cost is too small",
             ),
             (
                 "m=256,t=1,p=0",
-                "the password hash has impossible parameters",
+                "the password hash has impossible parameters: not enough threads",
             ),
-            ("m=8,t=1,p=2", "the password hash has impossible parameters"),
+            (
+                "m=8,t=1,p=2",
+                "the password hash has impossible parameters: memory cost is too small",
+            ),
         ] {
             refused(&format!("$argon2id$v=19${cost}${salt}${out}"), message);
         }

@@ -11,6 +11,8 @@
 mod challenge;
 mod grpc;
 mod kind;
+#[cfg(any(feature = "introspection", feature = "jwt"))]
+mod mismatch;
 #[allow(
     clippy::module_inception,
     reason = "the module of the type `Rejection`"
@@ -23,6 +25,8 @@ pub(crate) use challenge::is_token;
 pub use challenge::{Challenge, Challenges};
 pub(crate) use grpc::{is_grpc, without_body};
 pub use kind::RejectionKind;
+#[cfg(any(feature = "introspection", feature = "jwt"))]
+pub use mismatch::Mismatch;
 pub use rejection::Rejection;
 pub use render::Format;
 pub(crate) use render::{Responder, render, response};

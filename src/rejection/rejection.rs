@@ -34,8 +34,6 @@ struct Parts {
     scheme: Option<&'static str>,
     detail: &'static str,
     retry_after: Option<Duration>,
-    /// A source that is a constant; `source` goes before it.
-    cause: Option<&'static (dyn Error + Send + Sync)>,
     source: Option<Arc<dyn Error + Send + Sync>>,
     scopes: Vec<Scope>,
     max_age: Option<Duration>,
@@ -62,7 +60,6 @@ impl Rejection {
             scheme: None,
             detail: kind.detail(),
             retry_after: None,
-            cause: None,
             source: None,
             scopes: Vec::new(),
             max_age: None,
@@ -151,13 +148,6 @@ impl Rejection {
     /// Keeps the cause for logs; clients never see it.
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
-        self
-    }
-
-    /// The same with a constant.
-    #[cfg(feature = "jwt")]
-    pub(crate) fn with_cause(mut self, cause: &'static (dyn Error + Send + Sync)) -> Self {
-        self.0.cause = Some(cause);
         self
     }
 
@@ -274,7 +264,7 @@ impl fmt::Debug for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self.0.source.as_deref().or(self.0.cause) {
+        match self.0.source.as_deref() {
             Some(source) => Some(source),
             None => None,
         }

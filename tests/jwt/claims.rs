@@ -10,15 +10,11 @@ fn a_token_of_another_issuer_is_rejected() {
         "http://as.example",
         "",
     ] {
-        refused(usual(), &hs256(&with("iss", other)), TokenError::Issuer);
+        refused(usual(), &hs256(&with("iss", other)), "issuer");
     }
-    refused(
-        usual(),
-        &hs256(&with("iss", Value::Null)),
-        TokenError::MissingClaim,
-    );
+    refused(usual(), &hs256(&with("iss", Value::Null)), "missing_claim");
     for wrong in [json!(1), json!([ISSUER]), json!({})] {
-        refused(usual(), &hs256(&with("iss", wrong)), TokenError::ClaimType);
+        refused(usual(), &hs256(&with("iss", wrong)), "claim_type");
     }
 }
 
@@ -34,7 +30,7 @@ fn accepting_any_issuer_requires_the_dangerous_method() {
         accepted(builder(), &hs256(&with("iss", Value::Null))).issuer(),
         None
     );
-    refused(builder(), &hs256(&with("iss", 1)), TokenError::ClaimType);
+    refused(builder(), &hs256(&with("iss", 1)), "claim_type");
 }
 
 #[test]
@@ -50,13 +46,9 @@ fn a_token_for_another_audience_is_rejected() {
         json!("https://rs.example/"),
         json!("API"),
     ] {
-        refused(both(), &hs256(&with("aud", other)), TokenError::Audience);
+        refused(both(), &hs256(&with("aud", other)), "audience");
     }
-    refused(
-        both(),
-        &hs256(&with("aud", Value::Null)),
-        TokenError::MissingClaim,
-    );
+    refused(both(), &hs256(&with("aud", Value::Null)), "missing_claim");
     for wrong in [
         json!(1),
         json!(["api", 1]),
@@ -64,7 +56,7 @@ fn a_token_for_another_audience_is_rejected() {
         json!([["api"]]),
         json!({"api": 1}),
     ] {
-        refused(both(), &hs256(&with("aud", wrong)), TokenError::ClaimType);
+        refused(both(), &hs256(&with("aud", wrong)), "claim_type");
     }
     let any = || {
         let builder = JwtVerifier::issuer(ISSUER).dangerous_any_audience();
@@ -72,50 +64,38 @@ fn a_token_for_another_audience_is_rejected() {
     };
     accepted(any(), &hs256(&with("aud", "other")));
     accepted(any(), &hs256(&with("aud", Value::Null)));
-    refused(any(), &hs256(&with("aud", 1)), TokenError::ClaimType);
+    refused(any(), &hs256(&with("aud", 1)), "claim_type");
 }
 
 #[test]
 fn a_token_without_exp_is_rejected() {
-    refused(
-        usual(),
-        &hs256(&with("exp", Value::Null)),
-        TokenError::MissingClaim,
-    );
+    refused(usual(), &hs256(&with("exp", Value::Null)), "missing_claim");
     let waived = || usual().dangerous_allow_missing_expiry();
     assert_eq!(
         accepted(waived(), &hs256(&with("exp", Value::Null))).expires_at(),
         None
     );
-    refused(
-        waived(),
-        &hs256(&with("exp", NOW - 60)),
-        TokenError::Expired,
-    );
+    refused(waived(), &hs256(&with("exp", NOW - 60)), "expired");
 }
 
 #[test]
 fn the_leeway_is_sixty_seconds_to_the_second() {
     accepted(usual(), &hs256(&with("exp", NOW - 59)));
-    let detail = refused(usual(), &hs256(&with("exp", NOW - 60)), TokenError::Expired);
+    let detail = refused(usual(), &hs256(&with("exp", NOW - 60)), "expired");
     assert_eq!(detail, "the token has expired");
     for start in ["nbf", "iat"] {
         accepted(usual(), &hs256(&with(start, NOW + 60)));
-        let detail = refused(
-            usual(),
-            &hs256(&with(start, NOW + 61)),
-            TokenError::NotYetValid,
-        );
+        let detail = refused(usual(), &hs256(&with(start, NOW + 61)), "not_yet_valid");
         assert_eq!(detail, "the token is not valid yet");
     }
     let strict = || usual().leeway(Duration::ZERO);
     accepted(strict(), &hs256(&with("exp", NOW + 1)));
-    refused(strict(), &hs256(&with("exp", NOW)), TokenError::Expired);
+    refused(strict(), &hs256(&with("exp", NOW)), "expired");
     accepted(strict(), &hs256(&with("nbf", NOW)));
     refused(
         strict(),
         &hs256(&with("nbf", NOW as f64 + 0.5)),
-        TokenError::NotYetValid,
+        "not_yet_valid",
     );
 }
 
@@ -131,7 +111,7 @@ fn a_date_is_a_number() {
             json!(1e20),
             json!(NOW * 1000),
         ] {
-            refused(usual(), &hs256(&with(name, wrong)), TokenError::ClaimType);
+            refused(usual(), &hs256(&with(name, wrong)), "claim_type");
         }
     }
 }
@@ -177,14 +157,10 @@ fn null_is_absence_where_a_claim_is_optional() {
 #[test]
 fn null_is_rejected_where_a_claim_is_required() {
     for name in ["iss", "aud", "exp", "sub"] {
-        refused(usual(), &null(name), TokenError::MissingClaim);
+        refused(usual(), &null(name), "missing_claim");
     }
-    refused(
-        usual().subject_at("uid"),
-        &null("uid"),
-        TokenError::MissingClaim,
-    );
-    refused(usual(), &null("cnf"), TokenError::ClaimType);
+    refused(usual().subject_at("uid"), &null("uid"), "missing_claim");
+    refused(usual(), &null("cnf"), "claim_type");
 }
 
 #[test]
@@ -195,7 +171,7 @@ fn a_header_parameter_that_is_null_is_rejected() {
             _ => format!(r#"{{"alg":"HS256","{parameter}":null}}"#),
         };
         let token = sign(Algorithm::HS256, &header, &claims().to_string());
-        refused(usual(), &token, TokenError::Header);
+        refused(usual(), &token, "header");
     }
 }
 
@@ -232,7 +208,7 @@ fn a_claim_that_a_check_depends_on_has_its_type() {
         ("jti", json!(["x"])),
     ] {
         let builder = usual().roles_at("roles");
-        refused(builder, &hs256(&with(name, wrong)), TokenError::ClaimType);
+        refused(builder, &hs256(&with(name, wrong)), "claim_type");
     }
 }
 
@@ -246,14 +222,14 @@ fn a_number_is_a_subject_if_the_application_chose_the_claim() {
         let identity = accepted(usual().subject_at(name), &hs256(&with(name, number)));
         assert_eq!(identity.subject(), "42");
     }
-    refused(usual(), &hs256(&with("sub", 42)), TokenError::ClaimType);
+    refused(usual(), &hs256(&with("sub", 42)), "claim_type");
     let profile = usual().access_token_profile().subject_at("sub");
     let typed = sign(
         Algorithm::HS256,
         r#"{"alg":"HS256","typ":"at+jwt"}"#,
         &with("sub", 42).to_string(),
     );
-    refused(profile, &typed, TokenError::ClaimType);
+    refused(profile, &typed, "claim_type");
     // One number has one spelling.
     let token = |number: &str| {
         let claims = claims().to_string();
@@ -262,10 +238,10 @@ fn a_number_is_a_subject_if_the_application_chose_the_claim() {
     };
     for other in ["4.2e1", "42.0", "-42", "1e300", "123456789012345678901"] {
         let builder = usual().subject_at("user_id");
-        refused(builder, &token(other), TokenError::ClaimType);
+        refused(builder, &token(other), "claim_type");
     }
     let builder = usual().subject_at("user_id");
-    refused(builder, &token("1e400"), TokenError::Payload);
+    refused(builder, &token("1e400"), "payload");
     // More digits than 64 bits hold.
     let number = "98765432109876543210";
     let identity = accepted(usual().subject_at("user_id"), &token(number));
@@ -283,12 +259,8 @@ fn an_empty_string_is_not_a_name() {
 
 #[test]
 fn a_token_without_a_subject_is_rejected() {
-    refused(
-        usual(),
-        &hs256(&with("sub", Value::Null)),
-        TokenError::MissingClaim,
-    );
-    refused(usual(), &hs256(&with("sub", "")), TokenError::MissingClaim);
+    refused(usual(), &hs256(&with("sub", Value::Null)), "missing_claim");
+    refused(usual(), &hs256(&with("sub", "")), "missing_claim");
     for wrong in [
         json!(1),
         json!(["alice"]),
@@ -296,13 +268,13 @@ fn a_token_without_a_subject_is_rejected() {
         json!("alice\0"),
         json!("alice\n"),
     ] {
-        refused(usual(), &hs256(&with("sub", wrong)), TokenError::ClaimType);
+        refused(usual(), &hs256(&with("sub", wrong)), "claim_type");
     }
 }
 
 #[test]
 fn a_token_id_is_a_string() {
-    refused(usual(), &hs256(&with("jti", 1)), TokenError::ClaimType);
+    refused(usual(), &hs256(&with("jti", 1)), "claim_type");
     assert_eq!(
         accepted(usual(), &hs256(&with("jti", Value::Null))).token_id(),
         None
@@ -311,16 +283,8 @@ fn a_token_id_is_a_string() {
 
 #[test]
 fn another_kind_of_token_is_rejected() {
-    refused(
-        usual(),
-        &hs256(&with("cnf", json!({"jkt": "x"}))),
-        TokenError::Bound,
-    );
-    refused(
-        usual(),
-        &hs256(&with("events", json!({}))),
-        TokenError::Event,
-    );
+    refused(usual(), &hs256(&with("cnf", json!({"jkt": "x"}))), "bound");
+    refused(usual(), &hs256(&with("events", json!({}))), "event");
 }
 
 #[test]
@@ -335,7 +299,7 @@ fn a_payload_is_one_object_without_duplicates() {
         1,
     );
     for payload in ["", "null", "[]", "\"a\"", "{", "{}x", &twice, &deep] {
-        refused(usual(), &token(payload), TokenError::Payload);
+        refused(usual(), &token(payload), "payload");
     }
 }
 
@@ -351,17 +315,9 @@ fn the_access_token_profile_requires_what_rfc_9068_does() {
     };
     accepted(profile(), &token(&claims()));
     for name in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
-        refused(
-            profile(),
-            &token(&with(name, Value::Null)),
-            TokenError::MissingClaim,
-        );
+        refused(profile(), &token(&with(name, Value::Null)), "missing_claim");
     }
-    refused(
-        profile(),
-        &token(&with("client_id", 1)),
-        TokenError::ClaimType,
-    );
+    refused(profile(), &token(&with("client_id", 1)), "claim_type");
     let typed = |typ: &str| {
         sign(
             Algorithm::HS256,
@@ -370,6 +326,6 @@ fn the_access_token_profile_requires_what_rfc_9068_does() {
         )
     };
     accepted(profile(), &typed(r#""application/at+jwt""#));
-    refused(profile(), &typed(r#""JWT""#), TokenError::Type);
-    refused(profile(), &hs256(&claims()), TokenError::Type);
+    refused(profile(), &typed(r#""JWT""#), "type");
+    refused(profile(), &hs256(&claims()), "type");
 }

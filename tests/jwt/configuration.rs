@@ -49,16 +49,12 @@ fn a_verifier_needs_issuer_audience_and_keys() {
 fn a_token_is_bounded_before_it_is_decoded() {
     let token = hs256(&claims());
     accepted(usual().max_token_bytes(token.len()), &token);
-    refused(
-        usual().max_token_bytes(token.len() - 1),
-        &token,
-        TokenError::TooLong,
-    );
+    refused(usual().max_token_bytes(token.len() - 1), &token, "too_long");
     let long = hs256(&with("x", "x".repeat(16 * 1024)));
-    refused(usual(), &long, TokenError::TooLong);
+    refused(usual(), &long, "too_long");
     let header = format!(r#"{{"alg":"HS256","x":"{}"}}"#, "x".repeat(4096));
     let token = sign(Algorithm::HS256, &header, &claims().to_string());
-    refused(usual(), &token, TokenError::TooLong);
+    refused(usual(), &token, "too_long");
 }
 
 #[test]
@@ -87,5 +83,5 @@ fn only_the_compact_form_is_a_token() {
         assert_eq!(rejection.kind(), RejectionKind::Invalid);
         assert_eq!(rejection.detail(), "the credentials are not valid");
     }
-    refused(usual(), &format!("{signed}."), TokenError::Signature);
+    refused(usual(), &format!("{signed}."), "signature");
 }

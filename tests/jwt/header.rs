@@ -28,25 +28,25 @@ fn a_header_with_unknown_requirements_is_rejected() {
         accepted(usual(), &token(more));
     }
     for (more, why) in [
-        (r#","crit":["exp"]"#, TokenError::Extension),
-        (r#","crit":[]"#, TokenError::Extension),
-        (r#","crit":null"#, TokenError::Extension),
-        (r#","crit":["b64"],"b64":true"#, TokenError::Extension),
-        (r#","b64":false"#, TokenError::Extension),
-        (r#","b64":"true""#, TokenError::Extension),
-        (r#","typ":"id+jwt""#, TokenError::Type),
-        (r#","typ":"dpop+jwt""#, TokenError::Type),
-        (r#","typ":"logout+jwt""#, TokenError::Type),
-        (r#","typ":"application/jwt""#, TokenError::Type),
-        (r#","typ":"""#, TokenError::Type),
-        (r#","typ":1"#, TokenError::Header),
-        (r#","typ":null"#, TokenError::Header),
-        (r#","kid":1"#, TokenError::Header),
-        (r#","kid":null"#, TokenError::Header),
-        (r#","kid":["a"]"#, TokenError::Header),
-        (r#","alg":"HS256""#, TokenError::Header),
-        (r#","x":{"y":1,"y":2}"#, TokenError::Header),
-        (r#","x":NaN"#, TokenError::Header),
+        (r#","crit":["exp"]"#, "extension"),
+        (r#","crit":[]"#, "extension"),
+        (r#","crit":null"#, "extension"),
+        (r#","crit":["b64"],"b64":true"#, "extension"),
+        (r#","b64":false"#, "extension"),
+        (r#","b64":"true""#, "extension"),
+        (r#","typ":"id+jwt""#, "type"),
+        (r#","typ":"dpop+jwt""#, "type"),
+        (r#","typ":"logout+jwt""#, "type"),
+        (r#","typ":"application/jwt""#, "type"),
+        (r#","typ":"""#, "type"),
+        (r#","typ":1"#, "header"),
+        (r#","typ":null"#, "header"),
+        (r#","kid":1"#, "header"),
+        (r#","kid":null"#, "header"),
+        (r#","kid":["a"]"#, "header"),
+        (r#","alg":"HS256""#, "header"),
+        (r#","x":{"y":1,"y":2}"#, "header"),
+        (r#","x":NaN"#, "header"),
     ] {
         refused(usual(), &token(more), why);
     }
@@ -70,29 +70,29 @@ fn the_key_decides_the_algorithm() {
         "\"ES512\"",
         "\"HS1\"",
     ] {
-        refused(usual(), &token(unknown), TokenError::Algorithm);
+        refused(usual(), &token(unknown), "algorithm");
     }
     for wrong in ["null", "1", "{}", "[\"HS256\"]"] {
-        refused(usual(), &token(wrong), TokenError::Header);
+        refused(usual(), &token(wrong), "header");
     }
     refused(
         usual(),
         &sign(Algorithm::HS256, "{}", &claims().to_string()),
-        TokenError::Algorithm,
+        "algorithm",
     );
     for other in ["\"HS384\"", "\"HS512\"", "\"RS256\"", "\"EdDSA\""] {
-        refused(usual(), &token(other), TokenError::UnknownKey);
+        refused(usual(), &token(other), "unknown_key");
     }
     // The public key as the secret: what a verifier that asks the token would fall for.
     let confused = builder(key(Algorithm::RS256));
-    refused(confused, &hs256(&claims()), TokenError::UnknownKey);
+    refused(confused, &hs256(&claims()), "unknown_key");
     let named = builder(key(Algorithm::RS256).with_key_id("k"));
     let token = sign(
         Algorithm::HS256,
         r#"{"alg":"HS256","kid":"k"}"#,
         &claims().to_string(),
     );
-    refused(named, &token, TokenError::KeyAlgorithm);
+    refused(named, &token, "key_algorithm");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_valid_token_becomes_an_identity() {
         Some(UNIX_EPOCH + Duration::from_secs(NOW - 5))
     );
     assert_eq!(identity.session_id(), Some("s1"));
-    refused(usual(), &hs256(&with("sid", 1)), TokenError::ClaimType);
+    refused(usual(), &hs256(&with("sid", 1)), "claim_type");
     assert_eq!(identity.token_id(), Some("t1"));
     assert_eq!(identity.claim::<String>("client_id").unwrap(), "app");
     assert_eq!(identity.claims::<Value>().unwrap(), claims);
@@ -42,7 +42,7 @@ fn claims_are_parsed_once_as_the_applications_type() {
     let builder = || usual().typed_claims::<Mine>();
     let identity = accepted(builder(), &hs256(&with("tenant", 7)));
     assert_eq!(identity.typed_claims::<Mine>().unwrap().tenant, 7);
-    refused(builder(), &hs256(&claims()), TokenError::TypedClaims);
+    refused(builder(), &hs256(&claims()), "typed_claims");
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn another_claim_may_be_the_subject() {
     let mut claims = with("oid", "o1");
     claims.as_object_mut().unwrap().remove("sub");
     assert_eq!(accepted(builder(), &hs256(&claims)).subject(), "o1");
-    refused(builder(), &hs256(&self::claims()), TokenError::MissingClaim);
-    refused(builder(), &hs256(&with("oid", true)), TokenError::ClaimType);
+    refused(builder(), &hs256(&self::claims()), "missing_claim");
+    refused(builder(), &hs256(&with("oid", true)), "claim_type");
 }
 
 #[test]
@@ -90,11 +90,7 @@ fn roles_come_from_the_configured_claim_only() {
         json!(["a", 1]),
         json!([["a"]]),
     ] {
-        refused(
-            configured(),
-            &hs256(&with("roles", wrong)),
-            TokenError::ClaimType,
-        );
+        refused(configured(), &hs256(&with("roles", wrong)), "claim_type");
     }
 }
 
@@ -112,10 +108,6 @@ fn scopes_are_a_string_with_spaces_or_an_array() {
         ["x", "y z"]
     );
     for wrong in [json!(1), json!({}), json!(["a", null])] {
-        refused(
-            usual(),
-            &hs256(&with("scope", wrong)),
-            TokenError::ClaimType,
-        );
+        refused(usual(), &hs256(&with("scope", wrong)), "claim_type");
     }
 }

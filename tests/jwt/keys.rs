@@ -25,18 +25,18 @@ fn a_token_is_verified_with_the_key_it_names_or_the_only_one() {
     };
     accepted(named(), &token(Some("a")));
     accepted(named(), &token(Some("\\u0061")));
-    refused(named(), &token(Some("b")), TokenError::Signature);
-    refused(named(), &token(Some("c")), TokenError::UnknownKey);
-    refused(named(), &token(Some("")), TokenError::UnknownKey);
-    refused(named(), &token(None), TokenError::UnknownKey);
+    refused(named(), &token(Some("b")), "signature");
+    refused(named(), &token(Some("c")), "unknown_key");
+    refused(named(), &token(Some("")), "unknown_key");
+    refused(named(), &token(None), "unknown_key");
 
     let one = || set(vec![good().with_key_id("a")]);
     accepted(one(), &token(None));
-    refused(one(), &token(Some("b")), TokenError::UnknownKey);
+    refused(one(), &token(Some("b")), "unknown_key");
 
     let nameless = || set(vec![good(), bad().with_key_id("b")]);
     accepted(nameless(), &token(Some("whatever")));
-    refused(nameless(), &token(Some("b")), TokenError::Signature);
+    refused(nameless(), &token(Some("b")), "signature");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod configuration;
 mod header;
 mod identity;
 mod keys;
+mod reasons;
 mod rfc8725;
 mod rfc9068;
 mod server;

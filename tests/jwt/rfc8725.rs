@@ -72,30 +72,28 @@ async fn the_algorithm_none_is_rejected() {
         let header = format!(r#"{{"alg":{alg}}}"#);
         for signature in ["", signature, "AA"] {
             let token = compact(&header, &claims().to_string(), signature);
-            public.refuses(&token, TokenError::Algorithm).await;
-            secret.refuses(&token, TokenError::Algorithm).await;
+            public.refuses(&token, "algorithm").await;
+            secret.refuses(&token, "algorithm").await;
         }
     }
     for (header, why) in [
-        ("{}", TokenError::Algorithm),
-        (r#"{"typ":"JWT"}"#, TokenError::Algorithm),
-        (r#"{"Alg":"HS256"}"#, TokenError::Algorithm),
-        (r#"{"alg":null}"#, TokenError::Header),
-        (r#"{"alg":false}"#, TokenError::Header),
-        (r#"{"alg":0}"#, TokenError::Header),
-        (r#"{"alg":["none"]}"#, TokenError::Header),
-        (r#"{"alg":["HS256"]}"#, TokenError::Header),
-        (r#"{"alg":{"HS256":1}}"#, TokenError::Header),
+        ("{}", "algorithm"),
+        (r#"{"typ":"JWT"}"#, "algorithm"),
+        (r#"{"Alg":"HS256"}"#, "algorithm"),
+        (r#"{"alg":null}"#, "header"),
+        (r#"{"alg":false}"#, "header"),
+        (r#"{"alg":0}"#, "header"),
+        (r#"{"alg":["none"]}"#, "header"),
+        (r#"{"alg":["HS256"]}"#, "header"),
+        (r#"{"alg":{"HS256":1}}"#, "header"),
     ] {
         secret.refuses(&headed(header), why).await;
         public.refuses(&headed(header), why).await;
     }
     // Stripped of its signature, a token is two parts, or one with an empty signature.
     let signed = good.rsplit_once('.').unwrap().0;
-    secret.refuses(signed, TokenError::Form).await;
-    secret
-        .refuses(&format!("{signed}."), TokenError::Signature)
-        .await;
+    secret.refuses(signed, "form").await;
+    secret.refuses(&format!("{signed}."), "signature").await;
 }
 
 // Sections 2.1 and 3.1: a public key is no secret, in no form in which a verifier may hold it.
@@ -126,13 +124,13 @@ async fn a_public_key_does_not_serve_as_a_secret() {
         ] {
             for hash in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
                 let token = hmac(hash, &format!(r#"{{"alg":"{hash}"}}"#), form);
-                unnamed.refuses(&token, TokenError::UnknownKey).await;
-                named.refuses(&token, TokenError::UnknownKey).await;
+                unnamed.refuses(&token, "unknown_key").await;
+                named.refuses(&token, "unknown_key").await;
                 let token = hmac(hash, &format!(r#"{{"alg":"{hash}","kid":"k"}}"#), form);
-                named.refuses(&token, TokenError::KeyAlgorithm).await;
+                named.refuses(&token, "key_algorithm").await;
                 // Under the name of the key's own algorithm it is just a wrong signature.
                 let token = hmac(hash, &format!(r#"{{"alg":"{algorithm}","kid":"k"}}"#), form);
-                named.refuses(&token, TokenError::Signature).await;
+                named.refuses(&token, "signature").await;
             }
         }
     }
@@ -153,13 +151,13 @@ async fn a_key_serves_its_own_algorithm_only() {
                 server.accepts(&token).await;
                 continue;
             }
-            server.refuses(&token, TokenError::UnknownKey).await;
+            server.refuses(&token, "unknown_key").await;
             let renamed = sign(
                 other,
                 &format!(r#"{{"alg":"{own}"}}"#),
                 &claims().to_string(),
             );
-            server.refuses(&renamed, TokenError::Signature).await;
+            server.refuses(&renamed, "signature").await;
         }
     }
     // Names are exact, and there are no others (RFC 7518 section 3.1, RFC 7515 section 4.1.1).
@@ -176,7 +174,7 @@ async fn a_key_serves_its_own_algorithm_only() {
         "A128KW",
     ] {
         let token = headed(&format!(r#"{{"alg":"{alg}"}}"#));
-        server.refuses(&token, TokenError::Algorithm).await;
+        server.refuses(&token, "algorithm").await;
     }
 }
 
@@ -210,34 +208,28 @@ async fn only_the_canonical_encoding_of_a_token_is_accepted() {
     let index = alphabet.find(last).unwrap();
     let dirty = alphabet.chars().nth(index ^ 1).unwrap();
     for (token, why) in [
-        (
-            format!("{header}.{mallory}.{signature}"),
-            TokenError::Signature,
-        ),
-        (format!("{header}.{payload}."), TokenError::Signature),
-        (
-            format!("{header}.{payload}.{}", &signature[..42]),
-            TokenError::Form,
-        ),
+        (format!("{header}.{mallory}.{signature}"), "signature"),
+        (format!("{header}.{payload}."), "signature"),
+        (format!("{header}.{payload}.{}", &signature[..42]), "form"),
         (
             format!("{header}.{payload}.{}{dirty}", &signature[..42]),
-            TokenError::Form,
+            "form",
         ),
         (
             format!("{header}.{payload}.{}", &signature[..40]),
-            TokenError::Signature,
+            "signature",
         ),
-        (format!("{header}.{payload}.{signature}="), TokenError::Form),
-        (format!("{token}.{signature}"), TokenError::Signature),
-        (format!("{token}."), TokenError::Signature),
-        (format!(".{token}"), TokenError::Header),
-        (format!("{header}..{signature}"), TokenError::Signature),
-        (format!(".{payload}.{signature}"), TokenError::Header),
-        (format!("{header}.{payload}"), TokenError::Form),
-        (header.to_owned(), TokenError::Form),
-        ("opaque".to_owned(), TokenError::Form),
-        ("..".to_owned(), TokenError::Header),
-        (".".to_owned(), TokenError::Form),
+        (format!("{header}.{payload}.{signature}="), "form"),
+        (format!("{token}.{signature}"), "signature"),
+        (format!("{token}."), "signature"),
+        (format!(".{token}"), "header"),
+        (format!("{header}..{signature}"), "signature"),
+        (format!(".{payload}.{signature}"), "header"),
+        (format!("{header}.{payload}"), "form"),
+        (header.to_owned(), "form"),
+        ("opaque".to_owned(), "form"),
+        ("..".to_owned(), "header"),
+        (".".to_owned(), "form"),
     ] {
         server.refuses(&token, why).await;
     }
@@ -266,7 +258,7 @@ async fn a_critical_extension_is_rejected() {
         r#""b64":null"#,
     ] {
         let token = headed(&format!(r#"{{"alg":"HS256",{more}}}"#));
-        server.refuses(&token, TokenError::Extension).await;
+        server.refuses(&token, "extension").await;
     }
     server
         .accepts(&headed(r#"{"alg":"HS256","b64":true,"x":"ignored"}"#))
@@ -276,7 +268,7 @@ async fn a_critical_extension_is_rejected() {
     let token = sign(Algorithm::HS256, r#"{"alg":"HS256"}"#, &payload);
     server.accepts(&token).await;
     // The unencoded payload of RFC 7797 itself.
-    server.refuses("eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY", TokenError::Extension).await;
+    server.refuses("eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY", "extension").await;
 }
 
 // Section 3.7 and RFC 7159 section 8.1: UTF-8, and nothing else.
@@ -313,7 +305,7 @@ async fn json_must_be_utf_8() {
         with_bytes(b"al\x01ce"),
         format!("{text}\0").into_bytes(),
     ] {
-        server.refuses(&signed(&payload), TokenError::Payload).await;
+        server.refuses(&signed(&payload), "payload").await;
     }
 }
 
@@ -345,7 +337,7 @@ async fn a_name_that_occurs_twice_is_rejected_at_any_depth() {
     ];
     for text in twice {
         let token = sign(Algorithm::HS256, r#"{"alg":"HS256"}"#, &beginning(&text));
-        server.refuses(&token, TokenError::Payload).await;
+        server.refuses(&token, "payload").await;
     }
     for header in [
         r#"{"alg":"HS256","alg":"HS256"}"#,
@@ -354,7 +346,7 @@ async fn a_name_that_occurs_twice_is_rejected_at_any_depth() {
         r#"{"alg":"HS256","kid":"a","kid":"b"}"#,
         r#"{"alg":"HS256","x":{"a":1,"a":1}}"#,
     ] {
-        server.refuses(&headed(header), TokenError::Header).await;
+        server.refuses(&headed(header), "header").await;
     }
     // The same name in two objects, and names that differ, are no duplicates.
     let distinct =
@@ -399,7 +391,7 @@ async fn a_payload_that_is_not_an_object_is_rejected() {
         &text.replacen('}', ",}", 1),
     ] {
         let token = sign(Algorithm::HS256, r#"{"alg":"HS256"}"#, payload);
-        server.refuses(&token, TokenError::Payload).await;
+        server.refuses(&token, "payload").await;
     }
     for header in [
         "",
@@ -410,7 +402,7 @@ async fn a_payload_that_is_not_an_object_is_rejected() {
         r#"{"alg":"HS256"}x"#,
         r#"{"alg":"HS256",}"#,
     ] {
-        server.refuses(&headed(header), TokenError::Header).await;
+        server.refuses(&headed(header), "header").await;
     }
     for payload in [format!(" \t\r\n{text} \n"), text.replace(':', " : ")] {
         let payload = payload.replace("https : ", "https:");
@@ -430,16 +422,14 @@ async fn size_and_depth_are_capped() {
     };
     // The claims themselves are the first level.
     server.accepts(&nested(DEPTH)).await;
-    server
-        .refuses(&nested(DEPTH + 1), TokenError::Payload)
-        .await;
-    server.refuses(&nested(5000), TokenError::Payload).await;
+    server.refuses(&nested(DEPTH + 1), "payload").await;
+    server.refuses(&nested(5000), "payload").await;
 
     let long = |length: usize| hs256(&with("x", "x".repeat(length)));
     server.accepts(&long(11_000)).await;
     let mut small = Server::of(usual().max_token_bytes(1000)).await;
     small.accepts(&long(300)).await;
-    small.refuses(&long(1000), TokenError::TooLong).await;
+    small.refuses(&long(1000), "too_long").await;
     let header = |length: usize| {
         headed(&format!(
             r#"{{"alg":"HS256","x":"{}"}}"#,
@@ -447,10 +437,10 @@ async fn size_and_depth_are_capped() {
         ))
     };
     server.accepts(&header(3000)).await;
-    server.refuses(&header(4096), TokenError::TooLong).await;
+    server.refuses(&header(4096), "too_long").await;
     let signature = "A".repeat(2000);
     let token = compact(r#"{"alg":"HS256"}"#, &claims().to_string(), &signature);
-    server.refuses(&token, TokenError::Form).await;
+    server.refuses(&token, "form").await;
 }
 
 /// How deep claims may nest.
@@ -475,9 +465,7 @@ async fn the_issuer_is_the_configured_one_letter_by_letter() {
         "https://as.example,https://evil.example",
         "",
     ] {
-        server
-            .refuses(&hs256(&with("iss", other)), TokenError::Issuer)
-            .await;
+        server.refuses(&hs256(&with("iss", other)), "issuer").await;
     }
     for wrong in [
         json!(1),
@@ -486,22 +474,18 @@ async fn the_issuer_is_the_configured_one_letter_by_letter() {
         json!({ "iss": ISSUER }),
     ] {
         server
-            .refuses(&hs256(&with("iss", wrong)), TokenError::ClaimType)
+            .refuses(&hs256(&with("iss", wrong)), "claim_type")
             .await;
     }
     server
-        .refuses(&hs256(&with("iss", Value::Null)), TokenError::MissingClaim)
+        .refuses(&hs256(&with("iss", Value::Null)), "missing_claim")
         .await;
     let mut null = claims();
     null["iss"] = Value::Null;
-    server
-        .refuses(&hs256(&null), TokenError::MissingClaim)
-        .await;
+    server.refuses(&hs256(&null), "missing_claim").await;
     let mut upper = with("iss", Value::Null);
     upper["Iss"] = json!(ISSUER);
-    server
-        .refuses(&hs256(&upper), TokenError::MissingClaim)
-        .await;
+    server.refuses(&hs256(&upper), "missing_claim").await;
 }
 
 // Section 3.9; RFC 7519 section 4.1.3.
@@ -529,7 +513,7 @@ async fn the_audience_is_a_string_or_an_array_that_holds_ours() {
         json!(["https://rs.example/"]),
     ] {
         server
-            .refuses(&hs256(&with("aud", other)), TokenError::Audience)
+            .refuses(&hs256(&with("aud", other)), "audience")
             .await;
     }
     for wrong in [
@@ -542,11 +526,11 @@ async fn the_audience_is_a_string_or_an_array_that_holds_ours() {
         json!([[AUDIENCE]]),
     ] {
         server
-            .refuses(&hs256(&with("aud", wrong)), TokenError::ClaimType)
+            .refuses(&hs256(&with("aud", wrong)), "claim_type")
             .await;
     }
     server
-        .refuses(&hs256(&with("aud", Value::Null)), TokenError::MissingClaim)
+        .refuses(&hs256(&with("aud", Value::Null)), "missing_claim")
         .await;
 }
 
@@ -567,23 +551,23 @@ async fn urls_in_a_token_are_not_fetched() {
         unnamed.accepts(&header("")).await;
         named.accepts(&header(r#","kid":"k""#)).await;
         named
-            .refuses(&header(r#","kid":"other""#), TokenError::UnknownKey)
+            .refuses(&header(r#","kid":"other""#), "unknown_key")
             .await;
         let token = hmac(
             Algorithm::HS256,
             &format!(r#"{{"alg":"HS256","{parameter}":"{url}"}}"#),
             &[1; 32],
         );
-        unnamed.refuses(&token, TokenError::Signature).await;
+        unnamed.refuses(&token, "signature").await;
         // A `kid` that is a URL is a name like any other, and so is an issuer.
         named
             .refuses(
                 &headed(&format!(r#"{{"alg":"HS256","kid":"{url}"}}"#)),
-                TokenError::UnknownKey,
+                "unknown_key",
             )
             .await;
         unnamed
-            .refuses(&hs256(&with("iss", url.as_str())), TokenError::Issuer)
+            .refuses(&hs256(&with("iss", url.as_str())), "issuer")
             .await;
         let claim = hs256(&with(parameter, url.as_str()));
         unnamed.accepts(&claim).await;
@@ -606,10 +590,7 @@ async fn a_key_in_the_token_is_ignored() {
     ] {
         let header = format!(r#"{{"alg":"HS256",{own}}}"#);
         server
-            .refuses(
-                &hmac(Algorithm::HS256, &header, &secret),
-                TokenError::Signature,
-            )
+            .refuses(&hmac(Algorithm::HS256, &header, &secret), "signature")
             .await;
         server.accepts(&headed(&header)).await;
     }
@@ -651,9 +632,7 @@ async fn a_key_id_is_only_compared() {
             "__proto__",
             "постоянно",
         ] {
-            server
-                .refuses(&kid(json!(unknown)), TokenError::UnknownKey)
-                .await;
+            server.refuses(&kid(json!(unknown)), "unknown_key").await;
         }
         for wrong in [
             json!(0),
@@ -662,7 +641,7 @@ async fn a_key_id_is_only_compared() {
             json!(["k"]),
             json!({ "k": "k" }),
         ] {
-            server.refuses(&kid(wrong), TokenError::Header).await;
+            server.refuses(&kid(wrong), "header").await;
         }
         server
             .accepts(&headed(r#"{"alg":"HS256","kid":"\u006b"}"#))
@@ -671,15 +650,11 @@ async fn a_key_id_is_only_compared() {
     // `/dev/null` and an empty file as the secret.
     for secret in [&b""[..], b"\n", b"\0"] {
         let header = r#"{"alg":"HS256","kid":"/dev/null"}"#;
-        one.refuses(
-            &hmac(Algorithm::HS256, header, secret),
-            TokenError::UnknownKey,
-        )
-        .await;
+        one.refuses(&hmac(Algorithm::HS256, header, secret), "unknown_key")
+            .await;
     }
     // The name of a key for another algorithm.
-    two.refuses(&kid(json!("l")), TokenError::KeyAlgorithm)
-        .await;
+    two.refuses(&kid(json!("l")), "key_algorithm").await;
 }
 
 // Sections 2.8, 3.11 and 3.12: tokens of the same issuer for something else.
@@ -711,17 +686,17 @@ async fn another_kind_of_token_is_rejected() {
         "\"at+jwt \"",
         "\"\"",
     ] {
-        server.refuses(&typ(other), TokenError::Type).await;
+        server.refuses(&typ(other), "type").await;
     }
     for wrong in ["1", "null", "[\"JWT\"]", "{}"] {
-        server.refuses(&typ(wrong), TokenError::Header).await;
+        server.refuses(&typ(wrong), "header").await;
     }
     // RFC 8417 section 2.2 and Back-Channel Logout section 2.4.
     let logout = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
     for events in [logout, json!({})] {
         let mut claims = claims();
         claims["events"] = events;
-        server.refuses(&hs256(&claims), TokenError::Event).await;
+        server.refuses(&hs256(&claims), "event").await;
     }
     // Of another shape it is a claim of the application's own.
     for events in [json!(["order.created"]), json!("x"), json!(7), json!(null)] {
@@ -732,15 +707,15 @@ async fn another_kind_of_token_is_rejected() {
     // RFC 7800 section 3, RFC 8705 section 3.1 and RFC 9449 section 6.1: who bears it proves
     // nothing yet.
     for (cnf, why) in [
-        (json!({ "jkt": "x" }), TokenError::Bound),
-        (json!({ "x5t#S256": "x" }), TokenError::Bound),
-        (json!({ "other": 1, "jwk": {} }), TokenError::Bound),
+        (json!({ "jkt": "x" }), "bound"),
+        (json!({ "x5t#S256": "x" }), "bound"),
+        (json!({ "other": 1, "jwk": {} }), "bound"),
         // It says nothing, and may have said something before it was lost.
-        (json!({}), TokenError::ClaimType),
-        (json!({ "jkt": null }), TokenError::ClaimType),
-        (json!({ "other": "x" }), TokenError::ClaimType),
-        (json!(null), TokenError::ClaimType),
-        (json!(1), TokenError::ClaimType),
+        (json!({}), "claim_type"),
+        (json!({ "jkt": null }), "claim_type"),
+        (json!({ "other": "x" }), "claim_type"),
+        (json!(null), "claim_type"),
+        (json!(1), "claim_type"),
     ] {
         let mut claims = claims();
         claims["cnf"] = cnf;
@@ -754,7 +729,7 @@ async fn a_subject_is_a_non_empty_string() {
     let mut server = hs256_server().await;
     for missing in [Value::Null, json!("")] {
         server
-            .refuses(&hs256(&with("sub", missing)), TokenError::MissingClaim)
+            .refuses(&hs256(&with("sub", missing)), "missing_claim")
             .await;
     }
     for wrong in [
@@ -767,7 +742,7 @@ async fn a_subject_is_a_non_empty_string() {
         json!("\u{85}alice"),
     ] {
         server
-            .refuses(&hs256(&with("sub", wrong)), TokenError::ClaimType)
+            .refuses(&hs256(&with("sub", wrong)), "claim_type")
             .await;
     }
 }
@@ -803,31 +778,27 @@ async fn times_are_numbers_that_make_sense() {
     ];
     for name in ["exp", "nbf", "iat", "auth_time"] {
         for number in no_dates {
-            server
-                .refuses(&with_text(name, number), TokenError::ClaimType)
-                .await;
+            server.refuses(&with_text(name, number), "claim_type").await;
         }
         for number in ["1e400", "-1e400"] {
-            server
-                .refuses(&with_text(name, number), TokenError::Payload)
-                .await;
+            server.refuses(&with_text(name, number), "payload").await;
         }
     }
     for (name, number, verdict) in [
-        ("exp", "0", "Expired"),
-        ("exp", "-0", "Expired"),
-        ("exp", "1799990000.5", "Expired"),
+        ("exp", "0", "expired"),
+        ("exp", "-0", "expired"),
+        ("exp", "1799990000.5", "expired"),
         ("exp", "253402300799", "accepted"),
         ("exp", "1.8000006e9", "accepted"),
         ("exp", "1800000600.0", "accepted"),
         ("nbf", "0", "accepted"),
         ("nbf", "-0.0", "accepted"),
         ("nbf", "1799999999.9", "accepted"),
-        ("nbf", "253402300799", "NotYetValid"),
-        ("nbf", "1800003600", "NotYetValid"),
+        ("nbf", "253402300799", "not_yet_valid"),
+        ("nbf", "1800003600", "not_yet_valid"),
         ("iat", "1", "accepted"),
-        ("iat", "1800003600", "NotYetValid"),
-        ("iat", "253402300799", "NotYetValid"),
+        ("iat", "1800003600", "not_yet_valid"),
+        ("iat", "253402300799", "not_yet_valid"),
         ("auth_time", "1", "accepted"),
     ] {
         assert_eq!(
@@ -837,10 +808,10 @@ async fn times_are_numbers_that_make_sense() {
         );
     }
     server
-        .refuses(&hs256(&with("exp", Value::Null)), TokenError::MissingClaim)
+        .refuses(&hs256(&with("exp", Value::Null)), "missing_claim")
         .await;
     server
-        .refuses(&with_text("exp", "null"), TokenError::MissingClaim)
+        .refuses(&with_text("exp", "null"), "missing_claim")
         .await;
     for optional in ["nbf", "iat", "auth_time"] {
         server.accepts(&hs256(&with(optional, Value::Null))).await;
@@ -871,15 +842,15 @@ async fn the_leeway_is_exactly_sixty_seconds() {
         (&expiring, T - 1, "accepted"),
         (&expiring, T, "accepted"),
         (&expiring, T + 59, "accepted"),
-        (&expiring, T + 60, "Expired"),
-        (&expiring, T + 61, "Expired"),
-        (&starting, T - 61, "NotYetValid"),
+        (&expiring, T + 60, "expired"),
+        (&expiring, T + 61, "expired"),
+        (&starting, T - 61, "not_yet_valid"),
         (&starting, T - 60, "accepted"),
         (&starting, T, "accepted"),
-        (&starting, 0, "NotYetValid"),
-        (&half, T - 60, "NotYetValid"),
+        (&starting, 0, "not_yet_valid"),
+        (&half, T - 60, "not_yet_valid"),
         (&half, T - 59, "accepted"),
-        (&issued, T - 61, "NotYetValid"),
+        (&issued, T - 61, "not_yet_valid"),
         (&issued, T - 60, "accepted"),
     ] {
         clock.store(now, Ordering::SeqCst);

@@ -60,11 +60,11 @@ async fn the_type_is_at_jwt() {
         "",
     ] {
         server
-            .refuses(&typed(&format!("\"{other}\"")), TokenError::Type)
+            .refuses(&typed(&format!("\"{other}\"")), "type")
             .await;
     }
     for wrong in ["null", "1", "true", "[\"at+jwt\"]", "{\"typ\":\"at+jwt\"}"] {
-        server.refuses(&typed(wrong), TokenError::Header).await;
+        server.refuses(&typed(wrong), "header").await;
     }
 }
 
@@ -72,14 +72,14 @@ async fn the_type_is_at_jwt() {
 #[tokio::test]
 async fn a_token_without_a_type_is_rejected() {
     let mut server = server().await;
-    server.refuses(&hs256(&claims()), TokenError::Type).await;
+    server.refuses(&hs256(&claims()), "type").await;
     let mut id_token = claims();
     id_token["nonce"] = json!("n");
     id_token["azp"] = json!("app");
-    server.refuses(&hs256(&id_token), TokenError::Type).await;
+    server.refuses(&hs256(&id_token), "type").await;
     let header = r#"{"alg":"HS256","cty":"at+jwt"}"#;
     let elsewhere = sign(Algorithm::HS256, header, &claims().to_string());
-    server.refuses(&elsewhere, TokenError::Type).await;
+    server.refuses(&elsewhere, "type").await;
     // Where nobody asks for the profile, both pass.
     let mut usual = Server::of(usual()).await;
     usual.accepts(&hs256(&claims())).await;
@@ -93,7 +93,7 @@ async fn an_access_token_is_signed() {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#);
     let payload = URL_SAFE_NO_PAD.encode(claims().to_string());
     server
-        .refuses(&format!("{header}.{payload}."), TokenError::Algorithm)
+        .refuses(&format!("{header}.{payload}."), "algorithm")
         .await;
 }
 
@@ -104,18 +104,14 @@ async fn every_required_claim_has_to_be_there() {
     server.accepts(&token(&claims())).await;
     for name in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
         server
-            .refuses(&token(&with(name, Value::Null)), TokenError::MissingClaim)
+            .refuses(&token(&with(name, Value::Null)), "missing_claim")
             .await;
         let mut elsewhere = with(name, Value::Null);
         elsewhere[name.to_uppercase()] = claims()[name].clone();
-        server
-            .refuses(&token(&elsewhere), TokenError::MissingClaim)
-            .await;
+        server.refuses(&token(&elsewhere), "missing_claim").await;
         let mut nested = with(name, Value::Null);
         nested["claims"] = json!({ name: claims()[name] });
-        server
-            .refuses(&token(&nested), TokenError::MissingClaim)
-            .await;
+        server.refuses(&token(&nested), "missing_claim").await;
     }
     // And nothing else is.
     let mut bare = claims();
@@ -167,16 +163,16 @@ async fn every_required_claim_is_of_its_type() {
     ] {
         for value in wrong {
             server
-                .refuses(&token(&with(name, value)), TokenError::ClaimType)
+                .refuses(&token(&with(name, value)), "claim_type")
                 .await;
         }
         server
-            .refuses(&token(&with_null(name)), TokenError::MissingClaim)
+            .refuses(&token(&with_null(name)), "missing_claim")
             .await;
     }
     for name in ["sub", "client_id", "jti"] {
         server
-            .refuses(&token(&with(name, "")), TokenError::MissingClaim)
+            .refuses(&token(&with(name, "")), "missing_claim")
             .await;
     }
 }
@@ -186,13 +182,13 @@ async fn every_required_claim_is_of_its_type() {
 async fn issuer_audience_and_times_are_checked() {
     let mut server = server().await;
     for (name, value, why) in [
-        ("iss", json!("https://as.example/"), TokenError::Issuer),
-        ("aud", json!("https://other.example"), TokenError::Audience),
-        ("aud", json!([]), TokenError::Audience),
-        ("exp", json!(NOW - 60), TokenError::Expired),
-        ("iat", json!(NOW + 61), TokenError::NotYetValid),
-        ("nbf", json!(NOW + 61), TokenError::NotYetValid),
-        ("cnf", json!({ "jkt": "x" }), TokenError::Bound),
+        ("iss", json!("https://as.example/"), "issuer"),
+        ("aud", json!("https://other.example"), "audience"),
+        ("aud", json!([]), "audience"),
+        ("exp", json!(NOW - 60), "expired"),
+        ("iat", json!(NOW + 61), "not_yet_valid"),
+        ("nbf", json!(NOW + 61), "not_yet_valid"),
+        ("cnf", json!({ "jkt": "x" }), "bound"),
     ] {
         server.refuses(&token(&with(name, value)), why).await;
     }
@@ -226,7 +222,7 @@ async fn optional_claims_are_of_their_type() {
         ("scope", json!([1])),
     ] {
         server
-            .refuses(&token(&with(name, value)), TokenError::ClaimType)
+            .refuses(&token(&with(name, value)), "claim_type")
             .await;
     }
 }

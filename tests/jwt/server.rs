@@ -24,7 +24,7 @@ impl Server {
             let rejection = response.extensions().get::<Rejection>();
             let source = rejection.and_then(|rejection| rejection.source());
             if let Some(why) = source.and_then(|source| source.downcast_ref::<TokenError>()) {
-                let why = format!("{why:?}").parse().unwrap();
+                let why = http::HeaderValue::from_static(why.as_str());
                 response.headers_mut().insert("x-why", why);
             }
             response
@@ -53,8 +53,8 @@ impl Server {
         assert_eq!(answer.status, 401, "{token}");
         let why = answer.all("x-why").concat();
         let detail = match why.as_str() {
-            "Expired" => "the token has expired",
-            "NotYetValid" => "the token is not valid yet",
+            "expired" => "the token has expired",
+            "not_yet_valid" => "the token is not valid yet",
             _ => "the credentials are not valid",
         };
         let challenge =
@@ -67,7 +67,7 @@ impl Server {
         assert_eq!(self.outcome(token).await, "accepted", "{token}");
     }
 
-    pub async fn refuses(&mut self, token: &str, why: TokenError) {
-        assert_eq!(self.outcome(token).await, format!("{why:?}"), "{token}");
+    pub async fn refuses(&mut self, token: &str, why: &str) {
+        assert_eq!(self.outcome(token).await, why, "{token}");
     }
 }

@@ -13,11 +13,7 @@ fn every_algorithm_verifies_with_every_backend() {
         for backend in BACKENDS {
             accepted(builder(key(algorithm)).backend(backend), &token);
             for other in ALGORITHMS.into_iter().filter(|other| *other != algorithm) {
-                refused(
-                    builder(key(other)).backend(backend),
-                    &token,
-                    TokenError::UnknownKey,
-                );
+                refused(builder(key(other)).backend(backend), &token, "unknown_key");
                 // The same claim of an algorithm over another one's signature.
                 let false_name = sign(
                     other,
@@ -27,7 +23,7 @@ fn every_algorithm_verifies_with_every_backend() {
                 refused(
                     builder(key(algorithm)).backend(backend),
                     &false_name,
-                    TokenError::Signature,
+                    "signature",
                 );
             }
         }

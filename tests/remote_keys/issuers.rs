@@ -37,8 +37,9 @@ fn remote(client: &Client, issuer: &str) -> JwtVerifierBuilder {
     builder(issuer).keys(RemoteKeys::discover().fetch_with(client.clone()))
 }
 
-fn why(rejection: &tower_auth::Rejection) -> TokenError {
-    *rejection.source().unwrap().downcast_ref().unwrap()
+fn why(rejection: &tower_auth::Rejection) -> &'static str {
+    let why: &TokenError = rejection.source().unwrap().downcast_ref().unwrap();
+    why.as_str()
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +84,7 @@ async fn every_issuer_has_its_own_audience_and_claims() {
     let identity = outcome(&issuers, &b.sign(&with_roles(B, "other"))).await;
     assert!(!identity.unwrap().has_role("admin"));
     let rejection = outcome(&issuers, &b.sign(&with_roles(B, AUDIENCE))).await;
-    assert_eq!(why(&rejection.unwrap_err()), TokenError::Audience);
+    assert_eq!(why(&rejection.unwrap_err()), "audience");
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,19 +116,16 @@ async fn tokens_of_unknown_issuers_are_rejected_without_a_fetch() {
     let issuers = Issuers::new([remote(&client, A).build().unwrap()]).unwrap();
     let large = format!("{A}{}", "x".repeat(20_000));
     for (token, expected) in [
-        (forger.token("https://evil.example"), TokenError::Issuer),
-        (forger.token("https://A.example"), TokenError::Issuer),
-        (forger.token("https://a.example/"), TokenError::Issuer),
-        (forger.token(""), TokenError::Issuer),
-        (
-            forger.sign(&json!({ "aud": AUDIENCE })),
-            TokenError::MissingClaim,
-        ),
-        (forger.sign(&json!({ "iss": [A] })), TokenError::ClaimType),
-        (forger.sign(&json!([A])), TokenError::Payload),
-        (forger.token(&large), TokenError::TooLong),
-        ("opaque".to_owned(), TokenError::Form),
-        ("a.b.c".to_owned(), TokenError::Form),
+        (forger.token("https://evil.example"), "issuer"),
+        (forger.token("https://A.example"), "issuer"),
+        (forger.token("https://a.example/"), "issuer"),
+        (forger.token(""), "issuer"),
+        (forger.sign(&json!({ "aud": AUDIENCE })), "missing_claim"),
+        (forger.sign(&json!({ "iss": [A] })), "claim_type"),
+        (forger.sign(&json!([A])), "payload"),
+        (forger.token(&large), "too_long"),
+        ("opaque".to_owned(), "form"),
+        ("a.b.c".to_owned(), "form"),
     ] {
         let rejection = outcome(&issuers, &token).await.unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::Invalid);

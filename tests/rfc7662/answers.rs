@@ -45,10 +45,10 @@ async fn roles_are_read_only_if_configured() {
 
 #[tokio::test]
 async fn a_response_requires_active_to_be_a_boolean() {
-    assert_eq!(outcome(r#"{"active":false}"#).await, "401 Inactive");
+    assert_eq!(outcome(r#"{"active":false}"#).await, "401 inactive");
     assert_eq!(
         outcome(with("active", json!(false)).to_string()).await,
-        "401 Inactive"
+        "401 inactive"
     );
     for active in [
         json!("true"),
@@ -60,11 +60,11 @@ async fn a_response_requires_active_to_be_a_boolean() {
         json!({}),
     ] {
         let answer = with("active", active).to_string();
-        assert_eq!(outcome(answer.as_str()).await, "503 Malformed", "{answer}");
+        assert_eq!(outcome(answer.as_str()).await, "503 malformed", "{answer}");
     }
     assert_eq!(
         outcome(with("active", None).to_string()).await,
-        "503 Malformed"
+        "503 malformed"
     );
     for junk in [
         "",
@@ -82,7 +82,7 @@ async fn a_response_requires_active_to_be_a_boolean() {
         "active=true",
         "\u{feff}{\"active\":true}",
     ] {
-        assert_eq!(outcome(junk).await, "503 Malformed", "{junk}");
+        assert_eq!(outcome(junk).await, "503 malformed", "{junk}");
     }
 }
 
@@ -91,59 +91,59 @@ async fn a_response_requires_active_to_be_a_boolean() {
 async fn every_member_is_read_and_checked() {
     for (name, value, expected) in [
         ("exp", json!(NOW + 1), "200 alice"),
-        ("exp", json!(NOW), "401 Expired"),
-        ("exp", json!(NOW - 1), "401 Expired"),
-        ("exp", json!(NOW as f64 + 0.5), "401 Expired"),
-        ("exp", json!((NOW + 600).to_string()), "503 ClaimType"),
-        ("exp", json!(-1), "503 ClaimType"),
+        ("exp", json!(NOW), "401 expired"),
+        ("exp", json!(NOW - 1), "401 expired"),
+        ("exp", json!(NOW as f64 + 0.5), "401 expired"),
+        ("exp", json!((NOW + 600).to_string()), "503 claim_type"),
+        ("exp", json!(-1), "503 claim_type"),
         ("exp", json!(null), "200 alice"),
         ("nbf", json!(NOW + 60), "200 alice"),
-        ("nbf", json!(NOW + 61), "401 NotYetValid"),
-        ("nbf", json!("soon"), "503 ClaimType"),
+        ("nbf", json!(NOW + 61), "401 not_yet_valid"),
+        ("nbf", json!("soon"), "503 claim_type"),
         ("nbf", json!(null), "200 alice"),
-        ("iat", json!(NOW + 61), "401 NotYetValid"),
-        ("iat", json!(true), "503 ClaimType"),
-        ("aud", json!("https://other.example/"), "401 Audience"),
+        ("iat", json!(NOW + 61), "401 not_yet_valid"),
+        ("iat", json!(true), "503 claim_type"),
+        ("aud", json!("https://other.example/"), "401 audience"),
         (
             "aud",
             json!(["https://other.example/", AUDIENCE]),
             "200 alice",
         ),
-        ("aud", json!([]), "401 Audience"),
-        ("aud", json!([AUDIENCE, 1]), "503 ClaimType"),
-        ("aud", json!({ "a": AUDIENCE }), "503 ClaimType"),
-        ("aud", json!(null), "401 Audience"),
-        ("aud", json!(AUDIENCE.to_uppercase()), "401 Audience"),
-        ("iss", json!("https://server.example.com"), "401 Issuer"),
-        ("iss", json!(null), "401 Issuer"),
-        ("iss", json!([ISSUER]), "503 ClaimType"),
-        ("sub", json!(""), "401 Subject"),
-        ("sub", json!(null), "401 Subject"),
-        ("sub", json!(42), "503 ClaimType"),
-        ("sub", json!("alice\0"), "503 ClaimType"),
+        ("aud", json!([]), "401 audience"),
+        ("aud", json!([AUDIENCE, 1]), "503 claim_type"),
+        ("aud", json!({ "a": AUDIENCE }), "503 claim_type"),
+        ("aud", json!(null), "401 audience"),
+        ("aud", json!(AUDIENCE.to_uppercase()), "401 audience"),
+        ("iss", json!("https://server.example.com"), "401 issuer"),
+        ("iss", json!(null), "401 issuer"),
+        ("iss", json!([ISSUER]), "503 claim_type"),
+        ("sub", json!(""), "401 subject"),
+        ("sub", json!(null), "401 subject"),
+        ("sub", json!(42), "503 claim_type"),
+        ("sub", json!("alice\0"), "503 claim_type"),
         ("scope", json!(""), "200 alice"),
         ("scope", json!(["read"]), "200 alice"),
-        ("scope", json!(1), "503 ClaimType"),
+        ("scope", json!(1), "503 claim_type"),
         ("scope", json!(null), "200 alice"),
         ("username", json!(1), "200 alice"),
         ("client_id", json!(["app"]), "200 alice"),
-        ("jti", json!(7), "503 ClaimType"),
-        ("sid", json!(7), "503 ClaimType"),
+        ("jti", json!(7), "503 claim_type"),
+        ("sid", json!(7), "503 claim_type"),
         ("sid", json!(null), "200 alice"),
-        ("auth_time", json!("now"), "503 ClaimType"),
+        ("auth_time", json!("now"), "503 claim_type"),
         ("token_type", json!("bearer"), "200 alice"),
         ("token_type", json!("BEARER"), "200 alice"),
         ("token_type", json!("access_token"), "200 alice"),
         ("token_type", json!(null), "200 alice"),
-        ("token_type", json!("DPoP"), "401 TokenType"),
-        ("token_type", json!("N_A"), "401 TokenType"),
-        ("token_type", json!("mac"), "401 TokenType"),
-        ("token_type", json!("refresh_token"), "401 TokenType"),
-        ("token_type", json!(""), "401 TokenType"),
-        ("token_type", json!(["Bearer"]), "503 ClaimType"),
+        ("token_type", json!("DPoP"), "401 token_type"),
+        ("token_type", json!("N_A"), "401 token_type"),
+        ("token_type", json!("mac"), "401 token_type"),
+        ("token_type", json!("refresh_token"), "401 token_type"),
+        ("token_type", json!(""), "401 token_type"),
+        ("token_type", json!(["Bearer"]), "503 claim_type"),
         ("token_use", json!("access_token"), "200 alice"),
-        ("token_use", json!("refresh_token"), "401 TokenType"),
-        ("token_use", json!("id"), "401 TokenType"),
+        ("token_use", json!("refresh_token"), "401 token_type"),
+        ("token_use", json!("id"), "401 token_type"),
     ] {
         let answer = with(name, value).to_string();
         assert_eq!(outcome(answer.as_str()).await, expected, "{answer}");
@@ -154,9 +154,9 @@ async fn every_member_is_read_and_checked() {
         ("scope", "200 alice"),
         ("client_id", "200 alice"),
         ("token_type", "200 alice"),
-        ("aud", "401 Audience"),
-        ("iss", "401 Issuer"),
-        ("sub", "401 Subject"),
+        ("aud", "401 audience"),
+        ("iss", "401 issuer"),
+        ("sub", "401 subject"),
     ] {
         assert_eq!(
             outcome(with(absent, None).to_string()).await,
@@ -172,18 +172,18 @@ async fn a_token_that_is_bound_to_a_key_is_rejected() {
     for (cnf, expected) in [
         (
             json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
-            "401 Bound",
+            "401 bound",
         ),
         (
             json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
-            "401 Bound",
+            "401 bound",
         ),
         // Not an answer, and not absence either.
-        (json!({}), "503 ClaimType"),
-        (json!({ "jkt": null }), "503 ClaimType"),
-        (json!({ "other": "x" }), "503 ClaimType"),
-        (json!("x"), "503 ClaimType"),
-        (json!(null), "503 ClaimType"),
+        (json!({}), "503 claim_type"),
+        (json!({ "jkt": null }), "503 claim_type"),
+        (json!({ "other": "x" }), "503 claim_type"),
+        (json!("x"), "503 claim_type"),
+        (json!(null), "503 claim_type"),
     ] {
         let answer = with("cnf", cnf).to_string();
         assert_eq!(outcome(answer.as_str()).await, expected, "{answer}");
@@ -228,7 +228,7 @@ async fn waived_members_are_optional_and_still_typed() {
             .dangerous_any_issuer()
             .dangerous_any_audience();
         let introspection = introspection.build().unwrap();
-        assert_eq!(line(&introspection, "abc").await, "503 ClaimType");
+        assert_eq!(line(&introspection, "abc").await, "503 claim_type");
     }
 }
 
@@ -243,11 +243,11 @@ async fn the_subject_may_be_another_member() {
     for (path, expected) in [
         ("username", "200 jdoe"),
         ("client_id", "200 app"),
-        ("email", "401 Subject"),
+        ("email", "401 subject"),
         ("user_id", "200 42"),
         ("aud", "200 https://protected.example.net/resource"),
-        ("scopes", "503 ClaimType"),
-        ("half", "503 ClaimType"),
+        ("scopes", "503 claim_type"),
+        ("half", "503 claim_type"),
     ] {
         let introspection = endpoint.builder().subject_at(path).build().unwrap();
         assert_eq!(line(&introspection, "abc").await, expected, "{path}");
@@ -280,8 +280,8 @@ async fn roles_of_another_type_are_rejected() {
     for (roles, expected) in [
         (json!("admin"), "200 alice"),
         (json!(null), "200 alice"),
-        (json!([1]), "503 ClaimType"),
-        (json!({}), "503 ClaimType"),
+        (json!([1]), "503 claim_type"),
+        (json!({}), "503 claim_type"),
     ] {
         let answer = with("roles", roles).to_string();
         let endpoint = Endpoint::answering(Answer::json(answer)).await;
@@ -315,7 +315,56 @@ async fn the_examples_of_the_rfc_read_as_it_says() {
     assert_eq!(username.as_deref(), Some("jdoe"));
     // Today it has expired.
     let today = endpoint.introspection();
-    assert_eq!(line(&today, "2YotnFZFEjr1zCsicMWpAA").await, "401 Expired");
+    assert_eq!(line(&today, "2YotnFZFEjr1zCsicMWpAA").await, "401 expired");
     endpoint.answer(Answer::json(example["inactive"].to_string()));
-    assert_eq!(line(&introspection, "another").await, "401 Inactive");
+    assert_eq!(line(&introspection, "another").await, "401 inactive");
+}
+
+#[tokio::test]
+async fn the_reason_names_the_member_with_both_values() {
+    let evil = format!("\u{1b}[31m\nERROR{}", "x".repeat(1000));
+    for (name, value, expected) in [
+        (
+            "iss",
+            json!("https://server.example.com"),
+            r#"the issuer is "https://server.example.com", expected "https://server.example.com/""#,
+        ),
+        (
+            "aud",
+            json!(null),
+            r#"the audience is missing, expected "https://protected.example.net/resource""#,
+        ),
+        (
+            "exp",
+            json!("soon"),
+            r#"the member "exp" of the answer must be a date: a number of seconds since 1970, found a string"#,
+        ),
+        (
+            "exp",
+            json!(NOW - 1),
+            r#"the token has expired: "exp" is 1799999999, expected later than 1800000000 (now 1800000000, leeway 0 s)"#,
+        ),
+        (
+            "sub",
+            json!(null),
+            r#"the member "sub" is missing, expected a subject"#,
+        ),
+        (
+            "token_use",
+            json!("id"),
+            r#"the member "token_use" is "id", expected one of "access_token", "access""#,
+        ),
+        (
+            "iss",
+            json!(evil),
+            &format!(
+                r#"the issuer is "\u{{1b}}[31m\nERROR{}…", expected "https://server.example.com/""#,
+                "x".repeat(108)
+            ),
+        ),
+    ] {
+        let endpoint = Endpoint::answering(Answer::json(with(name, value).to_string())).await;
+        let rejection = ask(&endpoint.introspection(), "abc").await.unwrap_err();
+        assert_eq!(reason(&rejection).to_string(), expected);
+    }
 }

@@ -56,7 +56,7 @@ async fn a_response_is_not_used_beyond_its_expiry() {
     assert_eq!(line(&introspection, "abc").await, "200 alice");
     assert_eq!(endpoint.count(), 1);
     endpoint.time.set(30.0);
-    assert_eq!(line(&introspection, "abc").await, "401 Expired");
+    assert_eq!(line(&introspection, "abc").await, "401 expired");
     assert_eq!(endpoint.count(), 2);
 }
 
@@ -73,14 +73,14 @@ async fn a_token_revoked_at_the_server_is_rejected_once_its_cached_response_expi
     endpoint.time.set(4.0);
     assert_eq!(line(&introspection, "abc").await, "200 alice");
     endpoint.time.set(5.0);
-    assert_eq!(line(&introspection, "abc").await, "401 Inactive");
+    assert_eq!(line(&introspection, "abc").await, "401 inactive");
 }
 
 #[tokio::test]
 async fn inactive_responses_are_cached_briefly() {
     let endpoint = Endpoint::start().await;
     let other = Answer::json(with("aud", json!("x")).to_string());
-    for (answer, expected) in [(inactive(), "401 Inactive"), (other, "401 Audience")] {
+    for (answer, expected) in [(inactive(), "401 inactive"), (other, "401 audience")] {
         let introspection = endpoint.introspection();
         endpoint.time.set(0.0);
         endpoint.answer(answer);
@@ -112,7 +112,7 @@ async fn invalid_tokens_do_not_evict_valid_ones() {
     for n in 0..50 {
         assert_eq!(
             line(&introspection, &format!("bad{n}")).await,
-            "401 Inactive"
+            "401 inactive"
         );
     }
     let calls = endpoint.count();
@@ -174,7 +174,7 @@ async fn without_an_age_every_request_asks() {
         .max_age(Duration::ZERO)
         .refused_age(Duration::ZERO);
     let introspection = introspection.build().unwrap();
-    for (answer, expected) in [(good(), "200 alice"), (inactive(), "401 Inactive")] {
+    for (answer, expected) in [(good(), "200 alice"), (inactive(), "401 inactive")] {
         endpoint.answer(answer);
         for _ in 0..3 {
             assert_eq!(line(&introspection, "abc").await, expected);
@@ -187,7 +187,7 @@ async fn without_an_age_every_request_asks() {
 async fn an_outage_is_not_cached() {
     let endpoint = Endpoint::answering(Answer::status(500)).await;
     let introspection = endpoint.introspection();
-    assert_eq!(line(&introspection, "abc").await, "503 Status(500)");
+    assert_eq!(line(&introspection, "abc").await, "503 status(500)");
     endpoint.answer(good());
     assert_eq!(line(&introspection, "abc").await, "200 alice");
 }

@@ -101,7 +101,7 @@ async fn a_revoked_token_is_rejected_after_its_cached_response_expires() {
     let remembered = introspection.verify(Token::new(token.as_str()));
     assert!(remembered.now().unwrap().is_ok());
     tokio::time::sleep(age).await;
-    assert_eq!(refused(&introspection, &token).await, "401 Inactive");
+    assert_eq!(refused(&introspection, &token).await, "401 inactive");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn unknown_and_foreign_tokens_are_rejected_and_wrong_client_credentials_ar
     };
     let usual = introspection(&provider).build().unwrap();
     for unknown in ["k0pBEy7lTMY6pCT0Vx3Hbw", "a", "~+/=="] {
-        assert_eq!(refused(&usual, unknown).await, "401 Inactive");
+        assert_eq!(refused(&usual, unknown).await, "401 inactive");
     }
     let good = token(&provider, "svc:svc-secret", RESOURCE).await;
     assert_eq!(ask(&usual, &good).await.unwrap().subject(), "svc");
@@ -123,10 +123,10 @@ async fn unknown_and_foreign_tokens_are_rejected_and_wrong_client_credentials_ar
         .dangerous_allow_http()
         .build()
         .unwrap();
-    assert_eq!(refused(&elsewhere, &good).await, "401 Audience");
+    assert_eq!(refused(&elsewhere, &good).await, "401 audience");
     let wrong = introspection(&provider).client_basic("rs", "wrong");
     let wrong = wrong.build().unwrap();
-    assert_eq!(refused(&wrong, &good).await, "503 Credentials(401)");
+    assert_eq!(refused(&wrong, &good).await, "503 credentials(401)");
     let nowhere = Introspection::endpoint(at(&provider, "/nowhere"))
         .client_basic("rs", "rs-secret")
         .dangerous_any_issuer()
@@ -134,7 +134,7 @@ async fn unknown_and_foreign_tokens_are_rejected_and_wrong_client_credentials_ar
         .dangerous_allow_http()
         .build()
         .unwrap();
-    assert_eq!(refused(&nowhere, &good).await, "503 Status(404)");
+    assert_eq!(refused(&nowhere, &good).await, "503 status(404)");
 }
 
 /// Proves that the key `p256` of the tests is this client's (RFC 9449 section 4.2).
@@ -185,7 +185,7 @@ async fn a_token_that_is_bound_to_a_key_is_rejected_as_a_bearer_token() {
     let introspection = introspection(&provider).build().unwrap();
     assert_eq!(
         refused(&introspection, token).await,
-        "401 Bound",
+        "401 bound",
         "{answer}"
     );
 }

@@ -15,13 +15,13 @@ async fn every_other_status_is_an_outage() {
         let body = if status == 204 { String::new() } else { claims };
         let endpoint = Endpoint::answering(Answer::Send(status, fields, body)).await;
         endpoint.origin.answer("/elsewhere", good());
-        let expected = format!("503 Status({status})");
+        let expected = format!("503 status({status})");
         assert_eq!(line(&endpoint.introspection(), "abc").await, expected);
         assert_eq!(endpoint.origin.total(), 1, "no redirect is followed");
     }
     for status in [401, 403] {
         let endpoint = Endpoint::answering(Answer::status(status)).await;
-        let expected = format!("503 Credentials({status})");
+        let expected = format!("503 credentials({status})");
         assert_eq!(line(&endpoint.introspection(), "abc").await, expected);
     }
 }
@@ -51,7 +51,7 @@ async fn waiting_for_an_answer_has_an_end() {
         .build()
         .unwrap();
     let started = Instant::now();
-    assert_eq!(line(&introspection, "abc").await, "503 TimedOut");
+    assert_eq!(line(&introspection, "abc").await, "503 timed_out");
     assert!(started.elapsed() < Duration::from_secs(2));
 }
 
@@ -59,20 +59,20 @@ async fn waiting_for_an_answer_has_an_end() {
 #[tokio::test]
 async fn a_failure_about_one_token_says_nothing_about_the_next() {
     let mut cases = vec![
-        (inactive(), "401 Inactive".to_owned()),
-        (Answer::json("junk"), "503 Malformed".to_owned()),
-        (Answer::json("{}"), "503 Malformed".to_owned()),
+        (inactive(), "401 inactive".to_owned()),
+        (Answer::json("junk"), "503 malformed".to_owned()),
+        (Answer::json("{}"), "503 malformed".to_owned()),
         (
             Answer::json(with("exp", json!("x")).to_string()),
-            "503 ClaimType".to_owned(),
+            "503 claim_type".to_owned(),
         ),
-        (Answer::Hang, "503 TimedOut".to_owned()),
+        (Answer::Hang, "503 timed_out".to_owned()),
     ];
     for status in [400, 404, 413, 414, 422, 429, 500, 501, 502, 503, 504] {
-        cases.push((Answer::status(status), format!("503 Status({status})")));
+        cases.push((Answer::status(status), format!("503 status({status})")));
     }
     for status in [401, 403] {
-        cases.push((Answer::status(status), format!("503 Credentials({status})")));
+        cases.push((Answer::status(status), format!("503 credentials({status})")));
     }
     for (odd, expected) in cases {
         let endpoint = Endpoint::start().await;
@@ -189,7 +189,7 @@ fn a_request_does_not_wait_for_a_call_on_a_stalled_runtime() {
     driven.block_on(async {
         let asking = line(&introspection, "abc");
         let answer = tokio::time::timeout(Duration::from_secs(30), asking).await;
-        assert_eq!(answer.expect("it does not wait for ever"), "503 TimedOut");
+        assert_eq!(answer.expect("it does not wait for ever"), "503 timed_out");
         // From here on the call is another one, on this runtime.
         assert_eq!(line(&introspection, "abc").await, "200 alice");
     });
@@ -211,7 +211,7 @@ fn a_runtime_without_its_timer_is_an_outage() {
         .unwrap();
     let bare = tokio::runtime::Builder::new_current_thread().build();
     let answer = bare.unwrap().block_on(line(&introspection, "abc"));
-    assert_eq!(answer, "503 NoRuntime");
+    assert_eq!(answer, "503 no_runtime");
     let whole = tokio::runtime::Runtime::new().unwrap();
     assert_eq!(whole.block_on(line(&introspection, "abc")), "200 alice");
 }
@@ -263,7 +263,7 @@ async fn a_request_that_waits_too_long_gets_retry_after() {
         tokio::spawn(async move { line(&introspection, "t1").await })
     };
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(line(&introspection, "t2").await, "503 Busy");
+    assert_eq!(line(&introspection, "t2").await, "503 busy");
     // One call, and sixteen that wait, is all there can be.
     let waiting: Vec<_> = (0..40)
         .map(|n| {
@@ -272,9 +272,9 @@ async fn a_request_that_waits_too_long_gets_retry_after() {
         })
         .collect();
     for waiting in waiting {
-        assert_eq!(waiting.await.unwrap(), "503 Busy");
+        assert_eq!(waiting.await.unwrap(), "503 busy");
     }
-    assert_eq!(first.await.unwrap(), "503 TimedOut");
+    assert_eq!(first.await.unwrap(), "503 timed_out");
     assert_eq!(endpoint.count(), 1);
     // The turn is free again.
     endpoint.answer(good());
@@ -299,7 +299,7 @@ async fn a_client_that_panics_costs_one_answer() {
         .fetch_with(client)
         .build()
         .unwrap();
-    assert_eq!(line(&introspection, "abc").await, "503 Lost");
+    assert_eq!(line(&introspection, "abc").await, "503 lost");
     assert_eq!(line(&introspection, "abc").await, "200 alice");
 }
 

@@ -88,7 +88,7 @@ async fn malformed_tokens_are_not_introspected() {
         "at_1234568",
         "pat_123456=7",
     ] {
-        assert_eq!(line(&introspection, token).await, "401 Form", "{token:?}");
+        assert_eq!(line(&introspection, token).await, "401 form", "{token:?}");
     }
     let bytes = introspection.verify(Token::new([0xff; 12])).await;
     assert_eq!(bytes.unwrap_err().kind(), RejectionKind::Invalid);

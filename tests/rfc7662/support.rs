@@ -161,7 +161,14 @@ pub(crate) async fn line(verifier: &impl Verify<Token>, token: &str) -> String {
         Err(rejection) => {
             let status = rejection.status().as_u16();
             assert_eq!(status == 503, rejection.retry_after().is_some());
-            format!("{status} {:?}", reason(&rejection))
+            let reason = reason(&rejection);
+            let name = reason.as_str();
+            match reason {
+                IntrospectionError::Credentials(theirs) | IntrospectionError::Status(theirs) => {
+                    format!("{status} {name}({})", theirs.as_u16())
+                }
+                _ => format!("{status} {name}"),
+            }
         }
     }
 }

@@ -309,10 +309,11 @@ proptest! {
 }
 
 #[track_caller]
-fn refused_as(result: Result<tower_auth::Identity, tower_auth::Rejection>, error: TokenError) {
+fn refused_as(result: Result<tower_auth::Identity, tower_auth::Rejection>, error: &str) {
     let rejection = result.unwrap_err();
     let source = std::error::Error::source(&rejection).unwrap();
-    assert_eq!(source.downcast_ref(), Some(&error));
+    let source = source.downcast_ref::<TokenError>();
+    assert_eq!(source.map(TokenError::as_str), Some(error));
 }
 
 #[tokio::test]
@@ -359,7 +360,7 @@ async fn an_expired_key_verifies_nothing_even_if_the_key_set_was_never_requested
     hand.pass(1);
     for token in [cached, stolen()] {
         let result = verifier.verify(Token::new(token.expose())).await;
-        refused_as(result, TokenError::UnknownKey);
+        refused_as(result, "unknown_key");
     }
     // Neither does it sign again.
     assert!(keys.withdraw("key-1").is_err());

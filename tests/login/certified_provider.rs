@@ -30,23 +30,23 @@ use url::Url;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// An application behind a login.
-struct App {
+pub(crate) struct App {
     address: SocketAddr,
 }
 
 impl App {
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
-fn secret(byte: u8) -> Secret {
+pub(crate) fn secret(byte: u8) -> Secret {
     Secret::new([byte; 32]).unwrap()
 }
 
@@ -64,7 +64,7 @@ fn builder(provider: &Provider, redirect: &str) -> LoginBuilder {
         .dangerous_allow_http()
 }
 
-fn serve(listener: TcpListener, login: &Login) -> App {
+pub(crate) fn serve(listener: TcpListener, login: &Login) -> App {
     async fn me(identity: Identity, token: Option<Extension<ProviderToken>>) -> Json<Value> {
         Json(json!({
             "sub": identity.subject(),
@@ -101,7 +101,7 @@ async fn start(change: impl FnOnce(LoginBuilder) -> LoginBuilder) -> Option<(Pro
 
 /// Keeps cookies by host and port, and shows them again.
 #[derive(Clone)]
-struct Browser {
+pub(crate) struct Browser {
     client: HttpClient,
     jars: BTreeMap<String, BTreeMap<String, String>>,
     /// Every `Set-Cookie` that came.
@@ -109,7 +109,7 @@ struct Browser {
 }
 
 impl Browser {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             client: HttpClient::new().unwrap(),
             jars: BTreeMap::new(),
@@ -117,11 +117,16 @@ impl Browser {
         }
     }
 
-    async fn ask(&mut self, method: &str, url: &str, fields: &[(&str, &str)]) -> Response<Bytes> {
+    pub(crate) async fn ask(
+        &mut self,
+        method: &str,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Response<Bytes> {
         self.send(method, url, fields, "").await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &mut self,
         method: &str,
         url: &str,
@@ -162,7 +167,7 @@ impl Browser {
     }
 
     /// Shows a page.
-    async fn visit(&mut self, url: &str) -> Response<Bytes> {
+    pub(crate) async fn visit(&mut self, url: &str) -> Response<Bytes> {
         let fields = [
             ("accept", "text/html,*/*;q=0.8"),
             ("sec-fetch-mode", "navigate"),
@@ -171,7 +176,7 @@ impl Browser {
     }
 
     /// Follows redirects from here, up to one that leads to this beginning of a URL.
-    async fn follow(&mut self, url: &str, until: &str) -> String {
+    pub(crate) async fn follow(&mut self, url: &str, until: &str) -> String {
         let mut url = url.to_owned();
         for _ in 0..20 {
             if url.starts_with(until) {
@@ -196,7 +201,7 @@ impl Browser {
         assert_eq!(answer.status(), 303, "{}", text(&answer));
     }
 
-    async fn me(&mut self, app: &App) -> (StatusCode, Value) {
+    pub(crate) async fn me(&mut self, app: &App) -> (StatusCode, Value) {
         let answer = self.ask("GET", &app.url("/me"), &[]).await;
         let body = serde_json::from_slice(answer.body()).unwrap_or_default();
         (answer.status(), body)
@@ -209,16 +214,16 @@ impl Browser {
     }
 }
 
-fn location(answer: &Response<Bytes>) -> Option<String> {
+pub(crate) fn location(answer: &Response<Bytes>) -> Option<String> {
     let field = answer.headers().get(header::LOCATION)?;
     Some(field.to_str().unwrap().to_owned())
 }
 
-fn text(answer: &Response<Bytes>) -> String {
+pub(crate) fn text(answer: &Response<Bytes>) -> String {
     String::from_utf8_lossy(answer.body()).into_owned()
 }
 
-fn parameter(url: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     let url = Url::parse(url).unwrap();
     let found = url.query_pairs().find(|(other, _)| other == name);
     found.map(|(_, value)| value.into_owned())

@@ -8,6 +8,7 @@ mod addresses;
 mod browser;
 mod certified_provider;
 mod discovery;
+mod oauth_toolkit;
 mod provider_responses;
 mod refresh;
 mod scripted;

@@ -5,7 +5,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, Entry, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
-    uri::PathAndQuery,
+    uri::{Authority, PathAndQuery},
 };
 
 /// Hides credentials from inner services and from their logs.
@@ -59,7 +59,7 @@ impl Strip {
         if !self.parameters.is_empty()
             && let Some(query) = head.uri.query()
             && query.split('&').any(|pair| self.is_parameter(pair))
-            && let Some(uri) = self.without_parameters(&head.uri, query)
+            && let Some(uri) = without(&head.uri, query, |pair| self.is_parameter(pair))
         {
             head.uri = uri;
         }
@@ -69,26 +69,25 @@ impl Strip {
     }
 
     fn is_parameter(&self, pair: &str) -> bool {
-        let key = pair.split_once('=').map_or(pair, |(key, _)| key);
-        self.parameters.iter().any(|name| query::is_name(key, name))
+        let mut names = self.parameters.iter();
+        names.any(|name| query::is_name(key(pair), name))
     }
 
-    /// The other pairs stay as they are, byte for byte.
-    ///
-    /// Part of a valid URI is one again, so this is never `None`; were it, the path that has been
-    /// judged had to stay the one that is called.
-    fn without_parameters(&self, uri: &Uri, query: &str) -> Option<Uri> {
-        let others = query.split('&').filter(|pair| !self.is_parameter(pair));
-        let kept: Vec<_> = others.collect();
-        let path = uri.path();
-        let path_and_query = if kept.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{path}?{}", kept.join("&"))
-        };
-        let mut parts = uri.clone().into_parts();
-        parts.path_and_query = Some(PathAndQuery::try_from(path_and_query).ok()?);
-        Uri::from_parts(parts).ok()
+    /// Returns a URI that may be shown: without user information, without the query parameters that
+    /// schemes read, and without `access_token` (RFC 6750 section 2.3), which may be a credential
+    /// of a scheme that this layer does not have.
+    pub(crate) fn shown(&self, uri: &Uri) -> Uri {
+        let is_secret =
+            |pair: &str| self.is_parameter(pair) || query::is_name(key(pair), "access_token");
+        let shown = without_user_info(uri).and_then(|uri| {
+            let query = uri.query().unwrap_or_default();
+            match query.split('&').any(is_secret) {
+                true => without(&uri, query, is_secret),
+                false => Some(uri),
+            }
+        });
+        // Part of a valid URI is one again, so this is never the default.
+        shown.unwrap_or_default()
     }
 
     fn is_protocol(&self, element: &[u8]) -> bool {
@@ -120,6 +119,38 @@ impl Strip {
             }
         }
     }
+}
+
+fn key(pair: &str) -> &str {
+    pair.split_once('=').map_or(pair, |(key, _)| key)
+}
+
+/// Removes pairs from the query. The other pairs stay as they are, byte for byte.
+///
+/// Part of a valid URI is one again, so this is never `None`. If it were, the path that has been
+/// checked would have to stay the one that is called.
+fn without(uri: &Uri, query: &str, is_removed: impl Fn(&str) -> bool) -> Option<Uri> {
+    let others = query.split('&').filter(|pair| !is_removed(pair));
+    let kept: Vec<_> = others.collect();
+    let path = uri.path();
+    let path_and_query = if kept.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", kept.join("&"))
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(path_and_query).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn without_user_info(uri: &Uri) -> Option<Uri> {
+    let authority = uri.authority().map(Authority::as_str);
+    let Some((_, host)) = authority.and_then(|authority| authority.rsplit_once('@')) else {
+        return Some(uri.clone());
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(Authority::try_from(host).ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use crate::{
     csrf::CrossSite,
     layer::middleware::{self, Decide, OnResponse, ResponseBody, ResponseFuture},
     observe::event::{self, Decision},
-    rejection::{Challenge, Challenges, response},
+    rejection::{Challenge, Challenges, OwnBody, response},
 };
-use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE},
@@ -132,9 +131,9 @@ impl Decide for CrossSiteCheck {
         NotCached
     }
 
-    fn reject(self, _: &Arc<CrossSite>, _: &mut Parts, rejection: Rejection) -> Response<Bytes> {
+    fn reject(self, _: &Arc<CrossSite>, _: &mut Parts, rejection: Rejection) -> Response<OwnBody> {
         event::emit(Some(&rejection), || Decision::about(None, None));
-        response(rejection)
+        response(rejection).map(Into::into)
     }
 }
 
@@ -143,7 +142,7 @@ impl Decide for CrossSiteCheck {
 pub struct NotCached;
 
 impl OnResponse for NotCached {
-    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));

@@ -5,10 +5,9 @@ use crate::{
     Rejection, RejectionKind, Verdict, clock,
     json::Object,
     layer::middleware::{self, Decide, OnResponse, ResponseBody, ResponseFuture},
-    rejection::response,
+    rejection::{OwnBody, response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response,
     header::{AUTHORIZATION, CACHE_CONTROL},
@@ -243,8 +242,8 @@ impl Decide for Renewal {
     }
 
     /// Never called: every request is accepted.
-    fn reject(self, _: &Arc<Config>, _: &mut Parts, rejection: Rejection) -> Response<Bytes> {
-        response(rejection)
+    fn reject(self, _: &Arc<Config>, _: &mut Parts, rejection: Rejection) -> Response<OwnBody> {
+        response(rejection).map(Into::into)
     }
 }
 
@@ -256,7 +255,7 @@ pub struct SetCookies {
 }
 
 impl OnResponse for SetCookies {
-    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
         let cookies = &self.config.cookies;
         let headers = response.headers_mut();
         match &self.outcome {

@@ -5,9 +5,8 @@ use crate::{
     AccessRules, Identity, Policy, Rejection, Verdict,
     authz::{Rule, RuleIndex, explained},
     observe::event::{self, Decision},
-    rejection::{is_grpc, response, without_body},
+    rejection::{OwnBody, is_grpc, response, without_body},
 };
-use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use std::{
     fmt,
@@ -185,9 +184,9 @@ impl Decide for Authorization {
         config: &Arc<Config>,
         head: &mut Parts,
         rejection: Rejection,
-    ) -> Response<Bytes> {
+    ) -> Response<OwnBody> {
         self.emit(config, head, Some(&rejection));
-        let response = response(rejection);
+        let response = response(rejection).map(OwnBody::from);
         if is_grpc(head) {
             return without_body(response);
         }

@@ -102,7 +102,7 @@ pub(super) fn refuse(
     return_to: Option<&str>,
 ) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();
-    let mut body = render(&rejection, Format::Http, None, &mut parts);
+    let mut body = render(&rejection, Format::Http, &mut parts);
     if wants_html(head) {
         let login = inner.login_url(inner.base.prefix(head), return_to);
         body = show(&login, &rejection, &mut parts.headers);

@@ -1,5 +1,6 @@
 //! gRPC requests, and what their clients make of a refusal in plain HTTP.
 
+use super::OwnBody;
 use bytes::Bytes;
 use http::{
     Method, Response, StatusCode,
@@ -31,10 +32,10 @@ const GRPC: &[u8] = b"application/grpc";
 ///
 /// Clients go by the HTTP status where there is no `grpc-status` (`http-grpc-status-mapping.md`).
 /// tonic's takes a body for messages first, whatever its type, and then reports `INTERNAL`.
-pub(crate) fn without_body(mut response: Response<Bytes>) -> Response<Bytes> {
+pub(crate) fn without_body(mut response: Response<OwnBody>) -> Response<OwnBody> {
     if response.status() != StatusCode::OK {
         response.headers_mut().remove(CONTENT_TYPE);
         response.headers_mut().remove(CONTENT_LENGTH);
     }
-    response.map(|_| Bytes::new())
+    response.map(|_| Bytes::new().into())
 }

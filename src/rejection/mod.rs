@@ -8,6 +8,7 @@
 //! Clients get fixed texts only: the type of every text sent is `&'static str`. The cause goes
 //! to [`Rejection::source`](std::error::Error::source) and from there to logs.
 
+mod body;
 mod challenge;
 mod grpc;
 mod kind;
@@ -20,7 +21,9 @@ mod mismatch;
 mod rejection;
 mod render;
 mod scope;
+mod summary;
 
+pub(crate) use body::{BodyError, OwnBody};
 pub(crate) use challenge::is_token;
 pub use challenge::{Challenge, Challenges};
 pub(crate) use grpc::{is_grpc, without_body};
@@ -29,5 +32,6 @@ pub use kind::RejectionKind;
 pub use mismatch::Mismatch;
 pub use rejection::Rejection;
 pub use render::Format;
-pub(crate) use render::{Responder, render, response};
+pub(crate) use render::{Responder, render, render_custom, response};
 pub use scope::Scope;
+pub use summary::RequestSummary;

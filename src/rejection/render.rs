@@ -1,11 +1,11 @@
 //! Rejections as responses: `application/problem+json` (RFC 9457) or trailers-only gRPC.
 
-use super::{RejectionKind, rejection::Rejection};
+use super::{OwnBody, RejectionKind, RequestSummary, rejection::Rejection};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER,
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
         WWW_AUTHENTICATE,
     },
     response,
@@ -24,46 +24,77 @@ pub enum Format {
 }
 
 /// A custom rendering, see [`AuthLayer::responder`](crate::AuthLayer::responder).
-pub(crate) type Responder = dyn Fn(&Rejection, Format) -> Response<Bytes> + Send + Sync;
+pub(crate) type Responder = dyn Fn(&Rejection, &RequestSummary) -> Response<OwnBody> + Send + Sync;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Renders a rejection into the head of a response and gives the body. Fields of other names
-/// stay. To leave the rejection in the extensions is the caller's part.
-pub(crate) fn render(
-    rejection: &Rejection,
-    format: Format,
-    responder: Option<&Responder>,
-    head: &mut response::Parts,
-) -> Bytes {
-    let headers = &mut head.headers;
-    // Whatever the old body was, it goes, and what describes it.
-    for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
-        headers.remove(name);
-    }
-    let mut body = match (responder, format) {
-        (Some(responder), format) => {
-            let (mut custom, body) = responder(rejection, format).into_parts();
-            // A responder renders; what the rejection means is not for it to decide.
-            for name in [WWW_AUTHENTICATE, RETRY_AFTER, CONTENT_LENGTH] {
-                custom.headers.remove(name);
-            }
-            // Replaces fields of the same name, and keeps all lines of one, as of `Set-Cookie`.
-            headers.extend(custom.headers);
-            body
-        }
-        (None, Format::Http) => {
+/// Renders a rejection into the head of a response and returns the body. Fields of other names
+/// stay. The caller leaves the rejection in the extensions.
+pub(crate) fn render(rejection: &Rejection, format: Format, head: &mut response::Parts) -> Bytes {
+    clear_body(head);
+    let body = match format {
+        Format::Http => {
             let json = HeaderValue::from_static("application/problem+json");
-            headers.insert(CONTENT_TYPE, json);
+            head.headers.insert(CONTENT_TYPE, json);
             problem(rejection)
         }
-        (None, Format::Grpc) => Bytes::new(),
+        Format::Grpc => Bytes::new(),
     };
+    complete(rejection, format, head);
+    body
+}
+
+/// Renders a rejection as [`render`] does, with the fields and the body of a responder.
+///
+/// The responder cannot change the meaning of the rejection: its status and the fields that depend
+/// on the rejection are not used. The one exception is a redirect of a page by 303 (RFC 9110
+/// section 15.4.4), because a browser would not follow any other status.
+pub(crate) fn render_custom(
+    rejection: &Rejection,
+    responder: &Responder,
+    request: &RequestSummary,
+    head: &mut response::Parts,
+) -> OwnBody {
+    clear_body(head);
+    let (mut custom, body) = responder(rejection, request).into_parts();
+    let is_redirect = custom.status == StatusCode::SEE_OTHER
+        && custom.headers.contains_key(LOCATION)
+        && request.is_navigation()
+        && request.format() == Format::Http;
+    for name in [WWW_AUTHENTICATE, RETRY_AFTER, CONTENT_LENGTH] {
+        custom.headers.remove(name);
+    }
+    if !is_redirect {
+        custom.headers.remove(LOCATION);
+    }
+    // Replaces fields of the same name, and keeps all lines of one, as of `Set-Cookie`.
+    head.headers.extend(custom.headers);
+    complete(rejection, request.format(), head);
+    if is_redirect {
+        head.status = StatusCode::SEE_OTHER;
+        // On a redirect, the field would delay the browser (RFC 9110 section 10.2.3).
+        head.headers.remove(RETRY_AFTER);
+    }
+    match request.format() {
+        Format::Http => body,
+        // The body of a reply that is all trailers is empty.
+        Format::Grpc => Bytes::new().into(),
+    }
+}
+
+/// Removes the fields that describe the body that is replaced.
+fn clear_body(head: &mut response::Parts) {
+    for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
+        head.headers.remove(name);
+    }
+}
+
+/// Sets the status and the fields that depend on the rejection.
+fn complete(rejection: &Rejection, format: Format, head: &mut response::Parts) {
+    let headers = &mut head.headers;
     head.status = rejection.status();
     if format == Format::Grpc {
-        // The body of a reply that is all trailers is empty.
-        body = Bytes::new();
         head.status = StatusCode::OK;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(
@@ -79,14 +110,13 @@ pub(crate) fn render(
     if let Some(after) = rejection.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
     }
-    body
 }
 
 /// Returns the response to a rejection over HTTP, without challenges. An `AuthLayer` outside adds
 /// them, and may render the rejection anew.
 pub(crate) fn response(rejection: Rejection) -> Response<Bytes> {
     let (mut parts, ()) = Response::new(()).into_parts();
-    let body = render(&rejection, Format::Http, None, &mut parts);
+    let body = render(&rejection, Format::Http, &mut parts);
     parts.extensions.insert(rejection.rendered());
     Response::from_parts(parts, body)
 }

@@ -11,5 +11,6 @@ mod custom_schemes;
 mod nesting;
 mod readiness;
 mod rejections;
+mod responders;
 mod shared_caches;
 mod verdicts;

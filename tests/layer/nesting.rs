@@ -259,7 +259,7 @@ async fn a_rejection_on_a_response_of_another_status_is_left_alone() {
     for layer in [
         AuthLayer::new(toy()),
         AuthLayer::new(toy()).grpc(),
-        AuthLayer::new(toy()).responder(|_, _| Response::new(Bytes::from_static(b"custom"))),
+        AuthLayer::new(toy()).responder(|_, _| Response::new("custom".to_owned())),
     ] {
         let reply = ask(&layer.layer(inner.clone()), Some("ann")).await;
         assert_eq!((reply.status.as_u16(), reply.body.as_str()), (302, "moved"));
@@ -277,7 +277,7 @@ async fn a_handlers_rejection_on_its_own_response_is_challenged_and_keeps_its_bo
     });
     for layer in [
         AuthLayer::new(toy()),
-        AuthLayer::new(toy()).responder(|_, _| Response::new(Bytes::from_static(b"custom"))),
+        AuthLayer::new(toy()).responder(|_, _| Response::new("custom".to_owned())),
     ] {
         let reply = ask(&layer.layer(inner.clone()), Some("ann")).await;
         assert_eq!(reply.line(), "401 missing");
@@ -590,8 +590,8 @@ async fn policies_see_the_same_request_whether_or_not_verification_waited() {
 // The responder
 
 fn liar() -> AuthLayer {
-    AuthLayer::new(toy()).responder(|rejection, format| {
-        assert_eq!(format, Format::Http);
+    AuthLayer::new(toy()).responder(|rejection, request| {
+        assert_eq!(request.format(), Format::Http);
         Response::builder()
             .status(200)
             .header("www-authenticate", "Nothing")
@@ -601,7 +601,7 @@ fn liar() -> AuthLayer {
             .header("content-type", "text/plain")
             .header("set-cookie", "a=; Max-Age=0")
             .header("set-cookie", "b=; Max-Age=0")
-            .body(Bytes::from(format!("custom {}", rejection.kind().as_str())))
+            .body(format!("custom {}", rejection.kind().as_str()))
             .unwrap()
     })
 }
@@ -658,7 +658,7 @@ async fn a_responders_body_is_not_described_by_the_fields_of_the_body_it_replace
             .insert(header::CONTENT_ENCODING, packed);
         response
     });
-    let bare = AuthLayer::new(toy()).responder(|_, _| Response::new(Bytes::from_static(b"no")));
+    let bare = AuthLayer::new(toy()).responder(|_, _| Response::new("no".to_owned()));
     let service = ServiceBuilder::new()
         .layer(bare)
         .layer(packs)

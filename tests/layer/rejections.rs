@@ -328,15 +328,15 @@ async fn a_client_cannot_choose_a_rejection_that_looks_like_success() {
 
 #[tokio::test]
 async fn a_responder_for_grpc_adds_metadata_and_nothing_else() {
-    let layer = layer().grpc().responder(|rejection, format| {
+    let layer = layer().grpc().responder(|rejection, request| {
         http::Response::builder()
             .status(500)
             .header("content-type", "text/html")
             .header("grpc-status", "0")
             .header("grpc-message", "fine")
             .header("www-authenticate", "Nothing")
-            .header("x-metadata", format!("{format:?}"))
-            .body(bytes::Bytes::from(rejection.detail()))
+            .header("x-metadata", format!("{:?}", request.format()))
+            .body(rejection.detail().to_owned())
             .unwrap()
     });
     let reply = through(&layer, call("/", &[("authorization", "Toy bad")])).await;

@@ -377,7 +377,8 @@ fn a_rejection_by_an_extractor_is_logged_as_another_event() {
 #[test]
 fn a_rejection_that_is_rendered_again_is_logged_once() {
     let layer = (
-        AuthLayer::new(Toy::authorization("Toy")).responder(|_, _| http::Response::default()),
+        AuthLayer::new(Toy::authorization("Toy"))
+            .responder(|_, _| http::Response::new(String::new())),
         RequireLayer::new(role("admin")),
     );
     let service = layer.layer(Probe::new());

@@ -5,7 +5,7 @@ use super::{
     choice::{Configured, choose},
     config::Config,
     load::Insert,
-    response::{AuthResponse, complete},
+    response::{AuthResponse, complete, summary},
 };
 use crate::{
     Anonymous, Identity, Policy, Rejection, Verdict,
@@ -13,10 +13,9 @@ use crate::{
     credential::{Place, is_repeated},
     layer::middleware::Decide,
     observe::event::{self, Decision},
-    rejection::{is_grpc, without_body},
+    rejection::{OwnBody, is_grpc, without_body},
     scheme::{AttachedExtensions, Hooks},
 };
-use bytes::Bytes;
 use http::{
     Extensions, Method, Response, StatusCode,
     header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN},
@@ -105,6 +104,7 @@ impl Decide for Authentication {
         AuthResponse {
             private,
             grpc: self.grpc,
+            request: summary(config, head, self.grpc).map(Box::new),
             hooks: self.hooks.accept(&mut head.extensions),
             config: Arc::clone(config),
         }
@@ -115,9 +115,10 @@ impl Decide for Authentication {
         config: &Arc<Config>,
         head: &mut Parts,
         rejection: Rejection,
-    ) -> Response<Bytes> {
+    ) -> Response<OwnBody> {
         self.emit(config, head, Some(&rejection));
         let is_grpc = is_grpc(head);
+        let request = summary(config, head, self.grpc);
         // The request is over. The response is written into its memory, which saves three
         // allocations (`cargo test --test allocations`).
         let (mut parts, ()) = Response::new(()).into_parts();
@@ -126,7 +127,7 @@ impl Decide for Authentication {
         parts.extensions = mem::take(&mut head.extensions);
         parts.extensions.clear();
         self.hooks.reject(&rejection, &mut parts);
-        let body = complete(config, rejection, self.grpc, &mut parts);
+        let body = complete(config, rejection, self.grpc, request.as_ref(), &mut parts);
         let response = Response::from_parts(parts, body);
         if is_grpc {
             return without_body(response);

@@ -12,12 +12,13 @@ use crate::{
     csrf::CrossSite,
     identity::{Hierarchy, Realm},
     layer::middleware::{self, ResponseBody, ResponseFuture},
-    rejection::Format,
+    rejection::{BodyError, OwnBody, RequestSummary, Responder},
     scheme::Schemes,
     verdict::IntoVerdict,
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
 use std::{
     any::TypeId,
     borrow::Cow,
@@ -269,16 +270,56 @@ impl AuthLayer {
         self.with(|config| config.grpc = true)
     }
 
-    /// Renders refusals in the application's own way.
+    /// Renders rejections in the application's own way, also those of handlers and of a
+    /// [`RequireLayer`](crate::RequireLayer) inside.
     ///
-    /// The status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` are set by the layer,
-    /// whatever the response says. For [`Format::Grpc`] the body is dropped and the headers are
-    /// metadata.
-    pub fn responder<F>(self, f: F) -> Self
+    /// The closure receives the rejection and a [summary](RequestSummary) of the request. It may
+    /// return a body of any type: `Json(…).into_response()` of axum, `Response<String>`, the bodies
+    /// of tonic and `http-body-util`. A stream remains a stream.
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// use axum::{Json, response::{Html, IntoResponse, Redirect}};
+    /// use tower_auth::{AuthLayer, RejectionKind, Scheme};
+    ///
+    /// fn auth(scheme: impl Scheme) -> AuthLayer {
+    ///     AuthLayer::new(scheme).responder(|rejection, request| match rejection.kind() {
+    ///         RejectionKind::Missing | RejectionKind::Invalid if request.is_navigation() => {
+    ///             Redirect::to(&format!("/login?next={}", request.return_to())).into_response()
+    ///         }
+    ///         _ if request.accepts("text/html") => {
+    ///             Html(format!("<h1>{}</h1>", rejection.detail())).into_response()
+    ///         }
+    ///         kind => Json(serde_json::json!({ "error": kind.as_str() })).into_response(),
+    ///     })
+    /// }
+    /// # use tower_auth::{Identity, Rejection, bearer::{Bearer, Token}, verify_fn};
+    /// # let bearer = Bearer::new(verify_fn(|_: Token| Ok::<Identity, Rejection>(Identity::new("ann"))));
+    /// # let _ = auth(bearer);
+    /// # }
+    /// ```
+    ///
+    /// The layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control`. The values
+    /// of the closure's response for these are not used, with one exception:
+    ///
+    /// | request | response of the closure | response to the client |
+    /// |---|---|---|
+    /// | a page ([`is_navigation`](RequestSummary::is_navigation)) | 303 with `Location` | 303, without challenges and `Retry-After` |
+    /// | any other request | 303 with `Location` | the status and challenges of the rejection, without `Location` |
+    /// | any request | any other status | the status and challenges of the rejection |
+    /// | gRPC ([`grpc`](Self::grpc)) | any status | 200 with `grpc-status`, without a body; the fields are metadata |
+    ///
+    /// A handler's response that has its own body keeps the body. Without a responder, nothing of
+    /// the request is kept.
+    pub fn responder<F, B>(self, f: F) -> Self
     where
-        F: Fn(&Rejection, Format) -> Response<Bytes> + Send + Sync + 'static,
+        F: Fn(&Rejection, &RequestSummary) -> Response<B> + Send + Sync + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
     {
-        self.with(|config| config.responder = Some(Arc::new(f)))
+        let responder: Arc<Responder> =
+            Arc::new(move |rejection, request| f(rejection, request).map(OwnBody::custom));
+        self.with(|config| config.responder = Some(responder))
     }
 
     /// Names the realm in the challenges of schemes that have none of their own; default `api`.

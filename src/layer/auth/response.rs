@@ -4,13 +4,13 @@ use super::config::Config;
 use crate::{
     Rejection,
     layer::middleware::OnResponse,
-    rejection::{Format, render},
+    rejection::{Format, OwnBody, RequestSummary, render, render_custom},
     scheme::AcceptedHooks,
 };
-use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response,
+    HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, VARY},
+    request::Parts,
     response,
 };
 use std::{mem, sync::Arc};
@@ -22,10 +22,12 @@ pub struct AuthResponse {
     pub(super) grpc: bool,
     pub(super) private: bool,
     pub(super) hooks: Option<Box<AcceptedHooks>>,
+    /// The request, for a responder.
+    pub(super) request: Option<Box<RequestSummary>>,
 }
 
 impl OnResponse for AuthResponse {
-    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes> {
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
         if let Some(hooks) = self.hooks {
             with_parts(response, |parts| hooks.on_response(parts));
         }
@@ -42,8 +44,9 @@ impl OnResponse for AuthResponse {
             .filter(|r| r.is_open() && r.status() == status)
             .cloned()?;
         with_parts(response, |parts| {
-            if rejection.is_rendered() && (self.grpc || self.config.responder.is_some()) {
-                return Some(complete(&self.config, rejection, self.grpc, parts));
+            if rejection.is_rendered() && (self.grpc || self.request.is_some()) {
+                let request = self.request.as_deref();
+                return Some(complete(&self.config, rejection, self.grpc, request, parts));
             }
             challenge(&self.config, rejection, parts);
             parts
@@ -69,21 +72,36 @@ fn with_parts<B, T>(response: &mut Response<B>, f: impl FnOnce(&mut response::Pa
     result
 }
 
-/// Returns the whole response to a rejection: rendered, and over HTTP with challenges.
+/// Completes the response to a rejection, and returns its body: rendered, and over HTTP with
+/// challenges.
 pub(super) fn complete(
     config: &Config,
     rejection: Rejection,
     grpc: bool,
+    request: Option<&RequestSummary>,
     parts: &mut response::Parts,
-) -> Bytes {
-    let format = if grpc { Format::Grpc } else { Format::Http };
-    let body = render(&rejection, format, config.responder.as_deref(), parts);
-    if grpc {
+) -> OwnBody {
+    let body = match config.responder.as_deref().zip(request) {
+        Some((responder, request)) => render_custom(&rejection, responder, request, parts),
+        None => render(&rejection, format(grpc), parts).into(),
+    };
+    if grpc || parts.status == StatusCode::SEE_OTHER {
         parts.extensions.insert(rejection.challenged());
     } else {
         challenge(config, rejection, parts);
     }
     body
+}
+
+/// Returns the request for the responder of a layer, if the layer has one.
+pub(super) fn summary(config: &Config, head: &Parts, grpc: bool) -> Option<RequestSummary> {
+    config.responder.as_ref()?;
+    let uri = config.strip.shown(&head.uri);
+    Some(RequestSummary::new(head, uri, format(grpc)))
+}
+
+fn format(grpc: bool) -> Format {
+    if grpc { Format::Grpc } else { Format::Http }
 }
 
 /// Adds the challenges of all schemes, once.

@@ -1,5 +1,6 @@
 //! [`ResponseBody`]: the body of the inner service, or one that a layer made.
 
+use crate::rejection::{BodyError, OwnBody};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -11,6 +12,8 @@ use std::{
 pin_project! {
     /// The body of a response behind a layer of this crate: the inner service's own, passed
     /// on as it is, or that of a rejection or document of this crate.
+    ///
+    /// The error is a boxed error of either body.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -23,7 +26,7 @@ pin_project! {
     #[derive(Debug)]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        Own { body: Option<Bytes> },
+        Own { #[pin] body: OwnBody },
     }
 }
 
@@ -35,15 +38,13 @@ impl<B> ResponseBody<B> {
     }
 
     /// Creates the body of the inner service, unless another one replaces it.
-    pub(crate) fn new(body: B, own: Option<Bytes>) -> Self {
+    pub(crate) fn new(body: B, own: Option<OwnBody>) -> Self {
         own.map_or_else(|| Self::inner(body), Self::own)
     }
 
-    pub(crate) fn own(body: Bytes) -> Self {
+    pub(crate) fn own(body: impl Into<OwnBody>) -> Self {
         Self {
-            kind: Kind::Own {
-                body: Some(body).filter(|body| !body.is_empty()),
-            },
+            kind: Kind::Own { body: body.into() },
         }
     }
 }
@@ -56,34 +57,38 @@ impl<B> Default for ResponseBody<B> {
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BodyError>,
+{
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.project().kind.project() {
-            KindProject::Inner { body } => body.poll_frame(cx),
-            KindProject::Own { body } => Poll::Ready(body.take().map(Frame::data).map(Ok)),
+            KindProject::Inner { body } => {
+                let frame = body.poll_frame(cx);
+                frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+            }
+            KindProject::Own { body } => body.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
-            Kind::Own { body } => body.is_none(),
+            Kind::Own { body } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
-            Kind::Own { body } => {
-                let length = body.as_ref().map_or(0, Bytes::len);
-                SizeHint::with_exact(length as u64)
-            }
+            Kind::Own { body } => body.size_hint(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! [`Decide`] and [`OnResponse`]: the steps of a layer for one request and its response.
 
-use crate::Rejection;
-use bytes::Bytes;
+use crate::{Rejection, rejection::OwnBody};
 use http::{Response, request::Parts};
 use std::{
     sync::Arc,
@@ -35,18 +34,18 @@ pub trait Decide: Default {
         config: &Arc<Self::Config>,
         head: &mut Parts,
         rejection: Rejection,
-    ) -> Response<Bytes>;
+    ) -> Response<OwnBody>;
 }
 
 /// The work that is left once the inner service has responded.
 #[allow(unreachable_pub)]
 pub trait OnResponse {
     /// Completes the response. Returns a body if it replaces the body of the inner service.
-    fn on_response<B>(self, response: &mut Response<B>) -> Option<Bytes>;
+    fn on_response<B>(self, response: &mut Response<B>) -> Option<OwnBody>;
 }
 
 impl OnResponse for () {
-    fn on_response<B>(self, _: &mut Response<B>) -> Option<Bytes> {
+    fn on_response<B>(self, _: &mut Response<B>) -> Option<OwnBody> {
         None
     }
 }

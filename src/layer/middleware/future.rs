@@ -1,8 +1,7 @@
 //! [`ResponseFuture`].
 
 use super::{Decide, OnResponse, ResponseBody};
-use crate::Rejection;
-use bytes::Bytes;
+use crate::{Rejection, rejection::OwnBody};
 use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
 use std::{
@@ -35,7 +34,7 @@ pin_project! {
         /// Is accepted, and waits for the inner service.
         Readying { waiting: Option<Box<(S, Request<B>, R)>> },
         Calling { #[pin] future: F, on_response: Option<R> },
-        Rejected { response: Option<Response<Bytes>> },
+        Rejected { response: Option<Response<OwnBody>> },
         Done,
     }
 }
@@ -81,7 +80,7 @@ where
         }
     }
 
-    pub(super) fn rejected(response: Response<Bytes>) -> Self {
+    pub(super) fn rejected(response: Response<OwnBody>) -> Self {
         Self {
             state: State::Rejected {
                 response: Some(response),

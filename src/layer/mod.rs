@@ -4,6 +4,6 @@ mod auth;
 pub(crate) mod middleware;
 mod require;
 
-pub use auth::{AuthLayer, AuthService};
+pub use auth::{AuthLayer, AuthService, Decision, Outcome};
 pub use middleware::{ResponseBody, ResponseFuture};
 pub use require::{RequireLayer, RequireService};

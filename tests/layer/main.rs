@@ -8,6 +8,7 @@ mod bodies;
 mod construction;
 mod credential_locations;
 mod custom_schemes;
+mod decisions;
 mod nesting;
 mod readiness;
 mod rejections;

@@ -250,6 +250,14 @@ impl Authentication {
             identity: head.extensions.get(),
             policy: self.policy(config),
         });
+        if let Some(listener) = &config.listener {
+            listener(&super::Decision {
+                scheme: self.scheme(config).map(|scheme| scheme.name),
+                place: self.place,
+                rejection,
+                head,
+            });
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Config`]: everything that a layer is built from.
 
-use super::{choice::Configured, load::Load};
+use super::{choice::Configured, decision::Listener, load::Load};
 use crate::{
     AccessRules, Location, Rejection,
     credential::Strip,
@@ -25,6 +25,7 @@ pub struct Config {
     pub(super) grpc: bool,
     pub(super) preflight: bool,
     pub(super) responder: Option<Arc<Responder>>,
+    pub(super) listener: Option<Arc<Listener>>,
     pub(super) realm: Realm,
     /// The URL of the document about this resource.
     pub(super) resource_metadata: Option<Arc<str>>,

@@ -4,6 +4,7 @@ use super::{
     authentication::Authentication,
     choice::Configured,
     config::{Config, LaneConfig},
+    decision::Decision,
     load::LoadFn,
 };
 use crate::{
@@ -158,6 +159,7 @@ impl AuthLayer {
             grpc: false,
             preflight: false,
             responder: None,
+            listener: None,
             realm: Realm::from("api"),
             resource_metadata: None,
             cross_site: CrossSite::default(),
@@ -320,6 +322,40 @@ impl AuthLayer {
         let responder: Arc<Responder> =
             Arc::new(move |rejection, request| f(rejection, request).map(OwnBody::custom));
         self.with(|config| config.responder = Some(responder))
+    }
+
+    /// Calls a closure with each [`Decision`] of this layer, for metrics and audits: accepted,
+    /// anonymous and rejected requests. The closure cannot change the response.
+    ///
+    /// It is called in the task of the request, before the inner service is called or the response
+    /// is returned. It must not block; send to a channel what has to be written elsewhere. Another
+    /// call replaces the closure.
+    ///
+    /// A rejection by a handler or a [`RequireLayer`](crate::RequireLayer) inside is not a decision
+    /// of this layer. It is in the extensions of the response.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use tower_auth::{AuthLayer, Scheme, layer::Outcome};
+    ///
+    /// static REJECTED: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// fn auth(scheme: impl Scheme) -> AuthLayer {
+    ///     AuthLayer::new(scheme).on_decision(|decision| {
+    ///         if decision.outcome() == Outcome::Rejected {
+    ///             REJECTED.fetch_add(1, Ordering::Relaxed);
+    ///         }
+    ///     })
+    /// }
+    /// # use tower_auth::{Identity, Rejection, bearer::{Bearer, Token}, verify_fn};
+    /// # let bearer = Bearer::new(verify_fn(|_: Token| Ok::<Identity, Rejection>(Identity::new("ann"))));
+    /// # let _ = auth(bearer);
+    /// ```
+    pub fn on_decision<F>(self, f: F) -> Self
+    where
+        F: Fn(&Decision<'_>) + Send + Sync + 'static,
+    {
+        self.with(|config| config.listener = Some(Arc::new(f)))
     }
 
     /// Names the realm in the challenges of schemes that have none of their own; default `api`.

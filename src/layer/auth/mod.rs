@@ -29,8 +29,10 @@
 mod authentication;
 mod choice;
 mod config;
+mod decision;
 mod layer;
 mod load;
 mod response;
 
+pub use decision::{Decision, Outcome};
 pub use layer::{AuthLayer, AuthService};

@@ -3,116 +3,61 @@
 
 use crate::{
     certified_provider::{Browser, listen, location, parameter, secret, serve, text},
-    common::{self, ports::free_port},
+    scripted_server::ScriptedServer,
 };
 use http::StatusCode;
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 use tower_auth::{
-    RejectionKind, Verify,
-    bearer::Token,
-    fetch::{Fetch, HttpClient},
-    introspection::Introspection,
-    jwt::remote::RemoteKeys,
+    RejectionKind, Verify, bearer::Token, introspection::Introspection, jwt::remote::RemoteKeys,
     login::Login,
 };
 
-/// A running server; it is killed when this is dropped.
-struct Server {
-    issuer: String,
-    process: Child,
-    folder: PathBuf,
+async fn start(redirect_uri: &str) -> Option<ScriptedServer> {
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python/bin/python");
+    let has_package = Command::new(&python)
+        .args(["-c", "import oauth2_provider"])
+        .stderr(Stdio::null())
+        .status();
+    if !has_package.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: django-oauth-toolkit is not installed");
+        return None;
+    }
+    let issuer = |port| format!("http://127.0.0.1:{port}/o");
+    Some(ScriptedServer::start(&python, "oauth_toolkit.py", issuer, redirect_uri).await)
 }
 
-impl Server {
-    async fn start(redirect_uri: &str) -> Option<Self> {
-        let python = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python/bin/python");
-        let has_package = Command::new(&python)
-            .args(["-c", "import oauth2_provider"])
-            .stderr(Stdio::null())
-            .status();
-        if !has_package.is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: django-oauth-toolkit is not installed");
-            return None;
-        }
-        common::install_tls();
-        let port = free_port();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oauth-toolkit-{port}"));
-        fs::create_dir_all(&folder).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/login/providers");
-        let process = Command::new(&python)
-            .arg(script.join("oauth_toolkit.py"))
-            .args([&port.to_string(), redirect_uri])
-            .arg(&folder)
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let server = Self {
-            issuer: format!("http://127.0.0.1:{port}/o"),
-            process,
-            folder,
-        };
-        server.wait().await;
-        Some(server)
-    }
-
-    async fn wait(&self) {
-        let client = HttpClient::new().unwrap();
-        let url = format!("{}/.well-known/openid-configuration", self.issuer);
-        let started = Instant::now();
-        loop {
-            let request = http::Request::get(&url).body(bytes::Bytes::new()).unwrap();
-            if client.fetch(request).await.is_ok() {
-                return;
-            }
-            let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-            assert!(started.elapsed().as_secs() < 120, "{}", log());
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Signs alice in with her password, at the page that the server shows.
-    async fn sign_in(&self, browser: &mut Browser, login: &str, callback: &str) {
-        let site = self.issuer.strip_suffix("/o").unwrap();
-        let page = browser.follow(login, &format!("{site}/login/")).await;
-        let form = text(&browser.visit(&page).await);
-        let token = form.split("csrfmiddlewaretoken\" value=\"").nth(1).unwrap();
-        let token = token.split('"').next().unwrap();
-        let next = parameter(&page, "next").unwrap();
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("csrfmiddlewaretoken", token)
-            .append_pair("username", "alice")
-            .append_pair("password", "a long password")
-            .append_pair("next", &next)
-            .finish();
-        let form = [("content-type", "application/x-www-form-urlencoded")];
-        let answer = browser.send("POST", &page, &form, &body).await;
-        assert_eq!(answer.status(), 302, "{}", text(&answer));
-        let next = format!("{site}{}", location(&answer).unwrap());
-        let callback = browser.follow(&next, callback).await;
-        let answer = browser.visit(&callback).await;
-        assert_eq!(answer.status(), 303, "{}", text(&answer));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
+/// Signs alice in with her password, at the page that the server shows.
+async fn sign_in(issuer: &str, browser: &mut Browser, login: &str, callback: &str) {
+    let site = issuer.strip_suffix("/o").unwrap();
+    let page = browser.follow(login, &format!("{site}/login/")).await;
+    let form = text(&browser.visit(&page).await);
+    let token = form.split("csrfmiddlewaretoken\" value=\"").nth(1).unwrap();
+    let token = token.split('"').next().unwrap();
+    let next = parameter(&page, "next").unwrap();
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("csrfmiddlewaretoken", token)
+        .append_pair("username", "alice")
+        .append_pair("password", "a long password")
+        .append_pair("next", &next)
+        .finish();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = browser.send("POST", &page, &form, &body).await;
+    assert_eq!(answer.status(), 302, "{}", text(&answer));
+    let next = format!("{site}{}", location(&answer).unwrap());
+    let callback = browser.follow(&next, callback).await;
+    let answer = browser.visit(&callback).await;
+    assert_eq!(answer.status(), 303, "{}", text(&answer));
 }
 
 #[tokio::test]
 async fn users_of_django_oauth_toolkit_sign_in_are_refreshed_and_log_out() {
     let (listener, address) = listen().await;
     let redirect = format!("http://{address}/callback");
-    let Some(server) = Server::start(&redirect).await else {
+    let Some(server) = start(&redirect).await else {
         return;
     };
     let login = Login::builder(server.issuer.as_str())
@@ -128,7 +73,7 @@ async fn users_of_django_oauth_toolkit_sign_in_are_refreshed_and_log_out() {
     let app = serve(listener, &login);
     let mut browser = Browser::new();
     let begin = app.url("/login");
-    server.sign_in(&mut browser, &begin, &redirect).await;
+    sign_in(&server.issuer, &mut browser, &begin, &redirect).await;
     let (status, me) = browser.me(&app).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(
@@ -181,6 +126,6 @@ async fn users_of_django_oauth_toolkit_sign_in_are_refreshed_and_log_out() {
     );
     browser.follow(&end, &format!("http://{address}/")).await;
     assert_eq!(browser.me(&app).await.0, StatusCode::UNAUTHORIZED);
-    server.sign_in(&mut browser, &begin, &redirect).await;
+    sign_in(&server.issuer, &mut browser, &begin, &redirect).await;
     assert_eq!(browser.me(&app).await.0, StatusCode::OK);
 }

@@ -143,8 +143,10 @@
 //!
 //! # Events
 //!
-//! Every decision is one event: passes are `DEBUG`, refusals `INFO`, and what somebody has to
-//! repair (a store that cannot be reached, a missing `AuthLayer`) `ERROR`. If a 503 is sent
+//! Every decision is one event: accepted requests are `DEBUG`, rejections `INFO`, and what somebody
+//! has to repair (a store that cannot be reached, a missing `AuthLayer`, claims that do not fit the
+//! type of a handler) `ERROR`. Claims that do not fit are an `ERROR` once a minute per issuer and
+//! path, and `DEBUG` otherwise. If a 503 is sent
 //! because clients request more password hashes than can be computed, it is `INFO`, and a `WARN`
 //! once a minute. Fields: `outcome`
 //! (`allowed`, `anonymous`, `rejected`), `scheme`, `place`, `kind`, `detail`, `issuer`,

@@ -2,8 +2,10 @@
 
 use crate::{
     Identity, Rejection,
+    clock::{self, SystemClock},
     observe::event::{self, Decision},
     rejection::response,
+    util::seldom::SeldomByKey,
 };
 use axum_core::{
     body::Body,
@@ -61,8 +63,18 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
 /// # let _ = handler;
 /// ```
 ///
-/// A visitor is refused with 401, an identity without claims (Basic, an API key) with 403, and a
-/// token whose claims are not a `T` with 401.
+/// | caller | `Claims<T>` | `Option<Claims<T>>` |
+/// |---|---|---|
+/// | a token whose claims fit `T` | the claims | the claims |
+/// | a token whose claims do not fit `T` | 500 | 500 |
+/// | credentials without claims (Basic, an API key) | 403 | `None` |
+/// | an anonymous caller | 401 | `None` |
+/// | no `AuthLayer` | 500 | 500 |
+///
+/// Claims that do not fit are a bug of the application, since the token is valid. They are logged at
+/// `ERROR`, once a minute per issuer and path, with the path, the expected type and the type that
+/// was found; see [`ClaimsError`](crate::identity::ClaimsError). If tokens with such claims have to
+/// be rejected with 401, let the verifier parse them (`typed_claims`).
 #[derive(Debug)]
 pub struct Claims<T>(pub Arc<T>);
 
@@ -89,23 +101,51 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
         let identity = required(parts)?;
-        claims(identity).map_err(|rejection| logged(rejection, Some(identity)))
+        claims(identity)?.ok_or_else(|| {
+            let rejection = Rejection::forbidden().with_scheme(identity.scheme());
+            let rejection = rejection.with_detail("the credentials carry no claims");
+            logged(rejection, Some(identity))
+        })
     }
 }
 
-fn claims<T>(identity: &Identity) -> Result<Claims<T>, Rejection>
+/// Extracts the claims, or `None` for an anonymous caller and for credentials without claims.
+impl<T, S> OptionalFromRequestParts<S> for Claims<T>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+    S: Send + Sync,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        optional(parts)?.map_or(Ok(None), claims)
+    }
+}
+
+/// The claims of which the log has had an error within the last minute.
+static LOGGED: SeldomByKey = SeldomByKey::new();
+
+/// Returns the claims of the caller; `None` for credentials without claims.
+fn claims<T>(identity: &Identity) -> Result<Option<Claims<T>>, Rejection>
 where
     T: DeserializeOwned + Send + Sync + 'static,
 {
     if let Some(typed) = identity.typed_claims() {
-        return Ok(Claims(typed));
+        return Ok(Some(Claims(typed)));
     }
-    if !identity.has_claims() {
-        let rejection = Rejection::forbidden().with_scheme(identity.scheme());
-        return Err(rejection.with_detail("the credentials carry no claims"));
-    }
-    let claims = identity.claims().map(Arc::new).map(Claims);
-    claims.ok_or_else(|| Rejection::invalid().with_scheme(identity.scheme()))
+    let parsed = identity.parse_claims().transpose();
+    let claims = parsed.map_err(|error| {
+        let key = (identity.issuer(), error.path());
+        let is_due = LOGGED.is_due(key, clock::now(&SystemClock));
+        let rejection = Rejection::internal(error);
+        let rejection = if is_due {
+            rejection
+        } else {
+            rejection.repeated()
+        };
+        logged(rejection, Some(identity))
+    })?;
+    Ok(claims.map(Arc::new).map(Claims))
 }
 
 /// Extracts the provider's token of the caller.

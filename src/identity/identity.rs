@@ -1,6 +1,6 @@
 //! [`Identity`]: one caller, established by one scheme.
 
-use super::{Anonymous, ClaimPath, Facts, Hierarchy, Implied, Realm};
+use super::{Anonymous, ClaimPath, ClaimsError, Facts, Hierarchy, Implied, Realm};
 use crate::{Rejection, clock, credential::Place};
 use http::Extensions;
 use serde::de::DeserializeOwned;
@@ -319,7 +319,13 @@ impl Identity {
     /// needs them, let the verifier parse them once: see [`typed_claims`](Self::typed_claims).
     #[must_use]
     pub fn claims<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_str(self.facts.claims.as_ref()?.as_str()).ok()
+        self.parse_claims()?.ok()
+    }
+
+    /// Parses all claims as one type; `None` if the credentials carry no claims.
+    pub(crate) fn parse_claims<T: DeserializeOwned>(&self) -> Option<Result<T, ClaimsError>> {
+        let claims = self.facts.claims.as_ref()?;
+        Some(ClaimsError::parse(claims.as_str()))
     }
 
     /// The claims as the type that the verifier parsed them into, once per token.
@@ -328,7 +334,7 @@ impl Identity {
         self.facts.typed.clone()?.downcast().ok()
     }
 
-    #[cfg(any(feature = "axum", feature = "issue"))]
+    #[cfg(feature = "issue")]
     pub(crate) fn has_claims(&self) -> bool {
         self.facts.claims.is_some()
     }

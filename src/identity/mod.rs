@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod claim_path;
+mod claims_error;
 mod facts;
 mod hierarchy;
 #[allow(clippy::module_inception, reason = "the module of the type `Identity`")]
@@ -11,6 +12,7 @@ mod realm;
 
 pub use anonymous::Anonymous;
 pub use claim_path::ClaimPath;
+pub use claims_error::ClaimsError;
 pub use hierarchy::Hierarchy;
 pub(crate) use hierarchy::Implied;
 pub use identity::Identity;

@@ -1,6 +1,6 @@
 //! The claims: the checks that they must pass, and the facts that an identity takes from them.
 
-use super::{TokenError, cache::Window};
+use super::{TokenError, cache::Window, log};
 use crate::{
     Identity,
     claims::{
@@ -8,7 +8,7 @@ use crate::{
         date::{self, NO_DATE, Round},
         text,
     },
-    identity::{ClaimPath, Facts, Names},
+    identity::{ClaimPath, ClaimsError, Facts, Names},
     json::{Document, Object, Value},
     rejection::Mismatch,
     util::shown::{one_of, quoted, shown},
@@ -16,7 +16,7 @@ use crate::{
 use std::{any::Any, fmt, sync::Arc};
 
 /// Parses all claims as a type of the application.
-pub(super) type ParseTyped = fn(&str) -> Option<Arc<dyn Any + Send + Sync>>;
+pub(super) type ParseTyped = fn(&str) -> Result<Arc<dyn Any + Send + Sync>, ClaimsError>;
 
 /// The requirements on the claims of a token.
 pub(super) struct Rules {
@@ -208,7 +208,10 @@ impl Rules {
             Some(path) => TokenError::missing(path, "a subject"),
         })?;
         let typed = match self.typed {
-            Some(parse) => Some(parse(claims.all.as_str()).ok_or(TokenError::TypedClaims)?),
+            Some(parse) => Some(parse(claims.all.as_str()).map_err(|error| {
+                log::typed_claims(issuer.as_deref(), &error);
+                TokenError::TypedClaims(error.into_mismatch())
+            })?),
             None => None,
         };
         let roles = self.roles.as_ref();

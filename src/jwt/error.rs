@@ -72,7 +72,7 @@ pub enum TokenError {
     /// The token is an event or a logout (`events`), not an access token.
     Event,
     /// The claims do not fit [`JwtVerifierBuilder::typed_claims`](super::JwtVerifierBuilder::typed_claims).
-    TypedClaims,
+    TypedClaims(Box<Mismatch>),
 }
 
 impl TokenError {
@@ -99,7 +99,7 @@ impl TokenError {
             Self::Bound => "bound",
             Self::OtherKey => "other_key",
             Self::Event => "event",
-            Self::TypedClaims => "typed_claims",
+            Self::TypedClaims(_) => "typed_claims",
         }
     }
 
@@ -219,7 +219,11 @@ impl fmt::Display for TokenError {
             Self::Event => {
                 f.write_str("the claim \"events\" makes the token an event, not an access token")
             }
-            Self::TypedClaims => f.write_str("the claims are not of the application's type"),
+            Self::TypedClaims(of) => write!(
+                f,
+                "the claims do not fit the application's type: the claim \"{}\" {of}",
+                of.name
+            ),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One structured event per decision, from one site.
 //!
-//! Target `tower_auth`. Passes are `DEBUG`, refusals `INFO`, "cannot tell" and a missing
-//! `AuthLayer`, which an operator has to repair, `ERROR`. If a 503 is sent because clients request
+//! Target `tower_auth`. Accepted requests are `DEBUG`, rejections `INFO`. "Cannot tell", a missing
+//! `AuthLayer` and other bugs of the application, which somebody has to repair, are `ERROR`. If a 503 is sent because clients request
 //! too much ([`Rejection::busy`]), it is `INFO`. Never a secret: the fields are names.
 
 use crate::{Identity, Rejection, credential::Place};
@@ -44,7 +44,7 @@ pub(crate) fn emit<'a>(_: Option<&Rejection>, _: impl FnOnce() -> Decision<'a>) 
 #[cfg(feature = "tracing")]
 pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'a>) {
     use crate::{
-        RejectionKind::{NoAuthLayer, Unavailable},
+        RejectionKind::{Internal, NoAuthLayer, Unavailable},
         error::Chain,
     };
     use std::error::Error as _;
@@ -80,7 +80,8 @@ pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() ->
     match rejection.map(Rejection::kind) {
         None => at!(Level::DEBUG),
         Some(Unavailable) if rejection.is_some_and(Rejection::is_busy) => at!(Level::INFO),
-        Some(Unavailable | NoAuthLayer) => at!(Level::ERROR),
+        Some(Internal) if rejection.is_some_and(Rejection::is_repeated) => at!(Level::DEBUG),
+        Some(Unavailable | NoAuthLayer | Internal) => at!(Level::ERROR),
         Some(_) => at!(Level::INFO),
     }
 }

@@ -1,4 +1,4 @@
-//! The eight answers, each with its HTTP status, its gRPC code and its text.
+//! The nine kinds of rejections, each with its HTTP status, its gRPC code and its text.
 
 use http::StatusCode;
 
@@ -14,6 +14,7 @@ use http::StatusCode;
 /// | [`TooMany`](Self::TooMany) | 429 | 8 `RESOURCE_EXHAUSTED` |
 /// | [`Unavailable`](Self::Unavailable) | 503 | 14 `UNAVAILABLE` |
 /// | [`NoAuthLayer`](Self::NoAuthLayer) | 500 | 13 `INTERNAL` |
+/// | [`Internal`](Self::Internal) | 500 | 13 `INTERNAL` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
@@ -33,6 +34,8 @@ pub enum RejectionKind {
     Unavailable,
     /// A bug in the application: no `AuthLayer` is in front.
     NoAuthLayer,
+    /// A bug in the application, such as claims that do not fit the type of a handler.
+    Internal,
 }
 
 impl RejectionKind {
@@ -95,6 +98,12 @@ impl RejectionKind {
                 13,
                 "no_auth_layer",
                 "the server is misconfigured",
+            ),
+            Self::Internal => (
+                S::INTERNAL_SERVER_ERROR,
+                13,
+                "internal",
+                "the server has an internal error",
             ),
         }
     }

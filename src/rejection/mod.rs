@@ -1,6 +1,6 @@
 //! Why a request was refused, and how that is told to clients.
 //!
-//! A [`Rejection`] is one of eight [`RejectionKind`]s, each with its own status. It is rendered
+//! A [`Rejection`] is one of nine [`RejectionKind`]s, each with its own status. It is rendered
 //! once, by the layer or extractor that found it, as `application/problem+json` (RFC 9457) or,
 //! behind a layer built with `.grpc()`, as a trailers-only gRPC reply. The outermost
 //! [`AuthLayer`](crate::AuthLayer) that sees it adds the challenges.
@@ -10,9 +10,9 @@
 
 mod body;
 mod challenge;
+mod format;
 mod grpc;
 mod kind;
-#[cfg(any(feature = "introspection", feature = "jwt"))]
 mod mismatch;
 #[allow(
     clippy::module_inception,
@@ -26,12 +26,11 @@ mod summary;
 pub(crate) use body::{BodyError, OwnBody};
 pub(crate) use challenge::is_token;
 pub use challenge::{Challenge, Challenges};
+pub use format::Format;
 pub(crate) use grpc::{is_grpc, without_body};
 pub use kind::RejectionKind;
-#[cfg(any(feature = "introspection", feature = "jwt"))]
 pub use mismatch::Mismatch;
 pub use rejection::Rejection;
-pub use render::Format;
 pub(crate) use render::{Responder, render, render_custom, response};
 pub use scope::Scope;
 pub use summary::RequestSummary;

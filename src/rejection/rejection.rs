@@ -39,6 +39,8 @@ struct Parts {
     max_age: Option<Duration>,
     /// Whether the cause is the number of requests, and nothing is broken.
     is_busy: bool,
+    /// Whether the same cause has been logged as an error within the last minute.
+    is_repeated: bool,
     stage: Stage,
 }
 
@@ -64,6 +66,7 @@ impl Rejection {
             scopes: Vec::new(),
             max_age: None,
             is_busy: false,
+            is_repeated: false,
             stage: Stage::Bare,
         }))
     }
@@ -137,6 +140,24 @@ impl Rejection {
         Self::of(RejectionKind::NoAuthLayer).with_source(
             "no AuthLayer is outside of this service (in axum the layer added last is the outermost)",
         )
+    }
+
+    /// A bug in the application: 500, logged at `ERROR`. The source reaches logs, never the client.
+    pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::of(RejectionKind::Internal).with_source(source)
+    }
+
+    /// Logs the rejection at `DEBUG`, because its cause has been logged within the last minute.
+    #[cfg(feature = "axum")]
+    pub(crate) fn repeated(mut self) -> Self {
+        self.0.is_repeated = true;
+        self
+    }
+
+    /// Returns whether the rejection was changed by [`repeated`](Self::repeated).
+    #[cfg(feature = "tracing")]
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.0.is_repeated
     }
 
     /// Says more to the client, in a text that is the same for every request.

@@ -1,6 +1,6 @@
 //! Rejections as responses: `application/problem+json` (RFC 9457) or trailers-only gRPC.
 
-use super::{OwnBody, RejectionKind, RequestSummary, rejection::Rejection};
+use super::{Format, OwnBody, RejectionKind, RequestSummary, rejection::Rejection};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
@@ -12,16 +12,6 @@ use http::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::time::Duration;
-
-/// In which protocol a rejection is told to the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// An HTTP response with the status of the rejection's kind.
-    Http,
-    /// A trailers-only gRPC reply: HTTP 200 with `grpc-status`, whose body stays empty.
-    Grpc,
-}
 
 /// A custom rendering, see [`AuthLayer::responder`](crate::AuthLayer::responder).
 pub(crate) type Responder = dyn Fn(&Rejection, &RequestSummary) -> Response<OwnBody> + Send + Sync;
@@ -153,6 +143,7 @@ fn plain_problem(kind: RejectionKind) -> &'static [u8] {
         RejectionKind::TooMany => br#"{"type":"about:blank","title":"Too Many Requests","status":429,"detail":"too many attempts"}"#,
         RejectionKind::Unavailable => br#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the credentials cannot be checked now"}"#,
         RejectionKind::NoAuthLayer => br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"the server is misconfigured"}"#,
+        RejectionKind::Internal => br#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"the server has an internal error"}"#,
     }
 }
 
@@ -175,6 +166,7 @@ mod tests {
             RejectionKind::TooMany,
             RejectionKind::Unavailable,
             RejectionKind::NoAuthLayer,
+            RejectionKind::Internal,
         ] {
             let problem: serde_json::Value = serde_json::from_slice(plain_problem(kind)).unwrap();
             assert_eq!(problem["status"], kind.status().as_u16());

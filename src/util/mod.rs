@@ -8,7 +8,8 @@ pub(crate) mod loopback;
 pub(crate) mod near_cache;
 pub(crate) mod percent;
 pub(crate) mod random;
-#[cfg(any(feature = "introspection", feature = "jwt"))]
+#[cfg(any(feature = "axum", feature = "jwt"))]
+pub(crate) mod seldom;
 pub(crate) mod shown;
 #[cfg(any(feature = "introspection", feature = "login"))]
 pub(crate) mod single_flight;

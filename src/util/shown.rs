@@ -25,12 +25,14 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// Returns a text from outside in the form for logs, between quotes.
+#[cfg(any(feature = "introspection", feature = "jwt"))]
 pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", shown(text))
 }
 
 /// Returns a list in the form for logs, with commas between the elements. A list that is longer than
 /// 256 bytes is cut after a whole element.
+#[cfg(any(feature = "introspection", feature = "jwt"))]
 pub(crate) fn listed(elements: impl IntoIterator<Item = String>) -> String {
     let mut list = String::new();
     for element in elements {
@@ -47,6 +49,7 @@ pub(crate) fn listed(elements: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Returns configured values in the form for logs.
+#[cfg(any(feature = "introspection", feature = "jwt"))]
 pub(crate) fn one_of<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
     let mut values = values.into_iter().peekable();
     match (values.next(), values.peek()) {

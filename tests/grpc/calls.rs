@@ -559,6 +559,7 @@ async fn a_handlers_rejection_is_the_source_of_its_status() {
         (Rejection::too_many(Duration::ZERO), Code::ResourceExhausted),
         (Rejection::unavailable("db"), Code::Unavailable),
         (Rejection::no_auth_layer(), Code::Internal),
+        (Rejection::internal("a bug"), Code::Internal),
     ] {
         let kind = rejection.kind();
         let status = Status::from(rejection.with_detail("told"));

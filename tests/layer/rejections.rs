@@ -439,7 +439,7 @@ async fn a_realm_is_quoted_in_challenges() {
 #[tokio::test]
 async fn rejections_by_policies_match_the_table() {
     type Row = (fn() -> Rejection, u16, u8);
-    let answers: [Row; 8] = [
+    let answers: [Row; 9] = [
         (Rejection::missing, 401, 16),
         (Rejection::malformed, 400, 3),
         (Rejection::invalid, 401, 16),
@@ -448,6 +448,7 @@ async fn rejections_by_policies_match_the_table() {
         (|| Rejection::too_many(Duration::from_secs(3)), 429, 8),
         (|| Rejection::unavailable("down"), 503, 14),
         (Rejection::no_auth_layer, 500, 13),
+        (|| Rejection::internal("a bug"), 500, 13),
     ];
     for (answer, status, code) in answers {
         let policy = policy_fn("answers", move |_, _| Err(answer()));

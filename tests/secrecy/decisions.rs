@@ -65,7 +65,7 @@ impl Subscriber for Record {
 }
 
 /// What a future answers, and every event meanwhile.
-fn recorded<T>(future: impl Future<Output = T>) -> (T, Vec<String>) {
+pub(crate) fn recorded<T>(future: impl Future<Output = T>) -> (T, Vec<String>) {
     let record = Record::default();
     let answer = tracing::subscriber::with_default(record.clone(), || common::block_on(future));
     let lines = std::mem::take(&mut *record.0.lock().unwrap());

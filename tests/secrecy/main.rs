@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod claims;
 mod decisions;
 mod inner_requests;
 mod secrets;

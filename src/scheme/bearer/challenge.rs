@@ -36,7 +36,8 @@ pub(super) fn challenge(
         | RejectionKind::Forbidden
         | RejectionKind::TooMany
         | RejectionKind::Unavailable
-        | RejectionKind::NoAuthLayer => return None,
+        | RejectionKind::NoAuthLayer
+        | RejectionKind::Internal => return None,
     };
     let mut challenge = Challenge::new(name).param("realm", realm);
     if let Some(error) = error {
@@ -162,6 +163,7 @@ mod tests {
             Rejection::too_many(std::time::Duration::from_secs(1)),
             Rejection::unavailable("down"),
             Rejection::no_auth_layer(),
+            Rejection::internal("a bug"),
         ] {
             check(&rejection.with_scheme("Bearer"), None);
         }

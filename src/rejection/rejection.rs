@@ -276,6 +276,9 @@ impl fmt::Debug for Rejection {
         if self.0.is_busy {
             debug.field("busy", &true);
         }
+        if self.0.is_repeated {
+            debug.field("repeated", &true);
+        }
         if let Some(source) = self.source() {
             debug.field("source", &format_args!("{source}"));
         }

@@ -8,7 +8,7 @@ pub(crate) mod loopback;
 pub(crate) mod near_cache;
 pub(crate) mod percent;
 pub(crate) mod random;
-#[cfg(any(feature = "axum", feature = "jwt"))]
+#[cfg(any(feature = "axum", all(feature = "jwt", feature = "tracing")))]
 pub(crate) mod seldom;
 pub(crate) mod shown;
 #[cfg(any(feature = "introspection", feature = "login"))]

@@ -95,7 +95,6 @@ function build() {
     cookies: { keys: ['op-cookie-key'] },
     scopes: ['openid', 'offline_access', 'api:read', 'api:write', 'api:admin'],
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups', 'roles'] },
-    conformIdTokenClaims: false,
     enabledJWA: {
       idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'],
     },
@@ -125,7 +124,6 @@ function build() {
       resourceIndicators: {
         enabled: true,
         defaultResource: async () => undefined,
-        useGrantedResource: async () => true,
         async getResourceServerInfo(_ctx, indicator) {
           const r = resources[indicator];
           if (!r) throw new errors.InvalidTarget();

@@ -59,6 +59,8 @@ fn builder(provider: &Provider, redirect: &str) -> LoginBuilder {
         .secret(secret(1))
         .scope("profile email offline_access")
         .prompt("consent")
+        // The provider's ID tokens have no claims of the scopes `profile` and `email`.
+        .user_info()
         .roles_at("roles")
         .keys(keys.dangerous_allow_http())
         .dangerous_allow_http()

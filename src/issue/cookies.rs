@@ -2,18 +2,23 @@
 
 use super::{Csrf, IssuedTokens, TokenIssuer, log};
 use crate::{
-    Location, Rejection, RejectionKind, Scheme, Verify,
+    Location, Rejection, RejectionKind, Scheme, Verdict, Verify,
     bearer::{Bearer, Token},
     credential::{Credential, Found, Place},
     rejection::Challenges,
-    scheme::Attempt,
+    scheme::{Attempt, BrowserSession},
 };
 use http::{
     HeaderMap, HeaderValue,
     header::{COOKIE, SET_COOKIE},
     request::Parts,
 };
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use zeroize::Zeroizing;
 
 /// The names and attributes of a browser's token cookies.
@@ -216,6 +221,7 @@ impl Cookies {
         CookieBearer {
             bearer: Bearer::new(verifier).locations(locations),
             cookies: self.clone(),
+            session: Arc::new(CookieSession(self.clone())),
         }
     }
 
@@ -452,10 +458,31 @@ impl Default for Cookies {
     }
 }
 
+/// A session in these cookies, which the sign-in of another scheme displaces. The cookies are
+/// cleared, and with them the session cannot be renewed.
+struct CookieSession(Cookies);
+
+impl BrowserSession for CookieSession {
+    // A sign-in of the application's own is not seen here.
+    fn join(&self, _: &[Weak<dyn BrowserSession>]) {}
+
+    fn displace(self: Arc<Self>, head: &Parts) -> Verdict<Vec<HeaderValue>> {
+        let Cookies(names) = &self.0;
+        let is_empty = |cookie: &Cookie| cookie.at.find(head).is_nothing();
+        if is_empty(&names.access) && is_empty(&names.refresh) {
+            return Verdict::ready(Ok(Vec::new()));
+        }
+        let mut headers = HeaderMap::new();
+        self.0.clear(&mut headers);
+        Verdict::ready(Ok(headers.into_iter().map(|(_, line)| line).collect()))
+    }
+}
+
 /// Bearer tokens in `Authorization` or in a cookie; made by [`Cookies::bearer`].
 pub struct CookieBearer<V> {
     bearer: Bearer<V>,
     cookies: Cookies,
+    session: Arc<CookieSession>,
 }
 
 impl<V: Verify<Token>> CookieBearer<V> {
@@ -501,6 +528,11 @@ impl<V: Verify<Token>> Scheme for CookieBearer<V> {
 
     fn find(&self, head: &Parts) -> Found {
         self.bearer.find(head)
+    }
+
+    fn browser_session(&self) -> Option<Arc<dyn BrowserSession>> {
+        let session: Arc<dyn BrowserSession> = self.session.clone();
+        Some(session)
     }
 
     fn authenticate(&self, head: &Parts, credential: Credential) -> Attempt {

@@ -5,6 +5,7 @@ use super::{
     base::Base,
     builder::ByHand,
     client::Client,
+    cookies::Jar,
     path::is_plain,
     provider::{Fixed, Provider},
     recent::Recent,
@@ -21,11 +22,15 @@ use crate::{
     jwt::JwtVerifier,
     jwt::remote::{RemoteKeys, metadata_urls},
     rejection::is_token,
+    scheme::Others,
     util::single_flight::SingleFlight,
 };
 use http::Uri;
 use std::{sync::Arc, time::Duration};
 use url::Url;
+
+/// The prefix of cookies that no other host can set (RFC 6265bis section 4.1.3.2).
+const HOST: &str = "__Host-";
 
 /// The largest number of refreshes under way, and of results that are kept.
 const REFRESHES: usize = 10_000;
@@ -62,6 +67,9 @@ impl LoginBuilder {
             self.redirect_uri.as_deref(),
             self.callback_path.as_deref(),
         )?;
+        if self.insecure {
+            self.without_secure_cookies(&base)?;
+        }
         let paths = self.paths(&base, callback)?;
         let own = [&paths.login, &paths.callback, &paths.logout];
         let own = own.into_iter().chain(&paths.by_provider).cloned().collect();
@@ -150,6 +158,9 @@ impl LoginBuilder {
             jwt,
             signed_user_info,
             asks_user_info: self.asks_user_info,
+            jar: Jar {
+                is_secure: !self.insecure,
+            },
             just_now: format!("{}-just-now", self.cookie),
             cookie: self.cookie,
             lifetime: self.lifetime.as_secs(),
@@ -167,10 +178,12 @@ impl LoginBuilder {
             form_post: self.form_post,
             on_login: self.on_login,
             on_session: self.on_session,
+            on_logout: self.on_logout,
             refreshes: SingleFlight::new(REFRESHES),
             failing: Recent::default(),
             ended: Recent::default(),
             issuer: self.issuer,
+            others: Others::default(),
             clock: self.clock,
         })))
     }
@@ -217,6 +230,26 @@ impl LoginBuilder {
             .build()
     }
 
+    /// Prepares cookies without `Secure`, which `__Host-` and `SameSite=None` require.
+    fn without_secure_cookies(&mut self, base: &Base) -> Result<(), ConfigError> {
+        // `http` is possible on loopback only.
+        if base.redirect_uri.scheme() != "http" {
+            return Err(ConfigError::new(format!(
+                "insecure cookies must be for http on loopback, and the redirect URI is {:?}",
+                base.redirect_uri.as_str()
+            )));
+        }
+        if self.form_post {
+            return Err(ConfigError::new(
+                "insecure cookies cannot be combined with `form_post`, whose cookies must be `Secure`",
+            ));
+        }
+        if let Some(name) = self.cookie.strip_prefix(HOST) {
+            self.cookie = name.to_owned();
+        }
+        Ok(())
+    }
+
     /// Returns where the metadata is, in the order in which it is requested.
     fn metadata_urls(&self, is_fixed: bool) -> Result<Vec<Uri>, ConfigError> {
         let Some(url) = &self.metadata_at else {
@@ -260,8 +293,11 @@ impl LoginBuilder {
         if self.issuer.is_empty() {
             return refuse("an issuer is not empty");
         }
-        if !self.cookie.starts_with("__Host-") || !is_token(&self.cookie) {
-            return refuse("the name of a session's cookie begins with \"__Host-\"");
+        if !is_token(&self.cookie) || !self.insecure && !self.cookie.starts_with(HOST) {
+            return Err(ConfigError::new(format!(
+                "the name of the session's cookie must begin with \"__Host-\", got {:?}",
+                self.cookie
+            )));
         }
         if self.lifetime < Duration::from_secs(1) || self.lifetime > MAX_LIFETIME {
             return refuse("a session lasts between a second and a year");
@@ -288,9 +324,9 @@ impl LoginBuilder {
                 "`on_login` makes a session in place of this login's, and `on_session` is about this login's: call one of them",
             );
         }
-        if self.on_login.is_some() && self.logout_path.is_some() {
+        if self.on_login.is_some() && self.logout_path.is_some() && self.on_logout.is_none() {
             return refuse(
-                "with `on_login` this login cannot log out: serve the log-out yourself, which ends your own session",
+                "with `on_login` this login cannot log out by itself: call `on_logout`, which ends your own session, or serve the log-out yourself",
             );
         }
         if let Some(uri) = &self.post_logout

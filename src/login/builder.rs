@@ -1,9 +1,9 @@
 //! [`LoginBuilder`]: what is configured.
 
 use super::{
-    AuthRequest, LoggedIn, Login, Secret,
+    AuthRequest, LoggedIn, LoggedOut, LoggingOut, Login, Secret,
     client::{Client, Method},
-    state::{Customize, Hook},
+    state::{Customize, Hook, LogoutHook},
     tenants::Allowed,
 };
 use crate::{
@@ -49,6 +49,7 @@ pub struct LoginBuilder {
     pub(super) allowed: Vec<String>,
     pub(super) trusted: Vec<String>,
     pub(super) cookie: String,
+    pub(super) insecure: bool,
     pub(super) lifetime: Duration,
     pub(super) refresh_before: Duration,
     pub(super) leeway: Duration,
@@ -60,6 +61,7 @@ pub struct LoginBuilder {
     pub(super) form_post: bool,
     pub(super) on_login: Option<Box<Hook>>,
     pub(super) on_session: Option<Box<Hook>>,
+    pub(super) on_logout: Option<Box<LogoutHook>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -110,6 +112,7 @@ impl LoginBuilder {
             allowed: Vec::new(),
             trusted: Vec::new(),
             cookie: "__Host-session".to_owned(),
+            insecure: false,
             lifetime: Duration::from_secs(12 * 3600),
             refresh_before: Duration::from_secs(60),
             leeway: Duration::from_secs(60),
@@ -121,6 +124,7 @@ impl LoginBuilder {
             form_post: false,
             on_login: None,
             on_session: None,
+            on_logout: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -395,8 +399,7 @@ impl LoginBuilder {
     }
 
     /// Sets the path of the log-out, below the [public URL](Self::public_url). Default: `/logout`.
-    /// It cannot be set together with
-    /// [`on_login`](Self::on_login).
+    /// With [`on_login`](Self::on_login), it needs [`on_logout`](Self::on_logout).
     pub fn logout_path(mut self, path: impl Into<String>) -> Self {
         self.logout_path = Some(path.into());
         self
@@ -452,6 +455,17 @@ impl LoginBuilder {
     /// The other cookies' names begin with it.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie = name.into();
+        self
+    }
+
+    /// Sets cookies without `Secure`, for development in a browser that does not accept `Secure`
+    /// cookies from `http://localhost`, such as Safari.
+    ///
+    /// Then a page of any program on this machine can read and set them over `http`, and their names
+    /// do not begin with `__Host-`. The redirect URI must be `http` on loopback, so that the setting
+    /// cannot reach a server that others use.
+    pub fn dangerous_insecure_cookies_on_loopback(mut self) -> Self {
+        self.insecure = true;
         self
     }
 
@@ -537,14 +551,53 @@ impl LoginBuilder {
         self
     }
 
+    /// Calls this closure at every log-out that a user asks for in this browser, before anything
+    /// ends. The closure ends what the application keeps for the user.
+    ///
+    /// If the closure rejects the log-out, for example because a database cannot be reached, nothing
+    /// ends, and the user can try again. With [`on_login`](Self::on_login), the layer then serves
+    /// `/logout`, and the closure ends the application's own session. Keep
+    /// [`TokenSet::id_token`](super::TokenSet::id_token) in that session, so that the browser also
+    /// logs out at the provider. A log-out by the provider does not call the closure.
+    ///
+    /// ```
+    /// # use http::HeaderMap;
+    /// # use tower_auth::{Rejection, login::{LoggedOut, LoggingOut, LoginBuilder}};
+    /// # #[derive(Clone)] struct Sessions;
+    /// # struct Session { id_token: String }
+    /// # impl Sessions {
+    /// #     async fn end(&self, _: &HeaderMap) -> Result<Option<Session>, std::io::Error> { Ok(None) }
+    /// #     fn clear(&self) -> HeaderMap { HeaderMap::new() }
+    /// # }
+    /// # fn with_sessions(login: LoginBuilder, sessions: Sessions) -> LoginBuilder {
+    /// login.on_logout(move |request: LoggingOut| {
+    ///     let sessions = sessions.clone();
+    ///     async move {
+    ///         let ended = sessions.end(&request.headers).await.map_err(Rejection::unavailable)?;
+    ///         let done = LoggedOut::new().with_fields(sessions.clear());
+    ///         Ok(match ended {
+    ///             Some(session) => done.with_id_token(session.id_token),
+    ///             None => done,
+    ///         })
+    ///     }
+    /// })
+    /// # }
+    /// ```
+    pub fn on_logout<F, R, M>(mut self, f: F) -> Self
+    where
+        F: Fn(LoggingOut) -> R + Send + Sync + 'static,
+        R: IntoVerdict<LoggedOut, M>,
+    {
+        self.on_logout = Some(Box::new(move |request| f(request).into_verdict()));
+        self
+    }
+
     /// Makes the application create a session of its own from a login, instead of one of this
     /// module. The closure returns fields for the response, such as cookies.
     ///
     /// There is then no session of this module: [`Login::session`](super::Login::session) panics.
     /// The layer passes `/logout` on to the application, which has to serve it and to end its
-    /// session. To log out at the provider, too, keep [`TokenSet::id_token`](super::TokenSet::id_token)
-    /// in that session. Then send the browser to the provider's `end_session_endpoint`, with the ID
-    /// token as `id_token_hint` (OpenID Connect RP-Initiated Logout section 2). Log-out by the
+    /// session, unless [`on_logout`](Self::on_logout) ends it. Log-out by the
     /// provider ([`backchannel_logout_path`](Self::backchannel_logout_path)) is not possible.
     pub fn on_login<F, R, M>(mut self, f: F) -> Self
     where

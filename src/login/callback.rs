@@ -15,7 +15,8 @@
 //! 6. The code is exchanged, with PKCE's verifier (RFC 7636 section 4.5).
 //! 7. The [ID token](super::id_token) is verified, and the [user-info endpoint](super::user_info) is
 //!    called.
-//! 8. There is a new session, whatever the browser had before.
+//! 8. There is a new session, whatever the browser had before. Sessions of other schemes
+//!    [end](super::displaced) in this browser.
 
 use super::{
     LoggedIn, LoginError, cookies,
@@ -49,11 +50,13 @@ pub(super) async fn callback(
 ) -> Result<Response<Bytes>, Refused> {
     let query = Form::read(answer)?;
     let Some(state) = query.one("state")? else {
-        // Some providers leave out `state` when the user declines. Nothing is changed then.
-        return Err(match query.one("error")? {
-            Some(error @ "access_denied") => LoginError::of_authorization(error).into(),
-            _ => LoginError::State.into(),
-        });
+        // Some providers leave out `state` when they refuse. Nothing is changed then. Any site can
+        // send a browser here, so this is no outage, whatever the error says.
+        return match query.one("error")?.map(LoginError::of_authorization) {
+            Some(error) if error.is_refusal() => Err(error.into()),
+            Some(_) => Err(LoginError::State.into()),
+            None => lead_on(inner, head, LoginError::State).await,
+        };
     };
     let taken = Pending::take(inner, &head.headers, state);
     let (pending, end) = match taken {
@@ -82,7 +85,7 @@ pub(super) async fn callback(
     set.extend(end);
     let source = error.source().and_then(|source| source.downcast_ref());
     if pending.silent && source.is_some_and(LoginError::takes_a_user) {
-        set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
+        set.extend(inner.jar.set(&inner.just_now, "1", JUST_NOW));
         return Ok(page::see_other(&pending.return_to)?);
     }
     Err(Refused {
@@ -125,16 +128,20 @@ async fn give_back(inner: &Inner, state: &str) -> bool {
     }
 }
 
-/// Sends a browser with a session to the page where logins end. That does not change anything,
+/// Sends a browser with a session, or with a login a moment ago, to the page where logins end. That does not change anything,
 /// whichever site caused the request.
 async fn lead_on(
     inner: &Inner,
     head: &Parts,
     error: LoginError,
 ) -> Result<Response<Bytes>, Refused> {
-    if let Some(carried) = inner.carried(&head.headers)
-        && inner.load(carried).await.is_ok()
-    {
+    let has_session = match inner.carried(&head.headers) {
+        // The application's own session is not known here.
+        _ if inner.on_login.is_some() => cookies::one(&head.headers, &inner.just_now).is_some(),
+        Some(carried) => inner.load(carried).await.is_ok(),
+        None => false,
+    };
+    if has_session {
         return Ok(page::see_other(&inner.after_login(head))?);
     }
     Err(error.into())
@@ -187,7 +194,7 @@ async fn finish(
         let mut response = page::see_other(&pending.return_to)?;
         response.headers_mut().extend(fields);
         response.extensions_mut().insert(identity);
-        set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
+        set.extend(inner.jar.set(&inner.just_now, "1", JUST_NOW));
         return Ok(response);
     }
     let before = cookies::count(&head.headers, &inner.cookie);
@@ -206,7 +213,8 @@ async fn finish(
         None => {}
     }
     set.extend(own);
-    set.extend(cookies::set(&inner.just_now, "1", JUST_NOW));
+    set.extend(inner.others.displace(head).await);
+    set.extend(inner.jar.set(&inner.just_now, "1", JUST_NOW));
     let mut response = page::see_other(&pending.return_to)?;
     response.headers_mut().extend(fields);
     // For the log; the layer takes it away.

@@ -1,9 +1,12 @@
 //! Cookies: read from a request, set, and taken back.
 //!
-//! Every cookie of this room is `__Host-` (RFC 6265bis section 4.1.3.2: no other host, and no
+//! Every cookie of a login is `__Host-` (RFC 6265bis section 4.1.3.2: no other host, and no
 //! page over `http`, can set it), `Secure`, `HttpOnly`, `SameSite=Lax` and for `/`; those of logins
 //! that end by a form of the provider's site are `SameSite=None`. What is too
 //! long for one is in several, which say how many they are.
+//!
+//! On loopback, the application may [drop](super::LoginBuilder::dangerous_insecure_cookies_on_loopback)
+//! `Secure`, which `__Host-` requires.
 
 use http::{
     HeaderMap, HeaderValue,
@@ -73,62 +76,79 @@ pub(super) fn fits(value: &str) -> bool {
     (1..=CHUNK.saturating_mul(MAX_CHUNKS)).contains(&value.len())
 }
 
-/// Sets a value, in as many cookies as it takes, and takes back those that were more before.
-/// `None` if it is too long.
-pub(super) fn set_joined(
-    name: &str,
-    value: &str,
-    before: usize,
-    seconds: u64,
-) -> Option<Vec<HeaderValue>> {
-    let chunks: Vec<_> = value.as_bytes().chunks(CHUNK).collect();
-    if chunks.is_empty() || chunks.len() > MAX_CHUNKS {
-        return None;
+/// Sets and clears cookies.
+#[derive(Clone, Copy)]
+pub(super) struct Jar {
+    pub(super) is_secure: bool,
+}
+
+impl Jar {
+    /// Sets a value, in as many cookies as it takes, and takes back those that were more before.
+    /// `None` if it is too long.
+    pub(super) fn set_joined(
+        self,
+        name: &str,
+        value: &str,
+        before: usize,
+        seconds: u64,
+    ) -> Option<Vec<HeaderValue>> {
+        let chunks: Vec<_> = value.as_bytes().chunks(CHUNK).collect();
+        if chunks.is_empty() || chunks.len() > MAX_CHUNKS {
+            return None;
+        }
+        let mut fields = Vec::with_capacity(chunks.len());
+        for (i, chunk) in chunks.iter().enumerate() {
+            let chunk = std::str::from_utf8(chunk).ok()?;
+            let value = match i {
+                0 => format!("{}.{chunk}", chunks.len()),
+                _ => chunk.to_owned(),
+            };
+            fields.push(self.set(&chunk_name(name, i), &value, seconds)?);
+        }
+        fields.extend(
+            (chunks.len()..before).filter_map(|chunk| self.clear(&chunk_name(name, chunk))),
+        );
+        Some(fields)
     }
-    let mut fields = Vec::with_capacity(chunks.len());
-    for (i, chunk) in chunks.iter().enumerate() {
-        let chunk = std::str::from_utf8(chunk).ok()?;
-        let value = match i {
-            0 => format!("{}.{chunk}", chunks.len()),
-            _ => chunk.to_owned(),
-        };
-        fields.push(set(&chunk_name(name, i), &value, seconds)?);
+
+    /// Takes back a value that was in so many cookies.
+    pub(super) fn clear_joined(self, name: &str, count: usize) -> Vec<HeaderValue> {
+        let chunks = 0..count.clamp(1, MAX_CHUNKS);
+        chunks
+            .filter_map(|chunk| self.clear(&chunk_name(name, chunk)))
+            .collect()
     }
-    fields.extend((chunks.len()..before).filter_map(|chunk| clear(&chunk_name(name, chunk))));
-    Some(fields)
-}
 
-/// Takes back a value that was in so many cookies.
-pub(super) fn clear_joined(name: &str, count: usize) -> Vec<HeaderValue> {
-    let chunks = 0..count.clamp(1, MAX_CHUNKS);
-    chunks
-        .filter_map(|chunk| clear(&chunk_name(name, chunk)))
-        .collect()
-}
+    /// Sets one cookie, for so many seconds.
+    pub(super) fn set(self, name: &str, value: &str, seconds: u64) -> Option<HeaderValue> {
+        self.line(name, value, seconds, "Lax")
+    }
 
-/// Sets one cookie, for so many seconds.
-pub(super) fn set(name: &str, value: &str, seconds: u64) -> Option<HeaderValue> {
-    line(name, value, seconds, "Lax")
-}
+    /// The same for one that has to come with a form of another site: only what is bound to a login
+    /// under way.
+    pub(super) fn set_for_forms(
+        self,
+        name: &str,
+        value: &str,
+        seconds: u64,
+    ) -> Option<HeaderValue> {
+        self.line(name, value, seconds, "None")
+    }
 
-/// The same for one that has to come with a form of another site: only what is bound to a login
-/// under way.
-pub(super) fn set_for_forms(name: &str, value: &str, seconds: u64) -> Option<HeaderValue> {
-    line(name, value, seconds, "None")
-}
+    fn line(self, name: &str, value: &str, seconds: u64, same_site: &str) -> Option<HeaderValue> {
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        let text = format!(
+            "{name}={value}; Max-Age={seconds}; Path=/{secure}; HttpOnly; SameSite={same_site}"
+        );
+        let mut field = HeaderValue::try_from(text).ok()?;
+        field.set_sensitive(true);
+        Some(field)
+    }
 
-fn line(name: &str, value: &str, seconds: u64, same_site: &str) -> Option<HeaderValue> {
-    let text = format!(
-        "{name}={value}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite={same_site}"
-    );
-    let mut field = HeaderValue::try_from(text).ok()?;
-    field.set_sensitive(true);
-    Some(field)
-}
-
-/// Takes one cookie back.
-pub(super) fn clear(name: &str) -> Option<HeaderValue> {
-    set(name, "", 0)
+    /// Takes one cookie back.
+    pub(super) fn clear(self, name: &str) -> Option<HeaderValue> {
+        self.set(name, "", 0)
+    }
 }
 
 pub(super) fn append(headers: &mut HeaderMap, fields: impl IntoIterator<Item = HeaderValue>) {
@@ -140,6 +160,8 @@ pub(super) fn append(headers: &mut HeaderMap, fields: impl IntoIterator<Item = H
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const JAR: Jar = Jar { is_secure: true };
 
     /// Returns the header that a browser sends after these `Set-Cookie` fields.
     fn sent(fields: &[HeaderValue]) -> HeaderMap {
@@ -160,23 +182,23 @@ mod tests {
         for length in [1, CHUNK - 1, CHUNK, CHUNK + 1, MAX_CHUNKS * CHUNK] {
             let value = "v".repeat(length);
             assert!(fits(&value));
-            let headers = sent(&set_joined("__Host-s", &value, 0, 9).unwrap());
+            let headers = sent(&JAR.set_joined("__Host-s", &value, 0, 9).unwrap());
             assert_eq!(joined(&headers, "__Host-s"), Some(value.into_bytes()));
         }
         let value = "v".repeat(MAX_CHUNKS * CHUNK + 1);
         assert!(!fits(&value) && !fits(""));
-        assert!(set_joined("__Host-s", &value, 0, 9).is_none());
+        assert!(JAR.set_joined("__Host-s", &value, 0, 9).is_none());
     }
 
     #[test]
     fn cookies_that_are_no_longer_needed_are_taken_back() {
-        let fields = set_joined("s", "v", 3, 9).unwrap();
+        let fields = JAR.set_joined("s", "v", 3, 9).unwrap();
         let names: Vec<_> = fields
             .iter()
             .map(|field| field.to_str().unwrap().split('=').next().unwrap())
             .collect();
         assert_eq!(names, ["s", "s.1", "s.2"]);
-        assert_eq!(clear_joined("s", 3).len(), 3);
+        assert_eq!(JAR.clear_joined("s", 3).len(), 3);
     }
 
     #[test]

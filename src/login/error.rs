@@ -87,6 +87,11 @@ impl LoginError {
         )
     }
 
+    /// Returns whether the provider or its user denied the login, and the provider works.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_)) && self.kind() != RejectionKind::Unavailable
+    }
+
     fn kind(&self) -> RejectionKind {
         match self {
             Self::Request

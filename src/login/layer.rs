@@ -49,7 +49,7 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 /// API keeps its 401 or 503.
 ///
 /// With [`on_login`](super::LoginBuilder::on_login) `/logout` is passed on, too, because only the
-/// application can end its own sessions.
+/// application can end its own sessions, unless [`on_logout`](super::LoginBuilder::on_logout) does.
 #[derive(Clone)]
 pub struct LoginLayer(Arc<Inner>);
 
@@ -95,13 +95,18 @@ impl Inner {
         candidates.find_map(|path| self.route_of(path))
     }
 
+    /// Returns whether this layer serves the log-out. If the application keeps its own sessions, only
+    /// it can end them.
+    fn logs_out(&self) -> bool {
+        self.on_login.is_none() || self.on_logout.is_some()
+    }
+
     fn route_of(&self, path: &str) -> Option<Route> {
         let paths = &self.paths;
         match path {
             _ if path == paths.login => Some(Route::Login),
             _ if path == paths.callback => Some(Route::Callback),
-            // The application ends its own sessions.
-            _ if path == paths.logout && self.on_login.is_none() => Some(Route::Logout),
+            _ if path == paths.logout && self.logs_out() => Some(Route::Logout),
             _ if Some(path) == paths.by_provider.as_deref() => Some(Route::ByProvider),
             _ => None,
         }

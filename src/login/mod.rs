@@ -55,7 +55,9 @@
 //!    Core section 3.1.3.7). The user-info endpoint is called if the application [asks for
 //!    it](LoginBuilder::user_info), if the ID token lacks a configured claim, and without OpenID
 //!    (section 5.3). Its `sub` must be that of the ID token, whose claims go first.
-//! 5. There is a new session, whatever the browser had before, and the browser is sent on.
+//! 5. There is a new session, whatever the browser had before, and the browser is sent on. Sessions of
+//!    other schemes of the same [`AuthLayer`](crate::AuthLayer) end in this browser, because the last
+//!    sign-in counts.
 //! 6. Sessions are encrypted cookies that hold the tokens, or they are [in a
 //!    store](LoginBuilder::sessions_in_store). A session takes up to four cookies with 14 KB
 //!    together; many proxies accept only 8 KB in one field. Tokens are refreshed before they end,
@@ -63,7 +65,9 @@
 //!    login again.
 //! 7. `/logout` ends the session, revokes the refresh token (RFC 7009) in the background and
 //!    continues to the provider's own log-out. It takes a `POST`, or a `GET` by which a browser
-//!    navigates from a page of the same origin. In some browsers, a Content Security Policy of the
+//!    navigates from a page of the same origin. If the browser does not say where it comes from, it
+//!    gets a page with a button. [`on_logout`](LoginBuilder::on_logout) also ends what the
+//!    application keeps. In some browsers, a Content Security Policy of the
 //!    application with `form-action 'self'` blocks the redirect to the provider. Allow the
 //!    provider's origin there.
 //!
@@ -106,9 +110,9 @@
 //! All are `__Host-`, `Secure`, `HttpOnly` and `SameSite=Lax`, encrypted by XChaCha20-Poly1305
 //! under keys derived (HKDF-SHA-256) from the [`Secret`], bound to what they are for, their name
 //! and their time. They expire at the time that is written inside of them. Some browsers also
-//! accept
-//! `Secure` cookies from `http://localhost`. In a browser that does not, a login ends with 400 at
-//! the callback. A cookie that cannot be decrypted may belong to another application on the same
+//! accept `Secure` cookies from `http://localhost`. In a browser that does not, such as Safari, a
+//! login ends with 400 at the callback. For development there, see
+//! [`dangerous_insecure_cookies_on_loopback`](LoginBuilder::dangerous_insecure_cookies_on_loopback). A cookie that cannot be decrypted may belong to another application on the same
 //! host, so it is rejected, and not cleared. Two logins for one host need
 //! [names](LoginBuilder::cookie_name) and paths of their own. One cookie has no content. It marks
 //! that a login has ended within the last ten seconds,
@@ -168,6 +172,7 @@ mod builder;
 mod callback;
 mod client;
 mod cookies;
+mod displaced;
 mod error;
 mod fields;
 mod form;
@@ -204,5 +209,5 @@ pub use request::AuthRequest;
 pub(crate) use scheme::NAME as SCHEME;
 pub use scheme::SessionScheme;
 pub use secret::Secret;
-pub use state::{LoggedIn, Login};
+pub use state::{LoggedIn, LoggedOut, LoggingOut, Login};
 pub use tokens::{ProviderToken, TokenSet};

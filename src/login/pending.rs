@@ -80,8 +80,8 @@ impl Pending {
         let length = name.len().saturating_add(sealed.len());
         let mut set = old(inner, headers, now, length);
         set.extend(match by_form {
-            true => cookies::set_for_forms(&name, &sealed, LIFETIME),
-            false => cookies::set(&name, &sealed, LIFETIME),
+            true => inner.jar.set_for_forms(&name, &sealed, LIFETIME),
+            false => inner.jar.set(&name, &sealed, LIFETIME),
         });
         Ok(set)
     }
@@ -99,7 +99,7 @@ impl Pending {
         let opened = opened.ok_or(LoginError::State)?;
         let pending = Self::read(&opened.plain).ok_or(LoginError::State)?;
         match constant_time_eq(pending.state.as_bytes(), state.as_bytes()) {
-            true => Ok((pending, cookies::clear(&name))),
+            true => Ok((pending, inner.jar.clear(&name))),
             false => Err(LoginError::State),
         }
     }
@@ -168,7 +168,7 @@ fn old(inner: &Inner, headers: &HeaderMap, now: u64, length: usize) -> Vec<Heade
         made.0 == 0 || count > MAX || bytes > most
     });
     over.take(32)
-        .filter_map(|(_, name, _)| cookies::clear(name))
+        .filter_map(|(_, name, _)| inner.jar.clear(name))
         .collect()
 }
 
@@ -179,7 +179,7 @@ pub(super) fn clear_all(inner: &Inner, headers: &HeaderMap) -> Vec<HeaderValue> 
         .filter_map(|(name, _)| std::str::from_utf8(name).ok())
         .filter(|name| name.starts_with(&prefix) && crate::rejection::is_token(name))
         .take(32)
-        .filter_map(cookies::clear)
+        .filter_map(|name| inner.jar.clear(name))
         .collect()
 }
 

@@ -16,7 +16,7 @@
 //!    and the cookies of a refresh under way are not set.
 
 use super::{
-    LoginError,
+    Login, LoginError,
     error::Phase,
     fields,
     form::Body,
@@ -26,7 +26,7 @@ use super::{
     session::{Fresh, Outcome, Session},
     sessions::Mark,
     state::Inner,
-    tokens::TokenSet,
+    tokens::{Hidden, TokenSet},
     user_info,
 };
 use crate::{
@@ -59,6 +59,73 @@ fn name(session: &Session) -> Digest {
     let token = session.tokens.refresh_token().unwrap_or_default();
     let parts = [session.id.as_bytes(), token.as_bytes()];
     recent::digest(&fields::write(&parts))
+}
+
+impl Login {
+    /// Requests new tokens by a refresh token (RFC 6749 section 6), for a job that works for a user
+    /// outside of a request.
+    ///
+    /// The returned tokens always have a refresh token, which replaces the previous one: the
+    /// provider may have rotated it. Store it before anything else, and call this method for one
+    /// refresh token once at a time. The tokens must not be those of a session of this module, which
+    /// refreshes them itself. The resources of the builder are requested again. The ID token, if
+    /// there is one, has been verified.
+    ///
+    /// ```
+    /// # use tower_auth::{Rejection, RejectionKind, login::Login};
+    /// # struct Jobs;
+    /// # impl Jobs {
+    /// #     async fn keep(&self, _: Option<&str>) -> Result<(), Rejection> { Ok(()) }
+    /// #     async fn ask_the_user_again(&self) -> Result<(), Rejection> { Ok(()) }
+    /// # }
+    /// # async fn report(login: &Login, jobs: &Jobs, refresh_token: &str) -> Result<(), Rejection> {
+    /// let tokens = match login.refresh(refresh_token).await {
+    ///     Ok(tokens) => tokens,
+    ///     Err(rejection) if rejection.kind() == RejectionKind::Invalid => {
+    ///         return jobs.ask_the_user_again().await; // the provider does not accept it any more
+    ///     }
+    ///     Err(rejection) => return Err(rejection), // an outage: try again later
+    /// };
+    /// jobs.keep(tokens.refresh_token()).await?;
+    /// // tokens.access_token() is for the provider's APIs
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](RejectionKind::Invalid) if the provider rejects the refresh token, or returns a
+    /// wrong ID token. [`Unavailable`](RejectionKind::Unavailable) if the provider cannot be
+    /// reached, or rejects this application's configuration. The source is a [`LoginError`].
+    pub async fn refresh(&self, refresh_token: &str) -> Result<TokenSet, Rejection> {
+        let inner = &self.0;
+        let resources = inner.request.resources.iter().map(String::as_str);
+        let form = form(refresh_token, resources);
+        let answer = inner
+            .provider
+            .tokens(&inner.client, form, Phase::Refresh)
+            .await;
+        let answer = answer.map_err(|Failure { error, .. }| error)?;
+        let mut tokens = TokenSet::read(&answer, inner.now())?;
+        if tokens.refresh.is_none() {
+            tokens.refresh = Some(Hidden::new(refresh_token));
+        }
+        if !inner.is_verified(&tokens, None).await? {
+            tokens.id = None;
+        }
+        Ok(tokens)
+    }
+}
+
+/// Returns the form of a refresh.
+fn form<'a>(token: &str, resources: impl Iterator<Item = &'a str>) -> Body {
+    let mut form = Body::default();
+    form.push("grant_type", "refresh_token");
+    form.push("refresh_token", token);
+    for resource in resources {
+        form.push("resource", resource);
+    }
+    form
 }
 
 impl Inner {
@@ -121,13 +188,8 @@ impl Inner {
 
     /// Requests a refresh from the provider. If the provider rejects it, the session ends.
     pub(super) async fn refresh(&self, session: &Session) -> Result<Fresh, Rejection> {
-        let mut form = Body::default();
-        form.push("grant_type", "refresh_token");
         let token = session.tokens.refresh_token().unwrap_or_default();
-        form.push("refresh_token", token);
-        for resource in session.resources.split_ascii_whitespace() {
-            form.push("resource", resource);
-        }
+        let form = form(token, session.resources.split_ascii_whitespace());
         let answer = self
             .provider
             .tokens(&self.client, form, Phase::Refresh)
@@ -141,33 +203,12 @@ impl Inner {
         // A provider that does not rotate does not send a refresh token.
         tokens.refresh = tokens.refresh.or_else(|| session.tokens.refresh.clone());
         let before = session.tokens.id.clone();
-        let is_verified = match (&self.jwt, tokens.id_token()) {
-            (Some(jwt), Some(token)) => {
-                let nonce = session.nonce();
-                let expected = Expected {
-                    client: &self.client.id,
-                    tenants: self.tenants.as_ref(),
-                    access_token: tokens.access_token(),
-                    nonce: Nonce::AsBefore(nonce.as_deref()),
-                    max_age: None,
-                    leeway: self.leeway,
-                    now: self.now(),
-                };
-                let verified = id_token::verify(jwt, token, &expected);
-                let verified = timeout(VERIFYING, verified).await;
-                match verified.unwrap_or_else(|late| Err(Rejection::unavailable(late))) {
-                    Ok(_) => true,
-                    Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
-                        super::log::not_verified(&self.issuer, &rejection);
-                        false
-                    }
-                    Err(rejection) => {
-                        self.end_of(session).await;
-                        return Err(rejection);
-                    }
-                }
+        let is_verified = match self.is_verified(&tokens, session.nonce().as_deref()).await {
+            Ok(is_verified) => is_verified,
+            Err(rejection) => {
+                self.end_of(session).await;
+                return Err(rejection);
             }
-            _ => false,
         };
         if !is_verified {
             tokens.id.clone_from(&before);
@@ -188,6 +229,32 @@ impl Inner {
             Err(_) => fresh.user_info,
         };
         self.sealed(session, fresh).await
+    }
+
+    /// Verifies the ID token of a refresh, if there is one. Returns `false` if there is none, or if
+    /// keys cannot be fetched now.
+    async fn is_verified(&self, tokens: &TokenSet, nonce: Option<&str>) -> Result<bool, Rejection> {
+        let (Some(jwt), Some(token)) = (&self.jwt, tokens.id_token()) else {
+            return Ok(false);
+        };
+        let expected = Expected {
+            client: &self.client.id,
+            tenants: self.tenants.as_ref(),
+            access_token: tokens.access_token(),
+            nonce: Nonce::AsBefore(nonce),
+            max_age: None,
+            leeway: self.leeway,
+            now: self.now(),
+        };
+        let verified = timeout(VERIFYING, id_token::verify(jwt, token, &expected)).await;
+        match verified.unwrap_or_else(|late| Err(Rejection::unavailable(late))) {
+            Ok(_) => Ok(true),
+            Err(rejection) if rejection.kind() == RejectionKind::Unavailable => {
+                super::log::not_verified(&self.issuer, &rejection);
+                Ok(false)
+            }
+            Err(rejection) => Err(rejection),
+        }
     }
 
     /// Adds the value of the cookie. If the new claims are too long for cookies, the previous ones

@@ -11,7 +11,7 @@ use crate::{
     Identity, Location, Rejection, RejectionKind, Scheme, Verdict,
     credential::{Credential, Found},
     rejection::{Challenge, Challenges},
-    scheme::Attempt,
+    scheme::{Attempt, BrowserSession},
 };
 use http::{HeaderValue, header, request::Parts};
 use std::{
@@ -199,10 +199,15 @@ impl Scheme for SessionScheme {
             // Not because the application does not want this user.
             let is_over = shared.is_over && result.is_err();
             if is_over && is_own {
-                set = cookies::clear_joined(&inner.cookie, before);
+                set = inner.jar.clear_joined(&inner.cookie, before);
             }
             cookies::append(&mut response.headers, set);
         })
+    }
+
+    fn browser_session(&self) -> Option<Arc<dyn BrowserSession>> {
+        let session: Arc<dyn BrowserSession> = self.inner.clone();
+        Some(session)
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -220,7 +220,8 @@ impl Inner {
         before: usize,
     ) -> Result<Vec<HeaderValue>, Rejection> {
         let seconds = session.ends.saturating_sub(self.now());
-        cookies::set_joined(&self.cookie, sealed, before, seconds)
+        self.jar
+            .set_joined(&self.cookie, sealed, before, seconds)
             .ok_or_else(|| LoginError::TooLong.into())
     }
 }

@@ -4,16 +4,18 @@ use super::{
     AuthRequest, LoginError, TokenSet,
     base::Base,
     client::Client,
+    cookies::Jar,
     provider::{NO_USER_INFO, Provider},
     recent::Recent,
     return_to::Returns,
     seal::Sealer,
     session::{ClaimPaths, Outcome},
     tenants::Tenants,
+    tokens::Hidden,
 };
 use crate::{
     ConfigError, Identity, Verdict, clock::Clock, csrf::CrossSite, jwt::JwtVerifier,
-    store::EphemeralStore, util::single_flight::SingleFlight,
+    scheme::Others, store::EphemeralStore, util::single_flight::SingleFlight,
 };
 use http::{HeaderMap, StatusCode, request::Parts};
 use std::{fmt, sync::Arc};
@@ -75,6 +77,57 @@ pub struct LoggedIn {
     pub user: Option<String>,
 }
 
+/// A log-out that was asked for in a browser, for
+/// [`LoginBuilder::on_logout`](super::LoginBuilder::on_logout).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoggingOut {
+    /// The user whose session of this module ends. `None` if there is no such session, or if the
+    /// application keeps sessions of its own.
+    pub identity: Option<Identity>,
+    /// The header fields of the request, with the application's own cookies.
+    pub headers: HeaderMap,
+}
+
+/// The application's part of a log-out, for
+/// [`LoginBuilder::on_logout`](super::LoginBuilder::on_logout).
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct LoggedOut {
+    pub(super) fields: HeaderMap,
+    pub(super) id_token: Option<Hidden>,
+    pub(super) revoked: Option<Hidden>,
+}
+
+impl LoggedOut {
+    /// Creates a part that changes nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets fields of the response, such as `Set-Cookie` lines that clear the application's cookies.
+    pub fn with_fields(mut self, fields: HeaderMap) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// Names the session that is to end at the provider, by the ID token of its login
+    /// (`id_token_hint`, OpenID Connect RP-Initiated Logout section 2). Default: the ID token of
+    /// the session of this module.
+    pub fn with_id_token(mut self, token: impl Into<String>) -> Self {
+        self.id_token = Some(Hidden::new(token));
+        self
+    }
+
+    /// Revokes a refresh token at the provider (RFC 7009), in the background. Return it only at the
+    /// first log-out of a session: each call starts a request.
+    pub fn revoking(mut self, refresh_token: impl Into<String>) -> Self {
+        self.revoked = Some(Hidden::new(refresh_token));
+        self
+    }
+}
+
+pub(super) type LogoutHook = dyn Fn(LoggingOut) -> Verdict<LoggedOut> + Send + Sync;
 pub(super) type Hook = dyn Fn(LoggedIn) -> Verdict<HeaderMap> + Send + Sync;
 pub(super) type Customize = dyn Fn(&Parts, AuthRequest) -> AuthRequest + Send + Sync;
 
@@ -117,6 +170,7 @@ pub(super) struct Inner {
     pub(super) sessions: Sealer,
     /// For what is in the store.
     pub(super) stored: Sealer,
+    pub(super) jar: Jar,
     /// The name of the session's cookie.
     pub(super) cookie: String,
     /// The name of the cookie that says that a login has just ended.
@@ -132,10 +186,13 @@ pub(super) struct Inner {
     pub(super) form_post: bool,
     pub(super) on_login: Option<Box<Hook>>,
     pub(super) on_session: Option<Box<Hook>>,
+    pub(super) on_logout: Option<Box<LogoutHook>>,
     pub(super) refreshes: SingleFlight<Outcome>,
     /// The failing refreshes, by the id of the session.
     pub(super) failing: Recent<Failing>,
     /// The sessions that have ended in their browsers by requests to this process.
     pub(super) ended: Recent<()>,
+    /// The sessions of other schemes in the same browser.
+    pub(super) others: Others,
     pub(super) clock: Arc<dyn Clock>,
 }

@@ -6,12 +6,17 @@ mod attempt;
 #[cfg(feature = "basic")]
 pub mod basic;
 pub mod bearer;
+mod browser_session;
 mod schemes;
 pub(crate) mod token_scheme;
 
 pub(crate) use attached::AttachedExtensions;
 pub use attempt::Attempt;
 pub(crate) use attempt::{AcceptedHooks, Hooks};
+pub use browser_session::BrowserSession;
+#[cfg(feature = "login")]
+pub(crate) use browser_session::Others;
+pub(crate) use browser_session::join;
 pub use schemes::Schemes;
 
 use crate::{
@@ -202,6 +207,12 @@ pub trait Scheme: Send + Sync + 'static {
     /// made the rejection: then [`Rejection::scheme`] is its name.
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>);
 
+    /// Returns the sessions that a browser keeps for this scheme, if there are any. A sign-in by
+    /// another scheme of the layer then ends them. By default those of [`inner`](Self::inner).
+    fn browser_session(&self) -> Option<Arc<dyn BrowserSession>> {
+        self.inner()?.browser_session()
+    }
+
     /// Combines this scheme with others. A request uses one of them.
     ///
     /// A credential that one scheme rejects is never offered to another one.
@@ -230,6 +241,10 @@ macro_rules! scheme_in_a_pointer {
 
             fn find(&self, head: &request::Parts) -> Found {
                 (**self).find(head)
+            }
+
+            fn browser_session(&self) -> Option<Arc<dyn BrowserSession>> {
+                (**self).browser_session()
             }
 
             fn authenticate(&self, head: &request::Parts, credential: Credential) -> Attempt {

@@ -14,7 +14,7 @@ use crate::{
     identity::{Hierarchy, Realm},
     layer::middleware::{self, ResponseBody, ResponseFuture},
     rejection::{BodyError, OwnBody, RequestSummary, Responder},
-    scheme::Schemes,
+    scheme::{self, Schemes},
     verdict::IntoVerdict,
 };
 use bytes::Bytes;
@@ -148,7 +148,10 @@ impl AuthLayer {
     /// (RFC 9110 section 15.5.2).
     #[track_caller]
     pub fn new(schemes: impl Into<Schemes>) -> Self {
-        let schemes = Configured::all(schemes.into());
+        let schemes = schemes.into();
+        let sessions = schemes.iter().filter_map(crate::Scheme::browser_session);
+        scheme::join(&sessions.collect::<Vec<_>>());
+        let schemes = Configured::all(schemes);
         let companions = schemes.iter().flat_map(Configured::companions).cloned();
         let companions: Vec<_> = companions.collect();
         let mut config = Config {

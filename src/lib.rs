@@ -256,6 +256,11 @@ struct Providers;
 #[doc = include_str!("../docs/workloads.md")]
 struct Workloads;
 
+/// Compiles every snippet of the page about proxies.
+#[cfg(all(doctest, feature = "login"))]
+#[doc = include_str!("../docs/behind-a-proxy.md")]
+struct BehindAProxy;
+
 /// Compiles every snippet of the page for users of `jsonwebtoken`.
 #[cfg(all(doctest, feature = "issue", feature = "jsonwebtoken-12"))]
 #[doc = include_str!("../docs/from-jsonwebtoken.md")]

@@ -10,6 +10,7 @@ mod certified_provider;
 mod discovery;
 mod glewlwyd;
 mod log_out;
+mod nginx;
 mod oauth_toolkit;
 mod provider_responses;
 mod refresh;

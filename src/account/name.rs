@@ -9,7 +9,9 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 ///
 /// 1. It is brought to Unicode's compatibility composition (NFKC), lower case: `Ａda` and `ADA`
 ///    are `ada`. A final `ς` is `σ`.
-/// 2. Then it has 1 to 64 characters and at most 256 bytes: letters and digits of any script with
+/// 2. Then it has 1 to 64 characters and at most 256 bytes. A name with an `@`, such as an e-mail
+///    address, has at most 254 characters (RFC 5321 section 4.5.3.1.3, without the angle brackets).
+///    The characters are letters and digits of any script with
 ///    the marks on them, and the signs of ASCII. No colon, which Basic cannot carry (RFC 7617
 ///    section 2), no blanks anywhere (nothing is trimmed), no control, invisible or private
 ///    characters, no emoji; no mark at the beginning.
@@ -44,7 +46,7 @@ pub struct UserName(Box<str>);
 pub enum NameError {
     /// There is none.
     Empty,
-    /// It has more than 64 characters, or more than 256 bytes.
+    /// It has more than 64 characters, or 254 if it contains an `@`, or more than 256 bytes.
     TooLong,
     /// It has a space or another blank, be it at the beginning or the end.
     Blank,
@@ -83,7 +85,12 @@ impl UserName {
         if fold(&name) != name {
             return Err(NameError::Character);
         }
-        if name.chars().count() > MAX_CHARS || name.len() > MAX_BYTES {
+        let most = if name.contains('@') {
+            MAX_ADDRESS
+        } else {
+            MAX_CHARS
+        };
+        if name.chars().count() > most || name.len() > MAX_BYTES {
             return Err(NameError::TooLong);
         }
         let mut script = None;
@@ -297,6 +304,9 @@ impl Error for NameError {}
 
 /// Characters, in the one spelling.
 const MAX_CHARS: usize = 64;
+
+/// Characters of an e-mail address.
+const MAX_ADDRESS: usize = 254;
 
 /// The largest number of marks in a row.
 const MAX_MARKS: usize = 4;

@@ -86,6 +86,22 @@ fn what_no_name_has_is_refused() {
     }
 }
 
+/// RFC 5321 section 4.5.3.1.
+#[test]
+fn an_email_address_has_up_to_254_characters() {
+    let address = |length: usize| {
+        let local = "a".repeat(64);
+        let labels = "b.".repeat((length - 64 - 1 - 2) / 2);
+        let address = format!("{local}@{labels}de");
+        format!("{}{address}", "c".repeat(length - address.len()))
+    };
+    is(&address(254), &address(254));
+    refused(&address(255), NameError::TooLong);
+    refused(&"a".repeat(65), NameError::TooLong);
+    // Four bytes each: the largest number of bytes is the same.
+    refused(&format!("a@{}", "\u{20000}".repeat(64)), NameError::TooLong);
+}
+
 #[test]
 fn it_has_1_to_64_characters_and_at_most_256_bytes() {
     is(&"a".repeat(64), &"a".repeat(64));
@@ -172,7 +188,8 @@ proptest! {
     fn the_one_spelling_is_spelled_once(typed in "\\PC{0,70}|[a-zA-Z\u{370}-\u{3ff}]{0,20}|.{0,3}") {
         if let Ok(name) = UserName::parse(&typed) {
             prop_assert_eq!(UserName::parse(name.as_str()), Ok(name.clone()));
-            prop_assert!((1..=64).contains(&name.as_str().chars().count()));
+            let most = if name.as_str().contains('@') { 254 } else { 64 };
+            prop_assert!((1..=most).contains(&name.as_str().chars().count()));
             prop_assert!(name.as_str().len() <= 256);
             let odd = |c: char| {
                 c == ':' || c.is_control() || c.is_whitespace() || c.is_ascii_uppercase()

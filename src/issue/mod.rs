@@ -62,6 +62,7 @@ mod signing_keys;
 pub use builder::TokenIssuerBuilder;
 pub use cookies::{CookieBearer, Cookies, SameSite};
 pub use csrf::Csrf;
+pub use crate::util::return_path::return_path;
 pub use endpoint::{CredentialEndpointLayer, CredentialEndpointService};
 pub use error::RefreshError;
 pub use grant::TokenSubject;

@@ -13,8 +13,11 @@
 //!
 //! [`nest`]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest
 
-use super::path::{below, is_plain, is_plain_path, join};
-use crate::{ConfigError, util::loopback::is_loopback};
+use super::path::{below, is_plain, join};
+use crate::{
+    ConfigError,
+    util::{loopback::is_loopback, return_path::is_plain_path},
+};
 use http::{Extensions, request::Parts};
 use std::borrow::Cow;
 use url::Url;

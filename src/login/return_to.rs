@@ -12,12 +12,12 @@
 //! 4. It is none of the paths that the login itself answers.
 //! 5. A whole URL only if it is `http` or `https`, and its origin one that was allowed by name.
 
-use super::path::{below, is_plain_path, leaves};
-use crate::ConfigError;
+use super::path::below;
+use crate::{
+    ConfigError,
+    util::return_path::{has_dot_segments, is_plain_path, is_visible},
+};
 use url::{Origin, Url};
-
-/// The longest address that is parsed, in bytes.
-const MAX: usize = 16 * 1024;
 
 /// The allowed addresses.
 pub(super) struct Returns {
@@ -49,8 +49,7 @@ impl Returns {
     /// Returns the address in a form for `Location`, or `None` if it is not allowed. The login's own
     /// addresses have this prefix in the browser.
     pub(super) fn check(&self, prefix: &str, wanted: &str) -> Option<String> {
-        let is_visible = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
-        if wanted.len() > MAX || !wanted.bytes().all(is_visible) {
+        if !is_visible(wanted) {
             return None;
         }
         if !wanted.starts_with('/') {
@@ -69,7 +68,8 @@ impl Returns {
             return None;
         }
         let path = url.path();
-        if below(&self.prefix, path).is_none() || !self.prefix.is_empty() && leaves(path) {
+        if below(&self.prefix, path).is_none() || !self.prefix.is_empty() && has_dot_segments(path)
+        {
             return None;
         }
         let own = below(prefix, path).unwrap_or(path);
@@ -183,7 +183,7 @@ mod tests {
         ] {
             assert_eq!(check(wanted), None, "{wanted:?}");
         }
-        let long = format!("/{}", "a".repeat(MAX));
+        let long = format!("/{}", "a".repeat(16 * 1024));
         assert_eq!(check(&long), None);
     }
 

@@ -3,7 +3,7 @@
 use super::{
     SigningKeys, TokenIssuer, TokenSubject,
     access::Access,
-    issuer::{Inner, Reload},
+    issuer::{Inner, Lifetimes, Reload},
     refresh::RefreshKey,
 };
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
     verdict::IntoVerdict,
 };
 use std::{fmt, sync::Arc, time::Duration};
+
+/// In seconds.
+const DAY: u64 = 24 * 3600;
 
 /// Builds [`TokenIssuer`]; made by [`TokenIssuer::issuer`].
 #[must_use = "a builder issues nothing"]
@@ -27,8 +30,8 @@ pub struct TokenIssuerBuilder {
     secret: Option<Result<RefreshKey, ConfigError>>,
     earlier: Vec<Result<RefreshKey, ConfigError>>,
     access: Duration,
-    refresh: Duration,
-    family: Duration,
+    lifetimes: Lifetimes,
+    unremembered: Option<Lifetimes>,
     retry: Duration,
     reload: Option<Arc<Reload>>,
     clock: Arc<dyn Clock>,
@@ -43,7 +46,6 @@ impl TokenIssuer {
 
 impl TokenIssuerBuilder {
     fn new(issuer: Box<str>, keys: SigningKeys) -> Self {
-        const DAY: u64 = 24 * 3600;
         Self {
             issuer,
             keys,
@@ -54,8 +56,11 @@ impl TokenIssuerBuilder {
             secret: None,
             earlier: Vec::new(),
             access: Duration::from_secs(15 * 60),
-            refresh: Duration::from_secs(30 * DAY),
-            family: Duration::from_secs(90 * DAY),
+            lifetimes: Lifetimes {
+                refresh: Duration::from_secs(30 * DAY),
+                family: Duration::from_secs(90 * DAY),
+            },
+            unremembered: None,
             retry: Duration::from_secs(120),
             reload: None,
             clock: Arc::new(SystemClock),
@@ -116,13 +121,23 @@ impl TokenIssuerBuilder {
 
     /// For how long a refresh token is good that nobody uses. Default: 30 days.
     pub fn refresh_lifetime(mut self, lifetime: Duration) -> Self {
-        self.refresh = lifetime;
+        self.lifetimes.refresh = lifetime;
         self
     }
 
     /// After how long a login is over, however often it was refreshed. Default: 90 days.
     pub fn family_lifetime(mut self, lifetime: Duration) -> Self {
-        self.family = lifetime;
+        self.lifetimes.family = lifetime;
+        self
+    }
+
+    /// Sets the lifetimes of sessions that are [not remembered](TokenSubject::with_remember):
+    /// the lifetime of an unused refresh token, and of the session, however often it is refreshed.
+    /// Browsers that restore their tabs keep the cookies of such a session, so that these lifetimes
+    /// are what ends it. Default: one day and seven days, or the lifetimes of other sessions if
+    /// those are shorter.
+    pub fn unremembered_lifetimes(mut self, refresh: Duration, family: Duration) -> Self {
+        self.unremembered = Some(Lifetimes { refresh, family });
         self
     }
 
@@ -184,9 +199,10 @@ impl TokenIssuerBuilder {
     ///
     /// If there is no audience, or the issuer or an audience is empty; if a secret has fewer than
     /// 32 bytes; if access tokens live for nothing or more than a day, or longer than refresh
-    /// tokens, or those longer than their family; if the retry window is longer than ten minutes.
+    /// tokens, or those longer than their family, remembered or not; if the retry window is longer than ten minutes.
     pub fn build(self) -> Result<TokenIssuer, ConfigError> {
-        self.check()?;
+        let unremembered = self.unremembered();
+        self.check(unremembered)?;
         let secret = match self.secret {
             Some(secret) => secret?,
             None => RefreshKey::random()?,
@@ -213,15 +229,23 @@ impl TokenIssuerBuilder {
             store,
             revocations,
             secrets,
-            refresh: self.refresh,
-            family: self.family,
+            lifetimes: self.lifetimes,
+            unremembered,
             retry: self.retry,
             reload: self.reload,
             clock: self.clock,
         }))
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    fn unremembered(&self) -> Lifetimes {
+        let most = |lifetime: Duration, days: u64| lifetime.min(Duration::from_secs(days * DAY));
+        self.unremembered.unwrap_or(Lifetimes {
+            refresh: most(self.lifetimes.refresh, 1),
+            family: most(self.lifetimes.family, 7),
+        })
+    }
+
+    fn check(&self, unremembered: Lifetimes) -> Result<(), ConfigError> {
         let refuse = |message: &'static str| Err(ConfigError::new(message));
         if self.issuer.is_empty() {
             return refuse("an issuer is not empty");
@@ -235,13 +259,15 @@ impl TokenIssuerBuilder {
         if self.access.as_secs() == 0 || self.access > super::grant::LONGEST_ACCESS {
             return refuse("access tokens are good for a second at least, and a day at most");
         }
-        if self.refresh < self.access || self.family < self.refresh {
-            return refuse(
-                "a refresh token lives as long as an access token at least, and its family as long as that",
-            );
-        }
-        if self.family > Duration::from_secs(10 * 366 * 24 * 3600) {
-            return refuse("a family of tokens ends after ten years at most");
+        for lifetimes in [self.lifetimes, unremembered] {
+            if lifetimes.refresh < self.access || lifetimes.family < lifetimes.refresh {
+                return refuse(
+                    "a refresh token lives as long as an access token at least, and its family as long as that",
+                );
+            }
+            if lifetimes.family > Duration::from_secs(10 * 366 * DAY) {
+                return refuse("a family of tokens ends after ten years at most");
+            }
         }
         if self.retry > Duration::from_secs(600) {
             return Err(ConfigError::new(format!(

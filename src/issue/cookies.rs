@@ -187,13 +187,15 @@ impl Cookies {
     }
 
     /// Lets a browser keep the cookies for so long at most. Default: as long as their tokens are
-    /// good.
+    /// valid. The cookies of a session that is [not remembered](super::TokenSubject::with_remember)
+    /// are deleted earlier, when the browser is closed.
     #[must_use]
     pub fn lifetime(self, lifetime: Duration) -> Self {
         self.with(|names| names.lifetime = Lifetime::AtMost(lifetime))
     }
 
-    /// Lets a browser forget the cookies when it is closed.
+    /// Lets a browser delete the cookies when it is closed, unless the user has chosen otherwise, by
+    /// [`TokenSubject::with_remember`](super::TokenSubject::with_remember).
     #[must_use]
     pub fn until_browser_closes(self) -> Self {
         self.with(|names| names.lifetime = Lifetime::Browser)
@@ -243,7 +245,8 @@ impl Cookies {
                 cookie.name
             )));
         }
-        let line = self.set_cookie(cookie, access.expose(), access.expires_in());
+        let life = self.kept_for(access.expires_in(), issued.remember);
+        let line = self.line(cookie, access.expose(), life, true);
         headers.append(SET_COOKIE, line);
         self.set_refresh(issued, headers);
         Ok(())
@@ -251,8 +254,9 @@ impl Cookies {
 
     /// Sets the refresh token and the double-submit token. Both live equally long.
     fn set_refresh(&self, issued: &IssuedTokens, headers: &mut HeaderMap) {
-        let (token, life) = (issued.refresh_token(), issued.refresh_expires_in());
-        headers.append(SET_COOKIE, self.set_cookie(&self.0.refresh, token, life));
+        let life = self.kept_for(issued.refresh_expires_in(), issued.remember);
+        let line = self.line(&self.0.refresh, issued.refresh_token(), life, true);
+        headers.append(SET_COOKIE, line);
         if let Some(csrf) = &self.0.csrf {
             csrf.set(self, issued, headers);
         }
@@ -358,17 +362,13 @@ impl Cookies {
         }
     }
 
-    fn set_cookie(&self, cookie: &Cookie, value: &str, life: Duration) -> HeaderValue {
-        self.line(cookie, value, self.kept_for(life), true)
-    }
-
     /// Returns the `Max-Age` of a cookie whose token has this lifetime. `None` means that the
-    /// cookie is kept until the browser is closed.
-    fn kept_for(&self, life: Duration) -> Option<Duration> {
-        match self.0.lifetime {
-            Lifetime::Token => Some(life),
-            Lifetime::AtMost(most) => Some(most.min(life)),
-            Lifetime::Browser => None,
+    /// cookie is kept until the browser is closed. The choice of the user comes first.
+    fn kept_for(&self, life: Duration, remember: Option<bool>) -> Option<Duration> {
+        match (remember, self.0.lifetime) {
+            (Some(false), _) | (None, Lifetime::Browser) => None,
+            (_, Lifetime::AtMost(most)) => Some(most.min(life)),
+            (_, Lifetime::Token | Lifetime::Browser) => Some(life),
         }
     }
 
@@ -376,11 +376,12 @@ impl Cookies {
         self.line(cookie, "", Some(Duration::ZERO), true)
     }
 
-    /// Returns a cookie that scripts may read, set beside the tokens. An empty value clears it.
-    fn readable(&self, value: &str, life: Duration) -> HeaderValue {
-        let life = match value {
-            "" => Some(Duration::ZERO),
-            _ => self.kept_for(life),
+    /// Returns a cookie that scripts may read, set beside the tokens. It lives as long as the
+    /// cookie of the refresh token. Without tokens, it is cleared.
+    fn readable(&self, value: &str, issued: Option<&IssuedTokens>) -> HeaderValue {
+        let life = match issued {
+            Some(issued) => self.kept_for(issued.refresh_expires_in(), issued.remember),
+            None => Some(Duration::ZERO),
         };
         let base = match self.0.access.base.strip_suffix("access") {
             Some(application) => format!("{application}csrf"),
@@ -423,13 +424,13 @@ impl Csrf {
     /// Sets the token's cookie on a response, beside the tokens' own; [`Cookies::with_csrf`] does
     /// it by itself.
     pub fn set(&self, cookies: &Cookies, issued: &IssuedTokens, headers: &mut HeaderMap) {
-        let life = issued.refresh_expires_in();
-        headers.append(SET_COOKIE, cookies.readable(&self.token(issued), life));
+        let line = cookies.readable(&self.token(issued), Some(issued));
+        headers.append(SET_COOKIE, line);
     }
 
     /// Clears the token's cookie, as after a log-out.
     pub fn clear(&self, cookies: &Cookies, headers: &mut HeaderMap) {
-        headers.append(SET_COOKIE, cookies.readable("", Duration::ZERO));
+        headers.append(SET_COOKIE, cookies.readable("", None));
     }
 }
 

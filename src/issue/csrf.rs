@@ -1,4 +1,4 @@
-//! [`Csrf`]: the double-submit token, for clients that need one.
+//! [`Csrf`]: the double-submit token, for forms and for clients that need one.
 
 use super::{IssuedTokens, TokenIssuer};
 use crate::{Identity, Policy, Rejection, Verdict};
@@ -10,10 +10,16 @@ use std::borrow::Cow;
 /// The double-submit token against cross-site requests, bound to the session.
 ///
 /// The [cross-site check](crate::AuthLayer#cross-site-requests) of every layer is enough for
-/// browsers of today; this is for clients that need a token, as those of Flask-JWT-Extended do.
-/// It is in the cookie `__Host-csrf`, which scripts can read, and comes back in the field
-/// `X-CSRF-TOKEN` of every request that changes something. As a [`Policy`] it asks so of
-/// credentials from a cookie; others need no token.
+/// browsers of today. This token is for applications that need one beside it.
+///
+/// | | the client gets the token | the client sends the token | the token is verified |
+/// |---|---|---|---|
+/// | scripts, as those of Flask-JWT-Extended | in the cookie `__Host-csrf`, which scripts can read | in the field `X-CSRF-TOKEN` of every request that changes something | by this value as a [`Policy`] |
+/// | forms | in a hidden field, from [`token_for`](Self::token_for) | in the form | by the handler, with [`verify`](Self::verify) |
+///
+/// Only credentials from a cookie need a token: a browser attaches others to no request by itself.
+/// The token of a session stays the same when the session is renewed, and its cookie lives as long
+/// as the cookie of the refresh token.
 ///
 /// ```
 /// use tower_auth::{RequireLayer, issue::{Cookies, IssuedTokens, TokenIssuer}};
@@ -25,6 +31,23 @@ use std::borrow::Cow;
 /// # let _ = layer;
 /// # Ok(())
 /// # }
+/// ```
+///
+/// In the handlers of a form:
+///
+/// ```
+/// use tower_auth::{Identity, Rejection, issue::Csrf};
+///
+/// fn form(csrf: &Csrf, identity: &Identity) -> String {
+///     let token = csrf.token_for(identity).unwrap_or_default(); // base64url: nothing to escape
+///     format!("<form method=post><input type=hidden name=csrf value={token:?}>…</form>")
+/// }
+///
+/// fn submitted(csrf: &Csrf, identity: &Identity, field: &str) -> Result<(), Rejection> {
+///     csrf.verify(identity, field)?; // 403 if it is missing or wrong
+///     Ok(())
+/// }
+/// # let _ = (form, submitted);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Csrf(TokenIssuer);
@@ -42,50 +65,77 @@ impl TokenIssuer {
 }
 
 impl Csrf {
-    /// The token of a session.
+    /// Returns the token of the session that has just begun or been renewed.
     #[must_use]
     pub fn token(&self, issued: &IssuedTokens) -> String {
-        let mut made = self.0.macs(PURPOSE, issued.session_id().as_bytes());
+        self.of_session(issued.session_id())
+    }
+
+    /// Returns the token of the session that an identity belongs to, for a form. `None` if the
+    /// identity does not belong to a session of this issuer.
+    #[must_use]
+    pub fn token_for(&self, identity: &Identity) -> Option<String> {
+        self.session_of(identity)
+            .map(|session| self.of_session(session))
+    }
+
+    /// Verifies a token that was sent in a form, or in any other place.
+    ///
+    /// # Errors
+    ///
+    /// [`Forbidden`](crate::RejectionKind::Forbidden) if the credentials of this identity were in a
+    /// cookie, and this is not the token of their session.
+    pub fn verify(&self, identity: &Identity, token: &str) -> Result<(), Rejection> {
+        let is_ambient = identity
+            .place()
+            .is_some_and(crate::credential::Place::is_ambient);
+        match !is_ambient || self.is_of_session(identity, token.as_bytes()) {
+            true => Ok(()),
+            false => Err(Rejection::forbidden().with_detail("the CSRF token is missing or wrong")),
+        }
+    }
+
+    fn of_session(&self, session: &str) -> String {
+        let mut made = self.0.macs(PURPOSE, session.as_bytes());
         made.next()
             .map(|mac| URL_SAFE_NO_PAD.encode(mac))
             .unwrap_or_default()
     }
 
-    fn is_right(&self, identity: &Identity, head: &Parts) -> bool {
-        let mut sent = head.headers.get_all(FIELD).iter();
-        let (Some(sent), None) = (sent.next(), sent.next()) else {
+    fn session_of<'a>(&self, identity: &'a Identity) -> Option<&'a str> {
+        let is_own = identity.own_issuer() == Some(self.0.name());
+        identity.session_id().filter(|_| is_own)
+    }
+
+    fn is_of_session(&self, identity: &Identity, token: &[u8]) -> bool {
+        let Some(session) = self.session_of(identity) else {
             return false;
         };
-        let Some(session) = identity.session_id() else {
-            return false;
-        };
-        // All are compared, so that the time does not tell which one it was.
+        // All are compared, so that the time does not depend on the secret that matches.
         let macs = self.0.macs(PURPOSE, session.as_bytes());
         macs.fold(false, |found, mac| {
             let expected = URL_SAFE_NO_PAD.encode(mac);
-            found | constant_time_eq(expected.as_bytes(), sent.as_bytes())
+            found | constant_time_eq(expected.as_bytes(), token)
         })
     }
 }
 
 impl Policy for Csrf {
     fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        let is_ambient = identity
-            .place()
-            .is_some_and(crate::credential::Place::is_ambient);
         // RFC 9110 section 9.2.1.
         let is_safe = matches!(
             head.method,
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
         );
-        Verdict::ready(
-            match !is_ambient || is_safe || self.is_right(identity, head) {
-                true => Ok(()),
-                false => {
-                    Err(Rejection::forbidden().with_detail("the CSRF token is missing or wrong"))
-                }
-            },
-        )
+        if is_safe {
+            return Verdict::ready(Ok(()));
+        }
+        let mut sent = head.headers.get_all(FIELD).iter();
+        let token = match (sent.next(), sent.next()) {
+            (Some(token), None) => token.to_str().unwrap_or_default(),
+            _ => "",
+        };
+        Verdict::ready(self.verify(identity, token))
     }
 
     fn name(&self) -> Cow<'_, str> {

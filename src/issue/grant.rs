@@ -40,6 +40,9 @@ pub struct TokenSubject {
     /// set only at login.
     #[serde(skip)]
     pub(super) checked: Option<u64>,
+    /// Whether the session outlasts the browser, if the user was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) remember: Option<bool>,
     /// In seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) auth_time: Option<u64>,
@@ -87,6 +90,7 @@ impl TokenSubject {
             scopes: Vec::new(),
             client: None,
             checked: None,
+            remember: None,
             auth_time: None,
             claims: Map::new(),
             header: Map::new(),
@@ -134,6 +138,31 @@ impl TokenSubject {
     /// began.
     pub fn with_authenticated_at(mut self, at: SystemTime) -> Self {
         self.auth_time = Some(clock::seconds(at));
+        self
+    }
+
+    /// Sets whether the session is remembered: the choice "Remember me" of a log-in form. The
+    /// session keeps the choice when it is renewed.
+    ///
+    /// | | [`Cookies`](super::Cookies) | lifetime of the session |
+    /// |---|---|---|
+    /// | `true` | kept as long as their tokens are valid | [`refresh_lifetime`](super::TokenIssuerBuilder::refresh_lifetime), [`family_lifetime`](super::TokenIssuerBuilder::family_lifetime) |
+    /// | `false` | deleted when the browser is closed | [`unremembered_lifetimes`](super::TokenIssuerBuilder::unremembered_lifetimes) |
+    ///
+    /// Default: the lifetime of the session as for `true`, and the cookies as they are
+    /// [configured](super::Cookies::until_browser_closes).
+    ///
+    /// ```
+    /// use tower_auth::{Identity, Rejection, issue::{IssuedTokens, TokenIssuer, TokenSubject}};
+    ///
+    /// # async fn log_in(tokens: &TokenIssuer, identity: Identity, remember_me: bool) -> Result<IssuedTokens, Rejection> {
+    /// let subject = TokenSubject::from(identity).with_remember(remember_me);
+    /// let issued = tokens.start_session(subject).await?;
+    /// # Ok(issued)
+    /// # }
+    /// ```
+    pub fn with_remember(mut self, remember: bool) -> Self {
+        self.remember = Some(remember);
         self
     }
 

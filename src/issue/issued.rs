@@ -25,6 +25,8 @@ pub struct IssuedTokens {
     pub(super) access: AccessToken,
     pub(super) refresh: Zeroizing<String>,
     pub(super) refresh_expires_in: Duration,
+    /// Whether cookies outlast the browser, if the user was asked.
+    pub(super) remember: Option<bool>,
 }
 
 impl AccessToken {

@@ -33,14 +33,24 @@ const FRESH_WITHIN: u64 = 60;
 /// The largest expected difference between the clocks of servers, in milliseconds.
 const CLOCKS_DIFFER: u64 = 180_000;
 
+/// The lifetimes of a session.
+#[derive(Clone, Copy)]
+pub(super) struct Lifetimes {
+    /// The lifetime of an unused refresh token.
+    pub(super) refresh: Duration,
+    /// The lifetime of the session, however often it is refreshed.
+    pub(super) family: Duration,
+}
+
 pub(super) struct Inner {
     pub(super) access: Access,
     pub(super) store: Arc<dyn TokenStore>,
     pub(super) revocations: SharedRevocations,
     /// The first makes tokens; the others know those made earlier.
     pub(super) secrets: Vec<RefreshKey>,
-    pub(super) refresh: Duration,
-    pub(super) family: Duration,
+    pub(super) lifetimes: Lifetimes,
+    /// The lifetimes of sessions that are not remembered.
+    pub(super) unremembered: Lifetimes,
     pub(super) retry: Duration,
     pub(super) reload: Option<Arc<Reload>>,
     pub(super) clock: Arc<dyn Clock>,
@@ -134,7 +144,7 @@ impl TokenIssuer {
         let seconds = clock::seconds(now);
         let auth_time = *grant.auth_time.get_or_insert(seconds);
         let token = inner.secret()?.first().map_err(Rejection::unavailable)?;
-        let ends = seconds.saturating_add(inner.family.as_secs());
+        let ends = seconds.saturating_add(inner.lifetimes(&grant).family.as_secs());
         let family = RefreshTokenFamily {
             id: token.family(),
             issuer: inner.access.issuer.to_string(),
@@ -143,7 +153,7 @@ impl TokenIssuer {
             begun: clock::millis(now),
             current: token.digest(),
             rotated_at: now,
-            expires_at: clock::at(inner.refresh_expiry(seconds, ends)),
+            expires_at: clock::at(inner.refresh_expiry(&grant, seconds, ends)),
             ends_at: clock::at(ends),
             ended: false,
         };
@@ -163,27 +173,33 @@ impl TokenIssuer {
         };
         let access = inner.access.token(&grant, moment)?;
         log::began(&family);
-        Ok(inner.issued(access, &token, &family, seconds))
+        let remember = grant.remember;
+        Ok(inner.issued(access, &token, &family, remember, seconds))
     }
 
-    /// Logs out of the session that an identity belongs to: ends its refresh tokens and revokes
-    /// its access tokens. A token without a session is revoked by its id.
+    /// Ends the session that an identity belongs to: ends its refresh tokens and revokes its access
+    /// tokens. A token without a session is revoked by its id, if the identity has the claims of
+    /// that token, as each identity of a [verifier](Self::verifier) has. To end another session of a
+    /// subject, call [`end_session_by_id`](Self::end_session_by_id).
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached: nobody
-    /// knows whether it is done, and it may be tried again.
-    /// [`Invalid`](crate::RejectionKind::Invalid) if the identity names neither a session nor a
-    /// token of this issuer.
+    /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store cannot be reached: it is not
+    /// known whether the session is ended, and the call may be repeated.
+    /// [`Invalid`](crate::RejectionKind::Invalid) if the identity is of another issuer, or if it has
+    /// neither a session nor the claims and the id of a token.
     pub async fn end_session(&self, identity: &Identity) -> Result<(), Rejection> {
         let inner = &self.0;
         let none = || Rejection::invalid().with_detail("there is no session to end");
-        // API keys have the same issuer, and are revoked in their own store.
-        if identity.own_issuer() != Some(&*inner.access.issuer) || !identity.has_claims() {
+        if identity.own_issuer() != Some(&*inner.access.issuer) {
             return Err(none());
         }
         if let Some(session) = identity.session_id() {
             return inner.end(session).await;
+        }
+        // API keys have the same issuer, and ids of their own. They are revoked in their own store.
+        if !identity.has_claims() {
+            return Err(none());
         }
         let id = identity.token_id().ok_or_else(none)?.to_owned();
         let revocation = Revocation::Token {
@@ -232,8 +248,9 @@ impl TokenIssuer {
         secrets.map(move |secret| secret.mac(purpose, message))
     }
 
-    pub(super) fn access_lifetime(&self) -> Duration {
-        self.0.access.lifetime
+    /// Returns the name of the issuer (`iss`).
+    pub(super) fn name(&self) -> &str {
+        &self.0.access.issuer
     }
 
     pub(super) fn now(&self) -> SystemTime {
@@ -268,13 +285,21 @@ impl Inner {
 
     /// Until when a revocation of today has to be remembered: longer than any token of today is
     /// good, by the largest leeway of a verifier.
-    fn until(&self) -> SystemTime {
+    pub(super) fn until(&self) -> SystemTime {
         let longest = super::grant::LONGEST_ACCESS.as_secs().saturating_add(3600);
         clock::at(clock::seconds(self.clock.now()).saturating_add(longest))
     }
 
-    pub(super) fn refresh_expiry(&self, now: u64, ends: u64) -> u64 {
-        now.saturating_add(self.refresh.as_secs()).min(ends)
+    fn lifetimes(&self, grant: &TokenSubject) -> Lifetimes {
+        match grant.remember {
+            Some(false) => self.unremembered,
+            _ => self.lifetimes,
+        }
+    }
+
+    pub(super) fn refresh_expiry(&self, grant: &TokenSubject, now: u64, ends: u64) -> u64 {
+        let refresh = self.lifetimes(grant).refresh;
+        now.saturating_add(refresh.as_secs()).min(ends)
     }
 
     /// Ends a session, in a separate task, since the caller may go away between the two stores.
@@ -316,6 +341,7 @@ impl Inner {
         access: AccessToken,
         token: &RefreshToken,
         family: &RefreshTokenFamily,
+        remember: Option<bool>,
         now: u64,
     ) -> IssuedTokens {
         let expires = clock::seconds(family.expires_at);
@@ -323,6 +349,7 @@ impl Inner {
             access,
             refresh: token.to_text(),
             refresh_expires_in: Duration::from_secs(expires.saturating_sub(now)),
+            remember,
         }
     }
 }

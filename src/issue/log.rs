@@ -49,6 +49,16 @@ pub(super) fn ended_all(issuer: &str, subject: &str) {
     );
 }
 
+pub(super) fn ended_others(issuer: &str, subject: &str, kept: &str) {
+    tell!(
+        info,
+        "all sessions of a subject but one were ended",
+        issuer = issuer,
+        subject = subject,
+        kept = kept
+    );
+}
+
 /// Logs that a browser's session was due for renewal and was not renewed.
 pub(super) fn not_renewed(rejection: &crate::Rejection) {
     let error = std::error::Error::source(rejection).map(ToString::to_string);

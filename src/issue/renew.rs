@@ -74,13 +74,12 @@ pub struct Config {
 }
 
 impl RenewLayer {
-    /// Renews these cookies with these tokens, five minutes before an access token ends, or when a
-    /// third of its life is left, whichever is later.
+    /// Renews these cookies with these tokens, five minutes before an access token expires, or when a
+    /// quarter of its lifetime is left, whichever is later.
     pub fn new(tokens: TokenIssuer, cookies: Cookies) -> Self {
-        let third = tokens.access_lifetime() / 3;
         Self {
             config: Arc::new(Config {
-                before: third.min(Duration::from_secs(300)),
+                before: Duration::from_secs(300),
                 tokens,
                 cookies,
             }),
@@ -88,8 +87,8 @@ impl RenewLayer {
     }
 
     /// Sets the time before its expiry at which an access token is renewed, in whole seconds. It is
-    /// limited to a third of the token's life, so that a short-lived token is not renewed by every
-    /// request.
+    /// limited to a quarter of the token's lifetime, so that a short-lived token is not renewed by
+    /// every request.
     pub fn before(mut self, before: Duration) -> Self {
         Arc::make_mut(&mut self.config).before = before;
         self
@@ -187,11 +186,11 @@ impl Life {
         })
     }
 
-    /// Whether more is left of the token's life than this time, or than a third of its life if that
-    /// is less.
+    /// Returns whether more is left of the token's lifetime than this time, or than a quarter of the
+    /// lifetime if that is less.
     fn is_long(&self, now: u64, before: Duration) -> bool {
-        let third = self.expiry.saturating_sub(self.issued_at) / 3;
-        now.saturating_add(before.as_secs().min(third)) < self.expiry
+        let quarter = self.expiry.saturating_sub(self.issued_at) / 4;
+        now.saturating_add(before.as_secs().min(quarter)) < self.expiry
     }
 }
 

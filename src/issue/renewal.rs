@@ -75,7 +75,7 @@ impl TokenIssuer {
             spent: &digest,
             successor: &successor.digest(),
             at: now,
-            expires_at: clock::at(inner.refresh_expiry(seconds, ends)),
+            expires_at: clock::at(inner.refresh_expiry(&grant, seconds, ends)),
         };
         if inner.store.rotate(rotation).await? {
             let family = RefreshTokenFamily {
@@ -134,10 +134,12 @@ impl Inner {
             return Ok(at_login);
         };
         let (client, auth_time) = (at_login.client.clone(), at_login.auth_time);
+        let remember = at_login.remember;
         match reload(at_login).await? {
             Some(now) if now.subject == family.subject => Ok(TokenSubject {
                 client,
                 auth_time,
+                remember,
                 ..now
             }),
             _ => {
@@ -161,6 +163,6 @@ impl Inner {
         };
         let access = self.access.token(grant, moment)?;
         log::renewed(family);
-        Ok(self.issued(access, token, family, now))
+        Ok(self.issued(access, token, family, grant.remember, now))
     }
 }

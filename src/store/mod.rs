@@ -68,6 +68,6 @@ pub use short_lived::{BatchRead, Counted, EphemeralStore, Raise};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use token::{
-    CUT_OFF_RETENTION, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
-    RevocationQuery, RevocationStatus, TokenStore,
+    CUT_OFF_RETENTION, FamilyQuery, RefreshRotation, RefreshTokenFamily, Revocation,
+    RevocationPage, RevocationQuery, RevocationStatus, TokenStore,
 };

@@ -71,6 +71,24 @@ pub struct RefreshRotation<'a> {
     pub expires_at: SystemTime,
 }
 
+/// The families of one subject that are listed at once, see [`TokenStore::families_of`].
+#[derive(Clone, Copy, Debug)]
+pub struct FamilyQuery<'a> {
+    /// The issuer of the tokens.
+    pub issuer: &'a str,
+    /// The subject, within the issuer.
+    pub subject: &'a str,
+    /// The time beyond which a family must last ([`RefreshTokenFamily::ends_at`]).
+    pub now: SystemTime,
+    /// The [beginning](RefreshTokenFamily::begun) and the id of the last family of the page before.
+    /// `None` asks for the first page.
+    pub after: Option<(u64, &'a str)>,
+    /// Whether families that were [ended](RefreshTokenFamily::ended) are listed, too.
+    pub with_ended: bool,
+    /// The largest number of families that are returned.
+    pub limit: usize,
+}
+
 /// Credentials that are rejected before they expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revocation {
@@ -192,6 +210,12 @@ pub trait TokenStore: Send + Sync + 'static {
     /// The family of this id, also one that is over.
     fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>>;
 
+    /// Returns one page of the families of a subject. The family that
+    /// [began](RefreshTokenFamily::begun) last comes first. Families that began at the same time are
+    /// in the reverse order of their ids, by bytes. A store returns fewer families than
+    /// [`FamilyQuery::limit`] only if there are no more.
+    fn families_of(&self, query: FamilyQuery<'_>) -> Verdict<Vec<RefreshTokenFamily>>;
+
     /// Lets the successor take the place of the spent token, if that is the current one and the
     /// family was not ended. Of any number of calls for one spent token, one is told `true`.
     fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool>;
@@ -241,6 +265,10 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 
     fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>> {
         (**self).family(id)
+    }
+
+    fn families_of(&self, query: FamilyQuery<'_>) -> Verdict<Vec<RefreshTokenFamily>> {
+        (**self).families_of(query)
     }
 
     fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {

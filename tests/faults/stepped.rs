@@ -14,8 +14,8 @@ use tower_auth::{
     Rejection, Verdict,
     store::{
         Account, AccountStore, ApiKeyRecord, ApiKeyStore, BatchRead, Counted, EphemeralStore,
-        Raise, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage, RevocationQuery,
-        RevocationStatus, TokenStore,
+        FamilyQuery, Raise, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
+        RevocationQuery, RevocationStatus, TokenStore,
     },
 };
 
@@ -176,6 +176,29 @@ impl TokenStore for Stepped<dyn Durable> {
 
     fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>> {
         stepped!(self, id = id.to_owned(); s => s.family(&id))
+    }
+
+    fn families_of(&self, query: FamilyQuery<'_>) -> Verdict<Vec<RefreshTokenFamily>> {
+        let FamilyQuery {
+            now,
+            with_ended,
+            limit,
+            ..
+        } = query;
+        stepped!(
+            self,
+            issuer = query.issuer.to_owned(),
+            subject = query.subject.to_owned(),
+            after = query.after.map(|(begun, id)| (begun, id.to_owned()));
+            s => s.families_of(FamilyQuery {
+                issuer: &issuer,
+                subject: &subject,
+                now,
+                after: after.as_ref().map(|(begun, id)| (*begun, id.as_str())),
+                with_ended,
+                limit,
+            })
+        )
     }
 
     fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {

@@ -10,5 +10,6 @@ mod log_out;
 mod refresh;
 mod renew_layer;
 mod revocation;
+mod session_list;
 mod signing_keys;
 mod support;

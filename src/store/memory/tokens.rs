@@ -4,11 +4,11 @@ use super::store::{MemoryStore, Subject, Within, extend, ready, within};
 use crate::{
     Verdict, clock,
     store::{
-        CUT_OFF_RETENTION, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
-        RevocationQuery, RevocationStatus, TokenStore,
+        CUT_OFF_RETENTION, FamilyQuery, RefreshRotation, RefreshTokenFamily, Revocation,
+        RevocationPage, RevocationQuery, RevocationStatus, TokenStore,
     },
 };
-use std::{collections::HashMap, time::SystemTime};
+use std::{cmp::Reverse, collections::HashMap, time::SystemTime};
 
 impl TokenStore for MemoryStore {
     fn begin_family(&self, family: &RefreshTokenFamily) -> Verdict<Option<u64>> {
@@ -26,6 +26,22 @@ impl TokenStore for MemoryStore {
 
     fn family(&self, id: &str) -> Verdict<Option<RefreshTokenFamily>> {
         ready(self.tables().families.get(id).cloned())
+    }
+
+    fn families_of(&self, query: FamilyQuery<'_>) -> Verdict<Vec<RefreshTokenFamily>> {
+        let tables = self.tables();
+        let place = |family: &RefreshTokenFamily| (family.begun, family.id.clone());
+        let after = query.after.map(|(begun, id)| (begun, id.to_owned()));
+        let is_listed = |family: &&RefreshTokenFamily| {
+            family.issuer == query.issuer
+                && family.subject == query.subject
+                && (query.with_ended || !family.ended)
+                && clock::seconds(family.ends_at) > clock::seconds(query.now)
+                && after.as_ref().is_none_or(|after| place(family) < *after)
+        };
+        let mut families: Vec<_> = tables.families.values().filter(is_listed).collect();
+        families.sort_by_key(|family| Reverse(place(family)));
+        ready(families.into_iter().take(query.limit).cloned().collect())
     }
 
     fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {

@@ -3,7 +3,8 @@
 use super::{Connection, Row, fits, lock, skip_locked};
 use crate::clock;
 use crate::store::{
-    CUT_OFF_RETENTION, RefreshTokenFamily, Revocation, RevocationPage, RevocationStatus,
+    CUT_OFF_RETENTION, FamilyQuery, RefreshTokenFamily, Revocation, RevocationPage,
+    RevocationStatus,
     sql::{
         BATCH, Kind, PAGE, decode, from_digest, from_millis, from_number, from_seconds, from_text,
         revocation_digest, to_millis, to_number, to_seconds, to_seconds_up,
@@ -60,21 +61,50 @@ pub(super) async fn family(
     .bind(id)
     .fetch_optional(connection)
     .await?;
-    let family = |row: Row| {
-        Ok(RefreshTokenFamily {
-            id: row.try_get(0)?,
-            issuer: row.try_get(1)?,
-            subject: row.try_get(2)?,
-            grant: row.try_get(3)?,
-            begun: from_number(row.try_get(4)?),
-            current: from_digest(row.try_get(5)?)?,
-            rotated_at: from_millis(row.try_get(6)?),
-            expires_at: from_seconds(row.try_get(7)?),
-            ends_at: from_seconds(row.try_get(8)?),
-            ended: row.try_get(9)?,
-        })
-    };
-    found.map(family).transpose()
+    found.as_ref().map(read_family).transpose()
+}
+
+fn read_family(row: &Row) -> sqlx::Result<RefreshTokenFamily> {
+    Ok(RefreshTokenFamily {
+        id: row.try_get(0)?,
+        issuer: row.try_get(1)?,
+        subject: row.try_get(2)?,
+        grant: row.try_get(3)?,
+        begun: from_number(row.try_get(4)?),
+        current: from_digest(row.try_get(5)?)?,
+        rotated_at: from_millis(row.try_get(6)?),
+        expires_at: from_seconds(row.try_get(7)?),
+        ends_at: from_seconds(row.try_get(8)?),
+        ended: row.try_get(9)?,
+    })
+}
+
+/// Returns one page of the families of a subject, the latest first.
+pub(super) async fn families_of(
+    connection: &mut Connection,
+    query: FamilyQuery<'_>,
+) -> sqlx::Result<Vec<RefreshTokenFamily>> {
+    // No family begins later than the first page does.
+    let (begun, id) = query
+        .after
+        .map_or((i64::MAX, None), |(begun, id)| (to_number(begun), Some(id)));
+    let rows = sqlx::query(
+        "SELECT id, issuer, subject, granted, begun, current_digest, \
+         rotated_at, expires_at, ends_at, ended \
+         FROM auth_families WHERE issuer = $1 AND subject = $2 AND ends_at > $3 \
+         AND (begun < $4 OR (begun = $4 AND (id < $5 OR $5 IS NULL))) AND ($6 OR NOT ended) \
+         ORDER BY begun DESC, id DESC LIMIT $7",
+    )
+    .bind(query.issuer)
+    .bind(query.subject)
+    .bind(to_seconds(query.now))
+    .bind(begun)
+    .bind(id)
+    .bind(query.with_ended)
+    .bind(i64::try_from(query.limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(read_family).collect()
 }
 
 pub(super) async fn rotate(

@@ -5,8 +5,8 @@ use crate::{
     Verdict,
     store::{
         Account, AccountStore, ApiKeyRecord, ApiKeyStore, BatchRead, Counted, EphemeralStore,
-        Raise, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage, RevocationQuery,
-        RevocationStatus, TokenStore,
+        FamilyQuery, Raise, RefreshRotation, RefreshTokenFamily, Revocation, RevocationPage,
+        RevocationQuery, RevocationStatus, TokenStore,
         sql::{BATCH, lifetime_millis},
     },
 };
@@ -179,6 +179,36 @@ impl TokenStore for Store {
         }
         let id = id.to_owned();
         self.read(|connection| Box::pin(async move { tokens::family(connection, &id).await }))
+    }
+
+    fn families_of(&self, query: FamilyQuery<'_>) -> Verdict<Vec<RefreshTokenFamily>> {
+        let after_id = query.after.map_or("", |(_, id)| id);
+        if !fits([query.issuer, query.subject, after_id]) {
+            return Verdict::ready(Ok(Vec::new()));
+        }
+        let (issuer, subject) = (query.issuer.to_owned(), query.subject.to_owned());
+        let after = query.after.map(|(begun, id)| (begun, id.to_owned()));
+        let FamilyQuery {
+            now,
+            with_ended,
+            limit,
+            ..
+        } = query;
+        self.read(move |connection| {
+            Box::pin(async move {
+                let after = after.as_ref().map(|(begun, id)| (*begun, id.as_str()));
+                let (issuer, subject) = (&*issuer, &*subject);
+                let query = FamilyQuery {
+                    issuer,
+                    subject,
+                    now,
+                    after,
+                    with_ended,
+                    limit,
+                };
+                tokens::families_of(connection, query).await
+            })
+        })
     }
 
     fn rotate(&self, rotation: RefreshRotation<'_>) -> Verdict<bool> {

@@ -6,7 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tower_auth::store::{
-    RefreshRotation, RefreshTokenFamily, Revocation, RevocationQuery, RevocationStatus, TokenStore,
+    FamilyQuery, RefreshRotation, RefreshTokenFamily, Revocation, RevocationQuery,
+    RevocationStatus, TokenStore,
 };
 
 pub(crate) fn family(issuer: &str, subject: &str, id: &str) -> RefreshTokenFamily {
@@ -87,6 +88,7 @@ async fn ended(store: &Arc<impl TokenStore>, issuer: &str, subject: &str) -> Opt
 /// Runs every case for a store of tokens. The last one purges the store.
 pub(crate) async fn all(store: &Arc<impl TokenStore>) {
     a_family_is_found_as_it_was_begun(store).await;
+    families_of_a_subject_are_listed_in_pages(store).await;
     only_the_current_token_is_rotated(store).await;
     one_of_a_hundred_concurrent_calls_rotates(store).await;
     an_ended_family_is_not_rotated_and_its_session_is_revoked(store).await;
@@ -115,6 +117,84 @@ async fn a_family_is_found_as_it_was_begun(store: &Arc<impl TokenStore>) {
         assert_eq!(store.family(nobody).await.unwrap(), None);
         let rotated = store.rotate(rotation(nobody, &[1; 32], &[2; 32]));
         assert!(!rotated.await.unwrap());
+    }
+}
+
+async fn families_of_a_subject_are_listed_in_pages(store: &Arc<impl TokenStore>) {
+    let begin = async |issuer: &str, subject: &str, id: &str, begun: u64| {
+        let mut one = family(issuer, subject, id);
+        one.begun = begun;
+        store.begin_family(&one).await.unwrap();
+        one
+    };
+    let first = begin("listed", "s1", "a", 1_000).await;
+    let second = begin("listed", "s1", "B", 2_000).await;
+    let third = begin("listed", "s1", "b", 2_000).await;
+    let last = begin("listed", "s1", "c", u64::MAX / 4).await;
+    let mut ended = begin("listed", "s1", "ended", 3_000).await;
+    let end = store.end_family("listed", &ended.id, at(4_000_000_500));
+    end.await.unwrap();
+    ended.ended = true;
+    for (issuer, subject) in [("listed", "S1"), ("listed", "s"), ("Listed", "s1")] {
+        begin(issuer, subject, &format!("{subject}, another"), 2_000).await;
+    }
+    let page = async |now, after, with_ended, limit| {
+        let (issuer, subject) = ("listed", "s1");
+        let families = store.families_of(FamilyQuery {
+            issuer,
+            subject,
+            now: at(now),
+            after,
+            with_ended,
+            limit,
+        });
+        families.await.unwrap()
+    };
+    let now = 4_000_000_000;
+    let last_begun = store.family(&last.id).await.unwrap().unwrap().begun;
+    let last = RefreshTokenFamily {
+        begun: last_begun,
+        ..last
+    };
+    let all = [last.clone(), third.clone(), second.clone(), first.clone()];
+    assert_eq!(page(now, None, false, 100).await, all);
+    let all = [
+        last.clone(),
+        ended,
+        third.clone(),
+        second.clone(),
+        first.clone(),
+    ];
+    assert_eq!(page(now, None, true, 100).await, all);
+    assert_eq!(page(now, None, false, 2).await, [last, third.clone()]);
+    let after = Some((third.begun, &*third.id));
+    assert_eq!(
+        page(now, after, false, 2).await,
+        [second.clone(), first.clone()]
+    );
+    let after = Some((second.begun, &*second.id));
+    assert_eq!(
+        page(now, after, false, 2).await,
+        std::slice::from_ref(&first)
+    );
+    // A position that no family has, or that no store has an id for.
+    assert_eq!(page(now, Some((1_001, "x")), false, 2).await, [first]);
+    let nothing: [RefreshTokenFamily; 0] = [];
+    assert_eq!(page(now, Some((1_000, "")), false, 2).await, nothing);
+    page(now, Some((u64::MAX, "\0")), false, 2).await;
+    // The time at which they end is not within.
+    assert_eq!(page(4_000_000_199, None, false, 9).await.len(), 4);
+    assert_eq!(page(4_000_000_200, None, false, 9).await, nothing);
+    for (issuer, subject) in [("listed", "nobody\0"), ("nobody", "s1"), ("", "")] {
+        let families = store.families_of(FamilyQuery {
+            issuer,
+            subject,
+            now: at(now),
+            after: None,
+            with_ended: true,
+            limit: 9,
+        });
+        assert_eq!(families.await.unwrap(), nothing);
     }
 }
 

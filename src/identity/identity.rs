@@ -258,8 +258,8 @@ impl Identity {
 
     /// When the credentials end, to the second; `None` if they do not.
     ///
-    /// A WebSocket or gRPC stream may outlive the token that opened it: check
-    /// [`expired`](Self::expired) on the way, or end the stream at this time.
+    /// A WebSocket or gRPC stream may outlive the token that opened it: end it by
+    /// `revocation::UntilEnded`, which waits for this time and checks revocations meanwhile.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.facts.expires_at.map(clock::at)

@@ -55,6 +55,8 @@ mod revoked;
 #[cfg(feature = "store")]
 mod shared;
 mod table;
+#[cfg(any(feature = "introspection", feature = "jwks", feature = "store"))]
+mod until_ended;
 mod with_revocation;
 mod within;
 
@@ -64,5 +66,7 @@ pub use revoked::{RevocationCheck, RevokedBy};
 pub(crate) use shared::SESSION_BEGUN;
 #[cfg(feature = "store")]
 pub use shared::SharedRevocations;
+#[cfg(any(feature = "introspection", feature = "jwks", feature = "store"))]
+pub use until_ended::UntilEnded;
 pub use with_revocation::{VerifyExt, WithRevocation};
 pub use within::IssuerScope;

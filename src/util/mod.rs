@@ -8,11 +8,11 @@ pub(crate) mod loopback;
 pub(crate) mod near_cache;
 pub(crate) mod percent;
 pub(crate) mod random;
+#[cfg(any(feature = "issue", feature = "login"))]
+pub(crate) mod return_path;
 #[cfg(any(feature = "axum", all(feature = "jwt", feature = "tracing")))]
 pub(crate) mod seldom;
 pub(crate) mod shown;
-#[cfg(any(feature = "issue", feature = "login"))]
-pub(crate) mod return_path;
 #[cfg(any(feature = "introspection", feature = "login"))]
 pub(crate) mod single_flight;
 mod sync;

@@ -12,4 +12,5 @@ mod renew_layer;
 mod revocation;
 mod session_list;
 mod signing_keys;
+mod streams;
 mod support;

@@ -1,10 +1,11 @@
 //! [`PolicyFn`]: a policy from a closure.
 
+use super::PolicyRequest;
 use crate::{Identity, Policy, Verdict, verdict::IntoVerdict};
-use http::request::Parts;
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
-/// A policy from a closure, plain or async.
+/// Creates a policy from a closure, plain or async. The closure receives the identity and the
+/// [request](PolicyRequest), with the parameters of its path.
 ///
 /// An async closure cannot keep the two references (`lifetime may not live long enough`); it takes
 /// what it needs out of them first.
@@ -12,13 +13,13 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 /// ```
 /// use tower_auth::{Identity, Rejection, policy_fn};
 ///
-/// let office_hours = policy_fn("office_hours", |identity, _head| {
+/// let office_hours = policy_fn("office_hours", |identity, _request| {
 ///     if identity.has_role("night_shift") { Ok(()) } else { Err(Rejection::forbidden()) }
 /// });
 ///
 /// # async fn allowed(_: &str, _: &str) -> Result<bool, std::io::Error> { Ok(true) }
-/// let decided_elsewhere = policy_fn("pdp", |identity: &Identity, head| {
-///     let (subject, path) = (identity.subject().to_owned(), head.uri.path().to_owned());
+/// let decided_elsewhere = policy_fn("pdp", |identity: &Identity, request| {
+///     let (subject, path) = (identity.subject().to_owned(), request.uri.path().to_owned());
 ///     async move {
 ///         match allowed(&subject, &path).await.map_err(Rejection::unavailable)? {
 ///             true => Ok(()),
@@ -30,7 +31,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 /// ```
 pub fn policy_fn<F, R, M>(name: &'static str, f: F) -> PolicyFn<F, M>
 where
-    F: Fn(&Identity, &Parts) -> R + Send + Sync + 'static,
+    F: Fn(&Identity, &PolicyRequest<'_>) -> R + Send + Sync + 'static,
     R: IntoVerdict<(), M>,
 {
     PolicyFn {
@@ -49,12 +50,12 @@ pub struct PolicyFn<F, M> {
 
 impl<F, R, M> Policy for PolicyFn<F, M>
 where
-    F: Fn(&Identity, &Parts) -> R + Send + Sync + 'static,
+    F: Fn(&Identity, &PolicyRequest<'_>) -> R + Send + Sync + 'static,
     R: IntoVerdict<(), M>,
     M: 'static,
 {
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        (self.f)(identity, head).into_verdict()
+    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
+        (self.f)(identity, request).into_verdict()
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -18,6 +18,7 @@ mod path;
 mod policies;
 mod policy;
 mod recent;
+mod request;
 mod rules;
 
 pub use closure::{PolicyFn, policy_fn};
@@ -27,5 +28,6 @@ pub use policies::{
 };
 pub use policy::{Combined, Not, Policy, all, any};
 pub use recent::{AuthenticatedWithin, authenticated_within};
+pub use request::PolicyRequest;
 pub use rules::{AccessRules, RoutePattern};
 pub(crate) use rules::{Rule, RuleIndex};

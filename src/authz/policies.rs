@@ -1,7 +1,7 @@
 //! The ready-made policies.
 
+use super::PolicyRequest;
 use crate::{Identity, Policy, Rejection, Verdict, identity::ClaimPath, rejection::Scope};
-use http::request::Parts;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -122,7 +122,7 @@ enum Kind {
 }
 
 impl Policy for BuiltInPolicy {
-    fn check(&self, identity: &Identity, _: &Parts) -> Verdict<()> {
+    fn check(&self, identity: &Identity, _: &PolicyRequest<'_>) -> Verdict<()> {
         let is_allowed = match &self.0 {
             Kind::Authenticated => true,
             Kind::Roles(roles) => roles.iter().any(|role| identity.has_role(role)),

@@ -1,8 +1,7 @@
 //! [`Policy`]: a requirement on an identity.
 
-use super::combine;
+use super::{PolicyRequest, combine};
 use crate::{Identity, Verdict, rejection::Scope};
-use http::request::Parts;
 use std::{borrow::Cow, fmt, sync::Arc};
 
 /// A requirement on an identity, checked after authentication.
@@ -21,11 +20,11 @@ use std::{borrow::Cow, fmt, sync::Arc};
 /// [`subject`](crate::subject) …) or a closure: [`policy_fn`](crate::policy_fn).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a policy",
-    note = "write `role(\"admin\")`, `scope(\"read\")` …, or wrap a closure: `policy_fn(\"name\", |identity, head| …)`"
+    note = "write `role(\"admin\")`, `scope(\"read\")` …, or wrap a closure: `policy_fn(\"name\", |identity, request| …)`"
 )]
 pub trait Policy: Send + Sync + 'static {
     /// Checks one identity for one request.
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()>;
+    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()>;
 
     /// Returns the name of the policy, for logs.
     fn name(&self) -> Cow<'_, str>;
@@ -61,8 +60,8 @@ pub trait Policy: Send + Sync + 'static {
 }
 
 impl<P: Policy + ?Sized> Policy for Box<P> {
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        (**self).check(identity, head)
+    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
+        (**self).check(identity, request)
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -75,8 +74,8 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
 }
 
 impl<P: Policy + ?Sized> Policy for Arc<P> {
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        (**self).check(identity, head)
+    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
+        (**self).check(identity, request)
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -152,9 +151,9 @@ enum Operator {
 }
 
 impl Policy for Combined {
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
+    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
         let policies = self.policies.iter();
-        let verdicts = policies.map(|policy| policy.check(identity, head));
+        let verdicts = policies.map(|policy| policy.check(identity, request));
         match self.operator {
             Operator::And => combine::all(verdicts),
             Operator::Or => combine::any(verdicts),
@@ -179,8 +178,8 @@ impl Policy for Combined {
 pub struct Not<P>(P);
 
 impl<P: Policy> Policy for Not<P> {
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
-        combine::not(self.0.check(identity, head))
+    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
+        combine::not(self.0.check(identity, request))
     }
 
     fn name(&self) -> Cow<'_, str> {

@@ -1,10 +1,10 @@
 //! Policies about when a user was authenticated (RFC 9470).
 
+use super::PolicyRequest;
 use crate::{
     Identity, Policy, Rejection, Verdict,
     clock::{Clock, SystemClock},
 };
-use http::request::Parts;
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 /// Requires that the user was authenticated no longer ago than this; whole seconds count.
@@ -44,7 +44,7 @@ impl AuthenticatedWithin {
 }
 
 impl Policy for AuthenticatedWithin {
-    fn check(&self, identity: &Identity, _: &Parts) -> Verdict<()> {
+    fn check(&self, identity: &Identity, _: &PolicyRequest<'_>) -> Verdict<()> {
         let now = self.clock.now();
         let is_recent = identity.authenticated_at().is_some_and(|at| {
             // A time in the future is that of another clock.

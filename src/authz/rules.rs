@@ -1,6 +1,6 @@
 //! [`AccessRules`]: a table of paths and methods, deny by default.
 
-use super::{enforce::missing, path};
+use super::{PolicyRequest, enforce::missing, path};
 use crate::{Identity, Policy, Rejection, Verdict};
 use http::{Method, request::Parts};
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
@@ -26,7 +26,8 @@ use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 /// ```
 ///
 /// - `{name}` matches one segment (`:name` and `*` do not, and panic), `{*name}` at the end the rest of a path, at least one
-///   character: `/admin/{*rest}` does not match `/admin` or `/admin/`.
+///   character: `/admin/{*rest}` does not match `/admin` or `/admin/`. The policy of the rule
+///   receives the values, see [`PolicyRequest::path_param`].
 /// - The most specific pattern wins, whatever the order. A method that is not listed for it gets
 ///   [`otherwise`](Self::otherwise). `GET` covers `HEAD`. `GET` also covers `CONNECT` with a path,
 ///   which opens a WebSocket over HTTP/2 (RFC 8441) as `GET` does over HTTP/1.1.
@@ -78,10 +79,14 @@ impl Rule {
     }
 
     /// Applies the rule to an identity, or to an anonymous caller.
-    pub(crate) fn check(&self, caller: Option<&Identity>, head: &Parts) -> Verdict<()> {
+    pub(crate) fn check(
+        &self,
+        caller: Option<&Identity>,
+        request: &PolicyRequest<'_>,
+    ) -> Verdict<()> {
         match (self, caller) {
             (Self::Allow, _) => Verdict::ready(Ok(())),
-            (Self::Require(policy), Some(identity)) => policy.check(identity, head),
+            (Self::Require(policy), Some(identity)) => policy.check(identity, request),
             (Self::Require(policy), None) => Verdict::ready(Err(missing(&**policy))),
         }
     }
@@ -97,7 +102,7 @@ impl Default for Rule {
 struct NoRule;
 
 impl Policy for NoRule {
-    fn check(&self, _: &Identity, _: &Parts) -> Verdict<()> {
+    fn check(&self, _: &Identity, _: &PolicyRequest<'_>) -> Verdict<()> {
         Verdict::ready(Err(Rejection::forbidden()))
     }
 
@@ -248,6 +253,14 @@ impl AccessRules {
     pub(crate) fn get(&self, RuleIndex(index): RuleIndex) -> &Rule {
         let rule = index.and_then(|index| self.rules.get(index));
         rule.unwrap_or(&self.otherwise)
+    }
+
+    /// Returns a request with the path parameters of the rule at this position.
+    pub(crate) fn request<'a>(&'a self, index: RuleIndex, head: &'a Parts) -> PolicyRequest<'a> {
+        match index {
+            RuleIndex(Some(_)) => PolicyRequest::of_rule(head, &self.router),
+            RuleIndex(None) => PolicyRequest::new(head),
+        }
     }
 
     /// Finds the rule for a request.

@@ -1,10 +1,10 @@
 //! [`Csrf`]: the double-submit token, for forms and for clients that need one.
 
 use super::{IssuedTokens, TokenIssuer};
-use crate::{Identity, Policy, Rejection, Verdict};
+use crate::{Identity, Policy, Rejection, Verdict, authz::PolicyRequest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use constant_time_eq::constant_time_eq;
-use http::{HeaderName, Method, request::Parts};
+use http::{HeaderName, Method};
 use std::borrow::Cow;
 
 /// The double-submit token against cross-site requests, bound to the session.
@@ -121,16 +121,16 @@ impl Csrf {
 }
 
 impl Policy for Csrf {
-    fn check(&self, identity: &Identity, head: &Parts) -> Verdict<()> {
+    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
         // RFC 9110 section 9.2.1.
         let is_safe = matches!(
-            head.method,
+            request.method,
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
         );
         if is_safe {
             return Verdict::ready(Ok(()));
         }
-        let mut sent = head.headers.get_all(FIELD).iter();
+        let mut sent = request.headers.get_all(FIELD).iter();
         let token = match (sent.next(), sent.next()) {
             (Some(token), None) => token.to_str().unwrap_or_default(),
             _ => "",

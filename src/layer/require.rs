@@ -3,7 +3,7 @@
 use super::middleware::{self, Decide, ResponseBody, ResponseFuture};
 use crate::{
     AccessRules, Identity, Policy, Rejection, Verdict,
-    authz::{Rule, RuleIndex, explained},
+    authz::{PolicyRequest, Rule, RuleIndex, explained},
     observe::event::{self, Decision},
     rejection::{OwnBody, is_grpc, response, without_body},
 };
@@ -53,6 +53,13 @@ impl Config {
         match &self.0 {
             Requirement::Rule(_) => Ok(None),
             Requirement::Rules(rules) => rules.find(&head.method, head.uri.path()).map(Some),
+        }
+    }
+
+    fn request<'a>(&'a self, index: Option<RuleIndex>, head: &'a Parts) -> PolicyRequest<'a> {
+        match (&self.0, index) {
+            (Requirement::Rules(rules), Some(index)) => rules.request(index, head),
+            _ => PolicyRequest::new(head),
         }
     }
 
@@ -134,7 +141,7 @@ impl Authorization {
         let caller = Identity::from_extensions(&head.extensions)?;
         self.rule = config.find(head)?;
         let rule = config.rule(self.rule).ok_or_else(Rejection::forbidden)?;
-        Ok(rule.check(caller, head))
+        Ok(rule.check(caller, &config.request(self.rule, head)))
     }
 
     /// Returns the policy that was applied.

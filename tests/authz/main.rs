@@ -3,5 +3,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod path_parameters;
 mod path_rules;
 mod policies;

@@ -13,7 +13,7 @@ use tower::Layer;
 use tower_auth::{
     AuthLayer, Identity, Policy, Rejection, RejectionKind, RequireLayer, Verdict, all_scopes,
     any_role, authenticated,
-    authz::{all, any},
+    authz::{PolicyRequest, all, any},
     claim,
     identity::Hierarchy,
     policy_fn,
@@ -82,7 +82,7 @@ struct Fixed {
 }
 
 impl Policy for Fixed {
-    fn check(&self, _: &Identity, _: &Parts) -> Verdict<()> {
+    fn check(&self, _: &Identity, _: &PolicyRequest<'_>) -> Verdict<()> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let value = self.value;
         if self.later {
@@ -117,7 +117,7 @@ fn head() -> Parts {
 }
 
 async fn check(policy: &impl Policy, identity: &Identity) -> Result<(), Rejection> {
-    policy.check(identity, &head()).await
+    policy.check(identity, &PolicyRequest::new(&head())).await
 }
 
 async fn value(policy: impl Policy) -> Value {
@@ -230,7 +230,7 @@ async fn policies_that_cannot_change_the_decision_are_not_evaluated() {
     });
     let verdict = slow
         .and(role("admin"))
-        .check(&Identity::new("ann"), &head());
+        .check(&Identity::new("ann"), &PolicyRequest::new(&head()));
     assert_eq!(Value::of(verdict.now().expect("ready")), No);
     assert_eq!(polled.load(Ordering::SeqCst), 0);
 }
@@ -239,9 +239,25 @@ async fn policies_that_cannot_change_the_decision_are_not_evaluated() {
 fn a_combination_of_ready_answers_is_ready() {
     let policies = || [boxed(role("a")), boxed(authenticated()), boxed(scope("x"))];
     let ann = Identity::new("ann");
-    assert!(all(policies()).check(&ann, &head()).now().is_ok());
-    assert!(any(policies()).check(&ann, &head()).now().is_ok());
-    assert!(role("a").not().check(&ann, &head()).now().is_ok());
+    assert!(
+        all(policies())
+            .check(&ann, &PolicyRequest::new(&head()))
+            .now()
+            .is_ok()
+    );
+    assert!(
+        any(policies())
+            .check(&ann, &PolicyRequest::new(&head()))
+            .now()
+            .is_ok()
+    );
+    assert!(
+        role("a")
+            .not()
+            .check(&ann, &PolicyRequest::new(&head()))
+            .now()
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -387,13 +403,13 @@ async fn an_identity_without_claims_has_none() {
 
 #[tokio::test]
 async fn a_closure_is_a_policy_plain_and_async() {
-    let plain = policy_fn("plain", |identity: &Identity, head: &Parts| {
-        match (identity.subject(), head.uri.path()) {
+    let plain = policy_fn("plain", |identity, request| {
+        match (identity.subject(), request.uri.path()) {
             ("ann", "/") => Ok(()),
             _ => Err(Rejection::forbidden()),
         }
     });
-    let waiting = policy_fn("waiting", |identity: &Identity, _: &Parts| {
+    let waiting = policy_fn("waiting", |identity, _| {
         let subject = identity.subject().to_owned();
         async move {
             tokio::task::yield_now().await;
@@ -407,8 +423,18 @@ async fn a_closure_is_a_policy_plain_and_async() {
         assert_eq!(Value::of(check(&plain, &identity).await) == Yes, expected);
         assert_eq!(Value::of(check(&waiting, &identity).await) == Yes, expected);
     }
-    assert!(plain.check(&Identity::new("ann"), &head()).now().is_ok());
-    assert!(waiting.check(&Identity::new("ann"), &head()).now().is_err());
+    assert!(
+        plain
+            .check(&Identity::new("ann"), &PolicyRequest::new(&head()))
+            .now()
+            .is_ok()
+    );
+    assert!(
+        waiting
+            .check(&Identity::new("ann"), &PolicyRequest::new(&head()))
+            .now()
+            .is_err()
+    );
 }
 
 // Hierarchies

@@ -207,11 +207,12 @@ impl Authentication {
     /// credentials.
     fn apply(&mut self, config: &Config, head: &mut Parts) -> Step {
         config.strip.apply(head);
-        let Some(rule) = self.rule(config) else {
+        let (Some(rules), Some(index)) = (&config.rules, self.rule) else {
             return Step::Done;
         };
         self.is_applied = true;
-        Step::Apply(rule.check(head.extensions.get(), head))
+        let request = rules.request(index, head);
+        Step::Apply(rules.get(index).check(head.extensions.get(), &request))
     }
 
     fn rule<'a>(&self, config: &'a Config) -> Option<&'a Rule> {

@@ -6,6 +6,9 @@
 //! 3. Without it, a request without `Origin` passes (no browser of the last years sends it), and
 //!    so does one whose `Origin` is the host that the request is for.
 //! 4. Otherwise the `Origin` has to be trusted.
+//!
+//! For forward authentication, the request of the browser is described by the fields of its proxy:
+//! `X-Forwarded-Method` and `X-Forwarded-Host`.
 
 use crate::Rejection;
 use http::{
@@ -13,11 +16,17 @@ use http::{
     request::Parts,
     uri::{Authority, Scheme},
 };
+use std::{fmt, sync::Arc};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// A condition on an origin.
+type TrustFn = dyn Fn(&str) -> bool + Send + Sync;
 
 /// The cross-site check and the origins it trusts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 // Public only in a private module: it is part of the type of a public future.
 #[allow(
     unreachable_pub,
@@ -25,6 +34,9 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 )]
 pub struct CrossSite {
     trusted: Vec<String>,
+    trusted_by: Vec<Arc<TrustFn>>,
+    /// Whether a proxy asks about the request of a browser.
+    forwarded: bool,
     off: bool,
 }
 
@@ -34,14 +46,19 @@ impl CrossSite {
     /// If this is no serialised origin (`https://app.example.com`, RFC 6454 section 6.2).
     #[track_caller]
     pub(crate) fn trust(&mut self, origin: &str) {
-        let Some((scheme, authority)) = origin.split_once("://").filter(|(scheme, authority)| {
-            !scheme.is_empty() && scheme.parse::<Scheme>().is_ok() && is_host(authority)
-        }) else {
+        let Some(origin) = serialized(origin) else {
             panic!("{origin:?} is not an origin such as \"https://app.example.com\"");
         };
-        let scheme = scheme.to_ascii_lowercase();
-        let host = without_default_port(&scheme, authority);
-        self.trusted.push(format!("{scheme}://{host}"));
+        self.trusted.push(origin);
+    }
+
+    pub(crate) fn trust_by(&mut self, f: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        self.trusted_by.push(Arc::new(f));
+    }
+
+    /// Reads the method and the host of requests from the fields of a proxy.
+    pub(crate) fn of_forwarded_requests(&mut self) {
+        self.forwarded = true;
     }
 
     pub(crate) fn turn_off(&mut self) {
@@ -49,15 +66,16 @@ impl CrossSite {
     }
 
     pub(crate) fn check(&self, head: &Parts) -> Result<(), Rejection> {
-        if self.off || is_harmless(head) || self.is_same_site(head) {
+        if self.off || self.is_harmless(head) || self.is_same_site(head) {
             return Ok(());
         }
         let sent = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let cause = format!(
-            "Sec-Fetch-Site {:?}, Origin {:?}, Host {:?}",
+            "Sec-Fetch-Site {:?}, Origin {:?}, Host {:?}, X-Forwarded-Method {:?}",
             sent(SEC_FETCH_SITE),
             sent(header::ORIGIN),
             sent(header::HOST),
+            sent(FORWARDED_METHOD),
         );
         Err(Rejection::forbidden()
             .with_detail("cross-site requests are not allowed")
@@ -76,17 +94,84 @@ impl CrossSite {
         } else {
             match origin {
                 None => true,
-                Some(origin) => origin.to_str().is_ok_and(|origin| is_own(origin, head)),
+                Some(origin) => origin
+                    .to_str()
+                    .is_ok_and(|origin| is_own(origin, self.host(head))),
             }
         };
         own || origin
             .and_then(|origin| origin.to_str().ok())
-            .is_some_and(|origin| {
-                self.trusted
-                    .iter()
-                    .any(|trusted| trusted.eq_ignore_ascii_case(origin))
-            })
+            .is_some_and(|origin| self.is_trusted(origin))
     }
+
+    fn is_trusted(&self, origin: &str) -> bool {
+        let mut trusted = self.trusted.iter();
+        if trusted.any(|trusted| trusted.eq_ignore_ascii_case(origin)) {
+            return true;
+        }
+        if self.trusted_by.is_empty() {
+            return false;
+        }
+        // The closures only see what browsers send, so that a pattern needs no check of the form.
+        let sent = serialized(origin).filter(|sent| sent.eq_ignore_ascii_case(origin));
+        sent.is_some_and(|origin| self.trusted_by.iter().any(|is_trusted| is_trusted(&origin)))
+    }
+
+    fn is_harmless(&self, head: &Parts) -> bool {
+        if self.forwarded {
+            // The request of a proxy is a `GET`, whatever the browser has sent. Proxies forward
+            // neither `Upgrade` nor, over HTTP/2, the extended `CONNECT`.
+            let method = only(head, &FORWARDED_METHOD);
+            return matches!(method, Some("GET" | "HEAD"))
+                && !head.headers.contains_key(header::SEC_WEBSOCKET_KEY)
+                && !head.headers.contains_key(header::SEC_WEBSOCKET_VERSION)
+                && is_harmless(head);
+        }
+        is_harmless(head)
+    }
+
+    /// Returns the host that the request is for.
+    fn host<'a>(&self, head: &'a Parts) -> Option<&'a str> {
+        if self.forwarded && head.headers.contains_key(FORWARDED_HOST) {
+            return only(head, &FORWARDED_HOST);
+        }
+        match head.uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => only(head, &header::HOST),
+        }
+    }
+}
+
+impl fmt::Debug for CrossSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CrossSite")
+            .field("trusted", &self.trusted)
+            .field("closures", &self.trusted_by.len())
+            .field("forwarded", &self.forwarded)
+            .field("off", &self.off)
+            .finish()
+    }
+}
+
+/// Returns the value of a field that occurs once.
+fn only<'a>(head: &'a Parts, name: &HeaderName) -> Option<&'a str> {
+    let mut values = head.headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Returns an origin in the form in which browsers send it (RFC 6454 section 6.2); `None` if the
+/// text is not an origin.
+fn serialized(origin: &str) -> Option<String> {
+    let (scheme, authority) = origin.split_once("://")?;
+    if scheme.is_empty() || scheme.parse::<Scheme>().is_err() || !is_host(authority) {
+        return None;
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    let host = without_default_port(&scheme, authority);
+    Some(format!("{scheme}://{host}"))
 }
 
 /// Whether this is a host, with or without a port, and no pattern of hosts.
@@ -136,23 +221,13 @@ fn is_harmless(head: &Parts) -> bool {
 
 /// Whether the origin is the host that the request is for. The server cannot see its own scheme
 /// behind a proxy, so `http://` and `https://` of one host count as one site.
-fn is_own(origin: &str, head: &Parts) -> bool {
+fn is_own(origin: &str, host: Option<&str>) -> bool {
     // Not what an application's own scheme (`capacitor://localhost`) says about its host.
     let Some((scheme @ ("http" | "https"), authority)) = origin.split_once("://") else {
         return false;
     };
-    let host = match head.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => {
-            let mut hosts = head.headers.get_all(header::HOST).iter();
-            match (
-                hosts.next().and_then(|host| host.to_str().ok()),
-                hosts.next(),
-            ) {
-                (Some(host), None) => host,
-                _ => return false,
-            }
-        }
+    let Some(host) = host else {
+        return false;
     };
     let authority = without_default_port(scheme, authority);
     !authority.is_empty() && authority == without_default_port(scheme, host)

@@ -280,3 +280,90 @@ fn turned_off_it_lets_everything_pass() {
     let head = request("POST", "/", &[("origin", "https://evil.example")]);
     assert!(cross_site.check(&head).is_ok());
 }
+
+#[test]
+fn a_closure_trusts_origins_by_a_pattern() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let record = Arc::clone(&seen);
+    let mut cross_site = CrossSite::default();
+    cross_site.trust("https://app.example.org");
+    cross_site.trust_by(|origin| origin == "http://localhost:5173");
+    // https://pr-42.preview.example.com
+    cross_site.trust_by(move |origin| {
+        record.lock().unwrap().push(origin.to_owned());
+        let number = origin
+            .strip_prefix("https://pr-")
+            .and_then(|rest| rest.strip_suffix(".preview.example.com"));
+        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    });
+    for (origin, trusted) in [
+        ("https://pr-42.preview.example.com", true),
+        ("https://PR-42.Preview.example.com", true),
+        ("https://app.example.org", true),
+        ("http://localhost:5173", true),
+        ("http://localhost:5174", false),
+        ("http://pr-42.preview.example.com", false),
+        ("https://pr-.preview.example.com", false),
+        ("https://pr-42.preview.example.com:8443", false),
+        ("https://pr-42.preview.example.com.evil.example", false),
+        ("https://pr-42.evil.example/.preview.example.com", false),
+        ("https://pr-42@evil.example/.preview.example.com", false),
+        ("https://pr-42,https://x.preview.example.com", false),
+        ("https://pr-x.preview.example.com", false),
+        ("null", false),
+        ("", false),
+        ("https://", false),
+    ] {
+        for site in [None, Some("same-site"), Some("cross-site")] {
+            let mut fields = vec![("host", OWN), ("origin", origin)];
+            fields.extend(site.map(|site| ("sec-fetch-site", site)));
+            let check = cross_site.check(&request("POST", "/", &fields));
+            assert_eq!(check.is_ok(), trusted, "{origin:?} {site:?}");
+        }
+    }
+    // Only texts in the form that browsers send.
+    for origin in seen.lock().unwrap().iter() {
+        assert!(serialized(origin).as_ref() == Some(origin), "{origin}");
+    }
+}
+
+#[test]
+fn the_request_of_a_proxy_counts_as_that_of_the_browser() {
+    let mut cross_site = CrossSite::default();
+    cross_site.of_forwarded_requests();
+    let link = [("sec-fetch-site", "cross-site")];
+    let own = [("sec-fetch-site", "same-origin")];
+    let old = [
+        ("origin", "https://app.example.com"),
+        ("host", "auth.internal"),
+    ];
+    let host = ("x-forwarded-host", "app.example.com");
+    let other = ("x-forwarded-host", "other.example.com");
+    let get = ("x-forwarded-method", "GET");
+    let post = ("x-forwarded-method", "POST");
+    let socket = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    for (fields, passes) in [
+        (vec![link[0], get], true),
+        (vec![link[0], ("x-forwarded-method", "HEAD")], true),
+        (vec![link[0], post], false),
+        (vec![link[0], get, post], false),
+        (vec![link[0], ("x-forwarded-method", "get")], false),
+        // The proxy does not say which method the browser has used.
+        (vec![link[0]], false),
+        (vec![link[0], get, socket], false),
+        (vec![link[0], get, ("upgrade", "websocket")], false),
+        (vec![own[0], post], true),
+        (vec![own[0]], true),
+        (vec![old[0], old[1], post], false),
+        (vec![old[0], old[1], post, host], true),
+        (vec![old[0], old[1], post, other], false),
+        (vec![old[0], old[1], post, host, other], false),
+    ] {
+        let check = cross_site.check(&request("GET", "/verify", &fields));
+        assert_eq!(check.is_ok(), passes, "{fields:?}");
+    }
+    // Nobody else may choose the method and the host.
+    let fields = [link[0], get, host];
+    let check = CrossSite::default().check(&request("POST", "/", &fields));
+    assert!(check.is_err());
+}

@@ -61,6 +61,13 @@ impl CredentialEndpointLayer {
         self
     }
 
+    /// Trusts the origins for which a closure returns true, see
+    /// [`AuthLayer::trust_origin_fn`](crate::AuthLayer::trust_origin_fn).
+    pub fn trust_origin_fn(mut self, f: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.cross_site).trust_by(f);
+        self
+    }
+
     /// Turns the cross-site check off: any web page can then log its visitors in as somebody of
     /// its choice.
     pub fn dangerous_allow_cross_site_requests(mut self) -> Self {

@@ -195,6 +195,19 @@ impl Rejection {
         self
     }
 
+    /// Returns the rejection in the form for a proxy that asks about a request. nginx knows no
+    /// denial but 401 and 403.
+    pub(crate) fn forwarded(mut self) -> Self {
+        if matches!(
+            self.0.kind,
+            RejectionKind::Malformed | RejectionKind::TooMany
+        ) {
+            self.0.kind = RejectionKind::Forbidden;
+            self.0.retry_after = None;
+        }
+        self
+    }
+
     /// Returns the kind of the rejection.
     #[must_use]
     pub fn kind(&self) -> RejectionKind {

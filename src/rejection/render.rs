@@ -97,6 +97,8 @@ fn complete(rejection: &Rejection, format: Format, head: &mut response::Parts) {
         }
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A response that is rendered again may have the field of another rejection.
+    headers.remove(RETRY_AFTER);
     if let Some(after) = rejection.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
     }

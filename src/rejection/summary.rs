@@ -54,6 +54,12 @@ impl RequestSummary {
         }
     }
 
+    /// Returns the summary of the request of a proxy, to which no page is shown.
+    pub(crate) fn of_proxy(mut self) -> Self {
+        self.is_navigation = false;
+        self
+    }
+
     /// Returns the method.
     #[must_use]
     pub fn method(&self) -> &Method {
@@ -97,7 +103,9 @@ impl RequestSummary {
     }
 
     /// Returns whether a browser shows the response as a page: it accepts `text/html`, and
-    /// `Sec-Fetch-Mode` is `navigate`, or the browser is too old to send Fetch Metadata.
+    /// `Sec-Fetch-Mode` is `navigate`, or the browser is too old to send Fetch Metadata. Always
+    /// false for [forward authentication](crate::AuthLayer::forward_auth), because a proxy receives
+    /// the response.
     #[must_use]
     pub fn is_navigation(&self) -> bool {
         self.is_navigation

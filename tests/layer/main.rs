@@ -9,6 +9,7 @@ mod construction;
 mod credential_locations;
 mod custom_schemes;
 mod decisions;
+mod forward_auth;
 mod nesting;
 mod readiness;
 mod rejections;

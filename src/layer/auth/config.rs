@@ -24,6 +24,7 @@ pub struct Config {
     pub(super) rules: Option<Arc<AccessRules>>,
     pub(super) grpc: bool,
     pub(super) preflight: bool,
+    pub(super) forward_auth: bool,
     pub(super) responder: Option<Arc<Responder>>,
     pub(super) listener: Option<Arc<Listener>>,
     pub(super) realm: Realm,

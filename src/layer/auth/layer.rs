@@ -120,7 +120,8 @@ use tower_service::Service;
 ///
 /// 1. it is a `GET` or `HEAD` that opens no WebSocket: one that changes something all the same is
 ///    not protected;
-/// 2. its `Origin` is [trusted](Self::trust_origin);
+/// 2. its `Origin` is [trusted](Self::trust_origin), or trusted by a
+///    [closure](Self::trust_origin_fn);
 /// 3. it has `Sec-Fetch-Site`, and that is `same-origin` or `none`: where the field is, it decides;
 /// 4. it has none, and either no `Origin` (no browser) or one that is the host it is for. `http`
 ///    and `https` of one host count as one here.
@@ -161,6 +162,7 @@ impl AuthLayer {
             rules: None,
             grpc: false,
             preflight: false,
+            forward_auth: false,
             responder: None,
             listener: None,
             realm: Realm::from("api"),
@@ -273,6 +275,56 @@ impl AuthLayer {
     /// in HTTP gets no body: its client goes by the status.
     pub fn grpc(self) -> Self {
         self.with(|config| config.grpc = true)
+    }
+
+    /// Answers the questions of a proxy about the requests of others: forward authentication, as
+    /// `auth_request` of nginx, `forwardAuth` of Traefik and `forward_auth` of Caddy do it.
+    ///
+    /// | decision | status |
+    /// |---|---|
+    /// | accepted | that of the handler, such as 204; its fields name the caller |
+    /// | rejected with 401 or 403 | the same, with challenges |
+    /// | rejected with 400 or 429 | 403, because nginx responds to its client with 500 otherwise |
+    /// | rejected with 503 | 503. nginx responds to its client with 500, which is not a denial |
+    ///
+    /// The same applies to rejections of handlers and of a
+    /// [`RequireLayer`](crate::RequireLayer) inside. The rejection in the extensions of the response
+    /// is the original one. A [responder](Self::responder) cannot redirect.
+    ///
+    /// The request of the proxy is a `GET`, whatever the browser has sent. The
+    /// [cross-site check](Self#cross-site-requests) therefore reads `X-Forwarded-Method` and
+    /// `X-Forwarded-Host`. Traefik and Caddy set both. nginx needs `proxy_set_header` for both.
+    /// Without `X-Forwarded-Method`, a cookie of a cross-site request is rejected, also if the
+    /// browser has sent a `GET`.
+    ///
+    /// [Rules](Self::rules) apply to the path that the proxy requests, such as `/verify`.
+    ///
+    /// Clients must not reach the layer except through the proxy. The example `forward_auth` has
+    /// the configuration of the three proxies.
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// use axum::{Router, http::{HeaderValue, StatusCode}, routing::get};
+    /// use tower_auth::{AuthLayer, Identity, Rejection, Scheme};
+    ///
+    /// async fn verify(identity: Identity) -> Result<(StatusCode, [(&'static str, HeaderValue); 1]), Rejection> {
+    ///     let user = HeaderValue::from_bytes(identity.subject().as_bytes());
+    ///     let user = user.map_err(|_| Rejection::forbidden())?;
+    ///     Ok((StatusCode::NO_CONTENT, [("x-user", user)]))
+    /// }
+    ///
+    /// fn app(scheme: impl Scheme) -> Router {
+    ///     let auth = AuthLayer::new(scheme).forward_auth();
+    ///     Router::new().route("/verify", get(verify)).layer(auth)
+    /// }
+    /// # let _ = app(tower_auth::api_key::ApiKey::header("x-api-key", tower_auth::api_key::ApiKeys::new()));
+    /// # }
+    /// ```
+    pub fn forward_auth(self) -> Self {
+        self.with(|config| {
+            config.forward_auth = true;
+            config.cross_site.of_forwarded_requests();
+        })
     }
 
     /// Renders rejections in the application's own way, also those of handlers and of a
@@ -431,6 +483,34 @@ impl AuthLayer {
             .cross_site
             .trust(origin.as_ref());
         self
+    }
+
+    /// Trusts the origins for which a closure returns true, beside those of
+    /// [`trust_origin`](Self::trust_origin): preview deployments, or tenants of a database in
+    /// memory. Call it again for another closure.
+    ///
+    /// The closure receives an origin as browsers send it: a scheme and a host in lower case, and a
+    /// port other than the default port of the scheme. It is not called for `null` or for any other
+    /// text. Compare the whole origin: `ends_with("example.com")` also trusts
+    /// `https://evil-example.com`, and every subdomain that a stranger may register.
+    ///
+    /// ```
+    /// # use tower_auth::{AuthLayer, Scheme};
+    /// # fn layer(scheme: impl Scheme) -> AuthLayer {
+    /// // https://pr-42.preview.example.com
+    /// AuthLayer::new(scheme).trust_origin_fn(|origin| {
+    ///     let number = origin
+    ///         .strip_prefix("https://pr-")
+    ///         .and_then(|rest| rest.strip_suffix(".preview.example.com"));
+    ///     number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    /// })
+    /// # }
+    /// ```
+    pub fn trust_origin_fn<F>(self, f: F) -> Self
+    where
+        F: Fn(&str) -> bool + Send + Sync + 'static,
+    {
+        self.with(|config| config.cross_site.trust_by(f))
     }
 
     /// Turns the [cross-site check](Self#cross-site-requests) off.

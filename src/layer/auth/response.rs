@@ -44,9 +44,13 @@ impl OnResponse for AuthResponse {
             .filter(|r| r.is_open() && r.status() == status)
             .cloned()?;
         with_parts(response, |parts| {
-            if rejection.is_rendered() && (self.grpc || self.request.is_some()) {
+            let renders = self.grpc || self.request.is_some() || self.config.forward_auth;
+            if rejection.is_rendered() && renders {
                 let request = self.request.as_deref();
                 return Some(complete(&self.config, rejection, self.grpc, request, parts));
+            }
+            if self.config.forward_auth {
+                parts.status = rejection.clone().forwarded().status();
             }
             challenge(&self.config, rejection, parts);
             parts
@@ -81,9 +85,11 @@ pub(super) fn complete(
     request: Option<&RequestSummary>,
     parts: &mut response::Parts,
 ) -> OwnBody {
+    let forwarded = config.forward_auth.then(|| rejection.clone().forwarded());
+    let shown = forwarded.as_ref().unwrap_or(&rejection);
     let body = match config.responder.as_deref().zip(request) {
-        Some((responder, request)) => render_custom(&rejection, responder, request, parts),
-        None => render(&rejection, format(grpc), parts).into(),
+        Some((responder, request)) => render_custom(shown, responder, request, parts),
+        None => render(shown, format(grpc), parts).into(),
     };
     if grpc || parts.status == StatusCode::SEE_OTHER {
         parts.extensions.insert(rejection.challenged());
@@ -97,7 +103,11 @@ pub(super) fn complete(
 pub(super) fn summary(config: &Config, head: &Parts, grpc: bool) -> Option<RequestSummary> {
     config.responder.as_ref()?;
     let uri = config.strip.shown(&head.uri);
-    Some(RequestSummary::new(head, uri, format(grpc)))
+    let request = RequestSummary::new(head, uri, format(grpc));
+    Some(match config.forward_auth {
+        true => request.of_proxy(),
+        false => request,
+    })
 }
 
 fn format(grpc: bool) -> Format {
@@ -106,7 +116,10 @@ fn format(grpc: bool) -> Format {
 
 /// Adds the challenges of all schemes, once.
 fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts) {
-    config.challenge(&rejection, &mut parts.headers);
+    match config.forward_auth {
+        true => config.challenge(&rejection.clone().forwarded(), &mut parts.headers),
+        false => config.challenge(&rejection, &mut parts.headers),
+    }
     parts.extensions.insert(rejection.challenged());
 }
 

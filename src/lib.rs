@@ -256,6 +256,11 @@ struct Providers;
 #[doc = include_str!("../docs/workloads.md")]
 struct Workloads;
 
+/// Compiles every snippet of the page about signing in.
+#[cfg(all(doctest, feature = "login"))]
+#[doc = include_str!("../docs/sign-in.md")]
+struct SignIn;
+
 /// Compiles every snippet of the page about proxies.
 #[cfg(all(doctest, feature = "login"))]
 #[doc = include_str!("../docs/behind-a-proxy.md")]

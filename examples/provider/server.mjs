@@ -73,6 +73,8 @@ const clients = [
   { client_id: 'spa', token_endpoint_auth_method: 'none', redirect_uris: REDIRECTS, application_type: 'native', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], scope: SCOPE },
   { client_id: 'web-es256', client_secret: 'web-secret', id_token_signed_response_alg: 'ES256', redirect_uris: REDIRECTS, grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], scope: SCOPE },
   { client_id: 'odd:web+id%20/e', client_secret: 's3c:r+t%41 &=/~"', redirect_uris: REDIRECTS, grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], scope: SCOPE },
+  // Proves its id by a private key; its public keys are in CLIENT_JWKS.
+  ...(process.env.CLIENT_JWKS ? [{ client_id: 'web-key', token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256', jwks: JSON.parse(process.env.CLIENT_JWKS), redirect_uris: REDIRECTS, grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], scope: SCOPE }] : []),
   { client_id: 'dpop', client_secret: 'dpop-secret', ...M2M, dpop_bound_access_tokens: true, scope: 'api:read' },
 ];
 const HS_KEY = Buffer.from(process.env.HS_KEY ?? 'a-very-long-shared-secret-for-hs256-only-000000');

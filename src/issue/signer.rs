@@ -5,7 +5,9 @@ use crate::{
     ConfigError,
     jwt::{Algorithm, Backend, Key},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use der::pem::{LineEnding, decode_vec, encode_string};
+use serde::Serialize;
 use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
 
@@ -149,6 +151,35 @@ impl Signer {
     #[cfg(feature = "jsonwebtoken-12")]
     pub(crate) fn pkcs8(&self) -> Option<&[u8]> {
         self.private.pkcs8.as_deref().map(Vec::as_slice)
+    }
+
+    /// Signs claims as a JWT (RFC 7519): `typ` is `JWT`, and `kid` the id of this key.
+    ///
+    /// For tokens that other servers verify, such as the assertion of a client. Access tokens for one's
+    /// own routes come from a [`TokenIssuer`](super::TokenIssuer).
+    ///
+    /// # Errors
+    ///
+    /// If the claims are not a JSON object, or the key cannot sign.
+    pub fn sign_jwt(&self, claims: &impl Serialize) -> Result<String, ConfigError> {
+        let claims = serde_json::to_string(claims).ok();
+        let claims = claims.filter(|claims| claims.starts_with('{'));
+        let claims = claims.ok_or_else(|| ConfigError::new("claims must be a JSON object"))?;
+        let mut header = serde_json::Map::new();
+        header.insert("alg".into(), self.algorithm().as_str().into());
+        header.insert("typ".into(), "JWT".into());
+        if let Some(key_id) = self.key_id() {
+            header.insert("kid".into(), key_id.into());
+        }
+        let header = serde_json::Value::Object(header).to_string();
+        let mut token = URL_SAFE_NO_PAD.encode(header);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.sign(token.as_bytes());
+        let signature = signature.ok_or_else(|| ConfigError::new("the key cannot sign"))?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {

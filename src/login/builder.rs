@@ -15,7 +15,7 @@ use crate::{
     verdict::IntoVerdict,
 };
 use http::{HeaderMap, request};
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, error::Error, fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 /// Builds a [`Login`](super::Login); made by [`Login::builder`](super::Login::builder).
@@ -143,6 +143,77 @@ impl LoginBuilder {
     /// This application's own id and secret, sent in the form (`client_secret_post`).
     pub fn client_post(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.client(id, Method::Post(Zeroizing::new(secret.into())))
+    }
+
+    /// Sets this application's id, and a function that makes its secret for each request. The secret
+    /// is sent in the form (`client_secret_post`).
+    ///
+    /// Apple takes a JWT as the secret, which ends after six months at the latest:
+    ///
+    /// ```
+    /// # #[cfg(feature = "issue")]
+    /// # fn login() -> Result<(), tower_auth::ConfigError> {
+    /// use std::time::{SystemTime, UNIX_EPOCH};
+    /// use tower_auth::{issue::Signer, jwt::Algorithm, login::Login};
+    ///
+    /// # let pem = "";
+    /// let signer = Signer::from_pem(Algorithm::ES256, pem)?.with_key_id("ABC123DEFG");
+    /// let login = Login::builder("https://appleid.apple.com").client_secret_from("com.example.web", move || {
+    ///     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    ///     signer.sign_jwt(&serde_json::json!({
+    ///         "iss": "DEF123GHIJ", // the team
+    ///         "sub": "com.example.web",
+    ///         "aud": "https://appleid.apple.com",
+    ///         "iat": now,
+    ///         "exp": now + 300,
+    ///     }))
+    /// });
+    /// # let _ = login;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// If the function fails, the request is not sent and the login is
+    /// [`Unavailable`](crate::RejectionKind::Unavailable).
+    pub fn client_secret_from<S, E>(
+        self,
+        id: impl Into<String>,
+        make: impl Fn() -> Result<S, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: Into<String>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let make = move || match make() {
+            Ok(secret) => Ok(Zeroizing::new(secret.into())),
+            Err(error) => Err(error.into()),
+        };
+        self.client(id, Method::PostMade(Box::new(make)))
+    }
+
+    /// Sets this application's id, and the private key by which it proves the id (`private_key_jwt`,
+    /// OpenID Connect Core section 9, RFC 7523 section 2.2). The provider has the public key.
+    ///
+    /// Each request has an assertion of its own, which ends after a minute. Its audience is the
+    /// issuer.
+    #[cfg(feature = "issue")]
+    pub fn client_private_key(self, id: impl Into<String>, signer: crate::issue::Signer) -> Self {
+        let id: String = id.into();
+        let (client, issuer) = (id.clone(), self.issuer.clone());
+        let make = move || {
+            let now = crate::clock::now(&SystemClock);
+            let name = crate::util::random::bytes::<16>()?;
+            let claims = serde_json::json!({
+                "iss": client,
+                "sub": client,
+                "aud": issuer,
+                "jti": base16ct::lower::encode_string(&*name),
+                "iat": now,
+                "exp": now.saturating_add(60),
+            });
+            Ok(signer.sign_jwt(&claims).map(Zeroizing::new)?)
+        };
+        self.client(id, Method::Assertion(Box::new(make)))
     }
 
     /// This application's own id; it has no secret.

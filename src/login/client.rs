@@ -1,10 +1,18 @@
 //! The client credentials of this application at the provider.
 
-use super::form::Body;
+use super::{LoginError, form::Body};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Request, header::AUTHORIZATION};
+use std::error::Error;
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
+
+/// Makes a secret or an assertion for one request.
+type Make = dyn Fn() -> Result<Zeroizing<String>, Box<dyn Error + Send + Sync>> + Send + Sync;
+
+/// The value of `client_assertion_type` (RFC 7523 section 2.2).
+#[cfg(feature = "issue")]
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The client, and how it proves to be it.
 pub(super) struct Client {
@@ -19,19 +27,33 @@ pub(super) enum Method {
     Basic(Zeroizing<String>),
     /// `client_secret_post`.
     Post(Zeroizing<String>),
+    /// `client_secret_post`, with a secret that is made for each request.
+    PostMade(Box<Make>),
+    /// `private_key_jwt` (OpenID Connect Core section 9).
+    #[cfg(feature = "issue")]
+    Assertion(Box<Make>),
 }
 
 impl Client {
     /// Adds the credentials that belong to the form.
-    pub(super) fn fill(&self, form: &mut Body) {
+    pub(super) fn fill(&self, form: &mut Body) -> Result<(), LoginError> {
+        if matches!(self.method, Method::Basic(_)) {
+            return Ok(());
+        }
+        form.push("client_id", &self.id);
         match &self.method {
-            Method::Basic(_) => {}
-            Method::Public => form.push("client_id", &self.id),
-            Method::Post(secret) => {
-                form.push("client_id", &self.id);
-                form.push("client_secret", secret);
+            Method::Basic(_) | Method::Public => {}
+            Method::Post(secret) => form.push("client_secret", secret),
+            Method::PostMade(make) => {
+                form.push("client_secret", &make().map_err(LoginError::provider)?);
+            }
+            #[cfg(feature = "issue")]
+            Method::Assertion(make) => {
+                form.push("client_assertion_type", JWT_BEARER);
+                form.push("client_assertion", &make().map_err(LoginError::provider)?);
             }
         }
+        Ok(())
     }
 
     /// Adds the credentials that belong to the head. The id and the secret are form-encoded first

@@ -205,7 +205,7 @@ impl Provider {
         client: &Client,
         mut form: Body,
     ) -> Result<Response<Bytes>, LoginError> {
-        client.fill(&mut form);
+        client.fill(&mut form)?;
         let mut request = Request::new(Bytes::copy_from_slice(form.as_bytes()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = endpoint.clone();

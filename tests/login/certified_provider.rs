@@ -20,7 +20,8 @@ use tokio::net::TcpListener;
 use tower_auth::{
     AuthLayer, Identity, RequireLayer,
     fetch::{Fetch, HttpClient},
-    jwt::remote::RemoteKeys,
+    issue::{Signer, SigningKeys},
+    jwt::{Algorithm, remote::RemoteKeys},
     login::{Login, LoginBuilder, ProviderToken, Secret},
     role,
     store::MemoryStore,
@@ -537,6 +538,64 @@ async fn every_kind_of_client_signs_in() {
     let mut browser = Browser::new();
     let callback = browser.up_to_callback(&app, "login_hint=alice").await;
     assert_eq!(browser.visit(&callback).await.status(), 503);
+}
+
+/// OpenID Connect Core section 9, `private_key_jwt`; RFC 7523 section 2.2.
+#[tokio::test]
+async fn a_client_proves_its_id_by_a_private_key() {
+    let signer = Signer::generate(Algorithm::ES256).unwrap();
+    let jwks = SigningKeys::new(signer.clone()).jwks();
+    let (listener, address) = listen().await;
+    let redirect = format!("http://{address}/callback");
+    let Some(provider) = Provider::down() else {
+        return;
+    };
+    let mut provider = provider
+        .with("REDIRECT_URIS", redirect.as_str())
+        .with("CLIENT_JWKS", jwks);
+    provider.up().await;
+    let login = builder(&provider, &redirect).client_private_key("web-key", signer);
+    let app = serve(listener, &login.build().unwrap());
+    let mut browser = Browser::new();
+    browser.sign_in(&app, "bob").await;
+    assert_eq!(browser.me(&app).await.1["sub"], "bob");
+
+    // The provider does not know this key.
+    let (listener, other) = listen().await;
+    let unknown = Signer::generate(Algorithm::ES256).unwrap();
+    let redirect = format!("http://{other}/callback");
+    let mut provider = provider.with("REDIRECT_URIS", redirect.as_str());
+    provider.stop();
+    provider.up().await;
+    let login = builder(&provider, &redirect).client_private_key("web-key", unknown);
+    let app = serve(listener, &login.build().unwrap());
+    let mut browser = Browser::new();
+    let callback = browser.up_to_callback(&app, "login_hint=bob").await;
+    assert_eq!(browser.visit(&callback).await.status(), 503);
+}
+
+#[tokio::test]
+async fn a_client_secret_is_made_for_each_request() {
+    let made = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&made);
+    let secret = move || {
+        let made = counted.fetch_add(1, Ordering::SeqCst);
+        match made {
+            0 => Ok("web-post-secret"),
+            _ => Err("the key is gone"),
+        }
+    };
+    let started = start(|login| login.client_secret_from("web-post", secret)).await;
+    let Some((_provider, app)) = started else {
+        return;
+    };
+    let mut browser = Browser::new();
+    browser.sign_in(&app, "bob").await;
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+    let mut other = Browser::new();
+    let callback = other.up_to_callback(&app, "login_hint=alice").await;
+    assert_eq!(other.visit(&callback).await.status(), 503);
+    assert_eq!(made.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::{
     bearer::{Bearer, Token},
     credential::{Credential, Found, Place},
     rejection::Challenges,
-    scheme::{Attempt, BrowserSession},
+    scheme::{Attempt, BrowserSession, Others},
 };
 use http::{
     HeaderMap, HeaderValue,
@@ -56,6 +56,8 @@ struct Names {
     same_site: SameSite,
     lifetime: Lifetime,
     csrf: Option<Csrf>,
+    /// The sessions of other schemes in the same browser.
+    others: Arc<Others>,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +119,7 @@ impl Cookies {
             same_site: SameSite::Lax,
             lifetime: Lifetime::Token,
             csrf: None,
+            others: Arc::default(),
         }))
     }
 
@@ -227,7 +230,8 @@ impl Cookies {
         }
     }
 
-    /// Sets both tokens on a response.
+    /// Sets both tokens on a response, as after a sign-in. The cookies of other schemes of a layer that
+    /// has [these](Self::bearer) are cleared, because the last sign-in counts.
     ///
     /// # Errors
     ///
@@ -236,6 +240,15 @@ impl Cookies {
     /// section 5.6). In that case nothing is set. Such a token has too many roles, scopes or custom
     /// claims.
     pub fn set(&self, issued: &IssuedTokens, headers: &mut HeaderMap) -> Result<(), Rejection> {
+        self.renew(issued, headers)?;
+        for line in self.0.others.cleared() {
+            headers.append(SET_COOKIE, line);
+        }
+        Ok(())
+    }
+
+    /// Sets both tokens of a session that continues.
+    fn renew(&self, issued: &IssuedTokens, headers: &mut HeaderMap) -> Result<(), Rejection> {
         let access = issued.access_token();
         let cookie = &self.0.access;
         let length = cookie.name.len().saturating_add(access.expose().len());
@@ -338,7 +351,7 @@ impl Cookies {
         {
             return false;
         }
-        if let Err(rejection) = self.set(issued, headers) {
+        if let Err(rejection) = self.renew(issued, headers) {
             // The session continues, although each request has to renew it.
             log::not_set(&rejection);
             self.set_refresh(issued, headers);
@@ -464,12 +477,13 @@ impl Default for Cookies {
 struct CookieSession(Cookies);
 
 impl BrowserSession for CookieSession {
-    // A sign-in of the application's own is not seen here.
-    fn join(&self, _: &[Weak<dyn BrowserSession>]) {}
+    fn join(&self, others: &[Weak<dyn BrowserSession>]) {
+        self.0.0.others.add(others);
+    }
 
-    fn displace(self: Arc<Self>, head: &Parts) -> Verdict<Vec<HeaderValue>> {
+    fn displace(self: Arc<Self>, head: Option<&Parts>) -> Verdict<Vec<HeaderValue>> {
         let Cookies(names) = &self.0;
-        let is_empty = |cookie: &Cookie| cookie.at.find(head).is_nothing();
+        let is_empty = |cookie: &Cookie| head.is_some_and(|head| cookie.at.find(head).is_nothing());
         if is_empty(&names.access) && is_empty(&names.refresh) {
             return Verdict::ready(Ok(Vec::new()));
         }

@@ -213,7 +213,9 @@ async fn finish(
         None => {}
     }
     set.extend(own);
-    set.extend(inner.others.displace(head).await);
+    // The form of another site comes without the cookies of sessions.
+    let seen = (head.method == Method::GET).then_some(head);
+    set.extend(inner.others.displace(seen).await);
     set.extend(inner.jar.set(&inner.just_now, "1", JUST_NOW));
     let mut response = page::see_other(&pending.return_to)?;
     response.headers_mut().extend(fields);

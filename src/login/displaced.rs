@@ -7,7 +7,7 @@ use super::{
     state::Inner,
 };
 use crate::{Verdict, scheme::BrowserSession};
-use http::{HeaderValue, Method, request::Parts};
+use http::{HeaderValue, request::Parts};
 use std::sync::{Arc, Weak};
 
 impl BrowserSession for Inner {
@@ -15,12 +15,12 @@ impl BrowserSession for Inner {
         self.others.add(others);
     }
 
-    /// A cookie that cannot be decrypted may belong to another application, and is kept. The form of
-    /// another site comes without cookies, so the cookie is then cleared in any case.
-    fn displace(self: Arc<Self>, head: &Parts) -> Verdict<Vec<HeaderValue>> {
-        let headers = &head.headers;
-        let is_blind = head.method == Method::POST;
-        if !is_blind && !self.has_sealed_cookie(headers) {
+    /// A cookie that cannot be decrypted may belong to another application, and is kept.
+    fn displace(self: Arc<Self>, head: Option<&Parts>) -> Verdict<Vec<HeaderValue>> {
+        let Some(Parts { headers, .. }) = head else {
+            return Verdict::ready(Ok(self.jar.clear_joined(&self.cookie, 1)));
+        };
+        if !self.has_sealed_cookie(headers) {
             return Verdict::ready(Ok(Vec::new()));
         }
         let count = cookies::count(headers, &self.cookie);

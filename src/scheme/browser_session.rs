@@ -3,7 +3,7 @@
 use crate::Verdict;
 use http::{HeaderValue, request::Parts};
 use std::sync::{Arc, Weak};
-#[cfg(feature = "login")]
+#[cfg(any(feature = "issue", feature = "login"))]
 use std::sync::{PoisonError, RwLock};
 
 /// The sessions of a scheme that a browser keeps in cookies, and that begin with a sign-in.
@@ -20,7 +20,10 @@ pub trait BrowserSession: Send + Sync {
     /// Ends the session whose cookies a request carries, because the browser has signed in by
     /// another scheme. Returns the `Set-Cookie` lines that clear the cookies. A cookie that this
     /// scheme cannot have set must not be cleared.
-    fn displace(self: Arc<Self>, head: &Parts) -> Verdict<Vec<HeaderValue>>;
+    ///
+    /// `None` stands for a request whose cookies are not known, as of a form that another site has
+    /// sent. The cookies are then cleared in any case. The verdict must be ready.
+    fn displace(self: Arc<Self>, head: Option<&Parts>) -> Verdict<Vec<HeaderValue>>;
 }
 
 /// Joins the sessions of the schemes of one layer.
@@ -33,11 +36,11 @@ pub(crate) fn join(sessions: &[Arc<dyn BrowserSession>]) {
 }
 
 /// The sessions of other schemes, which a sign-in displaces.
-#[cfg(feature = "login")]
+#[cfg(any(feature = "issue", feature = "login"))]
 #[derive(Default)]
 pub(crate) struct Others(RwLock<Vec<Weak<dyn BrowserSession>>>);
 
-#[cfg(feature = "login")]
+#[cfg(any(feature = "issue", feature = "login"))]
 impl Others {
     pub(crate) fn add(&self, others: &[Weak<dyn BrowserSession>]) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +53,8 @@ impl Others {
     }
 
     /// Displaces all of them. Returns the lines that clear their cookies.
-    pub(crate) async fn displace(&self, head: &Parts) -> Vec<HeaderValue> {
+    #[cfg(feature = "login")]
+    pub(crate) async fn displace(&self, head: Option<&Parts>) -> Vec<HeaderValue> {
         let mut lines = Vec::new();
         for other in self.alive() {
             // A session that cannot be ended now is ended by the next sign-in.
@@ -59,8 +63,28 @@ impl Others {
         lines
     }
 
+    /// Returns the lines that clear the cookies of all of them, whatever the browser has.
+    #[cfg(feature = "issue")]
+    pub(crate) fn cleared(&self) -> Vec<HeaderValue> {
+        let lines = self
+            .alive()
+            .into_iter()
+            .map(|other| other.displace(None).now());
+        lines
+            .filter_map(|lines| lines.ok()?.ok())
+            .flatten()
+            .collect()
+    }
+
     fn alive(&self) -> Vec<Arc<dyn BrowserSession>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+#[cfg(any(feature = "issue", feature = "login"))]
+impl std::fmt::Debug for Others {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Others")
     }
 }

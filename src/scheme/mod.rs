@@ -14,7 +14,7 @@ pub(crate) use attached::AttachedExtensions;
 pub use attempt::Attempt;
 pub(crate) use attempt::{AcceptedHooks, Hooks};
 pub use browser_session::BrowserSession;
-#[cfg(feature = "login")]
+#[cfg(any(feature = "issue", feature = "login"))]
 pub(crate) use browser_session::Others;
 pub(crate) use browser_session::join;
 pub use schemes::Schemes;

@@ -175,6 +175,17 @@ async fn a_sign_in_displaces_the_applications_own_cookies() {
         site.cookies.remove(name);
     }
     assert_eq!(site.get("/").await.body, "alice provider-token");
+    // And the other way round, whatever the order of the schemes is.
+    let subject = TokenSubject::new("own again");
+    let issued = tokens.start_session(subject).await.unwrap();
+    let mut headers = HeaderMap::new();
+    cookies.set(&issued, &mut headers).unwrap();
+    take_cookies(&mut site.cookies, &headers);
+    let lines = headers.get_all("set-cookie").iter();
+    let is_cleared =
+        |line: &http::HeaderValue| line.to_str().unwrap().starts_with("__Host-session=;");
+    assert_eq!(lines.filter(|line| is_cleared(line)).count(), 1);
+    assert_eq!(site.get("/").await.body, "own again none");
 }
 
 #[tokio::test]
@@ -254,4 +265,20 @@ async fn a_sign_in_by_form_displaces_sessions_that_it_does_not_see() {
     site.cookies.insert(FIRST.to_owned(), hidden);
     take_cookies(&mut site.cookies, &answer.headers);
     assert_eq!(site.get("/").await.body, "b provider-token");
+}
+
+#[tokio::test]
+async fn two_cookies_of_one_name_do_not_keep_a_browser_from_the_login() {
+    let op = Op::new();
+    let mut site = Site::new(&op, op.builder());
+    let twice = [("cookie", "__Host-session=1.a; __Host-session=1.b")];
+    let answer = site.send("GET", "/login", &twice, "").await;
+    let asked = parameters(&answer.location());
+    op.script(|script| script.claims = json!({ "nonce": asked["nonce"] }));
+    let target = format!("/callback?code=c&state={}", asked["state"]);
+    let answer = site.send("GET", &target, &twice, "").await;
+    assert_eq!((answer.status, &*answer.location()), (303, "/"));
+    let answer = site.send("POST", "/logout", &twice, "").await;
+    assert_eq!(answer.status, 303);
+    assert!(site.cookies.is_empty());
 }

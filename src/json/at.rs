@@ -2,75 +2,43 @@
 
 use super::read::Name;
 use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+    Deserializer,
+    de::{MapAccess, Visitor},
 };
-use std::{fmt, marker::PhantomData};
+use serde_json::value::RawValue;
+use std::fmt;
 
-/// Parses the value at a path. The text must have been accepted by the strict reader: this function
-/// skips the other values without checking them.
-pub(super) fn at<'a, 'p, T: Deserialize<'a>>(
+/// Returns the text of the value at a path. The text must have been accepted by the strict reader:
+/// this function skips the other values without checking them.
+pub(super) fn at<'a, 'p>(
     text: &'a str,
     path: impl IntoIterator<Item = &'p str>,
-) -> Option<T> {
-    let path: Vec<_> = path.into_iter().collect();
-    let (name, rest) = path.split_first()?;
+) -> Option<&'a str> {
+    let mut path = path.into_iter();
+    let first = member(text, path.next()?)?;
+    path.try_fold(first, member)
+}
+
+fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let mut source = serde_json::Deserializer::from_str(text);
-    source
-        .deserialize_map(Member {
-            name,
-            rest,
-            of: PhantomData,
-        })
-        .ok()?
+    source.deserialize_map(Member(name)).ok()?
 }
 
-/// Parses the value at a path.
-struct At<'p, T> {
-    path: &'p [&'p str],
-    of: PhantomData<T>,
-}
+struct Member<'p>(&'p str);
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for At<'_, T> {
-    type Value = Option<T>;
-
-    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Option<T>, D::Error> {
-        match self.path.split_first() {
-            None => T::deserialize(source).map(Some),
-            Some((name, rest)) => source.deserialize_map(Member {
-                name,
-                rest,
-                of: PhantomData,
-            }),
-        }
-    }
-}
-
-/// Parses the value at a path whose first name is that of a member.
-struct Member<'p, T> {
-    name: &'p str,
-    rest: &'p [&'p str],
-    of: PhantomData<T>,
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Member<'_, T> {
-    type Value = Option<T>;
+impl<'de> Visitor<'de> for Member<'_> {
+    type Value = Option<&'de str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<T>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
         while let Some(name) = object.next_key_seed(Name::default())? {
-            match name {
-                Some(name) if name == self.name => {
-                    found = object.next_value_seed(At {
-                        path: self.rest,
-                        of: PhantomData,
-                    })?;
-                }
-                _ => drop(object.next_value::<IgnoredAny>()?),
+            let value: &RawValue = object.next_value()?;
+            if name.as_deref() == Some(self.0) {
+                found = Some(value.get());
             }
         }
         Ok(found)

@@ -2,7 +2,6 @@
 
 use super::{JsonError, at, read, value::Members};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::{fmt, ops::Deref, str};
 use zeroize::Zeroize;
 
@@ -46,7 +45,7 @@ impl<'a> Document<'a> {
 
     /// Returns the value at a path, exactly as it is written.
     pub(crate) fn raw<'p>(&self, path: impl IntoIterator<Item = &'p str>) -> Option<&'a str> {
-        at::at(self.text, path).map(RawValue::get)
+        at::at(self.text, path)
     }
 }
 
@@ -91,7 +90,7 @@ impl Object {
         &'a self,
         path: impl IntoIterator<Item = &'p str>,
     ) -> Option<T> {
-        at::at(self.as_str(), path)
+        serde_json::from_str(at::at(self.as_str(), path)?).ok()
     }
 
     /// Keeps a secret in the same memory, behind the object. The secret is wiped on drop.

@@ -36,23 +36,8 @@ pub(super) struct Rules {
     pub(super) typed: Option<ParseTyped>,
 }
 
-/// The claims of one token, with the registered claims found in one pass.
-struct Claims<'a> {
-    all: &'a Document<'a>,
-    aud: Claim<'a>,
-    auth_time: Claim<'a>,
-    client_id: Claim<'a>,
-    /// Not a [`Claim`], because `null` is not absence.
-    cnf: Option<&'a Value<'a>>,
-    events: Claim<'a>,
-    exp: Claim<'a>,
-    iat: Claim<'a>,
-    iss: Claim<'a>,
-    jti: Claim<'a>,
-    nbf: Claim<'a>,
-    sid: Claim<'a>,
-    sub: Claim<'a>,
-}
+/// The claims of one token.
+struct Claims<'a>(&'a Document<'a>);
 
 /// One claim; `None` if it is absent.
 #[derive(Clone, Copy)]
@@ -62,45 +47,9 @@ struct Claim<'a> {
 }
 
 impl<'a> Claims<'a> {
-    fn new(all: &'a Document<'a>) -> Self {
-        let absent = |name| Claim { name, value: None };
-        let mut claims = Self {
-            all,
-            aud: absent("aud"),
-            auth_time: absent("auth_time"),
-            client_id: absent("client_id"),
-            cnf: None,
-            events: absent("events"),
-            exp: absent("exp"),
-            iat: absent("iat"),
-            iss: absent("iss"),
-            jti: absent("jti"),
-            nbf: absent("nbf"),
-            sid: absent("sid"),
-            sub: absent("sub"),
-        };
-        for (name, value) in all.iter() {
-            let claim = match name {
-                "aud" => &mut claims.aud,
-                "auth_time" => &mut claims.auth_time,
-                "client_id" => &mut claims.client_id,
-                "events" => &mut claims.events,
-                "exp" => &mut claims.exp,
-                "iat" => &mut claims.iat,
-                "iss" => &mut claims.iss,
-                "jti" => &mut claims.jti,
-                "nbf" => &mut claims.nbf,
-                "sid" => &mut claims.sid,
-                "sub" => &mut claims.sub,
-                "cnf" => {
-                    claims.cnf = Some(value);
-                    continue;
-                }
-                _ => continue,
-            };
-            claim.value = claims::present(Some(value));
-        }
-        claims
+    fn claim(&self, name: &'static str) -> Claim<'a> {
+        let value = claims::present(self.0.named(name));
+        Claim { name, value }
     }
 
     /// Reads names at a path. If the claim is absent, there are none.
@@ -109,7 +58,7 @@ impl<'a> Claims<'a> {
         path: &ClaimPath,
         read: fn(&Value<'_>) -> Result<Names, WrongType>,
     ) -> Result<Names, TokenError> {
-        let claim = claims::present(self.all.at(path.names()));
+        let claim = claims::present(self.0.at(path.names()));
         let names = claim.map(read).transpose();
         Ok(names.map_err(wrong_type(path, claim))?.unwrap_or_default())
     }
@@ -167,7 +116,7 @@ impl Rules {
         thumbprint: Option<&[u8; 32]>,
     ) -> Result<(Identity, Window), TokenError> {
         let checked = Object::parse_with(payload, |claims| {
-            self.check(&Claims::new(claims), now, thumbprint)
+            self.check(&Claims(claims), now, thumbprint)
         });
         let (mut payload, checked) = checked.map_err(TokenError::payload)?;
         let (mut facts, window) = checked?;
@@ -185,11 +134,16 @@ impl Rules {
         now: u64,
         thumbprint: Option<&[u8; 32]>,
     ) -> Result<(Facts, Window), TokenError> {
-        check_binding(claims.cnf, thumbprint)?;
+        check_binding(claims.0.named("cnf"), thumbprint)?;
         // A security event (RFC 8417 section 2.2) or a logout token (OpenID Connect Back-Channel
         // Logout section 2.4) of the same issuer (RFC 8725 section 2.8). Both have an object there.
         // A value of any other type is a claim of the application's own.
-        if claims.events.value.and_then(Value::members).is_some() {
+        if claims
+            .claim("events")
+            .value
+            .and_then(Value::members)
+            .is_some()
+        {
             return Err(TokenError::Event);
         }
         let issuer = self.check_issuer(claims)?;
@@ -199,16 +153,16 @@ impl Rules {
             check_profile(claims)?;
         }
         let subject = match &self.subject {
-            None => claims.sub.read(claims::subject)?.flatten(),
-            Some(path) => claims::chosen_subject(claims.all, path)
-                .map_err(wrong_type(path, claims.all.at(path.names())))?,
+            None => claims.claim("sub").read(claims::subject)?.flatten(),
+            Some(path) => claims::chosen_subject(claims.0, path)
+                .map_err(wrong_type(path, claims.0.at(path.names())))?,
         };
         let subject = subject.ok_or_else(|| match &self.subject {
             None => TokenError::missing("sub", "a subject"),
             Some(path) => TokenError::missing(path, "a subject"),
         })?;
         let typed = match self.typed {
-            Some(parse) => Some(parse(claims.all.as_str()).map_err(|error| {
+            Some(parse) => Some(parse(claims.0.as_str()).map_err(|error| {
                 log::typed_claims(issuer.as_deref(), &error);
                 TokenError::TypedClaims(error.into_mismatch())
             })?),
@@ -217,7 +171,7 @@ impl Rules {
         let roles = self.roles.as_ref();
         let roles = roles.map(|roles| claims.names(roles, claims::roles));
         // `fresh` and `authenticated_within` depend on this claim.
-        let authenticated_at = claims.auth_time.date(Round::Down)?;
+        let authenticated_at = claims.claim("auth_time").date(Round::Down)?;
         let facts = Facts {
             issuer,
             subject: subject.into(),
@@ -225,10 +179,10 @@ impl Rules {
             scopes: claims.names(&self.scopes, claims::scopes)?,
             expires_at,
             authenticated_at: authenticated_at.map(|at| at.saturating_mul(1000)),
-            issued_at: claims.iat.date(Round::Down)?,
+            issued_at: claims.claim("iat").date(Round::Down)?,
             // A token or session whose name cannot be read could not be revoked.
-            token_id: claims.jti.name()?, // RFC 7519 section 4.1.7
-            session_id: claims.sid.name()?,
+            token_id: claims.claim("jti").name()?, // RFC 7519 section 4.1.7
+            session_id: claims.claim("sid").name()?,
             claims: None,
             typed,
             data: None,
@@ -238,7 +192,7 @@ impl Rules {
 
     /// RFC 7519 section 4.1.1; compared as it stands (RFC 8725 section 3.8).
     fn check_issuer(&self, claims: &Claims<'_>) -> Result<Option<Arc<str>>, TokenError> {
-        let found = claims.iss.text()?;
+        let found = claims.claim("iss").text()?;
         let Some(issuer) = &self.issuer else {
             return Ok(found.map(Into::into));
         };
@@ -253,10 +207,10 @@ impl Rules {
     fn check_audience(&self, claims: &Claims<'_>) -> Result<(), TokenError> {
         let is_for = |aud: &Value<'_>| claims::is_for(aud, &self.audiences);
         let expected = || one_of(self.audiences.iter().map(|audience| &**audience));
-        match claims.aud.read(is_for)? {
+        match claims.claim("aud").read(is_for)? {
             Some(true) => Ok(()),
             Some(false) => {
-                let found = shown(claims.all.raw(["aud"]).unwrap_or_default());
+                let found = shown(claims.0.raw(["aud"]).unwrap_or_default());
                 let mismatch = Mismatch::new("aud", found, expected());
                 Err(TokenError::Audience(mismatch))
             }
@@ -272,9 +226,9 @@ impl Rules {
         claims: &Claims<'_>,
         now: u64,
     ) -> Result<(Option<u64>, Window), TokenError> {
-        let expiry = claims.exp.date(Round::Down)?;
+        let expiry = claims.claim("exp").date(Round::Down)?;
         if expiry.is_none() && self.expiry_is_required {
-            return Err(claims.exp.missing());
+            return Err(claims.claim("exp").missing());
         }
         let until = expiry.map_or(u64::MAX, |expiry| expiry.saturating_add(self.leeway));
         if let Some(expiry) = expiry.filter(|_| now >= until) {
@@ -282,7 +236,10 @@ impl Rules {
             return Err(TokenError::Expired(mismatch));
         }
         // The RFC requires no check of `iat`, but a token from the future has a wrong date.
-        let (nbf, iat) = (claims.nbf.date(Round::Up)?, claims.iat.date(Round::Up)?);
+        let (nbf, iat) = (
+            claims.claim("nbf").date(Round::Up)?,
+            claims.claim("iat").date(Round::Up)?,
+        );
         let start = nbf.max(iat).unwrap_or_default();
         let from = start.saturating_sub(self.leeway);
         if now < from {
@@ -320,17 +277,11 @@ fn check_binding(cnf: Option<&Value<'_>>, thumbprint: Option<&[u8; 32]>) -> Resu
 ///
 /// The types of all these claims except `client_id`, `sub` and `jti` have been checked already.
 fn check_profile(claims: &Claims<'_>) -> Result<(), TokenError> {
-    let Claims {
-        iss, exp, aud, iat, ..
-    } = claims;
-    if let Some(claim) = [iss, exp, aud, iat]
-        .into_iter()
-        .find(|claim| claim.value.is_none())
-    {
-        return Err(claim.missing());
+    for claim in ["iss", "exp", "aud", "iat"].map(|name| claims.claim(name)) {
+        claim.value.ok_or_else(|| claim.missing())?;
     }
     // An empty string is not a name: a revocation of the `jti` "" would end every such token.
-    for claim in [claims.client_id, claims.sub, claims.jti] {
+    for claim in ["client_id", "sub", "jti"].map(|name| claims.claim(name)) {
         claim.name()?.ok_or_else(|| claim.missing())?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Calls of a service that is ready.
 
-use super::{Decide, ResponseFuture};
+use super::{Decide, ResponseFuture, future::Waiting};
 use http::Request;
 use std::{mem, sync::Arc, task::Poll};
 use tower_service::Service;
@@ -30,8 +30,14 @@ where
         }
         Poll::Pending => {
             release(service);
-            let config = Arc::clone(config);
-            ResponseFuture::deciding(config, decision, head, body, service.clone())
+            ResponseFuture::waiting(Waiting {
+                config: Arc::clone(config),
+                decision,
+                head,
+                body,
+                service: service.clone(),
+                on_response: None,
+            })
         }
     }
 }

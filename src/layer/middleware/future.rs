@@ -1,12 +1,13 @@
 //! [`ResponseFuture`].
 
 use super::{Decide, OnResponse, ResponseBody};
-use crate::{Rejection, rejection::OwnBody};
+use crate::rejection::OwnBody;
 use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -28,23 +29,46 @@ pin_project! {
 pin_project! {
     #[project = StateProject]
     enum State<S, B, D, F, R> where D: Decide {
-        // The states that wait are boxed, because most requests do not wait.
-        /// Waits for the decision, without a permit of the inner service.
-        Deciding { waiting: Option<Box<Deciding<S, B, D>>> },
-        /// Is accepted, and waits for the inner service.
-        Readying { waiting: Option<Box<(S, Request<B>, R)>> },
+        // Boxed, because most requests do not wait. `None` after completion.
+        Waiting { waiting: Option<Box<Waiting<S, B, D>>> },
         Calling { #[pin] future: F, on_response: Option<R> },
+        // `None` after completion.
         Rejected { response: Option<Response<OwnBody>> },
-        Done,
     }
 }
 
-struct Deciding<S, B, D: Decide> {
-    config: Arc<D::Config>,
-    decision: D,
-    head: Parts,
-    body: B,
-    service: S,
+/// A request that waits for the decision, then for the inner service. While it waits for the
+/// decision, it holds no permit of the inner service.
+pub(super) struct Waiting<S, B, D: Decide> {
+    pub(super) config: Arc<D::Config>,
+    pub(super) decision: D,
+    pub(super) head: Parts,
+    pub(super) body: B,
+    pub(super) service: S,
+    /// The work after the response; `None` until the request is accepted.
+    pub(super) on_response: Option<D::OnResponse>,
+}
+
+impl<S, B, D> Waiting<S, B, D>
+where
+    S: Service<Request<B>>,
+    D: Decide,
+{
+    /// Returns the response to a rejected request, or `None` once the service is ready.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Response<OwnBody>>, S::Error>> {
+        let (config, head) = (&self.config, &mut self.head);
+        if self.on_response.is_none() {
+            let result = ready!(self.decision.poll_decide(config, head, Some(cx)));
+            let decision = mem::take(&mut self.decision);
+            match result {
+                Ok(()) => self.on_response = Some(decision.accept(config, head)),
+                Err(rejection) => {
+                    return Poll::Ready(Ok(Some(decision.reject(config, head, rejection))));
+                }
+            }
+        }
+        self.service.poll_ready(cx).map_ok(|()| None)
+    }
 }
 
 impl<S, B, D> ResponseFuture<S, B, D>
@@ -52,39 +76,27 @@ where
     S: Service<Request<B>>,
     D: Decide,
 {
-    pub(super) fn deciding(
-        config: Arc<D::Config>,
-        decision: D,
-        head: Parts,
-        body: B,
-        service: S,
-    ) -> Self {
-        let waiting = Some(Box::new(Deciding {
-            config,
-            decision,
-            head,
-            body,
-            service,
-        }));
+    pub(super) fn waiting(waiting: Waiting<S, B, D>) -> Self {
+        let waiting = Some(Box::new(waiting));
         Self {
-            state: State::Deciding { waiting },
+            state: State::Waiting { waiting },
         }
     }
 
     pub(super) fn calling(future: S::Future, on_response: D::OnResponse) -> Self {
+        let on_response = Some(on_response);
         Self {
             state: State::Calling {
                 future,
-                on_response: Some(on_response),
+                on_response,
             },
         }
     }
 
     pub(super) fn rejected(response: Response<OwnBody>) -> Self {
+        let response = Some(response);
         Self {
-            state: State::Rejected {
-                response: Some(response),
-            },
+            state: State::Rejected { response },
         }
     }
 }
@@ -99,33 +111,26 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let next = match state.as_mut().project() {
-                StateProject::Deciding { waiting } => {
-                    let Some(deciding) = waiting else {
+            match state.as_mut().project() {
+                StateProject::Waiting { waiting } => {
+                    let Some(mut request) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    let result = ready!(deciding.poll(cx));
-                    match waiting.take() {
-                        Some(deciding) => (*deciding).decided(result),
-                        None => State::Done,
-                    }
-                }
-                StateProject::Readying { waiting } => {
-                    let Some((service, ..)) = waiting.as_deref_mut() else {
+                    let Poll::Ready(result) = request.poll(cx) else {
+                        *waiting = Some(request);
                         return Poll::Pending;
                     };
-                    let readiness = ready!(service.poll_ready(cx));
-                    match (waiting.take().map(|waiting| *waiting), readiness) {
-                        (_, Err(error)) => {
-                            state.set(State::Done);
-                            return Poll::Ready(Err(error));
-                        }
-                        (Some((mut service, request, on_response)), Ok(())) => State::Calling {
-                            future: service.call(request),
-                            on_response: Some(on_response),
-                        },
-                        (None, Ok(())) => State::Done,
+                    if let Some(response) = result? {
+                        return Poll::Ready(Ok(response.map(ResponseBody::own)));
                     }
+                    let on_response = request.on_response.take();
+                    let future = request
+                        .service
+                        .call(Request::from_parts(request.head, request.body));
+                    state.set(State::Calling {
+                        future,
+                        on_response,
+                    });
                 }
                 StateProject::Calling {
                     future,
@@ -137,7 +142,7 @@ where
                         _ => None,
                     };
                     // A completed future keeps nothing of the inner service.
-                    state.set(State::Done);
+                    state.set(State::Rejected { response: None });
                     return Poll::Ready(
                         response.map(|response| response.map(|own| ResponseBody::new(own, body))),
                     );
@@ -149,34 +154,7 @@ where
                         None => Poll::Pending,
                     };
                 }
-                StateProject::Done => return Poll::Pending,
-            };
-            state.set(next);
-        }
-    }
-}
-
-impl<S, B, D: Decide> Deciding<S, B, D> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        self.decision
-            .poll_decide(&self.config, &mut self.head, Some(cx))
-    }
-
-    fn decided<F>(mut self, result: Result<(), Rejection>) -> State<S, B, D, F, D::OnResponse> {
-        match result {
-            Ok(()) => {
-                let on_response = self.decision.accept(&self.config, &mut self.head);
-                let request = Request::from_parts(self.head, self.body);
-                State::Readying {
-                    waiting: Some(Box::new((self.service, request, on_response))),
-                }
             }
-            Err(rejection) => State::Rejected {
-                response: Some(
-                    self.decision
-                        .reject(&self.config, &mut self.head, rejection),
-                ),
-            },
         }
     }
 }

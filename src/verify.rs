@@ -85,25 +85,21 @@ pub trait Verify<C>: Send + Sync + 'static {
     }
 }
 
-impl<C, V: Verify<C> + ?Sized> Verify<C> for Arc<V> {
-    fn verify(&self, credential: C) -> Verdict<Identity> {
-        (**self).verify(credential)
-    }
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        impl<C, V: Verify<C> + ?Sized> Verify<C> for $pointer<V> {
+            fn verify(&self, credential: C) -> Verdict<Identity> {
+                (**self).verify(credential)
+            }
 
-    fn token_format(&self) -> Option<&'static str> {
-        (**self).token_format()
-    }
+            fn token_format(&self) -> Option<&'static str> {
+                (**self).token_format()
+            }
+        }
+    )*};
 }
 
-impl<C, V: Verify<C> + ?Sized> Verify<C> for Box<V> {
-    fn verify(&self, credential: C) -> Verdict<Identity> {
-        (**self).verify(credential)
-    }
-
-    fn token_format(&self) -> Option<&'static str> {
-        (**self).token_format()
-    }
-}
+forward!(Arc, Box);
 
 /// Creates a verifier from a closure, plain or async.
 ///

@@ -34,19 +34,11 @@ where
     F: Fn(&Identity, &PolicyRequest<'_>) -> R + Send + Sync + 'static,
     R: IntoVerdict<(), M>,
 {
-    PolicyFn {
-        name,
-        f,
-        marker: PhantomData,
-    }
+    PolicyFn(name, f, PhantomData)
 }
 
 /// A closure that checks identities; made by [`policy_fn`].
-pub struct PolicyFn<F, M> {
-    name: &'static str,
-    f: F,
-    marker: PhantomData<fn() -> M>,
-}
+pub struct PolicyFn<F, M>(&'static str, F, PhantomData<fn() -> M>);
 
 impl<F, R, M> Policy for PolicyFn<F, M>
 where
@@ -55,16 +47,16 @@ where
     M: 'static,
 {
     fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
-        (self.f)(identity, request).into_verdict()
+        (self.1)(identity, request).into_verdict()
     }
 
     fn name(&self) -> Cow<'_, str> {
-        self.name.into()
+        self.0.into()
     }
 }
 
 impl<F, M> fmt::Debug for PolicyFn<F, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PolicyFn({})", self.name)
+        write!(f, "PolicyFn({})", self.0)
     }
 }

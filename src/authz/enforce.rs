@@ -19,13 +19,8 @@ pub(crate) fn explained(
     if rejection.kind() == RejectionKind::Forbidden && !rejection.scopes().is_empty() {
         let mut needed = policy.scopes().to_vec();
         // A closure names its scopes in its answer only.
-        needed.extend(
-            rejection
-                .scopes()
-                .iter()
-                .filter(|s| !policy.scopes().contains(s))
-                .cloned(),
-        );
+        let named = rejection.scopes().iter();
+        needed.extend(named.filter(|s| !policy.scopes().contains(s)).cloned());
         return rejection.with_scopes(needed);
     }
     rejection

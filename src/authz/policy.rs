@@ -59,33 +59,25 @@ pub trait Policy: Send + Sync + 'static {
     }
 }
 
-impl<P: Policy + ?Sized> Policy for Box<P> {
-    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
-        (**self).check(identity, request)
-    }
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        impl<P: Policy + ?Sized> Policy for $pointer<P> {
+            fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
+                (**self).check(identity, request)
+            }
 
-    fn name(&self) -> Cow<'_, str> {
-        (**self).name()
-    }
+            fn name(&self) -> Cow<'_, str> {
+                (**self).name()
+            }
 
-    fn scopes(&self) -> &[Scope] {
-        (**self).scopes()
-    }
+            fn scopes(&self) -> &[Scope] {
+                (**self).scopes()
+            }
+        }
+    )*};
 }
 
-impl<P: Policy + ?Sized> Policy for Arc<P> {
-    fn check(&self, identity: &Identity, request: &PolicyRequest<'_>) -> Verdict<()> {
-        (**self).check(identity, request)
-    }
-
-    fn name(&self) -> Cow<'_, str> {
-        (**self).name()
-    }
-
-    fn scopes(&self) -> &[Scope] {
-        (**self).scopes()
-    }
-}
+forward!(Arc, Box);
 
 /// Requires every one of several policies; of two, [`Policy::and`] is shorter.
 ///

@@ -52,15 +52,11 @@ pub struct AccessRules {
 }
 
 /// The position of a rule in its table. `None` is the rule for everything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RuleIndex(Option<usize>);
 
-/// The rules of one pattern.
-#[derive(Clone, Default)]
-struct Methods {
-    every_method: Option<usize>,
-    methods: Vec<(Method, usize)>,
-}
+/// The rules of one pattern by method. Without a method, the rule is for the other methods.
+type Methods = Vec<(Option<Method>, usize)>;
 
 /// One rule.
 #[derive(Clone)]
@@ -116,7 +112,8 @@ impl Policy for NoRule {
 #[derive(Clone, Debug)]
 pub struct RoutePattern {
     pattern: String,
-    methods: Vec<Method>,
+    /// `None` is every method.
+    methods: Vec<Option<Method>>,
 }
 
 impl From<&str> for RoutePattern {
@@ -129,7 +126,7 @@ impl From<String> for RoutePattern {
     fn from(pattern: String) -> Self {
         Self {
             pattern,
-            methods: Vec::new(),
+            methods: vec![None],
         }
     }
 }
@@ -149,7 +146,7 @@ impl<const N: usize> From<([Method; N], &str)> for RoutePattern {
         assert!(N > 0, "a rule for no methods never applies");
         Self {
             pattern: pattern.to_owned(),
-            methods: methods.to_vec(),
+            methods: methods.map(Some).to_vec(),
         }
     }
 }
@@ -233,18 +230,12 @@ impl AccessRules {
         };
         let index = self.rules.len();
         self.rules.push(rule);
-        if methods.is_empty() {
-            assert!(
-                endpoint.every_method.is_none(),
-                "{pattern:?} has a rule already"
-            );
-            endpoint.every_method = Some(index);
-            return self;
-        }
         for method in methods {
-            let taken = endpoint.methods.iter().any(|(known, _)| *known == method);
-            assert!(!taken, "{method} {pattern:?} has a rule already");
-            endpoint.methods.push((method, index));
+            let taken = endpoint.iter().any(|(known, _)| *known == method);
+            let name = method.as_ref().map(|method| format!("{method} "));
+            let name = name.unwrap_or_default();
+            assert!(!taken, "{name}{pattern:?} has a rule already");
+            endpoint.push((method, index));
         }
         self
     }
@@ -269,6 +260,10 @@ impl AccessRules {
     ///
     /// Malformed, if the path may be read in more than one way.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RuleIndex, Rejection> {
+        if self.rules.is_empty() {
+            // One policy applies to every path.
+            return Ok(RuleIndex::default());
+        }
         let ambiguous = || Err(Rejection::malformed().with_detail("the path is ambiguous"));
         if !path::is_unambiguous(path) {
             return ambiguous();
@@ -292,29 +287,29 @@ impl AccessRules {
     fn matching(&self, method: &Method, path: &str) -> RuleIndex {
         let found = self.router.at(path).ok();
         let endpoint = found.and_then(|found| self.endpoints.get(*found.value));
-        RuleIndex(endpoint.and_then(|endpoint| endpoint.of(method)))
+        RuleIndex(endpoint.and_then(|endpoint| rule_of(endpoint, method)))
     }
 }
 
-impl Methods {
-    fn of(&self, method: &Method) -> Option<usize> {
-        let listed = |wanted: &Method| {
-            let mut methods = self.methods.iter();
-            let found = methods.find(|(method, _)| method == wanted);
-            found.map(|(_, rule)| *rule)
-        };
-        // A plain `CONNECT` has no path (RFC 9113 section 8.5), so it does not match any pattern.
-        let as_get = || {
-            matches!(*method, Method::HEAD | Method::CONNECT)
-                .then(|| listed(&Method::GET))
-                .flatten()
-        };
-        listed(method).or_else(as_get).or(self.every_method)
-    }
+fn rule_of(methods: &Methods, method: &Method) -> Option<usize> {
+    let listed = |wanted: Option<&Method>| {
+        let mut methods = methods.iter();
+        let found = methods.find(|(method, _)| method.as_ref() == wanted);
+        found.map(|(_, rule)| *rule)
+    };
+    // A plain `CONNECT` has no path (RFC 9113 section 8.5), so it does not match any pattern.
+    let is_as_get = matches!(*method, Method::HEAD | Method::CONNECT);
+    let as_get = || is_as_get.then(|| listed(Some(&Method::GET))).flatten();
+    listed(Some(method))
+        .or_else(as_get)
+        .or_else(|| listed(None))
 }
 
 impl fmt::Debug for AccessRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.patterns.keys()).finish()
+        match self.otherwise.policy() {
+            Some(policy) if self.rules.is_empty() => f.write_str(&policy.name()),
+            _ => f.debug_set().entries(self.patterns.keys()).finish(),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::middleware::{self, Decide, ResponseBody, ResponseFuture};
 use crate::{
     AccessRules, Identity, Policy, Rejection, Verdict,
-    authz::{PolicyRequest, Rule, RuleIndex, explained},
+    authz::{RuleIndex, explained},
     observe::event::{self, Decision},
     rejection::{OwnBody, is_grpc, response, without_body},
 };
@@ -41,42 +41,12 @@ pub struct RequireLayer {
 
 /// The configuration of a layer.
 // Public only in a private module: it is part of the type of a public future.
-pub struct Config(Requirement);
-
-enum Requirement {
-    Rule(Rule),
-    Rules(Box<AccessRules>),
-}
-
-impl Config {
-    fn find(&self, head: &Parts) -> Result<Option<RuleIndex>, Rejection> {
-        match &self.0 {
-            Requirement::Rule(_) => Ok(None),
-            Requirement::Rules(rules) => rules.find(&head.method, head.uri.path()).map(Some),
-        }
-    }
-
-    fn request<'a>(&'a self, index: Option<RuleIndex>, head: &'a Parts) -> PolicyRequest<'a> {
-        match (&self.0, index) {
-            (Requirement::Rules(rules), Some(index)) => rules.request(index, head),
-            _ => PolicyRequest::new(head),
-        }
-    }
-
-    fn rule(&self, index: Option<RuleIndex>) -> Option<&Rule> {
-        match &self.0 {
-            Requirement::Rule(rule) => Some(rule),
-            Requirement::Rules(rules) => Some(rules.get(index?)),
-        }
-    }
-}
+pub struct Config(AccessRules);
 
 impl RequireLayer {
     /// Creates a layer that requires this policy for every request.
     pub fn new(policy: impl Policy) -> Self {
-        Self {
-            config: Arc::new(Config(Requirement::Rule(Rule::Require(Arc::new(policy))))),
-        }
+        Self::rules(AccessRules::new().otherwise(policy))
     }
 
     /// Creates a layer that applies these rules to the path and method of each request.
@@ -87,7 +57,7 @@ impl RequireLayer {
     #[must_use]
     pub fn rules(rules: AccessRules) -> Self {
         Self {
-            config: Arc::new(Config(Requirement::Rules(Box::new(rules)))),
+            config: Arc::new(Config(rules)),
         }
     }
 }
@@ -131,7 +101,7 @@ where
 #[allow(missing_debug_implementations, reason = "nothing outside can name it")]
 #[derive(Default)]
 pub struct Authorization {
-    rule: Option<RuleIndex>,
+    rule: RuleIndex,
     /// The verdict of the rule, once it is applied.
     verdict: Option<Verdict<()>>,
 }
@@ -139,15 +109,15 @@ pub struct Authorization {
 impl Authorization {
     fn begin(&mut self, config: &Config, head: &Parts) -> Result<Verdict<()>, Rejection> {
         let caller = Identity::from_extensions(&head.extensions)?;
-        self.rule = config.find(head)?;
-        let rule = config.rule(self.rule).ok_or_else(Rejection::forbidden)?;
-        Ok(rule.check(caller, &config.request(self.rule, head)))
+        self.rule = config.0.find(&head.method, head.uri.path())?;
+        let request = config.0.request(self.rule, head);
+        Ok(config.0.get(self.rule).check(caller, &request))
     }
 
     /// Returns the policy that was applied.
     fn policy<'a>(&self, config: &'a Config) -> Option<&'a dyn Policy> {
-        let is_applied = self.verdict.is_some();
-        config.rule(self.rule).filter(|_| is_applied)?.policy()
+        self.verdict.as_ref()?;
+        config.0.get(self.rule).policy()
     }
 
     fn emit(&self, config: &Config, head: &Parts, rejection: Option<&Rejection>) {
@@ -215,12 +185,6 @@ impl<S> fmt::Debug for RequireService<S> {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Requirement::Rule(rule) => {
-                let policy = rule.policy().map(Policy::name).unwrap_or_default();
-                write!(f, "Require({policy})")
-            }
-            Requirement::Rules(rules) => write!(f, "Require({rules:?})"),
-        }
+        write!(f, "Require({:?})", self.0)
     }
 }

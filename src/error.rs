@@ -28,6 +28,16 @@ impl ConfigError {
     }
 }
 
+/// Returns a [`ConfigError`] from the function if the condition holds.
+macro_rules! fail_if {
+    ($condition:expr, $($message:tt)+) => {
+        if $condition {
+            return Err(ConfigError::new(format!($($message)+)));
+        }
+    };
+}
+pub(crate) use fail_if;
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;

@@ -1,6 +1,6 @@
 //! Roles and scopes that come with others.
 
-use crate::ConfigError;
+use crate::{ConfigError, error::fail_if};
 use std::collections::{HashMap, HashSet};
 
 /// Which roles (or scopes) come with others: `admin` is also an `editor`.
@@ -46,9 +46,7 @@ impl Hierarchy {
             let mut open: Vec<&str> = vec![start];
             while let Some(name) = open.pop() {
                 for implied in direct.get(name).into_iter().flatten() {
-                    if implied == start {
-                        return Err(ConfigError::new(format!("{start:?} implies itself")));
-                    }
+                    fail_if!(implied == start, "{start:?} implies itself");
                     if reached.insert(implied.clone()) {
                         open.push(implied);
                     }

@@ -4,7 +4,7 @@ use super::{
     Health, JwtVerifier, JwtVerifierBuilder, TokenError, peek,
     tenants::{Tenant, Tenants},
 };
-use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer};
+use crate::{ConfigError, Identity, Rejection, Verdict, Verify, bearer, error::fail_if};
 use std::{
     collections::{HashMap, HashSet},
     fmt,
@@ -63,11 +63,10 @@ impl Issuers {
                 ConfigError::new("a verifier of any issuer's tokens is not one among several")
             })?;
             max_token_bytes = max_token_bytes.max(jwt.0.max_token_bytes);
-            if fixed.insert(Arc::clone(&issuer), jwt).is_some() {
-                return Err(ConfigError::new(format!(
-                    "two verifiers have the issuer {issuer:?}"
-                )));
-            }
+            fail_if!(
+                fixed.insert(Arc::clone(&issuer), jwt).is_some(),
+                "two verifiers have the issuer {issuer:?}"
+            );
         }
         Ok(Self {
             fixed: Arc::new(fixed),

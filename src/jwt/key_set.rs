@@ -3,6 +3,7 @@
 use super::{Algorithm, Backend, Key, SkippedKey, TokenError, header::Header, key::Jwk, log};
 use crate::{
     ConfigError,
+    error::fail_if,
     json::{Document, Value},
     rejection::Mismatch,
     util::shown::{self, quoted},
@@ -76,9 +77,7 @@ impl KeySet {
         let entries = set.named("keys").and_then(Value::elements);
         let entries =
             entries.ok_or_else(|| ConfigError::new("a JWK Set has an array called \"keys\""))?;
-        if entries.len() > most {
-            return Err(ConfigError::new("this JWK Set lists too many keys"));
-        }
+        fail_if!(entries.len() > most, "this JWK Set lists too many keys");
         Ok(Self::of(entries.iter().map(|entry| {
             let jwk = Jwk(entry.members());
             let key = jwk.key(rsa).and_then(&accept);
@@ -115,11 +114,10 @@ impl KeySet {
     pub(crate) fn of_one_kind(self) -> Result<Self, ConfigError> {
         log::keys_left_out(&self.skipped_keys);
         let secrets = self.keys.iter().filter(|key| key.is_secret()).count();
-        if secrets != 0 && secrets != self.keys.len() {
-            return Err(ConfigError::new(
-                "a JWK Set holds either secrets or public keys",
-            ));
-        }
+        fail_if!(
+            secrets != 0 && secrets != self.keys.len(),
+            "a JWK Set holds either secrets or public keys"
+        );
         self.checked()
     }
 

@@ -1,7 +1,7 @@
 //! Sets that an issuer publishes: one bad key does no harm to the rest.
 
 use super::{Algorithm, Backend, Key, KeySet, SkippedKey};
-use crate::ConfigError;
+use crate::{ConfigError, error::fail_if};
 
 /// The most keys a published set may list; real ones have fewer than twenty.
 const MAX_ENTRIES: usize = 512;
@@ -18,9 +18,7 @@ pub(crate) struct Accept {
 impl Accept {
     fn check(&self, key: &Key) -> Result<(), ConfigError> {
         // Whoever can read it could sign (RFC 7517 section 9.2).
-        if key.is_secret() {
-            return Err(ConfigError::new("a secret is not to be published"));
-        }
+        fail_if!(key.is_secret(), "a secret is not to be published");
         match &self.algorithms {
             Some(algorithms) if !algorithms.contains(&key.algorithm()) => Err(ConfigError::new(
                 "its algorithm is not accepted from this issuer",

@@ -5,7 +5,7 @@ use crate::{ConfigError, Rejection};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, LazyLock, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -19,6 +19,9 @@ const KEPT: Duration = Duration::from_secs(30);
 /// The time after a verified token for which a verifier is in use and keeps its place.
 const IN_USE: Duration = Duration::from_secs(300);
 
+/// The origin of all times.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 type Allowed = Box<dyn Fn(&str) -> bool + Send + Sync>;
 type Configure = Box<dyn Fn(&str) -> JwtVerifierBuilder + Send + Sync>;
 
@@ -26,8 +29,6 @@ pub(super) struct Tenants {
     allowed: Allowed,
     configure: Configure,
     limit: usize,
-    /// The origin of all times of tenants.
-    start: Instant,
     made: RwLock<HashMap<Arc<str>, Arc<Tenant>>>,
 }
 
@@ -36,11 +37,9 @@ pub(super) struct Tenant {
     /// The verifier. The cell is empty until the first token creates the verifier; other tokens
     /// wait.
     jwt: OnceLock<Result<JwtVerifier, Arc<ConfigError>>>,
-    /// The origin of the times, see [`Tenants::start`].
-    start: Instant,
-    /// The time of creation, in seconds since `start`.
+    /// The time of creation, in seconds since [`START`].
     made: u64,
-    /// The time of the last verified token, in seconds since `start`, plus one; 0 stands for never.
+    /// The time of the last verified token, in seconds since [`START`], plus one; 0 is never.
     verified: AtomicU64,
 }
 
@@ -50,14 +49,13 @@ impl Tenants {
             allowed,
             configure,
             limit,
-            start: Instant::now(),
             made: RwLock::default(),
         }
     }
 
     /// Returns the place of this issuer, or `None` if the issuer is not allowed.
     pub(super) fn of(&self, issuer: &str) -> Option<Result<Arc<Tenant>, Rejection>> {
-        let now = seconds_since(self.start);
+        let now = now();
         if let Some(tenant) = self.find(issuer, now) {
             return Some(Ok(tenant));
         }
@@ -98,7 +96,6 @@ impl Tenants {
         }
         let tenant = Arc::new(Tenant {
             jwt: OnceLock::new(),
-            start: self.start,
             made: now,
             verified: AtomicU64::new(0),
         });
@@ -128,7 +125,7 @@ impl Tenants {
 impl Tenant {
     /// Records that the verifier has verified a token.
     pub(super) fn verified(&self) {
-        let now = seconds_since(self.start).saturating_add(1);
+        let now = now().saturating_add(1);
         // Written only if the value changes, because all readers share the cache line.
         if self.verified.load(Ordering::Relaxed) != now {
             self.verified.store(now, Ordering::Relaxed);
@@ -167,8 +164,8 @@ fn least(made: &HashMap<Arc<str>, Arc<Tenant>>, now: u64) -> Option<Arc<str>> {
     Some(Arc::clone(least?.0))
 }
 
-fn seconds_since(start: Instant) -> u64 {
-    start.elapsed().as_secs()
+fn now() -> u64 {
+    START.elapsed().as_secs()
 }
 
 fn no_room() -> Rejection {

@@ -1,6 +1,6 @@
 //! OAuth scopes.
 
-use crate::ConfigError;
+use crate::{ConfigError, error::fail_if};
 use std::{fmt, sync::Arc};
 
 /// One scope: what a token may be used for (`scope-token` of RFC 6749 section 3.3).
@@ -16,11 +16,10 @@ impl Scope {
     pub fn new(name: impl AsRef<str>) -> Result<Self, ConfigError> {
         let name = name.as_ref();
         let valid = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        if name.is_empty() || !name.bytes().all(valid) {
-            return Err(ConfigError::new(format!(
-                "{name:?} is no scope: one or more printable ASCII characters other than space, \" and \\ (RFC 6749 section 3.3)"
-            )));
-        }
+        fail_if!(
+            name.is_empty() || !name.bytes().all(valid),
+            "{name:?} is no scope: one or more printable ASCII characters other than space, \" and \\ (RFC 6749 section 3.3)"
+        );
         Ok(Self(name.into()))
     }
 

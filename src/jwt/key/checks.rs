@@ -2,6 +2,7 @@
 
 use crate::{
     ConfigError,
+    error::fail_if,
     jwt::{Algorithm, algorithm::Family},
 };
 use der::{Encode, asn1::UintRef};
@@ -17,31 +18,25 @@ const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 /// The largest exponent that both backends take.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
 
-/// The encoded points of Ed25519 whose order divides the cofactor, without the sign of x. With
-/// p = 2^255 - 19, their y is 0, 1, p - 1, p and p + 1 (which are 0 and 1 once more), and the two of
+/// The lower half of p = 2^255 - 19, the prime of Ed25519.
+const P: u128 = u128::MAX - 18;
+
+/// The lower and the upper half of y for the points of Ed25519 whose order divides the cofactor,
+/// without the sign of x: 0, 1, p - 1, p and p + 1 (which are 0 and 1 once more), and the two of
 /// order 8.
 const SMALL_ORDER: [[u128; 2]; 7] = [
     [0, 0],
-    [1 << 120, 0],
+    [1, 0],
+    [P - 1, u128::MAX >> 1],
+    [P, u128::MAX >> 1],
+    [P + 1, u128::MAX >> 1],
     [
-        0xecffffffffffffffffffffffffffffff,
-        0xffffffffffffffffffffffffffffff7f,
+        0xf098eff289f4c345b027b2c28f95e826,
+        0x05fc536d880238b13933c6d305acdfd5,
     ],
     [
-        0xedffffffffffffffffffffffffffffff,
-        0xffffffffffffffffffffffffffffff7f,
-    ],
-    [
-        0xeeffffffffffffffffffffffffffffff,
-        0xffffffffffffffffffffffffffffff7f,
-    ],
-    [
-        0x26e8958fc2b227b045c3f489f2ef98f0,
-        0xd5dfac05d3c63339b13802886d53fc05,
-    ],
-    [
-        0xc7176a703d4dd84fba3c0b760d10670f,
-        0x2a2053fa2c39ccc64ec7fd7792ac037a,
+        0x0f67100d760b3cba4fd84d3d706a17c7,
+        0x7a03ac9277fdc74ec6cc392cfa53202a,
     ],
 ];
 
@@ -60,20 +55,18 @@ fn expect(algorithm: Algorithm, family: Family) -> Result<(), ConfigError> {
 pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Bytes, ConfigError> {
     expect(algorithm, Family::Hmac)?;
     let least = algorithm.hash_len();
-    if secret.len() < least {
-        return Err(ConfigError::new(format!(
-            "a secret for {algorithm} has at least {least} bytes (RFC 7518 section 3.2), and this one has {}",
-            secret.len()
-        )));
-    }
+    fail_if!(
+        secret.len() < least,
+        "a secret for {algorithm} has at least {least} bytes (RFC 7518 section 3.2), and this one has {}",
+        secret.len()
+    );
     // Whoever configures this means a key pair, and its public half is no secret.
     // Tools write blank lines, a byte order mark or the bag's attributes before it.
     let begin = b"-----BEGIN ";
-    if secret.windows(begin.len()).any(|window| window == begin) {
-        return Err(ConfigError::new(
-            "this secret is a PEM file; a public key belongs into `Key::from_pem`",
-        ));
-    }
+    fail_if!(
+        secret.windows(begin.len()).any(|window| window == begin),
+        "this secret is a PEM file; a public key belongs into `Key::from_pem`"
+    );
     Ok(secret.to_vec().into())
 }
 
@@ -89,23 +82,22 @@ pub(super) fn rsa(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Result<Bytes, Con
     let (n, e) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
     let unused = n.first().map_or(0, |first| first.leading_zeros());
     let bits = u32::try_from(n.len().saturating_mul(8)).unwrap_or(u32::MAX) - unused;
-    if !RSA_BITS.contains(&bits) {
-        return Err(ConfigError::new(format!(
-            "an RSA key has {} to {} bits (RFC 7518 section 3.3), and this one has {bits}",
-            RSA_BITS.start(),
-            RSA_BITS.end()
-        )));
-    }
+    fail_if!(
+        !RSA_BITS.contains(&bits),
+        "an RSA key has {} to {} bits (RFC 7518 section 3.3), and this one has {bits}",
+        RSA_BITS.start(),
+        RSA_BITS.end()
+    );
     let digits = |number: u64, &byte: &u8| Some(number.checked_mul(256)? | u64::from(byte));
     let exponent = e.iter().try_fold(0, digits);
-    if !exponent.is_some_and(|e| (3..=MAX_EXPONENT).contains(&e) && e % 2 == 1) {
-        return Err(ConfigError::new(
-            "the public exponent of an RSA key is odd, at least 3 and has at most 33 bits",
-        ));
-    }
-    if n.last().is_none_or(|last| last % 2 == 0) {
-        return Err(ConfigError::new("the modulus of an RSA key is odd"));
-    }
+    fail_if!(
+        !exponent.is_some_and(|e| (3..=MAX_EXPONENT).contains(&e) && e % 2 == 1),
+        "the public exponent of an RSA key is odd, at least 3 and has at most 33 bits"
+    );
+    fail_if!(
+        n.last().is_none_or(|last| last % 2 == 0),
+        "the modulus of an RSA key is odd"
+    );
     Ok(key.to_der().map_err(none)?.into())
 }
 
@@ -117,12 +109,11 @@ pub(super) fn point(
 ) -> Result<Bytes, ConfigError> {
     expect(algorithm, curve)?;
     let length = 1 + 2 * curve.coordinate_len();
-    if point.len() != length || point.first() != Some(&4) {
-        return Err(ConfigError::new(format!(
-            "the point of {} has {length} bytes, uncompressed",
-            curve.as_str()
-        )));
-    }
+    fail_if!(
+        point.len() != length || point.first() != Some(&4),
+        "the point of {} has {length} bytes, uncompressed",
+        curve.as_str()
+    );
     Ok(point.to_vec().into())
 }
 
@@ -131,11 +122,10 @@ pub(super) fn ed25519(algorithm: Algorithm, key: &[u8]) -> Result<Bytes, ConfigE
     let key = key
         .try_into()
         .map_err(|_| ConfigError::new("an Ed25519 key has 32 bytes"))?;
-    if is_small_order(key) {
-        return Err(ConfigError::new(
-            "invalid Ed25519 public key: small order (accepts forged signatures)",
-        ));
-    }
+    fail_if!(
+        is_small_order(key),
+        "invalid Ed25519 public key: small order (accepts forged signatures)"
+    );
     Ok(key.to_vec().into())
 }
 
@@ -143,7 +133,7 @@ pub(super) fn ed25519(algorithm: Algorithm, key: &[u8]) -> Result<Bytes, ConfigE
 /// 8032 section 5.1.2).
 fn is_small_order(mut key: [u8; 32]) -> bool {
     key[31] &= 0x7f;
-    let halves = SMALL_ORDER.map(|halves| halves.map(u128::to_be_bytes));
+    let halves = SMALL_ORDER.map(|halves| halves.map(u128::to_le_bytes));
     halves.iter().any(|halves| halves.as_flattened() == key)
 }
 

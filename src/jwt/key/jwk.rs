@@ -3,6 +3,7 @@
 use super::{Key, checks, der};
 use crate::{
     ConfigError,
+    error::fail_if,
     json::{Document, Members, Value},
     jwt::{Algorithm, algorithm::Family},
 };
@@ -71,9 +72,10 @@ impl<'a> Jwk<'a> {
 
     /// Refuses a key for another purpose (RFC 7517 sections 4.2 and 4.3).
     fn verifies(&self) -> Result<(), ConfigError> {
-        if self.text("use")?.is_some_and(|purpose| purpose != "sig") {
-            return Err(ConfigError::new("\"use\" is not \"sig\""));
-        }
+        fail_if!(
+            self.text("use")?.is_some_and(|purpose| purpose != "sig"),
+            "\"use\" is not \"sig\""
+        );
         let Some(operations) = self.member("key_ops") else {
             return Ok(());
         };
@@ -99,9 +101,7 @@ impl<'a> Jwk<'a> {
         let mut point = vec![4];
         for name in ["x", "y"] {
             let coordinate = self.bytes(name)?;
-            if coordinate.len() != size {
-                return Err(ConfigError::new(format!("{name:?} has {size} bytes")));
-            }
+            fail_if!(coordinate.len() != size, "{name:?} has {size} bytes");
             point.extend_from_slice(&coordinate);
         }
         Ok(point)

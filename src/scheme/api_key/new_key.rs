@@ -1,7 +1,7 @@
 //! [`GeneratedKey`]: a generated key, as long as it may be seen.
 
 use super::form;
-use crate::{ConfigError, util::random};
+use crate::{ConfigError, error::fail_if, util::random};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -34,11 +34,10 @@ impl GeneratedKey {
     ///
     /// If the prefix is not of its form, or the operating system has no randomness to give.
     pub fn generate(prefix: &str) -> Result<Self, ConfigError> {
-        if !form::is_prefix(prefix.as_bytes()) {
-            return Err(ConfigError::new(format!(
-                "{prefix:?} is no prefix of keys: a lower-case letter, then up to 15 lower-case letters, digits or \"_\", not ending in \"_\""
-            )));
-        }
+        fail_if!(
+            !form::is_prefix(prefix.as_bytes()),
+            "{prefix:?} is no prefix of keys: a lower-case letter, then up to 15 lower-case letters, digits or \"_\", not ending in \"_\""
+        );
         let id = random_text(form::ID)?;
         let secret = random_text(form::SECRET)?;
         // Of its full size from the start: growing would leave a copy of the secret behind.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     ConfigError, Identity, Rejection, Verdict, Verify,
     clock::{self, Clock, SystemClock},
+    error::fail_if,
     util::{
         bounded_cache::Limits,
         digest::{Digest, Ends, MIN_SECRET},
@@ -94,16 +95,14 @@ impl ApiKeys {
     /// visible ASCII, a generated key with the wrong checksum, or there already; or if the
     /// subject is empty.
     pub fn register(&self, key: &str, identity: Identity) -> Result<String, ConfigError> {
-        if key.len() < MIN_SECRET {
-            return Err(ConfigError::new(
-                "an API key shorter than 22 characters can be guessed",
-            ));
-        }
-        if !is_key(key.as_bytes()) {
-            return Err(ConfigError::new(format!(
-                "an API key is at most {MAX_SIZE} characters of visible ASCII without space"
-            )));
-        }
+        fail_if!(
+            key.len() < MIN_SECRET,
+            "an API key shorter than 22 characters can be guessed"
+        );
+        fail_if!(
+            !is_key(key.as_bytes()),
+            "an API key is at most {MAX_SIZE} characters of visible ASCII without space"
+        );
         let key = PresentedKey::new(key);
         let id = match form::read(key.as_bytes()) {
             Form::Generated(parsed) => parsed.id.to_owned(),
@@ -150,9 +149,7 @@ impl ApiKeys {
     }
 
     fn insert(&self, id: &str, digest: [u8; 32], identity: Identity) -> Result<(), ConfigError> {
-        if identity.subject().is_empty() {
-            return Err(ConfigError::new("an API key needs a subject"));
-        }
+        fail_if!(identity.subject().is_empty(), "an API key needs a subject");
         // Borrowed by the table, so that a rejected identity is dropped without the lock.
         let key = KeyInfo {
             ends: Ends::of(identity.expires_at()),

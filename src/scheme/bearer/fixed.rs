@@ -4,6 +4,7 @@ use super::{MAX_TOKEN_SIZE, Token, syntax};
 use crate::{
     ConfigError, Identity, Rejection, Verdict, Verify,
     clock::{self, Clock, SystemClock},
+    error::fail_if,
     util::{
         digest::{Digest, DigestMap, Ends, MIN_SECRET},
         lanes::Lanes,
@@ -55,17 +56,16 @@ impl FixedTokens {
         let mut all = DigestMap::default();
         for (token, identity) in tokens {
             let digest = digest(token.as_ref())?;
-            if identity.subject().is_empty() {
-                return Err(ConfigError::new("a token needs a subject"));
-            }
+            fail_if!(identity.subject().is_empty(), "a token needs a subject");
             let record = Record {
                 ends: Ends::of(identity.expires_at()),
                 identity: identity.without_request(),
                 own: Lanes::default(),
             };
-            if all.insert(digest, record).is_some() {
-                return Err(ConfigError::new("this token is there already"));
-            }
+            fail_if!(
+                all.insert(digest, record).is_some(),
+                "this token is there already"
+            );
         }
         Ok(Self {
             tokens: Arc::new(all),
@@ -94,16 +94,14 @@ impl FixedTokens {
 }
 
 fn digest(token: &str) -> Result<Digest, ConfigError> {
-    if token.len() < MIN_SECRET {
-        return Err(ConfigError::new(
-            "a token shorter than 22 characters can be guessed",
-        ));
-    }
-    if token.len() > MAX_TOKEN_SIZE || !syntax::is_b64token(token.as_bytes()) {
-        return Err(ConfigError::new(
-            "a token is at most 16 KiB of letters, digits and -._~+/, and may end in = (RFC 6750 section 2.1)",
-        ));
-    }
+    fail_if!(
+        token.len() < MIN_SECRET,
+        "a token shorter than 22 characters can be guessed"
+    );
+    fail_if!(
+        token.len() > MAX_TOKEN_SIZE || !syntax::is_b64token(token.as_bytes()),
+        "a token is at most 16 KiB of letters, digits and -._~+/, and may end in = (RFC 6750 section 2.1)"
+    );
     Ok(Digest(Token::new(token).digest()))
 }
 

@@ -53,16 +53,9 @@ impl KeyCache {
     pub(super) fn get(&self, digest: &Digest, now: u64) -> Option<Identity> {
         let read = |key: &CachedKey| key.is_live(now).then(|| key.identity.clone());
         let copy = |key: &CachedKey| {
-            let identity = key.identity.unshared();
-            let (id, lifetime) = (key.id.clone(), key.lifetime.clone());
-            (
-                CachedKey {
-                    id,
-                    identity,
-                    lifetime,
-                },
-                0,
-            )
+            let mut copy = key.clone();
+            copy.identity = key.identity.unshared();
+            (copy, 0)
         };
         let lock = || self.lock();
         self.near

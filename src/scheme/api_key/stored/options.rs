@@ -1,6 +1,6 @@
 //! [`KeyOptions`]: the owner and the permissions of a new key.
 
-use crate::ConfigError;
+use crate::{ConfigError, error::fail_if};
 use std::time::SystemTime;
 
 /// In bytes.
@@ -56,11 +56,10 @@ impl KeyOptions {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.label.len() > MAX_LABEL || self.label.chars().any(char::is_control) {
-            return Err(ConfigError::new(
-                "the label of a key must have at most 200 bytes and no control characters",
-            ));
-        }
+        fail_if!(
+            self.label.len() > MAX_LABEL || self.label.chars().any(char::is_control),
+            "the label of a key must have at most 200 bytes and no control characters"
+        );
         Ok(())
     }
 }

@@ -33,37 +33,34 @@ enum Outcome {
 }
 
 impl Found {
+    fn of(outcome: Outcome) -> Self {
+        let mut found = Self {
+            outcome,
+            by_browser: false,
+        };
+        found.by_browser = found.place().is_some_and(Place::is_ambient);
+        found
+    }
+
     /// Reports that the request carries no credential of this scheme.
     pub fn nothing() -> Self {
-        Self {
-            outcome: Outcome::Nothing,
-            by_browser: false,
-        }
+        Self::of(Outcome::Nothing)
     }
 
     /// Reports one credential.
     pub fn one(credential: Credential) -> Self {
-        Self {
-            by_browser: credential.place().is_ambient(),
-            outcome: Outcome::One(credential),
-        }
+        Self::of(Outcome::One(credential))
     }
 
     /// Reports more than one credential in this place. The request is rejected with 400.
     pub fn ambiguous(place: Place) -> Self {
-        Self {
-            by_browser: place.is_ambient(),
-            outcome: Outcome::Ambiguous(place),
-        }
+        Self::of(Outcome::Ambiguous(place))
     }
 
     /// Reports that this place is filled, but is not readable as a credential, as with a broken
     /// percent escape. The request is rejected with 400.
     pub fn malformed(place: Place) -> Self {
-        Self {
-            by_browser: place.is_ambient(),
-            outcome: Outcome::Malformed(place),
-        }
+        Self::of(Outcome::Malformed(place))
     }
 
     /// Marks the credential as one that browsers send by themselves, although its place is

@@ -90,12 +90,6 @@ impl Strip {
         shown.unwrap_or_default()
     }
 
-    fn is_protocol(&self, element: &[u8]) -> bool {
-        self.protocols
-            .iter()
-            .any(|prefix| element.starts_with(prefix.as_bytes()))
-    }
-
     fn strip_protocols(&self, headers: &mut HeaderMap) {
         let Entry::Occupied(mut fields) = headers.entry(SEC_WEBSOCKET_PROTOCOL) else {
             return;
@@ -105,8 +99,12 @@ impl Strip {
             elements.map(<[u8]>::to_vec).collect::<Vec<_>>()
         };
         let all: Vec<_> = fields.iter().flat_map(elements).collect();
+        let is_credential = |element: &[u8]| {
+            let mut prefixes = self.protocols.iter();
+            prefixes.any(|prefix| element.starts_with(prefix.as_bytes()))
+        };
         let trimmed = all.iter().map(|element| element.trim_ascii());
-        let kept: Vec<_> = trimmed.filter(|each| !self.is_protocol(each)).collect();
+        let kept: Vec<_> = trimmed.filter(|each| !is_credential(each)).collect();
         if kept.len() == all.len() {
             return;
         }

@@ -1,7 +1,7 @@
 //! The parser of [`Credentials`] (RFC 7617 section 2).
 
 use super::{Credentials, credentials::Text};
-use crate::{ConfigError, Rejection};
+use crate::{ConfigError, Rejection, error::fail_if};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::str;
 
@@ -13,9 +13,7 @@ impl Credentials {
     /// If the user's name has a colon, either has a control character, or both together are
     /// longer than 3071 bytes: no server would accept that.
     pub fn new(user: &str, password: &str) -> Result<Self, ConfigError> {
-        if user.contains(':') {
-            return Err(ConfigError::new("a user's name cannot have a colon"));
-        }
+        fail_if!(user.contains(':'), "a user's name cannot have a colon");
         let mut text = Text::zeroed(user.len().saturating_add(password.len()).saturating_add(1));
         let parts = user.bytes().chain([b':']).chain(password.bytes());
         for (to, from) in text.as_mut().iter_mut().zip(parts) {

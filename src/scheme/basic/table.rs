@@ -58,19 +58,13 @@ impl Table {
         Some(old)
     }
 
-    pub(super) fn set_enabled(&mut self, name: &str, enabled: bool) -> bool {
-        self.users
-            .get_mut(name)
-            .map(|user| user.enabled = enabled)
-            .is_some()
-    }
-
-    pub(super) fn set_password(&mut self, name: &str, hash: PasswordHash) -> bool {
+    /// Changes a user. Returns whether there is one.
+    pub(super) fn change(&mut self, name: &str, change: impl FnOnce(&mut User)) -> bool {
         let Some(user) = self.users.get_mut(name) else {
             return false;
         };
-        let cost = hash.cost();
-        user.hash = hash;
+        change(user);
+        let cost = user.hash.cost();
         self.update_nobody(Some(cost));
         true
     }
@@ -108,7 +102,7 @@ mod tests {
         assert_eq!(memory(&table), 32);
         table.insert(user("c", 16));
         assert_eq!(memory(&table), 32);
-        assert!(table.set_password("b", user("b", 12).hash));
+        assert!(table.change("b", |b| b.hash = user("b", 12).hash));
         assert_eq!(memory(&table), 16);
         table.insert(user("c", 9));
         assert_eq!(memory(&table), 12);

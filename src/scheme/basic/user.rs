@@ -1,6 +1,6 @@
 //! [`User`]: a user with a password.
 
-use crate::{ConfigError, Identity, password::PasswordHash, util::lanes::Lanes};
+use crate::{ConfigError, Identity, error::fail_if, password::PasswordHash, util::lanes::Lanes};
 
 /// One user of [`Users`](super::Users): a name, a hashed password, and what they may do.
 #[derive(Clone, Debug)]
@@ -58,12 +58,11 @@ impl User {
 
     /// Whether a request can carry the name at all (RFC 7617 section 2).
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.name().contains(':') || self.name().chars().any(char::is_control) {
-            return Err(ConfigError::new(format!(
-                "user {:?} cannot log in: a name has no colon and no control characters",
-                self.name()
-            )));
-        }
+        fail_if!(
+            self.name().contains(':') || self.name().chars().any(char::is_control),
+            "user {:?} cannot log in: a name has no colon and no control characters",
+            self.name()
+        );
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::{Credentials, User, table::Table};
 use crate::{
     ConfigError, Identity, Rejection, Verdict, Verify,
+    error::fail_if,
     password::{HashPool, Lane, PasswordHash, Remembered},
     util::lane_lock::LaneLock,
 };
@@ -132,12 +133,13 @@ impl Users {
 
     /// Lets a user in, or out for the time being; whether there is one.
     pub fn set_enabled(&self, name: &str, enabled: bool) -> bool {
-        self.table.write().set_enabled(name, enabled)
+        let mut table = self.table.write();
+        table.change(name, |user| user.enabled = enabled)
     }
 
     /// Gives a user another password; whether there is one.
     pub fn set_password(&self, name: &str, hash: PasswordHash) -> bool {
-        self.table.write().set_password(name, hash)
+        self.table.write().change(name, |user| user.hash = hash)
     }
 
     /// How many users there are, disabled ones included.
@@ -152,42 +154,46 @@ impl Users {
         self.len() == 0
     }
 
-    /// The answer that needs no hash computed, or the hash to compare with.
-    fn look(&self, credentials: &Credentials) -> Look {
-        let digest = self.cache.as_deref().map(|cache| {
-            (
-                cache,
-                cache.digest(credentials.user(), credentials.password()),
-            )
-        });
+    /// Returns the cached identity, or the hash to compare with.
+    fn look(&self, credentials: &Credentials) -> Result<Identity, Check> {
+        let (name, password) = (credentials.user(), credentials.password());
+        let cache = self.cache.as_deref();
+        let cached = cache.map(|cache| (cache, cache.digest(name, password)));
         let table = self.table.read();
-        let Some(user) = table.enabled(credentials.user()) else {
-            return Look::Nobody(table.nobody().clone());
-        };
-        let (now, hash) = (Instant::now(), &user.hash);
-        match digest {
-            Some((cache, digest)) if cache.knows(&digest, hash, now) => {
-                Look::Known(user.own_identity())
+        let user = table.enabled(name);
+        let hash = user.map_or_else(|| table.nobody(), |user| &user.hash);
+        let mut lane = Lane::Unknown;
+        if let (Some(user), Some((cache, digest))) = (user, cached) {
+            let now = Instant::now();
+            if cache.knows(&digest, hash, now) {
+                return Ok(user.own_identity());
             }
-            Some((cache, digest)) if cache.may_know(&digest, now) => {
-                Look::Somebody(Lane::Known, hash.clone())
+            if cache.may_know(&digest, now) {
+                lane = Lane::Known;
             }
-            _ => Look::Somebody(Lane::Unknown, hash.clone()),
         }
+        Err(Check {
+            lane,
+            hash: hash.clone(),
+            is_user: user.is_some(),
+        })
     }
 
-    /// Computes the hash, whoever it is, and looks again at who it is now.
-    async fn compare(&self, credentials: &Credentials, look: Look) -> Result<Identity, Rejection> {
+    /// Computes the hash, also for a user that does not exist, and looks the user up again.
+    async fn compare(
+        &self,
+        credentials: &Credentials,
+        Check {
+            lane,
+            mut hash,
+            is_user,
+        }: Check,
+    ) -> Result<Identity, Rejection> {
         let (user, password) = (credentials.user(), credentials.password());
-        let (lane, mut hash, exists) = match look {
-            Look::Known(identity) => return Ok(identity),
-            Look::Somebody(lane, hash) => (lane, hash, true),
-            Look::Nobody(hash) => (Lane::Unknown, hash, false),
-        };
         for _ in 0..REREADS {
             let bytes = Zeroizing::new(password.as_bytes().to_vec());
             let matches = self.pool.check(lane, user, bytes, hash.clone()).await?;
-            if !(matches && exists) {
+            if !(matches && is_user) {
                 return Err(self.refused(credentials));
             }
             let now = self.table.read().enabled(user).cloned();
@@ -222,30 +228,32 @@ fn checked(users: impl IntoIterator<Item = User>) -> Result<Vec<User>, ConfigErr
     let mut names = HashSet::new();
     for user in &users {
         user.check()?;
-        if !names.insert(user.name()) {
-            return Err(ConfigError::new(format!(
-                "there are two users {:?}",
-                user.name()
-            )));
-        }
+        fail_if!(
+            !names.insert(user.name()),
+            "there are two users {:?}",
+            user.name()
+        );
     }
     Ok(users)
 }
 
-enum Look {
-    Known(Identity),
-    Somebody(Lane, PasswordHash),
-    Nobody(PasswordHash),
+/// A hash to compare with.
+struct Check {
+    lane: Lane,
+    hash: PasswordHash,
+    /// Whether the hash is that of a user, not that of nobody.
+    is_user: bool,
 }
 
 impl Verify<Credentials> for Users {
     fn verify(&self, credentials: Credentials) -> Verdict<Identity> {
-        let look = match self.look(&credentials) {
-            Look::Known(identity) => return Verdict::ready(Ok(identity)),
-            look => look,
-        };
-        let users = self.clone();
-        Verdict::pending(async move { users.compare(&credentials, look).await })
+        match self.look(&credentials) {
+            Ok(identity) => Verdict::ready(Ok(identity)),
+            Err(check) => {
+                let users = self.clone();
+                Verdict::pending(async move { users.compare(&credentials, check).await })
+            }
+        }
     }
 }
 

@@ -1,38 +1,32 @@
 //! What an htpasswd file says.
 
-use crate::{ConfigError, password::PasswordHash};
+use crate::{ConfigError, basic::User, password::PasswordHash};
 use std::{borrow::Cow, collections::HashSet};
-
-/// A line of the file.
-pub(super) struct Entry {
-    pub(super) name: Box<str>,
-    pub(super) hash: PasswordHash,
-}
 
 /// Reads the whole file.
 ///
 /// # Errors
 ///
 /// With the number of the first line that is of no use, and nothing of what it says.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>, ConfigError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<User>, ConfigError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ConfigError::new("it is not UTF-8"))?;
     let mut names = HashSet::new();
-    let mut entries = Vec::new();
+    let mut users = Vec::new();
     for (line, number) in text.lines().zip(1_usize..) {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
         let error = |reason| ConfigError::new(format!("line {number}: {reason}"));
-        let entry = entry(line).map_err(error)?;
-        if !names.insert(entry.name.clone()) {
+        let user = user(line).map_err(error)?;
+        if !names.insert(Box::<str>::from(user.name())) {
             return Err(error("the user has been there before".into()));
         }
-        entries.push(entry);
+        users.push(user);
     }
-    Ok(entries)
+    Ok(users)
 }
 
-fn entry(line: &str) -> Result<Entry, Cow<'static, str>> {
+fn user(line: &str) -> Result<User, Cow<'static, str>> {
     if line.len() > MAX_LINE {
         return Err("it is longer than 1024 bytes".into());
     }
@@ -52,10 +46,7 @@ fn entry(line: &str) -> Result<Entry, Cow<'static, str>> {
         );
     }
     let hash = PasswordHash::parse(hash).map_err(|error| error.to_string())?;
-    Ok(Entry {
-        name: name.into(),
-        hash,
-    })
+    Ok(User::new(name, hash))
 }
 
 /// What the hash is, if it is one of those that `htpasswd` made before bcrypt.
@@ -83,8 +74,8 @@ mod tests {
 
     #[track_caller]
     fn names(text: &str) -> Vec<Box<str>> {
-        let entries = read(text.as_bytes()).unwrap();
-        entries.into_iter().map(|entry| entry.name).collect()
+        let users = read(text.as_bytes()).unwrap();
+        users.iter().map(|user| user.name().into()).collect()
     }
 
     #[track_caller]

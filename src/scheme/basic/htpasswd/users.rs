@@ -1,9 +1,6 @@
 //! [`Htpasswd`]: users of a file that `htpasswd` writes.
 
-use super::{
-    read::Entry,
-    watch::{self, Watch},
-};
+use super::watch::{self, Watch};
 use crate::{
     ConfigError, Identity, Verdict, Verify,
     basic::{Credentials, User, Users},
@@ -53,7 +50,7 @@ pub struct Htpasswd {
 
 /// Who is in the file, and what the application lets them be.
 struct Source {
-    entries: Vec<Entry>,
+    all: Vec<User>,
     roles: Arc<Roles>,
 }
 
@@ -69,19 +66,19 @@ impl Htpasswd {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let mut watch = Watch::new(path);
-        let entries = watch.first()?;
+        let all = watch.first()?;
         let users = Users::new([])?;
         let source = Arc::new(Mutex::new(Source {
-            entries,
+            all,
             roles: Arc::new(|_| Vec::new()),
         }));
         lock(&source).publish(&users);
         let (sender, stopped) = mpsc::channel();
         watch::spawn(watch, INTERVAL, stopped, {
             let (source, users) = (Arc::clone(&source), users.clone());
-            move |entries| {
+            move |all| {
                 let mut source = lock(&source);
-                source.entries = entries;
+                source.all = all;
                 source.publish(&users);
             }
         })
@@ -149,9 +146,9 @@ impl Htpasswd {
 
 impl Source {
     fn publish(&self, users: &Users) {
-        let all = self.entries.iter().map(|entry| {
-            let user = User::new(entry.name.clone(), entry.hash.clone());
-            (self.roles)(&entry.name).iter().fold(user, User::with_role)
+        let all = self.all.iter().map(|user| {
+            let roles = (self.roles)(user.name());
+            roles.iter().fold(user.clone(), User::with_role)
         });
         users.set_all(all.collect());
     }

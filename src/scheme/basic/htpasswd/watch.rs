@@ -1,11 +1,7 @@
 //! Looking at a file, now and again.
 
-use super::{
-    log,
-    read::{Entry, read},
-    stamp::Stamp,
-};
-use crate::ConfigError;
+use super::{log, read::read, stamp::Stamp};
+use crate::{ConfigError, basic::User};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
@@ -23,27 +19,24 @@ pub(super) struct Watch {
     path: PathBuf,
     /// Of what was read last, if another change would show.
     stamp: Option<Stamp>,
-    judged: Option<Judged>,
+    /// The content that was read last. It is neither published nor logged again.
+    last: Option<Content>,
 }
 
-/// What was judged last: the same is not judged, and not told, again.
-#[derive(PartialEq, Eq)]
-enum Judged {
-    Content([u8; 32]),
-    Unreadable(io::ErrorKind),
-}
+/// The digest of the content, or the error.
+type Content = Result<[u8; 32], io::ErrorKind>;
 
 impl Watch {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             stamp: None,
-            judged: None,
+            last: None,
         }
     }
 
     /// Returns the users in the file at the start.
-    pub(super) fn first(&mut self) -> Result<Vec<Entry>, ConfigError> {
+    pub(super) fn first(&mut self) -> Result<Vec<User>, ConfigError> {
         for _ in 0..50 {
             if let Some(result) = self.look() {
                 return result;
@@ -54,20 +47,20 @@ impl Watch {
     }
 
     /// Reads the file. Returns `None` if it is the same as the last time.
-    pub(super) fn look(&mut self) -> Option<Result<Vec<Entry>, ConfigError>> {
-        let (judged, result) = match self.content() {
+    pub(super) fn look(&mut self) -> Option<Result<Vec<User>, ConfigError>> {
+        let (content, result) = match self.content() {
             Ok(Some(bytes)) => (
-                Judged::Content(Sha256::digest(&*bytes).into()),
+                Ok(Sha256::digest(&*bytes).into()),
                 read(&bytes).map_err(|error| self.error(&error.to_string())),
             ),
             Ok(None) => return None,
             Err(error) => (
-                Judged::Unreadable(error.kind()),
+                Err(error.kind()),
                 Err(self.error("it cannot be read").with_source(error)),
             ),
         };
-        let is_new = self.judged.as_ref() != Some(&judged);
-        self.judged = Some(judged);
+        let is_new = self.last != Some(content);
+        self.last = Some(content);
         is_new.then_some(result)
     }
 
@@ -115,7 +108,7 @@ pub(super) fn spawn(
     mut watch: Watch,
     interval: Duration,
     stopped: Receiver<()>,
-    publish: impl Fn(Vec<Entry>) + Send + 'static,
+    publish: impl Fn(Vec<User>) + Send + 'static,
 ) -> io::Result<()> {
     thread::Builder::new()
         .name("tower-auth-htpasswd".into())

@@ -37,17 +37,17 @@ pub(super) struct Rules {
 }
 
 /// The claims of one token.
-struct Claims<'a>(&'a Document<'a>);
+pub(super) struct Claims<'a>(pub(super) &'a Document<'a>);
 
 /// One claim; `None` if it is absent.
 #[derive(Clone, Copy)]
-struct Claim<'a> {
+pub(super) struct Claim<'a> {
     name: &'static str,
     value: Option<&'a Value<'a>>,
 }
 
 impl<'a> Claims<'a> {
-    fn claim(&self, name: &'static str) -> Claim<'a> {
+    pub(super) fn claim(&self, name: &'static str) -> Claim<'a> {
         let value = claims::present(self.0.named(name));
         Claim { name, value }
     }
@@ -75,11 +75,11 @@ impl<'a> Claim<'a> {
 
     /// Returns the error for a claim that is missing and whose value is not compared.
     #[cold]
-    fn missing(self) -> TokenError {
+    pub(super) fn missing(self) -> TokenError {
         TokenError::missing(self.name, "")
     }
 
-    fn text(self) -> Result<Option<&'a str>, TokenError> {
+    pub(super) fn text(self) -> Result<Option<&'a str>, TokenError> {
         self.read(text)
     }
 
@@ -90,7 +90,7 @@ impl<'a> Claim<'a> {
         Ok(text.map(Into::into))
     }
 
-    fn date(self, round: Round) -> Result<Option<u64>, TokenError> {
+    pub(super) fn date(self, round: Round) -> Result<Option<u64>, TokenError> {
         self.read(|value| date::read(value, round).ok_or(NO_DATE))
     }
 }

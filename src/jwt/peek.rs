@@ -3,15 +3,13 @@
 
 use super::{
     TokenError,
+    claims::Claims,
     compact::Compact,
     header::{Header, Types},
 };
 use crate::{
-    claims::{
-        self, WrongType,
-        date::{self, NO_DATE, Round},
-    },
-    json::{Document, Value},
+    claims::date::{self, Round},
+    json::Document,
     rejection::Mismatch,
     util::shown::quoted,
 };
@@ -30,15 +28,9 @@ fn unverified(payload: &[u8]) -> Result<Document<'_>, TokenError> {
 pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {
     let payload = Compact::split(token, max_bytes)?.payload(0)?;
     let claims = unverified(&payload)?;
-    let issuer = claims::present(claims.named("iss"));
-    let issuer = issuer.ok_or_else(|| TokenError::missing("iss", ""))?;
-    let issuer = claims::text(issuer).map_err(|wrong| wrong_type("iss", issuer, wrong))?;
+    let issuer = Claims(&claims).claim("iss");
+    let issuer = issuer.text()?.ok_or_else(|| issuer.missing())?;
     Ok(issuer.to_owned())
-}
-
-#[cold]
-fn wrong_type(claim: &str, value: &Value<'_>, wrong: WrongType) -> TokenError {
-    TokenError::ClaimType(wrong.of(claim, Some(value)))
 }
 
 /// What a token has to be before anything is fetched for its sake.
@@ -72,31 +64,26 @@ impl Plausible<'_> {
         }
         let payload = token.payload(0)?;
         let claims = unverified(&payload)?;
-        let claim = |name| claims::present(claims.named(name));
+        let claims = Claims(&claims);
         if let Some(expected) = self.issuer {
-            let issuer =
-                claim("iss").ok_or_else(|| TokenError::missing("iss", quoted(expected)))?;
-            let found = claims::text(issuer).map_err(|wrong| wrong_type("iss", issuer, wrong))?;
+            let found = claims.claim("iss").text()?;
+            let found = found.ok_or_else(|| TokenError::missing("iss", quoted(expected)))?;
             if found != expected {
                 return Err(TokenError::issuer(found, [expected]));
             }
         }
-        if let Some(expiry) = claim("exp") {
-            let expiry = date::read(expiry, Round::Down)
-                .ok_or_else(|| wrong_type("exp", expiry, NO_DATE))?;
-            if self.now >= expiry.saturating_add(self.leeway) {
-                return Err(TokenError::Expired(self.out_of_time("exp", expiry)));
-            }
+        if let Some(expiry) = claims.claim("exp").date(Round::Down)?
+            && self.now >= expiry.saturating_add(self.leeway)
+        {
+            return Err(TokenError::Expired(self.out_of_time("exp", expiry)));
         }
-        let Some(issued_at) = claim("iat") else {
-            return Ok(None);
-        };
-        let start = date::read(issued_at, Round::Up)
-            .ok_or_else(|| wrong_type("iat", issued_at, NO_DATE))?;
-        if start.saturating_sub(self.leeway) > self.now {
+        let issued_at = claims.claim("iat");
+        if let Some(start) = issued_at.date(Round::Up)?
+            && start.saturating_sub(self.leeway) > self.now
+        {
             return Err(TokenError::NotYetValid(self.out_of_time("iat", start)));
         }
-        Ok(date::read(issued_at, Round::Down))
+        issued_at.date(Round::Down)
     }
 }
 

@@ -62,12 +62,11 @@ impl<'a> Jwk<'a> {
     }
 
     fn algorithm(&self) -> Result<Option<Algorithm>, ConfigError> {
-        let Some(name) = self.text("alg")? else {
-            return Ok(None);
+        let named = |name: &str| {
+            let unknown = || ConfigError::new(format!("the algorithm {name:?} is not supported"));
+            Algorithm::named(name).ok_or_else(unknown)
         };
-        let algorithm = Algorithm::named(name);
-        let unknown = || ConfigError::new(format!("the algorithm {name:?} is not supported"));
-        algorithm.map(Some).ok_or_else(unknown)
+        self.text("alg")?.map(named).transpose()
     }
 
     /// Refuses a key for another purpose (RFC 7517 sections 4.2 and 4.3).
@@ -109,13 +108,9 @@ impl<'a> Jwk<'a> {
 
     /// A string, or nothing.
     fn text(&self, name: &str) -> Result<Option<&'a str>, ConfigError> {
-        match self.member(name) {
-            None => Ok(None),
-            Some(value) => value
-                .as_str()
-                .map(Some)
-                .ok_or_else(|| ConfigError::new(format!("{name:?} is not a string"))),
-        }
+        let wrong = || ConfigError::new(format!("{name:?} is not a string"));
+        let text = |value: &'a Value<'a>| value.as_str().ok_or_else(wrong);
+        self.member(name).map(text).transpose()
     }
 
     fn required(&self, name: &str) -> Result<&'a str, ConfigError> {

@@ -5,14 +5,21 @@ use crate::{
     certified_provider::{listen, secret, serve},
     common::{self, ports::free_port, provider::Provider},
 };
+use axum::{Router, http::HeaderMap, routing::get};
 use std::{
     fs,
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
-use tower_auth::{jwt::remote::RemoteKeys, login::Login};
+use tower_auth::{
+    AuthLayer, Identity, Rejection,
+    api_key::{ApiKey, PresentedKey},
+    jwt::remote::RemoteKeys,
+    login::Login,
+    verify_fn,
+};
 
 /// A running nginx; it is killed when this is dropped.
 struct Nginx {
@@ -31,9 +38,8 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> bool {
 }
 
 impl Nginx {
-    /// Serves an application at `https://localhost:PORT/shop/`. The application receives paths
-    /// without `/shop`.
-    fn start(application: SocketAddr) -> Option<Self> {
+    /// Serves `https://localhost:PORT/` with these locations.
+    fn start(locations: &str) -> Option<Self> {
         let program = Path::new("/usr/sbin/nginx");
         if !program.is_file() {
             eprintln!("SKIPPED: nginx is not installed");
@@ -74,7 +80,7 @@ impl Nginx {
                uwsgi_temp_path {here}/d; scgi_temp_path {here}/e;\n\
                server {{\n    listen 127.0.0.1:{port} ssl;\n\
                  ssl_certificate {here}/cert.pem; ssl_certificate_key {here}/key.pem;\n\
-                 location /shop/ {{ proxy_pass http://{application}/; proxy_buffer_size 16k; proxy_buffers 8 16k; }}\n\
+                 {locations}\n\
                }}\n}}\n"
         );
         fs::write(folder.join("nginx.conf"), configuration).unwrap();
@@ -149,7 +155,11 @@ impl Drop for Nginx {
 async fn behind_nginx_with_tls_and_a_path_a_browser_stays_below_the_path() {
     common::install_tls();
     let (listener, address) = listen().await;
-    let Some(nginx) = Nginx::start(address) else {
+    // The application receives paths without `/shop`.
+    let shop = format!(
+        "location /shop/ {{ proxy_pass http://{address}/; proxy_buffer_size 16k; proxy_buffers 8 16k; }}"
+    );
+    let Some(nginx) = Nginx::start(&shop) else {
         return;
     };
     let redirect = nginx.url("/shop/callback");
@@ -213,4 +223,57 @@ async fn behind_nginx_with_tls_and_a_path_a_browser_stays_below_the_path() {
         head.contains("__Host-session=; Max-Age=0; Path=/"),
         "{head}"
     );
+}
+
+/// `auth_request` of nginx: each request is verified by another server.
+#[tokio::test]
+async fn nginx_asks_before_each_request() {
+    let keys = verify_fn(|key: PresentedKey| match key.as_bytes() {
+        b"right" => Ok(Identity::new("ada")),
+        b"down" => Err(Rejection::unavailable("the database is down")),
+        b"often" => Err(Rejection::too_many(Duration::from_secs(9))),
+        _ => Err(Rejection::invalid()),
+    });
+    let verify =
+        get(|identity: Identity| async move { [("x-user", identity.subject().to_owned())] });
+    let auth = AuthLayer::new(ApiKey::header("x-api-key", keys)).forward_auth();
+    let (listener, verifier) = listen().await;
+    let app = Router::new().route("/verify", verify).layer(auth);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let (listener, inner) = listen().await;
+    let hello = |headers: HeaderMap| async move { format!("hello {:?}", headers.get("x-user")) };
+    let app = Router::new().route("/", get(hello).post(hello));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let locations = format!(
+        "location / {{ auth_request /verify; auth_request_set $user $upstream_http_x_user;\n\
+           proxy_set_header X-User $user; proxy_pass http://{inner}; }}\n\
+         location = /verify {{ internal; proxy_pass http://{verifier}; proxy_pass_request_body off;\n\
+           proxy_set_header Content-Length \"\"; proxy_set_header X-Forwarded-Host $http_host;\n\
+           proxy_set_header X-Forwarded-Method $request_method; }}"
+    );
+    let Some(nginx) = Nginx::start(&locations) else {
+        return;
+    };
+    let url = nginx.url("/");
+    for (keys, expected) in [
+        (&["x-api-key: right"][..], "200"),
+        (&[], "401"),
+        (&["x-api-key: wrong"], "401"),
+        // nginx knows 401 and 403. It responds with 500 if the verifier has another answer.
+        (&["x-api-key: right", "x-api-key: wrong"], "403"),
+        (&["x-api-key: often"], "403"),
+        (&["x-api-key: down"], "500"),
+        // A client cannot name the user.
+        (&["x-user: eve"], "401"),
+    ] {
+        let fields = keys.iter().flat_map(|field| ["-H", field]);
+        let arguments: Vec<_> = fields.chain(["-X", "POST", "-i", &url]).collect();
+        let Some((status, _, answer)) = nginx.curl(&arguments).await else {
+            return;
+        };
+        assert_eq!(status, expected, "{keys:?}: {answer}");
+        assert_eq!(answer.contains("hello Some(\"ada\")"), expected == "200");
+        let challenge = answer.to_lowercase().contains("www-authenticate: apikey");
+        assert_eq!(challenge, expected == "401", "{keys:?}: {answer}");
+    }
 }

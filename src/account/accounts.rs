@@ -1,9 +1,12 @@
 //! [`Accounts`]: registration and login.
 
 use super::{NameError, UserName, attempts::Attempts};
+#[cfg(feature = "tracing")]
+use crate::error::Chain;
 use crate::{
-    ConfigError, Identity, Rejection,
+    ConfigError, Identity, Rejection, RejectionKind,
     clock::{Clock, SystemClock},
+    observe::{event::recovered, outage::Outage},
     password::{
         HashPool, Lane, NormalizedPassword, PasswordHash, PasswordPolicy, PolicyError, normalize,
     },
@@ -51,6 +54,8 @@ pub struct Accounts {
     #[cfg(feature = "basic")]
     remembered: Arc<crate::password::Remembered>,
     clock: Arc<dyn Clock>,
+    /// The state of the stores and of the pool.
+    outage: Arc<Outage>,
 }
 
 impl Accounts {
@@ -78,6 +83,7 @@ impl Accounts {
                 BASIC_CAPACITY,
             )?),
             clock,
+            outage: Arc::default(),
         })
     }
 
@@ -196,7 +202,19 @@ impl Accounts {
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if a store or the pool cannot answer
     /// now.
     pub async fn log_in(&self, name: &str, password: &str) -> Result<Identity, Rejection> {
-        self.log_in_by(Lane::Unknown, name, password).await
+        let result = self.log_in_by(Lane::Unknown, name, password).await;
+        match &result {
+            Ok(identity) => {
+                recovered(&self.outage, "accounts");
+                logged_in(identity);
+            }
+            // Logged where it is found, with the subject.
+            Err(rejection) if rejection.kind() == RejectionKind::Invalid => {
+                recovered(&self.outage, "accounts");
+            }
+            Err(rejection) => not_checked(&self.issuer, rejection, &self.outage),
+        }
+        result
     }
 
     /// Logs in like [`log_in`](Self::log_in), in this lane. Credentials in [`Lane::Known`] were
@@ -209,6 +227,7 @@ impl Accounts {
         password: &str,
     ) -> Result<Identity, Rejection> {
         if password.len() > LONGEST_TYPED {
+            failed(&self.issuer, None);
             return Err(invalid());
         }
         // Before anything is read: what ends sessions meanwhile ends what comes of this, too.
@@ -496,6 +515,45 @@ fn here(clock: &Arc<dyn Clock>) -> Arc<dyn EphemeralStore> {
 fn failed(issuer: &str, subject: Option<&str>) {
     #[cfg(feature = "tracing")]
     tracing::info!(target: "tower_auth", issuer, subject, "a login failed");
+}
+
+/// Logs that a user has logged in by a form.
+#[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+fn logged_in(identity: &Identity) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(
+        target: "tower_auth",
+        issuer = identity.issuer(),
+        subject = identity.subject(),
+        "a user logged in"
+    );
+}
+
+/// Logs a login that was not checked: there were too many attempts, or a store is down, which is
+/// logged once.
+fn not_checked(issuer: &str, rejection: &Rejection, outage: &Outage) {
+    let is_outage = rejection.kind() == RejectionKind::Unavailable && !rejection.is_busy();
+    let begins = is_outage && outage.begins();
+    #[cfg(feature = "tracing")]
+    {
+        let kind = rejection.kind().as_str();
+        let error = rejection.source().map(Chain);
+        let error = error.map(tracing::field::display);
+        const TEXT: &str = "a login was not checked";
+        match (is_outage, begins) {
+            (true, true) => {
+                tracing::error!(target: "tower_auth", issuer, kind, error, "{TEXT}");
+            }
+            (true, false) => {
+                tracing::debug!(target: "tower_auth", issuer, kind, error, "{TEXT}");
+            }
+            (false, _) => {
+                tracing::info!(target: "tower_auth", issuer, kind, error, "{TEXT}");
+            }
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = (issuer, begins);
 }
 
 /// The stored hash. One that cannot be read is as good as none, or a client could tell by the

@@ -29,6 +29,7 @@ mod location;
 mod place;
 mod query;
 mod strip;
+mod unread;
 mod websocket;
 
 pub use credential::Credential;
@@ -38,3 +39,4 @@ pub use location::Location;
 pub(crate) use location::Locations;
 pub use place::Place;
 pub(crate) use strip::Strip;
+pub use unread::UnreadAuthorization;

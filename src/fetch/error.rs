@@ -32,8 +32,10 @@ impl FetchErrorKind {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Insecure => "the URL is not https",
-            Self::Url => "the URL has no host, or names a user",
+            Self::Insecure => {
+                "the URL must be https; for development, `dangerous_allow_http` allows http"
+            }
+            Self::Url => "the URL must have a host, and no credentials",
             Self::TimedOut => "no answer came in time",
             Self::TooLong => "the answer is too long",
             Self::NoRuntime => "fetching needs a Tokio runtime",

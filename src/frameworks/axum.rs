@@ -194,7 +194,7 @@ fn required(parts: &Parts) -> Result<&Identity, Rejection> {
 }
 
 fn logged(rejection: Rejection, identity: Option<&Identity>) -> Rejection {
-    event::emit(Some(&rejection), || Decision::about(identity, None));
+    event::emit(Some(&rejection), None, || Decision::about(identity, None));
     rejection
 }
 

@@ -4,7 +4,10 @@ use crate::{
     Rejection,
     csrf::CrossSite,
     layer::middleware::{self, Decide, OnResponse, ResponseBody, ResponseFuture},
-    observe::event::{self, Decision},
+    observe::{
+        event::{self, Decision},
+        outage::Outage,
+    },
     rejection::{Challenge, Challenges, OwnBody, response},
 };
 use http::{
@@ -117,6 +120,10 @@ where
     }
 }
 
+/// The state of the stores that endpoints use. One for the process, because an application has one
+/// group of such endpoints.
+static OUTAGE: Outage = Outage::new();
+
 /// The decision on one request to an endpoint.
 #[derive(Debug, Default)]
 pub struct CrossSiteCheck;
@@ -139,7 +146,9 @@ impl Decide for CrossSiteCheck {
     }
 
     fn reject(self, _: &Arc<CrossSite>, _: &mut Parts, rejection: Rejection) -> Response<OwnBody> {
-        event::emit(Some(&rejection), || Decision::about(None, None));
+        event::emit(Some(&rejection), Some(&OUTAGE), || {
+            Decision::about(None, None)
+        });
         response(rejection).map(Into::into)
     }
 }
@@ -155,9 +164,12 @@ impl OnResponse for NotCached {
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         let open = response.extensions().get::<Rejection>();
         let open = open.filter(|rejection| rejection.is_open());
-        if open.is_some() {
-            // Nobody else tells of a login or refresh token that was refused.
-            event::emit(open, || Decision::about(None, None));
+        match open {
+            // No other layer logs a login or refresh token that was rejected.
+            Some(rejection) => {
+                event::emit_returned(rejection, Some(&OUTAGE), || Decision::about(None, None));
+            }
+            None => event::recovered(&OUTAGE, "an endpoint"),
         }
         if open.is_some()
             && response.status() == StatusCode::UNAUTHORIZED

@@ -36,6 +36,7 @@ pub(crate) fn keys_left_out(keys: &[SkippedKey]) {
     #[cfg(feature = "tracing")]
     for key in keys {
         tracing::warn!(
+            target: "tower_auth",
             kid = key.key_id(),
             reason = key.reason(),
             "a key of a JWK Set cannot be used and is left out"

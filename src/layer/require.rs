@@ -4,7 +4,10 @@ use super::middleware::{self, Decide, ResponseBody, ResponseFuture};
 use crate::{
     AccessRules, Identity, Policy, Rejection, Verdict,
     authz::{RuleIndex, explained},
-    observe::event::{self, Decision},
+    observe::{
+        event::{self, Decision},
+        outage::Outage,
+    },
     rejection::{OwnBody, is_grpc, response, without_body},
 };
 use http::{Request, Response, request::Parts};
@@ -41,7 +44,11 @@ pub struct RequireLayer {
 
 /// The configuration of a layer.
 // Public only in a private module: it is part of the type of a public future.
-pub struct Config(AccessRules);
+pub struct Config {
+    rules: AccessRules,
+    /// The state of the stores and servers that the policies use.
+    outage: Outage,
+}
 
 impl RequireLayer {
     /// Creates a layer that requires this policy for every request.
@@ -57,7 +64,10 @@ impl RequireLayer {
     #[must_use]
     pub fn rules(rules: AccessRules) -> Self {
         Self {
-            config: Arc::new(Config(rules)),
+            config: Arc::new(Config {
+                rules,
+                outage: Outage::new(),
+            }),
         }
     }
 }
@@ -109,19 +119,19 @@ pub struct Authorization {
 impl Authorization {
     fn begin(&mut self, config: &Config, head: &Parts) -> Result<Verdict<()>, Rejection> {
         let caller = Identity::from_extensions(&head.extensions)?;
-        self.rule = config.0.find(&head.method, head.uri.path())?;
-        let request = config.0.request(self.rule, head);
-        Ok(config.0.get(self.rule).check(caller, &request))
+        self.rule = config.rules.find(&head.method, head.uri.path())?;
+        let request = config.rules.request(self.rule, head);
+        Ok(config.rules.get(self.rule).check(caller, &request))
     }
 
     /// Returns the policy that was applied.
     fn policy<'a>(&self, config: &'a Config) -> Option<&'a dyn Policy> {
         self.verdict.as_ref()?;
-        config.0.get(self.rule).policy()
+        config.rules.get(self.rule).policy()
     }
 
     fn emit(&self, config: &Config, head: &Parts, rejection: Option<&Rejection>) {
-        event::emit(rejection, || {
+        event::emit(rejection, Some(&config.outage), || {
             Decision::about(head.extensions.get(), self.policy(config))
         });
     }
@@ -185,6 +195,6 @@ impl<S> fmt::Debug for RequireService<S> {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Require({:?})", self.0)
+        write!(f, "Require({:?})", self.rules)
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     fetch::Guard,
     jwt::JwtVerifier,
     jwt::remote::{RemoteKeys, metadata_urls},
+    observe::outage::Outage,
     rejection::is_token,
     scheme::Others,
     util::single_flight::SingleFlight,
@@ -140,6 +141,8 @@ impl LoginBuilder {
             self.request.scopes.insert(0, "openid".to_owned());
         }
         Ok(Login(Arc::new(Inner {
+            outage: Outage::new(),
+            refresh_outage: Outage::new(),
             pending: sealer("login")?,
             sessions: sealer("session")?,
             stored: sealer("stored session")?,

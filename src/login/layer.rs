@@ -187,7 +187,8 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
         Ok(mut response) => {
             // The identity of a login that has succeeded.
             if let Some(identity) = response.extensions_mut().remove() {
-                tell(None, Some(&identity));
+                tell(&inner, None, Some(&identity));
+                super::log::began(&identity);
             }
             response
         }
@@ -195,7 +196,7 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
             rejection,
             return_to,
         }) => {
-            tell(Some(&rejection), None);
+            tell(&inner, Some(&rejection), None);
             page::refuse(&inner, &head, rejection, return_to.as_deref())
         }
     };
@@ -203,8 +204,8 @@ async fn answer<B: Body>(inner: Arc<Inner>, route: Route, head: Parts, body: B) 
     response
 }
 
-fn tell(rejection: Option<&Rejection>, identity: Option<&Identity>) {
-    event::emit(rejection, || Decision {
+fn tell(inner: &Inner, rejection: Option<&Rejection>, identity: Option<&Identity>) {
+    event::emit(rejection, Some(&inner.outage), || Decision {
         scheme: Some(NAME),
         place: Some(Place::Cookie),
         identity,

@@ -5,13 +5,61 @@
 )]
 
 use super::LoginError;
-use crate::Rejection;
+use crate::{Identity, Rejection};
+#[cfg(feature = "tracing")]
+use crate::{error::Chain, util::shown::shown};
 
 macro_rules! event {
     ($level:ident, $($fields:tt)*) => {
         #[cfg(feature = "tracing")]
         tracing::$level!(target: "tower_auth", $($fields)*)
     };
+}
+
+/// Logs that a user has signed in. The session is the provider's (`sid`), if the ID token names it.
+pub(super) fn began(identity: &Identity) {
+    event!(
+        info,
+        issuer = identity.issuer(),
+        subject = identity.subject(),
+        session = identity.session_id(),
+        "a session began"
+    );
+}
+
+/// Logs that the tokens of a session were refreshed.
+pub(super) fn renewed(identity: &Identity) {
+    event!(
+        debug,
+        issuer = identity.issuer(),
+        subject = identity.subject(),
+        session = identity.session_id(),
+        "a session was renewed"
+    );
+}
+
+/// Logs that a user has logged out.
+pub(super) fn ended(identity: &Identity) {
+    event!(
+        info,
+        issuer = identity.issuer(),
+        subject = identity.subject(),
+        session = identity.session_id(),
+        "a session was ended"
+    );
+}
+
+/// Logs that the provider has ended one session, or all sessions of a subject.
+pub(super) fn ended_by_provider(issuer: &str, subject: Option<&str>, session: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    let (subject, session) = (subject.map(shown), session.map(shown));
+    event!(
+        info,
+        issuer,
+        subject,
+        session,
+        "the provider has ended sessions"
+    );
 }
 
 /// A token lives on at the provider after a log-out.
@@ -24,7 +72,9 @@ pub(super) fn not_shared(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
         issuer,
-        error = std::error::Error::source(rejection).map(tracing::field::display),
+        error = std::error::Error::source(rejection)
+            .map(Chain)
+            .map(tracing::field::display),
         "a refresh could not be told to other servers"
     );
 }
@@ -34,7 +84,9 @@ pub(super) fn not_kept(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
         issuer,
-        error = std::error::Error::source(rejection).map(tracing::field::display),
+        error = std::error::Error::source(rejection)
+            .map(Chain)
+            .map(tracing::field::display),
         "a refreshed session could not be kept"
     );
 }
@@ -44,7 +96,9 @@ pub(super) fn not_ended(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
         issuer,
-        error = std::error::Error::source(rejection).map(tracing::field::display),
+        error = std::error::Error::source(rejection)
+            .map(Chain)
+            .map(tracing::field::display),
         "the end of a session could not be stored"
     );
 }
@@ -54,7 +108,9 @@ pub(super) fn not_verified(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
         issuer,
-        error = std::error::Error::source(rejection).map(tracing::field::display),
+        error = std::error::Error::source(rejection)
+            .map(Chain)
+            .map(tracing::field::display),
         "the ID token of a refresh could not be verified now"
     );
 }
@@ -64,14 +120,22 @@ pub(super) fn no_user_info(issuer: &str, rejection: &Rejection) {
     event!(
         warn,
         issuer,
-        error = std::error::Error::source(rejection).map(tracing::field::display),
+        error = std::error::Error::source(rejection)
+            .map(Chain)
+            .map(tracing::field::display),
         "the user-info endpoint has not returned claims"
     );
 }
 
-/// Logs that a session cannot be refreshed at the moment.
-pub(super) fn not_refreshed(issuer: &str, error: &LoginError) {
-    event!(warn, issuer, %error, "a session could not be refreshed");
+/// Logs that a session cannot be refreshed at the moment: at `WARN` for the first one, then at `DEBUG`.
+pub(super) fn not_refreshed(issuer: &str, error: &LoginError, is_first: bool) {
+    #[cfg(feature = "tracing")]
+    let error = Chain(error);
+    if is_first {
+        event!(warn, issuer, %error, "a session could not be refreshed");
+    } else {
+        event!(debug, issuer, %error, "a session could not be refreshed");
+    }
 }
 
 /// Logs that a session ends because its refresh token was rejected.

@@ -84,6 +84,11 @@ pub(super) async fn logout(
     if let Some(session) = &session {
         is_first = inner.end_in_browser(&session.id).await?;
         inner.forget(session);
+        if let Ok(identity) = session.identity(&inner.issuer, &inner.claims)
+            && is_first
+        {
+            super::log::ended(&identity);
+        }
     }
     // Not before: whoever tries again needs the cookie for it.
     if inner.on_login.is_none() {
@@ -179,6 +184,8 @@ pub(super) async fn by_provider(inner: &Inner, body: &[u8]) -> Result<Response<B
         (None, Some(subject)) => inner.end(Mark::Subject(subject, token.issued)).await?,
         (None, None) => {}
     }
+    let (subject, session) = (token.subject.as_deref(), token.session.as_deref());
+    super::log::ended_by_provider(&inner.issuer, subject, session);
     let lifetime = id_token::LOGOUT_AGE.saturating_add(leeway.saturating_mul(2));
     store
         .put(&seen, b"1", Duration::from_secs(lifetime))

@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     Rejection, RejectionKind,
+    observe::event::recovered,
     util::{digest::Digest, single_flight::Full},
 };
 use std::{sync::Arc, time::Duration};
@@ -173,7 +174,14 @@ impl Inner {
             _ => KEPT,
         };
         let (inner, before) = (Arc::clone(self), session.clone());
-        let work = async move { inner.refresh_in_turn(&before).await.map(Arc::new) };
+        let work = async move {
+            let fresh = inner.refresh_in_turn(&before).await?;
+            recovered(&inner.refresh_outage, "refreshes of sessions");
+            if let Ok(identity) = fresh.session.identity(&inner.issuer, &inner.claims) {
+                super::log::renewed(&identity);
+            }
+            Ok(Arc::new(fresh))
+        };
         let call = self.refreshes.join(name(session), serves, kept, work);
         let call = call.map_err(|Full| LoginError::provider("too many refreshes at once"))?;
         let outcome = call.result().await;
@@ -298,7 +306,7 @@ impl Inner {
             self.end_of(session).await;
             return Err(LoginError::Ended.into());
         }
-        super::log::not_refreshed(&self.issuer, &error);
+        super::log::not_refreshed(&self.issuer, &error, self.refresh_outage.begins());
         let id = session.id.as_bytes();
         let since = match (status, self.failing.get(id)) {
             (None, _) => {

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     ConfigError, Identity, Verdict, clock::Clock, csrf::CrossSite, jwt::JwtVerifier,
-    scheme::Others, store::EphemeralStore, util::single_flight::SingleFlight,
+    observe::outage::Outage, scheme::Others, store::EphemeralStore,
+    util::single_flight::SingleFlight,
 };
 use http::{HeaderMap, StatusCode, request::Parts};
 use std::{fmt, sync::Arc};
@@ -147,6 +148,10 @@ pub(super) struct Paths {
 /// The state that the layer and the scheme share.
 pub(super) struct Inner {
     pub(super) issuer: Arc<str>,
+    /// The state of the provider and of the store.
+    pub(super) outage: Outage,
+    /// The state of refreshes.
+    pub(super) refresh_outage: Outage,
     pub(super) client: Client,
     pub(super) base: Base,
     /// The origin of the redirect URI.

@@ -1,9 +1,12 @@
 //! One structured event per decision, from one site.
 //!
-//! Target `tower_auth`. Accepted requests are `DEBUG`, rejections `INFO`. "Cannot tell", a missing
-//! `AuthLayer` and other bugs of the application, which somebody has to repair, are `ERROR`. If a 503 is sent because clients request
-//! too much ([`Rejection::busy`]), it is `INFO`. Never a secret: the fields are names.
+//! The target is `tower_auth`. Accepted requests are logged at `DEBUG` and rejected ones at `INFO`. A
+//! missing `AuthLayer` and other bugs of the application, which somebody has to repair, are logged at
+//! `ERROR`, and so is the begin of an outage. The other rejections of an outage are logged at `DEBUG`,
+//! because there may be one for each request, and its end at `INFO`. If a 503 is sent because clients
+//! request too much ([`Rejection::busy`]), it is logged at `INFO`. No field is secret.
 
+use super::outage::Outage;
 use crate::{Identity, Rejection, credential::Place};
 
 /// The decision of one layer or extractor on one request.
@@ -35,16 +38,50 @@ impl<'a> Decision<'a> {
     }
 }
 
+/// Logs the rejection of a response that an inner service returned, unless the layer or extractor
+/// that made the rejection has logged it.
+pub(crate) fn emit_returned<'a>(
+    rejection: &Rejection,
+    outage: Option<&Outage>,
+    decision: impl FnOnce() -> Decision<'a>,
+) {
+    if !rejection.is_logged() {
+        emit(Some(rejection), outage, decision);
+    }
+}
+
+/// Logs the end of an outage of this part, if there was one.
+pub(crate) fn recovered(outage: &Outage, part: &'static str) {
+    if outage.ends() {
+        #[cfg(feature = "tracing")]
+        tracing::info!(target: "tower_auth", part, "an outage is over");
+        #[cfg(not(feature = "tracing"))]
+        let _ = part;
+    }
+}
+
 /// Does nothing without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn emit<'a>(_: Option<&Rejection>, _: impl FnOnce() -> Decision<'a>) {}
+pub(crate) fn emit<'a>(
+    _: Option<&Rejection>,
+    _: Option<&Outage>,
+    _: impl FnOnce() -> Decision<'a>,
+) {
+}
 
 /// Logs that a request was accepted, or why it was rejected. `decision` is called only if the event
 /// is enabled.
+///
+/// If something is unavailable, the first rejection of the outage is logged at `ERROR`, the following
+/// ones at `DEBUG`, and the end of the outage at `INFO`. Without a state, each is logged at `ERROR`.
 #[cfg(feature = "tracing")]
-pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() -> Decision<'a>) {
+pub(crate) fn emit<'a>(
+    rejection: Option<&Rejection>,
+    outage: Option<&Outage>,
+    decision: impl FnOnce() -> Decision<'a>,
+) {
     use crate::{
-        RejectionKind::{Internal, NoAuthLayer, Unavailable},
+        RejectionKind::{Forbidden, Internal, Invalid, NoAuthLayer, Unavailable},
         error::Chain,
     };
     use std::error::Error as _;
@@ -77,10 +114,20 @@ pub(crate) fn emit<'a>(rejection: Option<&Rejection>, decision: impl FnOnce() ->
             }
         };
     }
+    if let Some(rejection) = rejection {
+        rejection.mark_logged();
+    }
+    let is_answer = |kind| matches!(kind, None | Some(Invalid | Forbidden));
+    if let Some(outage) = outage
+        && is_answer(rejection.map(Rejection::kind))
+    {
+        recovered(outage, "verification");
+    }
     match rejection.map(Rejection::kind) {
         None => at!(Level::DEBUG),
         Some(Unavailable) if rejection.is_some_and(Rejection::is_busy) => at!(Level::INFO),
         Some(Internal) if rejection.is_some_and(Rejection::is_repeated) => at!(Level::DEBUG),
+        Some(Unavailable) if outage.is_some_and(|outage| !outage.begins()) => at!(Level::DEBUG),
         Some(Unavailable | NoAuthLayer | Internal) => at!(Level::ERROR),
         Some(_) => at!(Level::INFO),
     }

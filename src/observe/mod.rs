@@ -1,3 +1,4 @@
 //! Events: one structured record per decision.
 
 pub(crate) mod event;
+pub(crate) mod outage;

@@ -2,7 +2,15 @@
 
 use super::{RejectionKind, Scope};
 use http::StatusCode;
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// A request that was refused: why, and what may be told about it.
 ///
@@ -42,6 +50,18 @@ struct Parts {
     /// Whether the same cause has been logged as an error within the last minute.
     is_repeated: bool,
     stage: Stage,
+    is_logged: Logged,
+}
+
+/// Whether the rejection has been logged. A handler returns some rejections that a layer or an
+/// extractor further inside has logged.
+#[derive(Default)]
+struct Logged(AtomicBool);
+
+impl Clone for Logged {
+    fn clone(&self) -> Self {
+        Self(AtomicBool::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 /// How far a rejection has got on its way to the client.
@@ -68,6 +88,7 @@ impl Rejection {
             is_busy: false,
             is_repeated: false,
             stage: Stage::Bare,
+            is_logged: Logged::default(),
         }))
     }
 
@@ -130,7 +151,7 @@ impl Rejection {
     }
 
     /// Returns whether the rejection was made by [`busy`](Self::busy).
-    #[cfg(feature = "tracing")]
+    #[cfg(any(feature = "tracing", feature = "accounts"))]
     pub(crate) fn is_busy(&self) -> bool {
         self.0.is_busy
     }
@@ -248,6 +269,15 @@ impl Rejection {
     #[must_use]
     pub fn max_age(&self) -> Option<Duration> {
         self.0.max_age
+    }
+
+    pub(crate) fn is_logged(&self) -> bool {
+        self.0.is_logged.0.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn mark_logged(&self) {
+        self.0.is_logged.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether an outer layer may still add challenges.

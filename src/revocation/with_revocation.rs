@@ -1,7 +1,10 @@
 //! [`WithRevocation`]: a verifier that rejects revoked identities.
 
 use super::RevocationCheck;
-use crate::{Identity, Rejection, RejectionKind, Verdict, Verify};
+use crate::{
+    Identity, Rejection, RejectionKind, Verdict, Verify,
+    observe::{event::recovered, outage::Outage},
+};
 use std::{fmt, sync::Arc};
 
 /// Decorators of verifiers that this crate provides.
@@ -26,6 +29,7 @@ pub trait VerifyExt: Sized {
             list: List {
                 revoked: Arc::new(list),
                 allow_when_unavailable: false,
+                outage: Arc::default(),
             },
         }
     }
@@ -47,10 +51,13 @@ pub struct WithRevocation<V> {
 struct List {
     revoked: Arc<dyn RevocationCheck>,
     allow_when_unavailable: bool,
+    /// The state of the list.
+    outage: Arc<Outage>,
 }
 
 impl<V> WithRevocation<V> {
-    /// Lets identities pass while the list cannot be asked, and logs a warning each time.
+    /// Lets identities pass while the list cannot be asked, and logs a warning
+    /// when that begins.
     ///
     /// Then whoever can keep the store from answering can use what was revoked.
     #[must_use]
@@ -75,16 +82,24 @@ impl<C, V: Verify<C>> Verify<C> for WithRevocation<V> {
 impl List {
     fn check(&self, identity: Identity) -> Verdict<Identity> {
         let allow_when_unavailable = self.allow_when_unavailable;
+        let outage = Arc::clone(&self.outage);
         self.revoked
             .check(&identity)
             .then(move |result| match result {
                 Err(rejection)
                     if allow_when_unavailable && rejection.kind() == RejectionKind::Unavailable =>
                 {
-                    log_unchecked(&rejection);
+                    if outage.begins() {
+                        log_unchecked(&rejection);
+                    }
                     Ok(identity)
                 }
-                result => result.map(|()| identity),
+                result => {
+                    if allow_when_unavailable {
+                        recovered(&outage, "revocations");
+                    }
+                    result.map(|()| identity)
+                }
             })
     }
 }

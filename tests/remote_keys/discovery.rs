@@ -125,10 +125,17 @@ async fn metadata_without_a_usable_key_set_is_rejected() {
     assert_eq!(why(&issuer).await, "the metadata names no key set");
     for uri in ["ftp://a.example/jwks", "/jwks"] {
         answer(uri);
-        assert_eq!(why(&issuer).await, "the URL is not https", "{uri}");
+        assert_eq!(
+            why(&issuer).await,
+            "the URL must be https; for development, `dangerous_allow_http` allows http",
+            "{uri}"
+        );
     }
     answer(&origin.url("/jwks").replace("http://", "http://user@"));
-    assert_eq!(why(&issuer).await, "the URL has no host, or names a user");
+    assert_eq!(
+        why(&issuer).await,
+        "the URL must have a host, and no credentials"
+    );
     assert_eq!(origin.count("/jwks"), 0);
 }
 

@@ -618,8 +618,11 @@ fn invalid_settings_are_rejected() {
     refused(keys().rsa_algorithm(Algorithm::ES256), "algorithm of RSA");
     refused(keys().algorithms([]), "at least one algorithm");
     refused(keys().algorithms([Algorithm::HS256]), "no symmetric one");
-    refused(RemoteKeys::at("not a url"), "is no URL");
-    refused(RemoteKeys::at("http://a.example/jwks"), "cannot be asked");
+    refused(RemoteKeys::at("not a url"), "must be a URL");
+    refused(
+        RemoteKeys::at("http://a.example/jwks"),
+        "dangerous_allow_http",
+    );
     refused(RemoteKeys::at("http://127.0.0.1/jwks"), "cannot be asked");
     refused(
         RemoteKeys::at("https://u:p@a.example/jwks"),

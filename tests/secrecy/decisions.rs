@@ -3,13 +3,14 @@
 
 use crate::common::{self, Probe, Reply, Toy, get, request, send};
 use std::{
+    error::Error,
     fmt::{self, Write},
     sync::{Arc, Mutex},
 };
 use tower::Layer;
 use tower_auth::{
     AccessRules, AuthLayer, Identity, Location, Rejection, RequireLayer, Scheme, authenticated,
-    role,
+    credential::UnreadAuthorization, policy_fn, role,
 };
 use tracing::{
     Event, Metadata, Subscriber,
@@ -256,7 +257,9 @@ fn every_decision_is_one_event() {
             &optional,
             "/",
             &[("authorization", "Strange x")],
-            "INFO tower_auth outcome=rejected kind=missing detail=credentials are required",
+            "INFO tower_auth outcome=rejected kind=missing detail=credentials are required \
+             error=the Authorization field has the scheme \"Strange\"; \
+             the layer reads: authorization \"toy\", cookie \"sid\"",
         ),
         (
             &optional,
@@ -296,6 +299,41 @@ fn every_decision_is_one_event() {
         let service = layer.layer(Probe::new());
         let (_, events) = recorded(send(&service, get(path, fields)));
         assert_eq!(events, [expected], "{path} {fields:?}");
+    }
+}
+
+#[test]
+fn an_authorization_field_that_no_scheme_reads_is_told_apart_from_none() {
+    let layer = AuthLayer::new(Toy::authorization("Toy"));
+    for (field, cause) in [
+        (
+            "Token eyJhbGciOi",
+            "the Authorization field has the scheme \"Token\"; the layer reads: authorization \"toy\"",
+        ),
+        (
+            "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+            "the Authorization field does not begin with a scheme; \
+             the layer reads: authorization \"toy\"",
+        ),
+        (
+            "hunter2 hunter2",
+            "the Authorization field does not begin with a scheme; \
+             the layer reads: authorization \"toy\"",
+        ),
+    ] {
+        let service = layer.layer(Probe::new());
+        let (reply, events) = recorded(send(&service, get("/", &[("authorization", field)])));
+        let text = format!(
+            "INFO tower_auth outcome=rejected kind=missing detail=credentials are required \
+             error={cause}"
+        );
+        assert_eq!(events, [text]);
+        assert_eq!(reply.status, 401);
+        assert!(!reply.body.contains("scheme"), "{}", reply.body);
+        let rejection = reply.rejection.unwrap();
+        let unread: &UnreadAuthorization = rejection.source().unwrap().downcast_ref().unwrap();
+        assert_eq!(unread.scheme().is_some(), field.starts_with("Token "));
+        assert!(!format!("{rejection:?}").contains("eyJ"));
     }
 }
 
@@ -386,4 +424,96 @@ fn a_rejection_that_is_rendered_again_is_logged_once() {
     let (_, events) = recorded(send(&service, request));
     let rejected = events.iter().filter(|event| event.contains("rejected"));
     assert_eq!(rejected.count(), 1);
+}
+
+#[test]
+fn a_rejection_that_a_handler_returns_is_logged_once() {
+    async fn refuse(_: Identity) -> Result<(), Rejection> {
+        Err(Rejection::forbidden().with_source("not the owner"))
+    }
+    let app = axum::Router::new().route("/", axum::routing::get(refuse));
+    let layers = (
+        AuthLayer::new(Toy::authorization("Toy")),
+        RequireLayer::new(authenticated()),
+    );
+    let service = layers.layer(app.clone());
+    let (reply, events) = recorded(send(&service, get("/", &[("authorization", "Toy ann")])));
+    assert_eq!(reply.status, 403);
+    let rejected = |events: &[String]| -> Vec<String> {
+        let rejected = events.iter().filter(|event| event.contains("rejected"));
+        rejected.cloned().collect()
+    };
+    let expected = "INFO tower_auth outcome=rejected scheme=Toy place=authorization \
+                    kind=forbidden detail=not allowed error=not the owner";
+    assert_eq!(rejected(&events), [expected]);
+    // Two layers, of which the outer one renders the rejection anew.
+    let outer = AuthLayer::new(Toy::authorization("Toy"));
+    let outer = outer.responder(|_, _| http::Response::new(String::new()));
+    let service = outer.layer(AuthLayer::new(Toy::header("Key", "x-key")).layer(app));
+    let both = [("authorization", "Toy ann"), ("x-key", "ann")];
+    let (_, events) = recorded(send(&service, get("/", &both)));
+    let expected = "INFO tower_auth outcome=rejected scheme=Key place=header \
+                    kind=forbidden detail=not allowed error=not the owner";
+    assert_eq!(rejected(&events), [expected]);
+}
+
+#[test]
+fn a_rejection_that_a_tonic_handler_returns_as_a_status_is_logged() {
+    let layer = AuthLayer::new(Toy::authorization("Toy")).grpc();
+    let refuse = |_: &_| {
+        let status = tonic::Status::from(Rejection::forbidden().with_source("not the owner"));
+        status.into_http()
+    };
+    let service = layer.layer(Probe::answering(refuse));
+    let (_, events) = recorded(send(&service, get("/", &[("authorization", "Toy ann")])));
+    let expected = "INFO tower_auth outcome=rejected scheme=Toy place=authorization \
+                    kind=forbidden detail=not allowed error=not the owner";
+    assert_eq!(events, [ALLOWED, expected]);
+}
+
+#[test]
+fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let is_down = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&is_down);
+    let policy = policy_fn("store", move |_, _| match flag.load(Ordering::SeqCst) {
+        true => Err(Rejection::unavailable("the store\nis down")),
+        false => Ok(()),
+    });
+    let service = (
+        AuthLayer::new(Toy::authorization("Toy").judging(vault)),
+        RequireLayer::new(policy),
+    )
+        .layer(Probe::new());
+    let ask = |credential: &str| {
+        let value = format!("Toy {credential}");
+        recorded(send(&service, get("/", &[("authorization", &value)]))).1
+    };
+    let levels = |events: &[String]| -> Vec<String> {
+        let levels = events.iter().filter_map(|event| event.split(' ').next());
+        levels.map(str::to_owned).collect()
+    };
+    // An outage of the verifier.
+    let begin = ask("open-sesame");
+    assert_eq!(levels(&begin), ["ERROR"]);
+    assert!(begin[0].contains("error=the store is down"), "{begin:?}");
+    assert_eq!(levels(&ask("open-sesame")), ["DEBUG"]);
+    assert_eq!(levels(&ask("open-sesame")), ["DEBUG"]);
+    // Wrong credentials show that the verifier works again.
+    let end = ask("hunter2");
+    assert_eq!(
+        end[0],
+        "INFO tower_auth message=an outage is over part=verification"
+    );
+    assert_eq!(levels(&end), ["INFO", "INFO"]);
+    assert_eq!(levels(&ask("hunter2")), ["INFO"]);
+    // An outage of a policy.
+    assert_eq!(levels(&ask("s3cr3t")), ["DEBUG", "DEBUG"]);
+    is_down.store(true, Ordering::SeqCst);
+    let begin = ask("s3cr3t");
+    assert_eq!(levels(&begin), ["DEBUG", "ERROR"]);
+    assert!(begin[1].contains(r"error=the store\nis down"), "{begin:?}");
+    assert_eq!(levels(&ask("s3cr3t")), ["DEBUG", "DEBUG"]);
+    is_down.store(false, Ordering::SeqCst);
+    assert_eq!(levels(&ask("s3cr3t")), ["DEBUG", "INFO", "DEBUG"]);
 }

@@ -10,6 +10,7 @@ use crate::{
     clock::{self, Clock},
     fetch::on_demand::{Document, Ended, Outcome},
     jwt::{KeySet, source::Snapshot},
+    observe::outage::Outage,
 };
 use std::{
     sync::{
@@ -56,6 +57,7 @@ pub(super) struct KeyDocument {
     fetched_at: AtomicU64,
     /// The start of the fetch of the current set. The set may lack younger keys.
     as_of: AtomicU64,
+    outage: Outage,
 }
 
 /// The result of a fetch.
@@ -78,6 +80,7 @@ impl KeyDocument {
             }),
             fetched_at: AtomicU64::new(0),
             as_of: AtomicU64::new(0),
+            outage: Outage::new(),
         }
     }
 
@@ -108,8 +111,7 @@ impl KeyDocument {
         let reason = failure.as_str();
         let report = move || {
             let cause = cause.as_ref().map(|cause| cause as &dyn std::error::Error);
-            let cause = cause.map(|cause| cause.source().unwrap_or(cause));
-            log::failed(&self.name(), reason, cause);
+            log::failed(&self.name(), reason, cause, &self.outage);
         };
         (Outcome::Failed(reason), Box::new(report))
     }
@@ -215,6 +217,7 @@ impl Document for KeyDocument {
         let lifetime = self.timing.lifetime(fetched.lifetime);
         let changed = self.publish(fetched.keys, lifetime);
         let report = move || {
+            log::fetched(&self.name(), &self.outage);
             if let Some(set) = changed {
                 log::changed(&self.name(), &set.keys);
             }

@@ -104,6 +104,8 @@ impl Decide for Authentication {
         AuthResponse {
             private,
             grpc: self.grpc,
+            scheme: self.scheme(config).map(|scheme| scheme.name),
+            place: self.place,
             request: summary(config, head, self.grpc).map(Box::new),
             hooks: self.hooks.accept(&mut head.extensions),
             config: Arc::clone(config),
@@ -171,16 +173,16 @@ impl Authentication {
             // The rejection names the scopes that the path needs, also if the request has an
             // `Authorization` of an unknown scheme.
             Some(Rule::Require(policy)) => {
-                let rejection = missing(&**policy);
+                let rejection = config.missing(missing(&**policy), head);
                 self.is_applied = true;
                 return Err(rejection);
             }
             Some(Rule::Allow) => {}
             None if config.optional => {}
-            None => return Err(Rejection::missing()),
+            None => return Err(config.missing(Rejection::missing(), head)),
         }
         if head.headers.contains_key(AUTHORIZATION) {
-            return Err(Rejection::missing());
+            return Err(config.missing(Rejection::missing(), head));
         }
         config.strip.apply(head);
         head.extensions.insert(Anonymous(()));
@@ -245,7 +247,8 @@ impl Authentication {
     }
 
     fn emit(&self, config: &Config, head: &Parts, rejection: Option<&Rejection>) {
-        event::emit(rejection, || Decision {
+        let outage = self.scheme(config).map(|scheme| &*scheme.outage);
+        event::emit(rejection, outage, || Decision {
             scheme: self.scheme(config).map(|scheme| scheme.name),
             place: self.place,
             identity: head.extensions.get(),

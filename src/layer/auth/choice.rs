@@ -4,6 +4,7 @@ use crate::{
     Rejection, Scheme,
     credential::{Credential, Found, Place, is_repeated},
     identity::Realm,
+    observe::outage::Outage,
     scheme::{Attempt, Schemes},
 };
 use http::{HeaderName, request::Parts};
@@ -15,6 +16,8 @@ pub(super) struct Configured {
     pub(super) scheme: Arc<dyn Scheme>,
     pub(super) name: &'static str,
     pub(super) realm: Option<Realm>,
+    /// The state of the store or server that the scheme verifies with.
+    pub(super) outage: Arc<Outage>,
     companions: Vec<HeaderName>,
 }
 
@@ -25,6 +28,7 @@ impl Configured {
             name: scheme.name(),
             realm: scheme.realm().map(Realm::from),
             companions: scheme.companions(),
+            outage: Arc::default(),
             scheme: Arc::from(scheme),
         });
         configured.collect()

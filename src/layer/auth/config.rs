@@ -3,13 +3,14 @@
 use super::{choice::Configured, decision::Listener, load::Load};
 use crate::{
     AccessRules, Location, Rejection,
-    credential::Strip,
+    credential::{Strip, UnreadAuthorization},
     csrf::CrossSite,
     identity::{Implied, Realm},
+    observe::outage::Outage,
     rejection::{Challenges, Responder},
     util::lanes::Lanes,
 };
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION, request::Parts};
 use std::{fmt, ops::Deref, sync::Arc};
 
 /// The configuration of a layer, shared by its services.
@@ -35,6 +36,8 @@ pub struct Config {
     pub(super) strip: Arc<Strip>,
     /// The header fields that schemes read.
     pub(super) vary: Option<HeaderValue>,
+    /// The state of the stores and servers that the inner service uses.
+    pub(super) outage: Arc<Outage>,
 }
 
 impl Config {
@@ -67,6 +70,18 @@ impl Config {
         let mut headers = HeaderMap::new();
         self.challenge(&Rejection::missing(), &mut headers);
         headers
+    }
+
+    /// Completes the rejection of a request without credentials. If the request has an
+    /// `Authorization` field that no scheme reads, the source says so.
+    pub(super) fn missing(&self, rejection: Rejection, head: &Parts) -> Rejection {
+        match head.headers.get(AUTHORIZATION) {
+            Some(field) => {
+                let unread = UnreadAuthorization::new(field, &self.locations());
+                rejection.with_source(unread)
+            }
+            None => rejection,
+        }
     }
 
     pub(super) fn locations(&self) -> Vec<Location> {

@@ -165,6 +165,7 @@ impl AuthLayer {
             forward_auth: false,
             responder: None,
             listener: None,
+            outage: Arc::default(),
             realm: Realm::from("api"),
             resource_metadata: None,
             cross_site: CrossSite::default(),

@@ -3,12 +3,14 @@
 use super::config::Config;
 use crate::{
     Rejection,
+    credential::Place,
     layer::middleware::OnResponse,
+    observe::event::{self, Decision},
     rejection::{Format, OwnBody, RequestSummary, render, render_custom},
     scheme::AcceptedHooks,
 };
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
+    Extensions, HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, VARY},
     request::Parts,
     response,
@@ -21,6 +23,8 @@ pub struct AuthResponse {
     pub(super) config: Arc<Config>,
     pub(super) grpc: bool,
     pub(super) private: bool,
+    pub(super) scheme: Option<&'static str>,
+    pub(super) place: Option<Place>,
     pub(super) hooks: Option<Box<AcceptedHooks>>,
     /// The request, for a responder.
     pub(super) request: Option<Box<RequestSummary>>,
@@ -28,6 +32,7 @@ pub struct AuthResponse {
 
 impl OnResponse for AuthResponse {
     fn on_response<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
+        self.log(response.extensions());
         if let Some(hooks) = self.hooks {
             with_parts(response, |parts| hooks.on_response(parts));
         }
@@ -59,6 +64,32 @@ impl OnResponse for AuthResponse {
             None
         })
     }
+}
+
+impl AuthResponse {
+    /// Logs the rejection that a handler returned.
+    fn log(&self, extensions: &Extensions) {
+        match returned(extensions) {
+            None => event::recovered(&self.config.outage, "an inner service"),
+            Some(rejection) => {
+                event::emit_returned(rejection, Some(&self.config.outage), || Decision {
+                    scheme: self.scheme,
+                    place: self.place,
+                    identity: None,
+                    policy: None,
+                });
+            }
+        }
+    }
+}
+
+fn returned(extensions: &Extensions) -> Option<&Rejection> {
+    // A handler of tonic returns it as the source of a `Status`.
+    #[cfg(feature = "tonic")]
+    if let Some(status) = extensions.get::<tonic::Status>() {
+        return std::error::Error::source(status)?.downcast_ref();
+    }
+    extensions.get()
 }
 
 /// Changes the head of a response in place.

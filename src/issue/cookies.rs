@@ -7,6 +7,7 @@ use crate::{
     credential::{Credential, Found, Place},
     rejection::Challenges,
     scheme::{Attempt, BrowserSession, Others},
+    util::loopback::is_http_on_loopback,
 };
 use http::{
     HeaderMap, HeaderValue,
@@ -26,7 +27,8 @@ use zeroize::Zeroizing;
 /// `__Host-access` and `__Host-refresh`, with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`
 /// (RFC 6265bis sections 4.1.2 and 4.1.3): scripts cannot read them, other sites and subdomains
 /// can neither set them nor have them sent with a request that changes something. Chrome and
-/// Firefox accept `Secure` cookies from `http://localhost`, too; Safari does not.
+/// Firefox accept `Secure` cookies from `http://localhost`, too; Safari does not, see
+/// [`dangerous_insecure_cookies_on_loopback`](Self::dangerous_insecure_cookies_on_loopback).
 ///
 /// New cookies replace those of an earlier session, but that session does not end. To end it at a
 /// sign-in, call [`TokenIssuer::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token)
@@ -68,6 +70,7 @@ struct Cookie {
     /// With it.
     name: Box<str>,
     at: Location,
+    is_secure: bool,
 }
 
 /// The largest size of a cookie that every browser keeps, name and value together, in bytes.
@@ -92,20 +95,33 @@ pub enum SameSite {
 }
 
 impl Cookie {
-    fn new(base: &str, path: &str) -> Self {
-        // The prefix `__Host-` requires the path `/` (RFC 6265bis section 4.1.3.2).
-        let prefix = if path == "/" { "__Host-" } else { "__Secure-" };
+    fn new(base: &str, path: &str, is_secure: bool) -> Self {
+        // Both prefixes require `Secure`, and `__Host-` the path `/` (RFC 6265bis section 4.1.3).
+        let prefix = match is_secure {
+            true if path == "/" => "__Host-",
+            true => "__Secure-",
+            false => "",
+        };
         let name = format!("{prefix}{base}");
         Self {
             base: base.into(),
             path: path.into(),
             at: Location::cookie(&name),
             name: name.into(),
+            is_secure,
         }
     }
 
+    fn named(&self, base: &str) -> Self {
+        Self::new(base, &self.path, self.is_secure)
+    }
+
     fn at(&self, path: &str) -> Self {
-        Self::new(&self.base, path)
+        Self::new(&self.base, path, self.is_secure)
+    }
+
+    fn without_secure(&self) -> Self {
+        Self::new(&self.base, &self.path, false)
     }
 }
 
@@ -114,8 +130,8 @@ impl Cookies {
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Names {
-            access: Cookie::new("access", "/"),
-            refresh: Cookie::new("refresh", "/"),
+            access: Cookie::new("access", "/", true),
+            refresh: Cookie::new("refresh", "/", true),
             same_site: SameSite::Lax,
             lifetime: Lifetime::Token,
             csrf: None,
@@ -142,8 +158,8 @@ impl Cookies {
             "{application:?} cannot begin the name of a cookie"
         );
         self.with(|names| {
-            names.access = Cookie::new(&format!("{application}-access"), &names.access.path);
-            names.refresh = Cookie::new(&format!("{application}-refresh"), &names.refresh.path);
+            names.access = names.access.named(&format!("{application}-access"));
+            names.refresh = names.refresh.named(&format!("{application}-refresh"));
         })
     }
 
@@ -204,6 +220,38 @@ impl Cookies {
         self.with(|names| names.lifetime = Lifetime::Browser)
     }
 
+    /// Sets cookies without `Secure`, for development in a browser that does not accept `Secure`
+    /// cookies from `http://localhost`, such as Safari. The application has to be at this URL.
+    ///
+    /// Then a page of any program on this machine can read and set them over `http`, and their names
+    /// do not begin with `__Host-` or `__Secure-`. Because the URL must be `http` on loopback, the
+    /// setting does not reach a server that others use.
+    ///
+    /// ```
+    /// # use tower_auth::issue::Cookies;
+    /// # let public_url = "http://localhost:3000";
+    /// let mut cookies = Cookies::new();
+    /// if public_url.starts_with("http://localhost:") {
+    ///     cookies = cookies.dangerous_insecure_cookies_on_loopback(public_url);
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If this is not an `http` URL on loopback, such as `http://localhost:3000`.
+    #[track_caller]
+    #[must_use]
+    pub fn dangerous_insecure_cookies_on_loopback(self, public_url: &str) -> Self {
+        assert!(
+            is_http_on_loopback(public_url),
+            "insecure cookies must be for http on loopback, and the public URL is {public_url:?}"
+        );
+        self.with(|names| {
+            names.access = names.access.without_secure();
+            names.refresh = names.refresh.without_secure();
+        })
+    }
+
     /// Sets and clears the [double-submit token](Csrf) with the others. What asks for it is
     /// [`TokenIssuer::csrf`], as a policy.
     #[must_use]
@@ -238,7 +286,9 @@ impl Cookies {
     /// [`Unavailable`](crate::RejectionKind::Unavailable) if the access token is so long that
     /// browsers would drop its cookie. The limit is 4,096 bytes, including the name (RFC 6265bis
     /// section 5.6). In that case nothing is set. Such a token has too many roles, scopes or custom
-    /// claims.
+    /// claims. It is not split into several cookies: the browser sends it with every request, and
+    /// many servers accept only 8 KB of header fields. Load large data by the subject instead, for
+    /// example by [`AuthLayer::load`](crate::AuthLayer::load).
     pub fn set(&self, issued: &IssuedTokens, headers: &mut HeaderMap) -> Result<(), Rejection> {
         self.renew(issued, headers)?;
         for line in self.0.others.cleared() {
@@ -400,7 +450,7 @@ impl Cookies {
             Some(application) => format!("{application}csrf"),
             None => "csrf".to_owned(),
         };
-        self.line(&Cookie::new(&base, &self.0.access.path), value, life, false)
+        self.line(&self.0.access.named(&base), value, life, false)
     }
 
     fn line(
@@ -410,10 +460,18 @@ impl Cookies {
         life: Option<Duration>,
         http_only: bool,
     ) -> HeaderValue {
-        let Cookie { name, path, .. } = cookie;
+        let Cookie {
+            name,
+            path,
+            is_secure,
+            ..
+        } = cookie;
         let mut line = Zeroizing::new(String::with_capacity(value.len().saturating_add(160)));
-        for part in [name, "=", value, "; Path=", path, "; Secure"] {
+        for part in [name, "=", value, "; Path=", path] {
             line.push_str(part);
+        }
+        if *is_secure {
+            line.push_str("; Secure");
         }
         if http_only {
             line.push_str("; HttpOnly");

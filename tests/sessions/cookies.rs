@@ -267,6 +267,60 @@ async fn names_paths_and_lifetimes_can_be_set() {
     assert!(lines[2].ends_with("; Path=/api; Secure; SameSite=Lax"));
 }
 
+#[test]
+fn cookies_without_secure_are_for_http_on_loopback_only() {
+    for url in [
+        "http://localhost",
+        "http://localhost:3000/app",
+        "http://127.0.0.1:3000",
+        "http://[::1]:3000",
+    ] {
+        let cookies = Cookies::new().dangerous_insecure_cookies_on_loopback(url);
+        let mut headers = HeaderMap::new();
+        cookies
+            .named("shop")
+            .refresh_path("/refresh")
+            .clear(&mut headers);
+        let lines = headers.get_all(header::SET_COOKIE).iter();
+        let lines: Vec<_> = lines.map(|line| line.to_str().unwrap()).collect();
+        assert_eq!(
+            lines,
+            [
+                "shop-access=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0",
+                "shop-refresh=; Path=/refresh; HttpOnly; SameSite=Lax; Max-Age=0",
+            ]
+        );
+    }
+    for url in [
+        "",
+        "localhost:3000",
+        "https://localhost",
+        "http://example.com",
+        "http://localhost.example.com",
+        "http://localhost@example.com",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+    ] {
+        let insecure = || Cookies::new().dangerous_insecure_cookies_on_loopback(url);
+        assert!(std::panic::catch_unwind(insecure).is_err(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_stays_signed_in_by_cookies_without_secure() {
+    let cookies = Cookies::new().dangerous_insecure_cookies_on_loopback("http://localhost:3000");
+    let app = App::renewing(cookies);
+    app.post("/login").await;
+    assert!(app.jar.get("csrf").is_some());
+    assert_eq!(app.get("/whoami").await, 200);
+    app.hand.pass(675);
+    let response = app.send(Method::GET, "/whoami", &[]).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(set_cookies(&response).len(), 3);
+    assert_eq!(app.post("/logout").await, 204);
+    assert_eq!(app.jar.header(), "");
+}
+
 #[tokio::test]
 async fn an_access_token_that_browsers_would_drop_is_an_error_at_login() {
     let app = App::new(&Cookies::new());

@@ -31,8 +31,9 @@ use zeroize::Zeroizing;
 /// [`dangerous_insecure_cookies_on_loopback`](Self::dangerous_insecure_cookies_on_loopback).
 ///
 /// New cookies replace those of an earlier session, but that session does not end. To end it at a
-/// sign-in, call [`TokenIssuer::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token)
-/// that the sign-in request carries.
+/// sign-in, use [`BrowserSessions::begin`](super::BrowserSessions::begin), or call
+/// [`TokenIssuer::log_out_by_refresh_token`] with the [refresh token](Self::refresh_token) that the
+/// sign-in request carries.
 ///
 /// ```
 /// use tower_auth::{AuthLayer, issue::{Cookies, IssuedTokens, TokenIssuer}};

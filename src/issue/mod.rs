@@ -44,6 +44,7 @@
 
 mod access;
 mod backend;
+mod browser_sessions;
 mod builder;
 mod cookies;
 mod csrf;
@@ -61,6 +62,7 @@ mod signer;
 mod signing_keys;
 
 pub use crate::util::return_path::return_path;
+pub use browser_sessions::BrowserSessions;
 pub use builder::TokenIssuerBuilder;
 pub use cookies::{CookieBearer, Cookies, SameSite};
 pub use csrf::Csrf;

@@ -4,7 +4,7 @@ use crate::common::events;
 use axum::{
     Router,
     body::Body,
-    extract::{RawQuery, State},
+    extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -23,8 +23,8 @@ use tower_auth::{
     authz::{authenticated_within, fresh},
     clock::Clock,
     issue::{
-        Cookies, CredentialEndpointLayer, RenewLayer, SameSite, Signer, SigningKeys, TokenIssuer,
-        TokenSubject,
+        BrowserSessions, Cookies, CredentialEndpointLayer, RenewLayer, SameSite, Signer,
+        SigningKeys, TokenIssuer, TokenSubject,
     },
     jwt::Algorithm,
     store::MemoryStore,
@@ -132,6 +132,27 @@ async fn submit(
     app.tokens.csrf().verify(&identity, &token)
 }
 
+/// A sign-in, a renewal and a log-out by one object.
+async fn one_object(
+    State(app): State<Shared>,
+    Path(action): Path<String>,
+    head: Parts,
+) -> Result<Response, Rejection> {
+    let sessions = BrowserSessions::new(app.tokens, app.cookies);
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    match action.as_str() {
+        "begin" => drop(
+            sessions
+                .begin(TokenSubject::new("42"), &head, headers)
+                .await?,
+        ),
+        "refresh" => drop(sessions.refresh(&head, headers).await?),
+        _ => sessions.end(&head, headers).await?,
+    }
+    Ok(response)
+}
+
 async fn whoami(identity: Identity) -> String {
     identity.subject().to_owned()
 }
@@ -162,6 +183,7 @@ impl App {
                     .post(whoami)
                     .route_layer(RequireLayer::new(tokens.csrf())),
             )
+            .route("/inside/{action}", post(one_object))
             .route("/form", get(form).post(submit))
             .route(
                 "/fresh",
@@ -174,6 +196,7 @@ impl App {
             .layer(AuthLayer::new(cookies.bearer(tokens.verifier().unwrap())));
         let outside = Router::new()
             .route("/login", post(login))
+            .route("/sessions/{action}", post(one_object))
             .route("/refresh", post(refresh))
             .layer(CredentialEndpointLayer::new());
         Self {
@@ -591,6 +614,50 @@ async fn the_choice_to_be_remembered_survives_renewals() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn one_object_begins_renews_and_ends_the_session_of_a_browser() {
+    let app = App::new(&Cookies::new());
+    assert_eq!(app.post("/sessions/refresh").await, 401);
+    assert_eq!(app.post("/sessions/begin").await, 204);
+    assert_eq!(app.get("/whoami").await, 200);
+    let earlier = app.jar.header();
+    // Another sign-in ends the session whose cookies it replaces.
+    assert_eq!(app.post("/sessions/begin").await, 204);
+    assert_eq!(app.get("/whoami").await, 200);
+    assert_eq!(app.tokens.sessions("42").await.unwrap().sessions().len(), 1);
+    let fields = [("cookie", earlier.as_str())];
+    let response = app.send(Method::GET, "/whoami", &fields).await;
+    assert_eq!(response.status(), 401);
+    // That response has cleared the cookie of the browser.
+    assert_eq!(app.post("/sessions/refresh").await, 204);
+    assert_eq!(app.get("/whoami").await, 200);
+    // By the refresh token, as where no layer stands in front.
+    let kept = app.jar.header();
+    assert_eq!(app.post("/sessions/end").await, 204);
+    assert_eq!(app.jar.header(), "");
+    let fields = [("cookie", kept.as_str())];
+    let response = app.send(Method::GET, "/whoami", &fields).await;
+    assert_eq!(response.status(), 401);
+    assert_eq!(app.post("/sessions/end").await, 204);
+    // By the access token.
+    let subject = TokenSubject::new("42");
+    let issued = app.tokens.start_session(subject).await.unwrap();
+    let field = format!("Bearer {}", issued.access_token().expose());
+    let fields = [("authorization", field.as_str())];
+    for status in [204, 401] {
+        let response = app.send(Method::POST, "/inside/end", &fields).await;
+        assert_eq!(response.status(), status);
+    }
+    assert!(
+        app.tokens
+            .sessions("42")
+            .await
+            .unwrap()
+            .sessions()
+            .is_empty()
+    );
 }
 
 /// RFC 9470 section 3.

@@ -130,11 +130,14 @@ impl BrowserSessions {
             identity.own_issuer() == Some(self.tokens.name())
                 && (identity.session_id().is_some() || identity.has_claims())
         };
-        let identity = head.extensions.get::<Identity>();
-        if let Some(identity) = identity.filter(is_token) {
+        let identity = head.extensions.get::<Identity>().filter(is_token);
+        if let Some(identity) = identity {
             self.tokens.end_session(identity).await?;
         }
-        if let Some(token) = token {
+        let ended = identity.and_then(Identity::session_id);
+        let session = |token: &str| Some(self.tokens.0.read(token)?.1.family());
+        // The cookie is of the same session as a rule, which ends once.
+        if let Some(token) = token.filter(|token| session(token).as_deref() != ended) {
             self.tokens.log_out_by_refresh_token(&token).await?;
         }
         self.cookies.clear(headers);

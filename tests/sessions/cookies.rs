@@ -641,6 +641,16 @@ async fn one_object_begins_renews_and_ends_the_session_of_a_browser() {
     let response = app.send(Method::GET, "/whoami", &fields).await;
     assert_eq!(response.status(), 401);
     assert_eq!(app.post("/sessions/end").await, 204);
+    // By the identity and the refresh token of one session: once.
+    events::record();
+    app.post("/sessions/begin").await;
+    let id = app.tokens.sessions("42").await.unwrap().sessions()[0]
+        .id()
+        .to_owned();
+    assert_eq!(app.post("/inside/end").await, 204);
+    let lines = events::LINES.lock().unwrap().join("\n");
+    let is_it = |line: &&str| line.contains("a session was ended") && line.contains(&id);
+    assert_eq!(lines.lines().filter(is_it).count(), 1, "{lines}");
     // By the access token.
     let subject = TokenSubject::new("42");
     let issued = app.tokens.start_session(subject).await.unwrap();

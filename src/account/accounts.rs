@@ -68,7 +68,7 @@ impl Accounts {
         let issuer = issuer.into();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         if issuer.is_empty() {
-            return Err(ConfigError::new("an issuer is not empty"));
+            return Err(ConfigError::new("the issuer must not be empty"));
         }
         Ok(Self {
             issuer,

@@ -319,7 +319,7 @@ impl IntrospectionBuilder {
                 return refuse("introspection needs the issuer of the tokens: call `issuer`");
             }
             (Some(_), true) => return refuse("either an issuer or any issuer"),
-            (Some(""), false) => return refuse("an issuer is not empty"),
+            (Some(""), false) => return refuse("the issuer must not be empty"),
             _ => {}
         }
         match (self.rules.audiences.is_empty(), self.any_audience) {
@@ -328,7 +328,9 @@ impl IntrospectionBuilder {
                     "introspection needs the name that tokens are made for: call `audience`",
                 );
             }
-            (false, true) => return refuse("either an audience or any audience"),
+            (false, true) => {
+                return refuse("`audience` and `dangerous_any_audience` must not both be called");
+            }
             _ => {}
         }
         let mut names = self.rules.audiences.iter().chain(&self.shape.prefixes);

@@ -248,7 +248,7 @@ impl TokenIssuerBuilder {
     fn check(&self, unremembered: Lifetimes) -> Result<(), ConfigError> {
         let refuse = |message: &'static str| Err(ConfigError::new(message));
         if self.issuer.is_empty() {
-            return refuse("an issuer is not empty");
+            return refuse("the issuer must not be empty");
         }
         if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
             return refuse("tokens are for somebody: call `audience`");

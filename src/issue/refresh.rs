@@ -35,9 +35,11 @@ impl RefreshKey {
 
     pub(super) fn new(secret: &[u8]) -> Result<Self, ConfigError> {
         if secret.len() < Self::MIN {
-            return Err(ConfigError::new(
-                "the secret of refresh tokens has at least 32 bytes, drawn at random",
-            ));
+            return Err(ConfigError::new(format!(
+                "the secret of refresh tokens has {} bytes, at least {} random bytes are needed",
+                secret.len(),
+                Self::MIN
+            )));
         }
         let key = Hmac::new_from_slice(secret);
         key.map(Self)

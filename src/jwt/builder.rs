@@ -284,7 +284,7 @@ impl JwtVerifierBuilder {
         )?;
         require(
             !(has_audience && self.any_audience),
-            "either an audience or any audience",
+            "`audience` and `dangerous_any_audience` must not both be called",
         )?;
         require(rules.leeway <= MAX_LEEWAY, "leeway must be at most an hour")?;
         require(

@@ -96,7 +96,10 @@ impl KeySet {
             ConfigError::new(format!("cannot read the JWK Set {}", path.display()))
                 .with_source(error)
         })?;
-        Self::from_jwks(&zeroize::Zeroizing::new(text))
+        Self::from_jwks(&zeroize::Zeroizing::new(text)).map_err(|error| {
+            ConfigError::new(format!("the JWK Set {} cannot be used", path.display()))
+                .with_source(error)
+        })
     }
 
     /// The keys.

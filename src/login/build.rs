@@ -294,7 +294,7 @@ impl LoginBuilder {
     fn check(&self) -> Result<(), ConfigError> {
         let refuse = |message: &'static str| Err(ConfigError::new(message));
         if self.issuer.is_empty() {
-            return refuse("an issuer is not empty");
+            return refuse("the issuer must not be empty");
         }
         if !is_token(&self.cookie) || !self.insecure && !self.cookie.starts_with(HOST) {
             return Err(ConfigError::new(format!(

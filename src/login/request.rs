@@ -97,11 +97,11 @@ impl AuthRequest {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        match self.others.iter().any(|(name, _)| is_reserved(name)) {
-            true => Err(ConfigError::new(
-                "a parameter that the login sets itself has a method of its own, or none",
-            )),
-            false => Ok(()),
+        match self.others.iter().find(|(name, _)| is_reserved(name)) {
+            Some((name, _)) => Err(ConfigError::new(format!(
+                "the parameter {name:?} must not be set by `param`: the login sets it itself, by a method of its own if the value can be chosen"
+            ))),
+            None => Ok(()),
         }
     }
 

@@ -20,7 +20,10 @@ impl Secret {
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
         let bytes = Zeroizing::new(bytes.into());
         match bytes.len() < MIN {
-            true => Err(ConfigError::new("a secret has at least 32 bytes")),
+            true => Err(ConfigError::new(format!(
+                "the secret of a login has {} bytes, at least {MIN} are needed (`openssl rand -base64 48`)",
+                bytes.len()
+            ))),
             false => Ok(Self(bytes)),
         }
     }

@@ -25,7 +25,7 @@ fn a_verifier_needs_issuer_audience_and_keys() {
     misconfigured(usual().audience("").build(), "audience must not be empty");
     misconfigured(
         usual().dangerous_any_audience().build(),
-        "either an audience",
+        "must not both be called",
     );
     misconfigured(
         usual().roles_at(Vec::<String>::new()).build(),
@@ -84,4 +84,26 @@ fn only_the_compact_form_is_a_token() {
         assert_eq!(rejection.detail(), "the credentials are not valid");
     }
     refused(usual(), &format!("{signed}."), "signature");
+}
+
+#[test]
+fn a_key_file_that_cannot_be_used_is_named_with_the_cause() {
+    misconfigured(
+        KeySet::from_jwks_file("absent/jwks.json"),
+        "cannot read the JWK Set absent/jwks.json: No such file",
+    );
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    misconfigured(
+        KeySet::from_jwks_file(manifest),
+        "Cargo.toml cannot be used: this is not a JWK Set",
+    );
+}
+
+#[test]
+fn an_issuer_without_tls_is_rejected_with_the_setting_that_allows_it() {
+    crate::common::install_tls();
+    let result = JwtVerifier::issuer("http://localhost:8080")
+        .audience(AUDIENCE)
+        .build();
+    misconfigured(result, "dangerous_allow_http");
 }

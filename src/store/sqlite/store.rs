@@ -70,8 +70,10 @@ impl SqliteStore {
     /// If the file cannot be opened or is no database, or was used by a newer version of this
     /// crate.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let shown = path.as_ref().display().to_string();
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-            ConfigError::new("the SQLite file cannot be opened").with_source(error)
+            ConfigError::new(format!("the SQLite file {shown:?} cannot be opened"))
+                .with_source(error)
         };
         // Absolute, so that no name means something else to SQLite, such as `:memory:`.
         let path = std::path::absolute(path).map_err(|error| failed(error.into()))?;

@@ -77,18 +77,24 @@ async fn an_id_token_that_is_not_for_this_login_is_rejected() {
         (json!({ "nonce": "other" }), "nonce is another"),
         (
             json!({ "iss": "https://evil.example" }),
-            "issuer is another",
+            "the issuer is \"https://evil.example\", expected \"https://login.example\"",
         ),
-        (json!({ "aud": "other" }), "audience is another"),
+        (
+            json!({ "aud": "other" }),
+            "the audience is \"other\", expected \"app\"",
+        ),
         (json!({ "aud": ["app", "other"] }), "several audiences"),
         (json!({ "azp": "other" }), "azp is another"),
         (json!({ "exp": now() - 600 }), "expired"),
-        (json!({ "exp": null }), "claim is missing"),
+        (json!({ "exp": null }), "the claim \"exp\" is missing"),
         (json!({ "iat": null }), "no iat"),
-        (json!({ "sub": null }), "claim is missing"),
+        (json!({ "sub": null }), "the claim \"sub\" is missing"),
         (json!({ "at_hash": "77QmUPtjPfzWtF2AnpK9RQ" }), "at_hash"),
         (json!({ "cnf": { "jkt": "x" } }), "bound to a key"),
-        (json!({ "events": { EVENT: {} } }), "is an event"),
+        (
+            json!({ "events": { EVENT: {} } }),
+            "makes the token an event",
+        ),
     ] {
         op.script(|script| script.claims = claims.clone());
         let answer = site.sign_in().await;
@@ -789,7 +795,7 @@ async fn an_id_token_of_a_refresh_is_of_the_same_login() {
         (json!({ "sid": "s1", "sub": "bob" }), "subject is another"),
         (
             json!({ "iss": "https://evil.example" }),
-            "issuer is another",
+            "the issuer is \"https://evil.example\", expected \"https://login.example\"",
         ),
     ] {
         let op = Op::new();

@@ -18,55 +18,24 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 ///
 /// # A decorator
 ///
-/// A verifier can wrap another one. [`with_revocation`](crate::revocation::VerifyExt::with_revocation) is such
-/// a decorator. This one adds the roles that a database has for the subject:
+/// A verifier can wrap another one, as [`with_revocation`](crate::revocation::VerifyExt::with_revocation) and
+/// [`map_identity`](crate::revocation::VerifyExt::map_identity) do. This one allows a set of subjects:
 ///
 /// ```
-/// use std::sync::Arc;
+/// use std::{collections::HashSet, sync::Arc};
 /// use tower_auth::{Identity, Rejection, Verdict, Verify};
 ///
-/// # struct Database;
-/// # impl Database {
-/// #     async fn roles_of(&self, _: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
-/// # }
-/// struct WithRoles<V> {
+/// struct Only<V> {
 ///     inner: V,
-///     database: Arc<Database>,
+///     subjects: Arc<HashSet<String>>,
 /// }
 ///
-/// impl<C, V: Verify<C>> Verify<C> for WithRoles<V> {
+/// impl<C, V: Verify<C>> Verify<C> for Only<V> {
 ///     fn verify(&self, credential: C) -> Verdict<Identity> {
-///         self.inner.verify(credential).and_then(&self.database, |database, identity| {
-///             let database = database.clone();
-///             Verdict::pending(async move {
-///                 let roles = database.roles_of(identity.subject()).await;
-///                 Ok(identity.with_roles(roles.map_err(Rejection::unavailable)?))
-///             })
+///         self.inner.verify(credential).and_then(&self.subjects, |subjects, identity| {
+///             let is_allowed = subjects.contains(identity.subject());
+///             Verdict::ready(if is_allowed { Ok(identity) } else { Err(Rejection::invalid()) })
 ///         })
-///     }
-///
-///     fn token_format(&self) -> Option<&'static str> {
-///         self.inner.token_format()
-///     }
-/// }
-/// ```
-///
-/// If the change needs no I/O, [`Verdict::map`] is enough:
-///
-/// ```
-/// # use tower_auth::{Identity, Verdict, Verify};
-/// struct MapIdentity<V, F> {
-///     inner: V,
-///     f: F,
-/// }
-///
-/// impl<C, V, F> Verify<C> for MapIdentity<V, F>
-/// where
-///     V: Verify<C>,
-///     F: Fn(Identity) -> Identity + Clone + Send + Sync + 'static,
-/// {
-///     fn verify(&self, credential: C) -> Verdict<Identity> {
-///         self.inner.verify(credential).map(self.f.clone())
 ///     }
 ///
 ///     fn token_format(&self) -> Option<&'static str> {
@@ -153,5 +122,58 @@ impl<F: Clone, M> Clone for VerifyFn<F, M> {
 impl<F, M> fmt::Debug for VerifyFn<F, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VerifyFn")
+    }
+}
+
+/// A verifier whose identities an application changes; made by
+/// [`VerifyExt::map_identity`](crate::revocation::VerifyExt::map_identity).
+pub struct MapIdentity<V, F, M> {
+    verifier: V,
+    f: Arc<F>,
+    marker: PhantomData<fn() -> M>,
+}
+
+impl<V, F, M> MapIdentity<V, F, M> {
+    pub(crate) fn new(verifier: V, f: F) -> Self {
+        Self {
+            verifier,
+            f: Arc::new(f),
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<C, V, F, R, M> Verify<C> for MapIdentity<V, F, M>
+where
+    V: Verify<C>,
+    F: Fn(Identity) -> R + Send + Sync + 'static,
+    R: IntoVerdict<Identity, M>,
+    M: 'static,
+{
+    fn verify(&self, credential: C) -> Verdict<Identity> {
+        let verdict = self.verifier.verify(credential);
+        verdict.and_then(&self.f, |f, identity| f(identity).into_verdict())
+    }
+
+    fn token_format(&self) -> Option<&'static str> {
+        self.verifier.token_format()
+    }
+}
+
+impl<V: Clone, F, M> Clone for MapIdentity<V, F, M> {
+    fn clone(&self) -> Self {
+        Self {
+            verifier: self.verifier.clone(),
+            f: Arc::clone(&self.f),
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<V: fmt::Debug, F, M> fmt::Debug for MapIdentity<V, F, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapIdentity")
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
     }
 }

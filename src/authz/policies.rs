@@ -131,7 +131,8 @@ impl Policy for BuiltInPolicy {
                 identity.claim::<Value>(path.clone()).as_ref() == Some(value)
             }
             Kind::Subject { issuer, subject } => {
-                identity.issuer() == Some(issuer) && identity.subject() == subject
+                let is_user = !identity.is_client();
+                is_user && identity.issuer() == Some(issuer) && identity.subject() == subject
             }
             Kind::Fresh => identity.claim("fresh") == Some(true),
         };

@@ -11,14 +11,15 @@
 //!    names that revocations are looked up by (`jti`, `sid`).
 //! 4. The application decides about the type of any other claim.
 //! 5. A number is a subject only if the application names the claim.
+//! 6. Roles and scopes of several claims add up ([`IdentityPaths`]).
+//! 7. The first present claim of a list is the subject. A list for users and a list for clients
+//!    keep the two apart ([`Subject`]).
 
 pub(crate) mod date;
+mod paths;
 mod read;
 
-#[cfg(feature = "login")]
-pub(crate) use read::digits;
-pub(crate) use read::{
-    WrongType, chosen_subject, is_confirmation, is_for, present, roles, scopes, subject, text,
-};
+pub(crate) use paths::{IdentityPaths, Subject, SubjectError};
+pub(crate) use read::{WrongType, is_confirmation, is_for, present, text};
 #[cfg(feature = "jwt")]
 pub(crate) use read::{is_bound_to, type_of};

@@ -104,7 +104,7 @@ pub(crate) fn subject<'v>(value: &'v Value<'_>) -> Result<Option<&'v str>, Wrong
 /// Reads the subject from a claim that the application chose: a string or a whole number.
 ///
 /// A number must consist of digits only, so that each number has one spelling.
-pub(crate) fn chosen_subject<'v>(
+pub(super) fn chosen_subject<'v>(
     claims: &'v Document<'_>,
     path: &ClaimPath,
 ) -> Result<Option<&'v str>, WrongType> {
@@ -122,7 +122,7 @@ pub(crate) fn chosen_subject<'v>(
 
 /// Reads a number that consists of digits only, exactly as it is written. `serde_json` rounds a
 /// number that does not fit into 64 bits.
-pub(crate) fn digits<'a>(claims: &Document<'a>, path: &ClaimPath) -> Option<&'a str> {
+fn digits<'a>(claims: &Document<'a>, path: &ClaimPath) -> Option<&'a str> {
     let text = claims.raw(path.names())?;
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -142,7 +142,7 @@ pub(crate) fn is_for(aud: &Value<'_>, audiences: &[Box<str>]) -> Result<bool, Wr
 
 /// Reads scopes: a string separated by spaces (RFC 7662 section 2.2, RFC 8693 section 4.2), or an
 /// array of strings, as many issuers write it.
-pub(crate) fn scopes(scopes: &Value<'_>) -> Result<Names, WrongType> {
+pub(super) fn scopes(scopes: &Value<'_>) -> Result<Names, WrongType> {
     match scopes.as_str() {
         Some(text) => Ok(text.split(' ').filter(|word| !word.is_empty()).collect()),
         None => list(scopes),
@@ -150,7 +150,7 @@ pub(crate) fn scopes(scopes: &Value<'_>) -> Result<Names, WrongType> {
 }
 
 /// Reads one role, whatever characters it contains, or an array of roles.
-pub(crate) fn roles(roles: &Value<'_>) -> Result<Names, WrongType> {
+pub(super) fn roles(roles: &Value<'_>) -> Result<Names, WrongType> {
     match roles.as_str() {
         Some(role) => Ok([role].into_iter().collect()),
         None => list(roles),

@@ -22,11 +22,6 @@ impl ClaimPath {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
     }
-
-    #[cfg(feature = "jwt")]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl From<&'static str> for ClaimPath {

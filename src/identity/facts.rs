@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     /// Shared where many identities have the same one.
     pub(crate) issuer: Option<Arc<str>>,
     pub(crate) subject: Box<str>,
+    /// Whether the subject is the name of a client, not of a user.
+    pub(crate) is_client: bool,
     pub(crate) roles: Names,
     pub(crate) scopes: Names,
     pub(crate) expires_at: Option<u64>,

@@ -4,14 +4,15 @@ use super::{Anonymous, ClaimPath, ClaimsError, Facts, Hierarchy, Implied, Realm}
 use crate::{Rejection, clock, credential::Place};
 use http::Extensions;
 use serde::de::DeserializeOwned;
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
 /// Who is calling, as one scheme established it.
 ///
 /// An [`AuthLayer`](crate::AuthLayer) puts it into the request's extensions. Cloning is cheap.
 ///
-/// A subject is unique only within its issuer: [`issuer`](Self::issuer) and
-/// [`subject`](Self::subject) together are the key for accounts, limits and revocation.
+/// A subject is unique only within its issuer and its kind: [`issuer`](Self::issuer),
+/// [`subject`](Self::subject) and [`is_client`](Self::is_client) together are the key for accounts,
+/// limits and revocation.
 ///
 /// A verifier builds one:
 ///
@@ -48,6 +49,19 @@ impl Identity {
     pub fn new(subject: impl Into<Box<str>>) -> Self {
         Self::from(Facts {
             subject: subject.into(),
+            ..Facts::default()
+        })
+    }
+
+    /// Creates the identity of a client that acts for itself and not for a user, such as a service
+    /// with a token of the client credentials grant (RFC 6749 section 4.4).
+    ///
+    /// The id is the [`subject`](Self::subject), and [`is_client`](Self::is_client) keeps it apart
+    /// from a user of the same name.
+    pub fn client(id: impl Into<Box<str>>) -> Self {
+        Self::from(Facts {
+            subject: id.into(),
+            is_client: true,
             ..Facts::default()
         })
     }
@@ -218,6 +232,24 @@ impl Identity {
         &self.facts.subject
     }
 
+    /// Returns whether the subject is the id of a client that acts for itself. Otherwise the subject
+    /// is a user.
+    ///
+    /// A user and a client of one issuer may have the same name. Wherever an application stores a
+    /// subject, this is part of the key.
+    #[must_use]
+    pub fn is_client(&self) -> bool {
+        self.facts.is_client
+    }
+
+    /// Returns the subject in the form in which revocations are kept.
+    pub(crate) fn revocable_subject(&self) -> Cow<'_, str> {
+        match self.is_client() {
+            true => revocable_client(self.subject()).into(),
+            false => self.subject().into(),
+        }
+    }
+
     /// Within what the subject is unique: the token's issuer (`iss`), or the realm.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
@@ -372,6 +404,14 @@ impl Identity {
     }
 }
 
+/// Returns the id of a client in the form in which revocations are kept.
+///
+/// Stores have one name space for the subjects of an issuer. The subject of a user in a token does
+/// not contain control characters, so it never has this form.
+pub(crate) fn revocable_client(id: &str) -> String {
+    format!("client\u{1f}{id}")
+}
+
 fn has<'a>(
     mut own: impl Iterator<Item = &'a str>,
     hierarchy: Option<&Hierarchy>,
@@ -385,6 +425,7 @@ impl fmt::Debug for Identity {
         // Claims and data stay out: they are the application's, and may be private.
         f.debug_struct("Identity")
             .field("subject", &self.subject())
+            .field("is_client", &self.is_client())
             .field("issuer", &self.issuer())
             .field("roles", &self.roles().collect::<Vec<_>>())
             .field("scopes", &self.scopes().collect::<Vec<_>>())

@@ -16,6 +16,7 @@ pub use claims_error::ClaimsError;
 pub use hierarchy::Hierarchy;
 pub(crate) use hierarchy::Implied;
 pub use identity::Identity;
+pub(crate) use identity::revocable_client;
 pub(crate) use realm::Realm;
 #[allow(unused_imports, reason = "only token verifiers read claims")]
 pub(crate) use {facts::Facts, names::Names};

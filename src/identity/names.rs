@@ -1,5 +1,8 @@
 //! A short list of names in at most one allocation, however many there are.
 
+#[cfg(any(feature = "jwt", feature = "introspection"))]
+use std::collections::HashSet;
+
 /// Roles or scopes.
 ///
 /// The names are one after another, each behind its length. There is no separator, because a name
@@ -21,6 +24,14 @@ impl Names {
         }
         self.0.extend_from_slice(&len.to_ne_bytes());
         self.0.extend_from_slice(name.as_bytes());
+    }
+
+    /// Adds the names of another list that this list does not contain.
+    #[cfg(any(feature = "jwt", feature = "introspection"))]
+    pub(crate) fn add_missing(&mut self, others: &Self) {
+        let known: HashSet<_> = self.iter().collect();
+        let missing: Self = others.iter().filter(|name| !known.contains(name)).collect();
+        self.0.extend_from_slice(&missing.0);
     }
 
     /// Returns the memory of the names in bytes.

@@ -4,12 +4,12 @@ use super::IntrospectionError;
 use crate::{
     Identity,
     claims::{
-        self, WrongType,
+        self, IdentityPaths, Subject, SubjectError, WrongType,
         date::{self, NO_DATE, Round},
         text,
     },
     clock,
-    identity::{ClaimPath, Names},
+    identity::Names,
     json::{Document, Object, Value},
     rejection::Mismatch,
     util::shown::{one_of, quoted, shown},
@@ -22,9 +22,7 @@ pub(super) struct Rules {
     pub(super) issuer: Option<Arc<str>>,
     /// Empty: any.
     pub(super) audiences: Vec<Box<str>>,
-    /// `None`: `sub`.
-    pub(super) subject: Option<ClaimPath>,
-    pub(super) roles: Option<ClaimPath>,
+    pub(super) paths: IdentityPaths,
     /// In seconds.
     pub(super) leeway: u64,
 }
@@ -89,18 +87,14 @@ impl Rules {
         let issuer = self.check_issuer(answer)?;
         self.check_audience(answer)?;
         let expiry = self.check_times(answer, now)?;
-        let subject = match &self.subject {
-            None => answer.read("sub", claims::subject)?.flatten(),
-            Some(path) => claims::chosen_subject(answer.0, path)
-                .map_err(wrong_type(path, answer.0.at(path.names())))?,
-        };
-        let subject = subject.ok_or_else(|| {
-            IntrospectionError::Subject(match &self.subject {
-                None => Mismatch::missing("sub", "a subject"),
-                Some(path) => Mismatch::missing(path, "a subject"),
-            })
+        let subject = self.paths.subject(answer.0).map_err(|error| match error {
+            SubjectError::Missing(mismatch) => IntrospectionError::Subject(mismatch),
+            SubjectError::Type(mismatch) => IntrospectionError::ClaimType(mismatch),
         })?;
-        let mut identity = Identity::new(subject);
+        let mut identity = match subject {
+            Subject::User(name) => Identity::new(name),
+            Subject::Client(name) => Identity::client(name),
+        };
         if let Some(issuer) = issuer {
             identity = identity.with_issuer(issuer);
         }
@@ -119,15 +113,10 @@ impl Rules {
         if let Some(sid) = answer.name("sid")? {
             identity = identity.with_session_id(sid);
         }
-        let scopes = answer.read("scope", claims::scopes)?.unwrap_or_default();
-        let roles = match &self.roles {
-            None => Names::default(),
-            Some(path) => {
-                let found = claims::present(answer.0.at(path.names()));
-                let roles = found.map(claims::roles).transpose();
-                roles.map_err(wrong_type(path, found))?.unwrap_or_default()
-            }
-        };
+        let roles = self.paths.roles(answer.0);
+        let roles = roles.map_err(IntrospectionError::ClaimType)?;
+        let scopes = self.paths.scopes(answer.0);
+        let scopes = scopes.map_err(IntrospectionError::ClaimType)?;
         Ok((identity, roles, scopes))
     }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ConfigError,
+    claims::IdentityPaths,
     clock::{Clock, SystemClock},
     fetch::{self, Fetch, Guard},
     identity::ClaimPath,
@@ -71,8 +72,7 @@ impl IntrospectionBuilder {
             rules: Rules {
                 issuer: None,
                 audiences: Vec::new(),
-                subject: None,
-                roles: None,
+                paths: IdentityPaths::default(),
                 leeway: 0,
             },
             leeway: Duration::from_secs(60),
@@ -138,21 +138,39 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// Sets the member that is the subject, a non-empty string or a whole number. Default: `sub`,
-    /// as a string only. `subject_at("sub")` also takes a number.
+    /// Adds a member that is the subject, a non-empty string or a whole number. Default: `sub`, as a
+    /// string only. `subject_at("sub")` also takes a number.
     ///
-    /// The number 42 and the string `"42"` are the same subject. The issuer must never give a
-    /// subject to another user. Servers leave out `sub` for
-    /// tokens that belong to no user; then `client_id` may do.
+    /// If this method is called several times, the first of these members that an answer has is the
+    /// subject. The number 42 and the string `"42"` are the same subject. The issuer must never give
+    /// a subject to another user.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.rules.subject = Some(path.into());
+        self.rules.paths.subjects.push(path.into());
         self
     }
 
-    /// The member that holds the roles: an array of strings, or one string that is one role.
-    /// Default: none, so that nobody has any.
+    /// Adds a member that names the client, such as `client_id`, for tokens that have no subject
+    /// because they belong to no user. Default: none, so that such tokens are rejected.
+    ///
+    /// The identity of such a token is that of a [client](crate::Identity::is_client): revocations
+    /// and policies do not confuse it with a user of the same name. If this method is called several
+    /// times, the first of these members that the answer has is used.
+    pub fn client_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.rules.paths.clients.push(path.into());
+        self
+    }
+
+    /// Adds a member that holds roles: an array of strings, or one string that is one role. The
+    /// roles of several members add up. Default: none, so that no identity has a role.
     pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.rules.roles = Some(path.into());
+        self.rules.paths.roles.push(path.into());
+        self
+    }
+
+    /// Adds a member that holds scopes: a string, separated by spaces, or an array of strings. The
+    /// scopes of several members add up. Default: `scope`, unless this method is called.
+    pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.rules.paths.scopes.push(path.into());
         self
     }
 
@@ -280,6 +298,9 @@ impl IntrospectionBuilder {
     pub fn build(mut self) -> Result<Introspection, ConfigError> {
         self.check()?;
         self.rules.leeway = self.leeway.as_secs();
+        if self.rules.paths.scopes.is_empty() {
+            self.rules.paths.scopes.push("scope".into());
+        }
         let url: Uri = self.url.parse().map_err(|error| {
             ConfigError::new("the introspection endpoint is no URL").with_source(error)
         })?;
@@ -337,11 +358,7 @@ impl IntrospectionBuilder {
         if names.any(|name| name.is_empty()) {
             return refuse("an audience or prefix is not empty");
         }
-        let paths = [&self.rules.subject, &self.rules.roles];
-        let mut paths = paths.into_iter().flatten();
-        if paths.any(|path| path.names().next().is_none()) {
-            return refuse("the path of a claim has at least one name");
-        }
+        self.rules.paths.check()?;
         if self.leeway > MAX_LEEWAY {
             return refuse("a leeway is at most an hour");
         }

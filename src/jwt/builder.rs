@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     ConfigError,
+    claims::IdentityPaths,
     clock::{Clock, SystemClock},
     identity::{ClaimPath, ClaimsError},
 };
@@ -25,6 +26,7 @@ const MAX_LEEWAY: u64 = 3600;
 pub struct JwtVerifierBuilder {
     rules: Rules,
     any_audience: bool,
+    has_clients: bool,
     keys: Option<Keys>,
     backend: Option<Backend>,
     pub(super) types: Types,
@@ -55,9 +57,8 @@ impl JwtVerifierBuilder {
         let rules = Rules {
             issuer,
             audiences: Vec::new(),
-            subject: None,
-            roles: None,
-            scopes: "scope".into(),
+            clients: Vec::new(),
+            paths: IdentityPaths::default(),
             leeway: 60,
             expiry_is_required: true,
             access_token_profile: false,
@@ -66,6 +67,7 @@ impl JwtVerifierBuilder {
         Self {
             rules,
             any_audience: false,
+            has_clients: false,
             keys: None,
             backend: None,
             types: Types::Usual,
@@ -121,33 +123,97 @@ impl JwtVerifierBuilder {
         self
     }
 
-    /// Sets the claim that is the subject, a non-empty string or a whole number. Default: `sub`, as
-    /// a string only. `subject_at("sub")` also takes a number.
+    /// Accepts only tokens that were issued to one of these clients.
+    ///
+    /// A token then needs `azp` (OpenID Connect Core section 2) or `client_id` (RFC 9068 section
+    /// 2.2). If it has both, both must be configured clients. Default: any client. Another call adds
+    /// to the clients.
+    ///
+    /// ```
+    /// # use tower_auth::jwt::JwtVerifier;
+    /// let builder = JwtVerifier::issuer("https://login.example.com/realms/shop")
+    ///     .audience("orders")
+    ///     .clients(["web", "billing"]);
+    /// # let _ = builder;
+    /// ```
+    pub fn clients(mut self, clients: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        self.rules
+            .clients
+            .extend(clients.into_iter().map(Into::into));
+        self.has_clients = true;
+        self
+    }
+
+    /// Adds a claim that is the subject, a non-empty string or a whole number. Default: `sub`, as a
+    /// string only. `subject_at("sub")` also takes a number.
+    ///
+    /// If this method is called several times, the first of these claims that a token has is the
+    /// subject. A claim that is `null` or an empty string is absent. If a claim has another type, the
+    /// token is rejected.
     ///
     /// The number 42 and the string `"42"` are the same subject. The issuer must never give a
-    /// subject to another user, so an e-mail address is not suitable.
+    /// subject to another user, so an e-mail address is not suitable. For the tokens of clients,
+    /// call [`client_at`](Self::client_at).
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.rules.subject = Some(path.into());
+        self.rules.paths.subjects.push(path.into());
         self
     }
 
-    /// The claim that holds the roles: an array of strings, or one string that is one role.
-    /// Default: none, so that nobody has any.
+    /// Adds a claim that names the client, for tokens that have no subject because they belong to no
+    /// user. Default: none, so that such tokens are rejected.
     ///
-    /// If the claim is missing or `null`, the token has no roles. If the claim has any other type,
-    /// the token is rejected.
+    /// The identity of such a token is that of a [client](crate::Identity::is_client): revocations
+    /// and policies do not confuse it with a user of the same name. If this method is called several
+    /// times, the first of these claims that the token has is used.
+    ///
+    /// A token that has a subject belongs to a user, as far as this verifier can see. Some issuers
+    /// put the client's id into `sub`.
+    ///
+    /// ```
+    /// # use tower_auth::jwt::JwtVerifier;
+    /// // Service tokens of Cloudflare Access have an empty `sub`, and their id in `common_name`.
+    /// let builder = JwtVerifier::issuer("https://team.cloudflareaccess.com")
+    ///     .audience("4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2")
+    ///     .client_at("common_name");
+    /// # let _ = builder;
+    /// ```
+    pub fn client_at(mut self, path: impl Into<ClaimPath>) -> Self {
+        self.rules.paths.clients.push(path.into());
+        self
+    }
+
+    /// Adds a claim that holds roles: an array of strings, or one string that is one role. Default:
+    /// none, so that no identity has a role.
+    ///
+    /// The roles of several claims add up:
+    ///
+    /// ```
+    /// # use tower_auth::jwt::JwtVerifier;
+    /// // Keycloak: the roles of the realm, and those of the client `orders`.
+    /// let builder = JwtVerifier::issuer("https://login.example.com/realms/shop")
+    ///     .audience("orders")
+    ///     .roles_at(["realm_access", "roles"])
+    ///     .roles_at(["resource_access", "orders", "roles"]);
+    /// # let _ = builder;
+    /// ```
+    ///
+    /// If the claim is missing or `null`, it adds no roles. If the claim has any other type, the
+    /// token is rejected.
     pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.rules.roles = Some(path.into());
+        self.rules.paths.roles.push(path.into());
         self
     }
 
-    /// The claim that holds the scopes: a string, separated by spaces, or an array of strings.
-    /// Default: `scope`.
+    /// Adds a claim that holds scopes: a string, separated by spaces, or an array of strings.
+    /// Default: `scope`, unless this method is called.
     ///
-    /// If the claim is missing or `null`, the token has no scopes. If the claim has any other type,
-    /// the token is rejected.
+    /// The scopes of several claims add up. Auth0 has those of a user's permissions in a claim of
+    /// their own: `.scopes_at("scope").scopes_at("permissions")`.
+    ///
+    /// If the claim is missing or `null`, it adds no scopes. If the claim has any other type, the
+    /// token is rejected.
     pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.rules.scopes = path.into();
+        self.rules.paths.scopes.push(path.into());
         self
     }
 
@@ -231,11 +297,14 @@ impl JwtVerifierBuilder {
     /// # Errors
     ///
     /// If there are no keys and they cannot be discovered; if there is neither an audience nor
-    /// [`dangerous_any_audience`](Self::dangerous_any_audience), or both; if an issuer, audience
-    /// or claim path is empty; if the leeway is over an hour; if the backend is not compiled in
+    /// [`dangerous_any_audience`](Self::dangerous_any_audience), or both; if an issuer, audience,
+    /// client or claim path is empty; if the leeway is over an hour; if the backend is not compiled in
     /// or does not take a key; if the profile is asked for without what it requires.
-    pub fn build(self) -> Result<JwtVerifier, ConfigError> {
+    pub fn build(mut self) -> Result<JwtVerifier, ConfigError> {
         self.check()?;
+        if self.rules.paths.scopes.is_empty() {
+            self.rules.paths.scopes.push("scope".into());
+        }
         Backend::chosen(self.backend)?;
         let keys = match self.keys {
             Some(keys) => keys,
@@ -272,11 +341,13 @@ impl JwtVerifierBuilder {
         )?;
         let has_empty = rules.audiences.iter().any(|audience| audience.is_empty());
         require(!has_empty, "audience must not be empty")?;
-        let chosen = rules.subject.iter().chain(&rules.roles);
         require(
-            !chosen.chain([&rules.scopes]).any(ClaimPath::is_empty),
-            "the path of a claim must have at least one name",
+            !self.has_clients || !rules.clients.is_empty(),
+            "clients must not be an empty list",
         )?;
+        let has_empty = rules.clients.iter().any(|client| client.is_empty());
+        require(!has_empty, "client must not be empty")?;
+        rules.paths.check()?;
         let has_audience = !rules.audiences.is_empty();
         require(
             has_audience || self.any_audience,

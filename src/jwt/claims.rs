@@ -4,11 +4,11 @@ use super::{TokenError, cache::Window, log};
 use crate::{
     Identity,
     claims::{
-        self, WrongType,
+        self, IdentityPaths, Subject, SubjectError, WrongType,
         date::{self, NO_DATE, Round},
         text,
     },
-    identity::{ClaimPath, ClaimsError, Facts, Names},
+    identity::{ClaimsError, Facts},
     json::{Document, Object, Value},
     rejection::Mismatch,
     util::shown::{one_of, quoted, shown},
@@ -24,10 +24,9 @@ pub(super) struct Rules {
     pub(super) issuer: Option<Arc<str>>,
     /// If there are no audiences, every audience is accepted.
     pub(super) audiences: Vec<Box<str>>,
-    /// The claim that the application chose for the subject. Such a claim may be a number.
-    pub(super) subject: Option<ClaimPath>,
-    pub(super) roles: Option<ClaimPath>,
-    pub(super) scopes: ClaimPath,
+    /// If there are no clients, tokens of every client are accepted.
+    pub(super) clients: Vec<Box<str>>,
+    pub(super) paths: IdentityPaths,
     /// In seconds.
     pub(super) leeway: u64,
     pub(super) expiry_is_required: bool,
@@ -50,17 +49,6 @@ impl<'a> Claims<'a> {
     pub(super) fn claim(&self, name: &'static str) -> Claim<'a> {
         let value = claims::present(self.0.named(name));
         Claim { name, value }
-    }
-
-    /// Reads names at a path. If the claim is absent, there are none.
-    fn names(
-        &self,
-        path: &ClaimPath,
-        read: fn(&Value<'_>) -> Result<Names, WrongType>,
-    ) -> Result<Names, TokenError> {
-        let claim = claims::present(self.0.at(path.names()));
-        let names = claim.map(read).transpose();
-        Ok(names.map_err(wrong_type(path, claim))?.unwrap_or_default())
     }
 }
 
@@ -101,6 +89,15 @@ fn wrong_type<'a>(
     value: Option<&'a Value<'a>>,
 ) -> impl FnOnce(WrongType) -> TokenError + 'a {
     move |wrong| TokenError::ClaimType(wrong.of(claim, value))
+}
+
+impl From<SubjectError> for TokenError {
+    fn from(error: SubjectError) -> Self {
+        match error {
+            SubjectError::Missing(mismatch) => Self::MissingClaim(mismatch),
+            SubjectError::Type(mismatch) => Self::ClaimType(mismatch),
+        }
+    }
 }
 
 impl Rules {
@@ -152,15 +149,11 @@ impl Rules {
         if self.access_token_profile {
             check_profile(claims)?;
         }
-        let subject = match &self.subject {
-            None => claims.claim("sub").read(claims::subject)?.flatten(),
-            Some(path) => claims::chosen_subject(claims.0, path)
-                .map_err(wrong_type(path, claims.0.at(path.names())))?,
+        self.check_client(claims)?;
+        let (subject, is_client) = match self.paths.subject(claims.0)? {
+            Subject::User(name) => (name, false),
+            Subject::Client(name) => (name, true),
         };
-        let subject = subject.ok_or_else(|| match &self.subject {
-            None => TokenError::missing("sub", "a subject"),
-            Some(path) => TokenError::missing(path, "a subject"),
-        })?;
         let typed = match self.typed {
             Some(parse) => Some(parse(claims.0.as_str()).map_err(|error| {
                 log::typed_claims(issuer.as_deref(), &error);
@@ -168,15 +161,14 @@ impl Rules {
             })?),
             None => None,
         };
-        let roles = self.roles.as_ref();
-        let roles = roles.map(|roles| claims.names(roles, claims::roles));
         // `fresh` and `authenticated_within` depend on this claim.
         let authenticated_at = claims.claim("auth_time").date(Round::Down)?;
         let facts = Facts {
             issuer,
             subject: subject.into(),
-            roles: roles.transpose()?.unwrap_or_default(),
-            scopes: claims.names(&self.scopes, claims::scopes)?,
+            is_client,
+            roles: self.paths.roles(claims.0).map_err(TokenError::ClaimType)?,
+            scopes: self.paths.scopes(claims.0).map_err(TokenError::ClaimType)?,
             expires_at,
             authenticated_at: authenticated_at.map(|at| at.saturating_mul(1000)),
             issued_at: claims.claim("iat").date(Round::Down)?,
@@ -216,6 +208,29 @@ impl Rules {
             }
             None if self.audiences.is_empty() => Ok(()),
             None => Err(TokenError::missing("aud", expected())),
+        }
+    }
+
+    /// Checks the client that the token was issued to: `azp` (OpenID Connect Core section 2) or
+    /// `client_id` (RFC 9068 section 2.2, RFC 8693 section 4.3). If a token has both, both must be
+    /// configured clients.
+    fn check_client(&self, claims: &Claims<'_>) -> Result<(), TokenError> {
+        if self.clients.is_empty() {
+            return Ok(());
+        }
+        let expected = || one_of(self.clients.iter().map(|client| &**client));
+        let mut is_named = false;
+        for claim in [claims.claim("azp"), claims.claim("client_id")] {
+            let Some(found) = claim.text()? else { continue };
+            if !self.clients.iter().any(|client| **client == *found) {
+                let mismatch = Mismatch::new(claim.name, quoted(found), expected());
+                return Err(TokenError::Client(mismatch));
+            }
+            is_named = true;
+        }
+        match is_named {
+            true => Ok(()),
+            false => Err(TokenError::missing("azp or client_id", expected())),
         }
     }
 

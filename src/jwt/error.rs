@@ -61,6 +61,8 @@ pub enum TokenError {
     Issuer(Box<Mismatch>),
     /// `aud` does not contain the configured audience.
     Audience(Box<Mismatch>),
+    /// `azp` or `client_id` is not a configured client.
+    Client(Box<Mismatch>),
     /// `exp` has passed.
     Expired(Box<Mismatch>),
     /// `nbf` or `iat` lies in the future.
@@ -94,6 +96,7 @@ impl TokenError {
             Self::ClaimType(_) => "claim_type",
             Self::Issuer(_) => "issuer",
             Self::Audience(_) => "audience",
+            Self::Client(_) => "client",
             Self::Expired(_) => "expired",
             Self::NotYetValid(_) => "not_yet_valid",
             Self::Bound => "bound",
@@ -208,6 +211,7 @@ impl fmt::Display for TokenError {
             ),
             Self::Issuer(of) => write!(f, "the issuer {of}"),
             Self::Audience(of) => write!(f, "the audience {of}"),
+            Self::Client(of) => write!(f, "the client in \"{}\" {of}", of.name),
             Self::Expired(of) => write!(f, "the token has expired: \"{}\" {of}", of.name),
             Self::NotYetValid(of) => {
                 write!(f, "the token is not valid yet: \"{}\" {of}", of.name)

@@ -146,8 +146,9 @@ impl Issuers {
 
     /// Returns the verifier for a token, and the tenant that it belongs to.
     fn of(&self, token: &[u8]) -> Result<(JwtVerifier, Option<Arc<Tenant>>), Rejection> {
-        let issuer =
-            peek::issuer(token, self.max_token_bytes).map_err(TokenError::into_rejection)?;
+        let issuer = peek::issuer(token, self.max_token_bytes)
+            .and_then(|issuer| issuer.ok_or_else(|| TokenError::missing("iss", "")))
+            .map_err(TokenError::into_rejection)?;
         if let Some(jwt) = self.fixed.get(issuer.as_str()) {
             return Ok((jwt.clone(), None));
         }

@@ -64,6 +64,7 @@ mod key;
 mod key_set;
 mod keys;
 pub(crate) mod log;
+mod or_else;
 mod or_opaque;
 mod peek;
 #[cfg(feature = "jwks")]
@@ -88,5 +89,6 @@ pub use issuers::Issuers;
 pub use key::{Key, SkippedKey};
 pub use key_set::KeySet;
 pub use keys::Keys;
+pub use or_else::OrElse;
 pub use or_opaque::OrOpaque;
 pub use verifier::JwtVerifier;

@@ -71,8 +71,8 @@ impl<J: Verify<Token>, O: Verify<Token>> Verify<Token> for OrOpaque<J, O> {
     }
 }
 
-/// Whether a token has the shape of a JWT, as [`OrOpaque`] puts it.
-fn is_jwt(token: &[u8]) -> bool {
+/// Returns whether a token has the shape of a JWT, as described at [`OrOpaque`].
+pub(super) fn is_jwt(token: &[u8]) -> bool {
     let mut parts = token.split(|&byte| byte == b'.');
     let header = parts.next().unwrap_or_default();
     parts.count() == 2 && begins_as_object(header)

@@ -24,13 +24,12 @@ fn unverified(payload: &[u8]) -> Result<Document<'_>, TokenError> {
     Document::read_at_most(MOST_MEMBERS, payload).map_err(TokenError::payload)
 }
 
-/// Reads the `iss` of a token that has not been verified.
-pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<String, TokenError> {
+/// Reads the `iss` of a token that has not been verified; `None` if it is absent.
+pub(super) fn issuer(token: &[u8], max_bytes: usize) -> Result<Option<String>, TokenError> {
     let payload = Compact::split(token, max_bytes)?.payload(0)?;
     let claims = unverified(&payload)?;
-    let issuer = Claims(&claims).claim("iss");
-    let issuer = issuer.text()?.ok_or_else(|| issuer.missing())?;
-    Ok(issuer.to_owned())
+    let issuer = Claims(&claims).claim("iss").text()?;
+    Ok(issuer.map(str::to_owned))
 }
 
 /// What a token has to be before anything is fetched for its sake.

@@ -55,6 +55,10 @@ impl LoginBuilder {
     /// client.
     pub fn build(mut self) -> Result<Login, ConfigError> {
         self.check()?;
+        if self.claims.subjects.is_empty() {
+            // Some providers number their users, so `sub` may be a number here.
+            self.claims.subjects.push("sub".into());
+        }
         let refuse = ConfigError::new;
         let client = self
             .client
@@ -170,9 +174,7 @@ impl LoginBuilder {
             refresh_before: self.refresh_before.as_secs(),
             leeway: self.leeway.as_secs(),
             claims: ClaimPaths {
-                subject: self.subject,
-                roles: self.roles,
-                scopes: self.scopes,
+                identity: self.claims,
                 issuer_is_a_tenants: tenants.is_some(),
             },
             tenants,
@@ -339,11 +341,7 @@ impl LoginBuilder {
                 "the post-logout redirect URI {uri:?} is no http or https URL"
             )));
         }
-        let paths = [&self.subject, &self.roles, &self.scopes];
-        let mut paths = paths.into_iter().flatten();
-        if paths.any(|path| path.names().next().is_none()) {
-            return refuse("the path of a claim has at least one name");
-        }
+        self.claims.check()?;
         self.request.check()
     }
 }

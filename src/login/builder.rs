@@ -7,6 +7,7 @@ use super::{
     tenants::Allowed,
 };
 use crate::{
+    claims::IdentityPaths,
     clock::{Clock, SystemClock},
     fetch::Fetch,
     identity::ClaimPath,
@@ -53,9 +54,7 @@ pub struct LoginBuilder {
     pub(super) lifetime: Duration,
     pub(super) refresh_before: Duration,
     pub(super) leeway: Duration,
-    pub(super) subject: Option<ClaimPath>,
-    pub(super) roles: Option<ClaimPath>,
-    pub(super) scopes: Option<ClaimPath>,
+    pub(super) claims: IdentityPaths,
     pub(super) store: Option<Arc<dyn EphemeralStore>>,
     pub(super) in_store: bool,
     pub(super) form_post: bool,
@@ -116,9 +115,7 @@ impl LoginBuilder {
             lifetime: Duration::from_secs(12 * 3600),
             refresh_before: Duration::from_secs(60),
             leeway: Duration::from_secs(60),
-            subject: None,
-            roles: None,
-            scopes: None,
+            claims: IdentityPaths::default(),
             store: None,
             in_store: false,
             form_post: false,
@@ -560,23 +557,26 @@ impl LoginBuilder {
         self
     }
 
-    /// The claim that is the subject, a string or a whole number. Default: `sub`.
+    /// Adds a claim that is the subject, a string or a whole number. Default: `sub`.
     ///
-    /// It has to be one that the provider never gives to another, unlike an e-mail address.
+    /// If this method is called several times, the first of these claims that the user has is the
+    /// subject. The provider must never give a subject to another user, so an e-mail address is not
+    /// suitable.
     pub fn subject_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.subject = Some(path.into());
+        self.claims.subjects.push(path.into());
         self
     }
 
-    /// The claim that holds the roles. Default: none, so that nobody has any.
+    /// Adds a claim that holds roles. The roles of several claims add up. Default: none, so that no
+    /// user has a role.
     pub fn roles_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.roles = Some(path.into());
+        self.claims.roles.push(path.into());
         self
     }
 
-    /// The claim that holds the scopes. Default: none.
+    /// Adds a claim that holds scopes. The scopes of several claims add up. Default: none.
     pub fn scopes_at(mut self, path: impl Into<ClaimPath>) -> Self {
-        self.scopes = Some(path.into());
+        self.claims.scopes.push(path.into());
         self
     }
 

@@ -1,6 +1,6 @@
 //! [`LoginError`]: why a login failed, for logs.
 
-use crate::{Rejection, RejectionKind};
+use crate::{Rejection, RejectionKind, rejection::Mismatch};
 use std::{error::Error, fmt, sync::Arc};
 
 /// Why a login, refresh or log-out failed: the source of the [`Rejection`], for logs and metrics.
@@ -30,6 +30,8 @@ pub enum LoginError {
     Client(Arc<str>),
     /// The provider's ID token is missing or is not good.
     IdToken(&'static str),
+    /// A claim of the ID token or of the user information is of the wrong type. Both sides are types.
+    ClaimType(Box<Mismatch>),
     /// The response of the user-info endpoint cannot be used, for this reason.
     UserInfo(&'static str),
     /// The provider's metadata is not that of this issuer, or lacks an endpoint.
@@ -105,9 +107,11 @@ impl LoginError {
                 "temporarily_unavailable" | "server_error" => RejectionKind::Unavailable,
                 _ => RejectionKind::Invalid,
             },
-            Self::Code(_) | Self::IdToken(_) | Self::UserInfo(_) | Self::Ended => {
-                RejectionKind::Invalid
-            }
+            Self::Code(_)
+            | Self::IdToken(_)
+            | Self::ClaimType(_)
+            | Self::UserInfo(_)
+            | Self::Ended => RejectionKind::Invalid,
             Self::Client(_) | Self::Metadata(_) | Self::Provider(_) | Self::TooLong => {
                 RejectionKind::Unavailable
             }
@@ -130,7 +134,9 @@ impl LoginError {
             Self::Client(_) | Self::Metadata(_) | Self::Provider(_) | Self::TooLong => {
                 "signing in is not possible now"
             }
-            Self::Code(_) | Self::IdToken(_) | Self::UserInfo(_) => "the sign-in failed",
+            Self::Code(_) | Self::IdToken(_) | Self::ClaimType(_) | Self::UserInfo(_) => {
+                "the sign-in failed"
+            }
             Self::Ended => "the session has ended",
             Self::LogoutToken(_) => "the logout token is not valid",
         }
@@ -161,6 +167,11 @@ impl fmt::Display for LoginError {
             Self::Refused(code) => write!(f, "the provider refused: {code}"),
             Self::Code(code) => write!(f, "the token endpoint refused the grant: {code}"),
             Self::Client(code) => write!(f, "the provider does not take the request: {code}"),
+            Self::ClaimType(of) => write!(
+                f,
+                "the claim \"{}\" must be {}, found {}",
+                of.name, of.expected, of.found
+            ),
             Self::IdToken(why) => write!(f, "the ID token is not good: {why}"),
             Self::UserInfo(why) => write!(f, "invalid response of the user-info endpoint: {why}"),
             Self::Metadata(why) => write!(f, "the metadata is not good: {why}"),

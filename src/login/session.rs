@@ -7,11 +7,11 @@ use super::{
 use crate::{
     Identity, Rejection,
     claims::{
-        self, WrongType,
+        IdentityPaths, Subject,
         date::{self, Round},
     },
     clock,
-    identity::{ClaimPath, Names},
+    identity::Names,
     json::{Document, Object, Value},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -60,19 +60,9 @@ pub(super) type Outcome = Result<Arc<Fresh>, Rejection>;
 
 /// The configured paths of claims.
 pub(super) struct ClaimPaths {
-    pub(super) subject: Option<ClaimPath>,
-    pub(super) roles: Option<ClaimPath>,
-    pub(super) scopes: Option<ClaimPath>,
+    pub(super) identity: IdentityPaths,
     /// Whether the issuer is the `iss` of the ID token, which has been verified.
     pub(super) issuer_is_a_tenants: bool,
-}
-
-impl ClaimPaths {
-    /// Returns every configured path.
-    pub(super) fn all(&self) -> impl Iterator<Item = &ClaimPath> {
-        let paths = [&self.subject, &self.roles, &self.scopes];
-        paths.into_iter().flatten()
-    }
 }
 
 impl Session {
@@ -280,15 +270,11 @@ fn sid(claims: &Document<'_>) -> Option<String> {
 }
 
 fn subject<'a>(paths: &ClaimPaths, claims: &'a Document<'_>) -> Result<&'a str, LoginError> {
-    let sub = "sub".into();
-    let path = paths.subject.as_ref().unwrap_or(&sub);
-    let value = claims.at(path.names()).ok_or(NO_SUBJECT)?;
-    // Some providers number their users.
-    if value.as_number().is_some() {
-        return claims::digits(claims, path).ok_or(NO_SUBJECT);
+    match paths.identity.subject(claims) {
+        Ok(Subject::User(name)) => Ok(name),
+        // Only users sign in.
+        Ok(Subject::Client(_)) | Err(_) => Err(NO_SUBJECT),
     }
-    let subject = claims::subject(value).map_err(|_| NO_SUBJECT)?;
-    subject.ok_or(NO_SUBJECT)
 }
 
 /// Returns the identity without its claims, the roles and the scopes.
@@ -298,13 +284,10 @@ fn identity(
     paths: &ClaimPaths,
     claims: &Document<'_>,
 ) -> Result<(Identity, Names, Names), LoginError> {
-    let names = |path: &Option<ClaimPath>, read: fn(&Value<'_>) -> Result<Names, WrongType>| {
-        let names = path.as_ref().and_then(|path| claims.at(path.names()));
-        let names = names.map(read).transpose();
-        names.map_err(|_| LoginError::IdToken("a claim is of the wrong type"))
-    };
-    let roles = names(&paths.roles, claims::roles)?.unwrap_or_default();
-    let scopes = names(&paths.scopes, claims::scopes)?.unwrap_or_default();
+    let roles = paths.identity.roles(claims);
+    let roles = roles.map_err(LoginError::ClaimType)?;
+    let scopes = paths.identity.scopes(claims);
+    let scopes = scopes.map_err(LoginError::ClaimType)?;
     let sid = session.sid.as_ref().unwrap_or(&session.id).clone();
     let tenant = claims.named("iss").and_then(Value::as_str);
     let issuer = match tenant.filter(|_| paths.issuer_is_a_tenants) {

@@ -84,9 +84,7 @@ pub(super) async fn after_refresh(
 fn lacks(paths: &ClaimPaths, id_token: &[u8]) -> Result<bool, LoginError> {
     let bad = |_| LoginError::IdToken("the payload");
     let claims = Document::read(id_token).map_err(bad)?;
-    let is_absent =
-        |path: &crate::identity::ClaimPath| claims::present(claims.at(path.names())).is_none();
-    Ok(paths.all().any(is_absent))
+    Ok(paths.identity.lack_claims(&claims))
 }
 
 /// OpenID Connect Core section 5.3.2: the claims of another user must not be used.

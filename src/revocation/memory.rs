@@ -138,12 +138,9 @@ impl Revocations {
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
         let cut_off = seconds_up(cut_off);
-        self.insert(
-            Entry::Subject { cut_off },
-            within.into(),
-            subject,
-            expires_at,
-        )
+        let within = within.into();
+        let subject = within.subject(subject);
+        self.insert(Entry::Subject { cut_off }, within, &subject, expires_at)
     }
 
     /// Revokes whatever belongs to a session (`sid`), which has to be remembered until the last
@@ -198,7 +195,7 @@ impl List {
         if !table.subjects.is_empty() {
             let cut_off = table
                 .subjects
-                .get(self.names.of(issuer, identity.subject()));
+                .get(self.names.of(issuer, &identity.revocable_subject()));
             let issued_at = identity.issued_at().map(clock::seconds);
             // `None`, which is less than any time, is revoked by any cut-off.
             if cut_off.is_some_and(|cut_off| issued_at <= Some(cut_off)) {

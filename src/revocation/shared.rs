@@ -304,7 +304,7 @@ impl Asked {
     fn about(identity: &Identity, dates: Dates) -> Self {
         Self {
             issuer: identity.own_issuer().unwrap_or_default().to_owned(),
-            subject: identity.subject().to_owned(),
+            subject: identity.revocable_subject().into_owned(),
             token: identity.token_id().map(str::to_owned),
             session: identity.session_id().map(str::to_owned),
             dates,
@@ -362,9 +362,10 @@ impl RevocationCheck for SharedRevocations {
             let asked = Asked::about(identity, dates);
             return Verdict::pending(self.clone().ask_lookup(Arc::clone(lookup), asked));
         }
+        let subject = identity.revocable_subject();
         let names = RevocationQuery {
             issuer: identity.own_issuer().unwrap_or_default(),
-            subject: identity.subject(),
+            subject: &subject,
             token: identity.token_id(),
             session: identity.session_id(),
         };

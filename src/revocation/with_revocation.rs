@@ -4,6 +4,8 @@ use super::RevocationCheck;
 use crate::{
     Identity, Rejection, RejectionKind, Verdict, Verify,
     observe::{event::recovered, outage::Outage},
+    verdict::IntoVerdict,
+    verify::MapIdentity,
 };
 use std::{fmt, sync::Arc};
 
@@ -32,6 +34,60 @@ pub trait VerifyExt: Sized {
                 outage: Arc::default(),
             },
         }
+    }
+
+    /// Changes every identity that this verifier accepts, by a closure, plain or async. Policies such
+    /// as [`role`](crate::role) see the changed identity.
+    ///
+    /// The closure is called for every request, also if the verifier has cached the credential. Its
+    /// rejection is the result: [`Rejection::unavailable`] is 503, so that an outage of a database is
+    /// not a denial.
+    ///
+    /// Roles of an application's own, from its database, beside those of the token:
+    ///
+    /// ```
+    /// use tower_auth::{AuthLayer, Identity, Rejection, bearer::Bearer, jwt::JwtVerifier, revocation::VerifyExt};
+    ///
+    /// # #[derive(Clone)] struct Database;
+    /// # impl Database {
+    /// #     async fn roles_of(&self, _: Option<&str>, _: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+    /// # }
+    /// fn auth(jwt: JwtVerifier, database: Database) -> AuthLayer {
+    ///     let jwt = jwt.map_identity(move |identity: Identity| {
+    ///         let database = database.clone();
+    ///         async move {
+    ///             let roles = database.roles_of(identity.issuer(), identity.subject()).await;
+    ///             Ok(identity.with_roles(roles.map_err(Rejection::unavailable)?))
+    ///         }
+    ///     });
+    ///     AuthLayer::new(Bearer::new(jwt))
+    /// }
+    /// ```
+    ///
+    /// A closure that does not wait returns a `Result`. Here the provider's roles are an object
+    /// whose names are the roles:
+    ///
+    /// ```
+    /// # use tower_auth::{Identity, Verify, bearer::Token, jwt::JwtVerifier, revocation::VerifyExt};
+    /// use std::collections::HashMap;
+    ///
+    /// # fn verifier(jwt: JwtVerifier) -> impl Verify<Token> {
+    /// jwt.map_identity(|identity: Identity| {
+    ///     let roles: Option<HashMap<String, serde_json::Value>> =
+    ///         identity.claim("urn:zitadel:iam:org:project:roles");
+    ///     Ok(identity.with_roles(roles.unwrap_or_default().into_keys()))
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// For schemes without a verifier of their own, such as the sessions of a login, see
+    /// [`AuthLayer::map_identity`](crate::AuthLayer::map_identity).
+    fn map_identity<F, R, M>(self, f: F) -> MapIdentity<Self, F, M>
+    where
+        F: Fn(Identity) -> R + Send + Sync + 'static,
+        R: IntoVerdict<Identity, M>,
+    {
+        MapIdentity::new(self, f)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Families of refresh tokens, revocations, and what keeps them.
 
-use crate::Verdict;
+use crate::{Verdict, identity::revocable_client};
 use std::{
     fmt,
     sync::Arc,
@@ -110,7 +110,8 @@ pub enum Revocation {
         /// Until when it has to be remembered.
         until: SystemTime,
     },
-    /// Everything that a subject was issued up to a time.
+    /// Everything that a user was issued up to a time. For a client, see
+    /// [`of_client`](Self::of_client).
     Subject {
         /// The issuer within which the subject is unique.
         issuer: String,
@@ -136,6 +137,24 @@ pub enum Revocation {
 }
 
 impl Revocation {
+    /// Creates the revocation of everything that a [client](crate::Identity::is_client) was issued
+    /// up to a time, and not of a user who has the same name. The times are those of
+    /// [`Subject`](Self::Subject).
+    #[must_use]
+    pub fn of_client(
+        issuer: impl Into<String>,
+        id: &str,
+        cut_off: SystemTime,
+        until: SystemTime,
+    ) -> Self {
+        Self::Subject {
+            issuer: issuer.into(),
+            subject: revocable_client(id),
+            cut_off,
+            until,
+        }
+    }
+
     /// Returns the revocations that one record of a subject represents.
     pub(crate) fn of_subject(
         issuer: &str,

@@ -16,4 +16,5 @@ mod rfc8725;
 mod rfc9068;
 mod server;
 mod signatures;
+mod sources;
 mod support;

@@ -438,7 +438,51 @@ async fn requirements_without_an_auth_layer_are_500() {
     assert_eq!(reply.line(), "500 no_auth_layer");
 }
 
-// Loading
+// Changing the identity, and loading
+
+#[tokio::test]
+async fn a_changed_identity_is_that_of_rules_users_and_handlers() {
+    let with_roles = |identity: Identity| match identity.subject() {
+        "ann" => Ok(identity.with_role("admin")),
+        "down" => Err(Rejection::unavailable("the database is down")),
+        "renamed" => Ok(Identity::new("bob").with_role("admin")),
+        _ => Ok(identity),
+    };
+    let rules = || AccessRules::new().require("/", role("admin"));
+    let plain = AuthLayer::new(toy()).map_identity(with_roles);
+    let waiting = AuthLayer::new(toy()).map_identity(move |identity: Identity| async move {
+        tokio::task::yield_now().await;
+        with_roles(identity)
+    });
+    for layer in [plain, waiting] {
+        let layer = layer.rules(rules()).load(|identity: Identity| {
+            assert!(identity.subject() == "cat" || identity.has_role("admin"));
+            Ok(Some(User(identity.subject().to_uppercase())))
+        });
+        let probe = Probe::new();
+        let service = layer.layer(probe.clone());
+        assert_eq!(ask(&service, Some("ann")).await.line(), "200 ann by Toy");
+        assert!(
+            probe
+                .last()
+                .extensions
+                .get::<Identity>()
+                .unwrap()
+                .has_role("admin")
+        );
+        // The scheme and the realm are those of the request, also if the identity is another one.
+        assert_eq!(
+            ask(&service, Some("renamed")).await.line(),
+            "200 bob by Toy"
+        );
+        let identity = probe.last().extensions.get::<Identity>().cloned().unwrap();
+        assert_eq!(identity.issuer(), Some("api"));
+        assert_eq!(ask(&service, Some("cat")).await.line(), "403 forbidden");
+        assert_eq!(ask(&service, Some("down")).await.line(), "503 unavailable");
+        assert_eq!(ask(&service, Some("bad")).await.line(), "401 invalid");
+        assert_eq!(probe.calls(), 2);
+    }
+}
 
 #[tokio::test]
 async fn load_rejects_on_behalf_of_the_user() {
@@ -524,7 +568,7 @@ fn load_of_an_identity_panics_at_construction() {
     let mark = block_on(anonymous());
     let anonymous = move |_: Identity| Ok::<_, Rejection>(Some(mark.clone()));
     let expected = "`load` must not return an `Identity` or `Anonymous`: it puts the application's \
-                    own user beside the identity; let the verifier add roles and scopes";
+                    own user beside the identity; add roles and scopes by `map_identity`";
     assert_eq!(panic_of(|| AuthLayer::new(toy()).load(identity)), expected);
     assert_eq!(panic_of(|| AuthLayer::new(toy()).load(later)), expected);
     assert_eq!(panic_of(|| AuthLayer::new(toy()).load(anonymous)), expected);

@@ -44,6 +44,38 @@ async fn roles_are_read_only_if_configured() {
 }
 
 #[tokio::test]
+async fn roles_and_scopes_of_several_members_add_up() {
+    let mut claims = claims();
+    claims["realm_access"] = json!({ "roles": ["user"] });
+    claims["resource_access"] = json!({ "orders": { "roles": ["editor", "user"] } });
+    claims["permissions"] = json!(["write", "delete"]);
+    let endpoint = Endpoint::answering(Answer::json(claims.to_string())).await;
+    let builder = endpoint.builder().roles_at(["realm_access", "roles"]);
+    let builder = builder.roles_at(["resource_access", "orders", "roles"]);
+    let builder = builder.scopes_at("scope").scopes_at("permissions");
+    let identity = ask(&builder.build().unwrap(), "abc").await.unwrap();
+    assert_eq!(identity.roles().collect::<Vec<_>>(), ["user", "editor"]);
+    let scopes: Vec<_> = identity.scopes().collect();
+    assert_eq!(scopes, ["read", "write", "delete"]);
+}
+
+#[tokio::test]
+async fn a_token_without_a_subject_is_that_of_its_client_if_the_application_says_so() {
+    for sub in [json!(null), json!("")] {
+        let answer = with("sub", sub).to_string();
+        let endpoint = Endpoint::answering(Answer::json(answer.as_str())).await;
+        assert_eq!(outcome(answer).await, "401 subject");
+        let builder = endpoint.builder().client_at("client_id");
+        let client = ask(&builder.build().unwrap(), "abc").await.unwrap();
+        assert_eq!((client.subject(), client.is_client()), ("app", true));
+    }
+    let endpoint = Endpoint::answering(Answer::json(claims().to_string())).await;
+    let builder = endpoint.builder().client_at("client_id");
+    let user = ask(&builder.build().unwrap(), "abc").await.unwrap();
+    assert_eq!((user.subject(), user.is_client()), ("alice", false));
+}
+
+#[tokio::test]
 async fn a_response_requires_active_to_be_a_boolean() {
     assert_eq!(outcome(r#"{"active":false}"#).await, "401 inactive");
     assert_eq!(

@@ -51,7 +51,9 @@ enum Step {
     Begin,
     /// Step 7.
     Verify(Verdict<Identity>),
-    /// Step 8.
+    /// Step 8, the change of the identity.
+    Map(Verdict<Identity>),
+    /// Step 8, the application's user.
     Load(Verdict<Insert>),
     /// Step 9.
     Apply(Verdict<()>),
@@ -75,6 +77,12 @@ impl Decide for Authentication {
                     let identity = ready!(verdict.poll_if(cx.as_deref_mut()))
                         .map_err(|rejection| self.rejected(config, rejection))?;
                     self.establish(config, head, identity)
+                }
+                Step::Map(verdict) => {
+                    let identity = ready!(verdict.poll_if(cx.as_deref_mut()))
+                        .map_err(|rejection| self.rejected(config, rejection))?;
+                    let identity = self.established(config, identity);
+                    self.load(config, head, identity)
                 }
                 Step::Load(verdict) => {
                     let insert = ready!(verdict.poll_if(cx.as_deref_mut()))
@@ -191,14 +199,30 @@ impl Authentication {
 
     /// Begins step 8. The identity is in the extensions from here on, for policies and events.
     fn establish(&mut self, config: &Config, head: &mut Parts, identity: Identity) -> Step {
+        let identity = self.established(config, identity);
+        match &config.map {
+            Some(map) => {
+                head.extensions.insert(identity.clone());
+                Step::Map(map(identity))
+            }
+            None => self.load(config, head, identity),
+        }
+    }
+
+    /// Adds the facts of the scheme and of the layer.
+    fn established(&self, config: &Config, identity: Identity) -> Identity {
         let scheme = self.scheme(config);
         let realm = scheme.and_then(|scheme| scheme.realm.as_ref());
-        let identity = identity.established(
+        identity.established(
             scheme.map_or("", |scheme| scheme.name),
             self.place,
             realm.unwrap_or(&config.realm),
             config.implied.as_ref(),
-        );
+        )
+    }
+
+    /// Begins to load the application's user.
+    fn load(&mut self, config: &Config, head: &mut Parts, identity: Identity) -> Step {
         let load = config.load.as_ref();
         let loading = load.map(|load| Step::Load(load.load(identity.clone())));
         head.extensions.insert(identity);

@@ -1,6 +1,10 @@
 //! [`Config`]: everything that a layer is built from.
 
-use super::{choice::Configured, decision::Listener, load::Load};
+use super::{
+    choice::Configured,
+    decision::Listener,
+    load::{Load, Map},
+};
 use crate::{
     AccessRules, Location, Rejection,
     credential::{Strip, UnreadAuthorization},
@@ -21,6 +25,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 pub struct Config {
     pub(super) schemes: Vec<Configured>,
     pub(super) optional: bool,
+    pub(super) map: Option<Arc<Map>>,
     pub(super) load: Option<Arc<dyn Load>>,
     pub(super) rules: Option<Arc<AccessRules>>,
     pub(super) grpc: bool,

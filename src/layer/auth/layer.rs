@@ -158,6 +158,7 @@ impl AuthLayer {
         let mut config = Config {
             schemes,
             optional: false,
+            map: None,
             load: None,
             rules: None,
             grpc: false,
@@ -204,6 +205,39 @@ impl AuthLayer {
         self.with(|config| config.optional = true)
     }
 
+    /// Changes the identity of every request with credentials, by a closure, plain or async. Policies
+    /// and inner services see the changed identity.
+    ///
+    /// This is for roles and scopes of an application's own, whatever the scheme is. The closure is
+    /// called for every request. Its rejection is the response: 503 for
+    /// [`Rejection::unavailable`](crate::Rejection::unavailable), so that an outage of a database is
+    /// not a denial. It is skipped for anonymous callers. Users are [loaded](Self::load) and
+    /// [rules](Self::rules) are applied afterwards. Another call replaces the closure.
+    ///
+    /// ```
+    /// use tower_auth::{AccessRules, AuthLayer, Identity, Rejection, Scheme, authenticated, role};
+    ///
+    /// # async fn roles_of(_: Option<&str>, _: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
+    /// # fn layer(scheme: impl Scheme) -> AuthLayer {
+    /// AuthLayer::new(scheme)
+    ///     .map_identity(|identity: Identity| async move {
+    ///         let roles = roles_of(identity.issuer(), identity.subject()).await;
+    ///         Ok(identity.with_roles(roles.map_err(Rejection::unavailable)?))
+    ///     })
+    ///     .rules(AccessRules::new().require("/admin/{*rest}", role("admin")).otherwise(authenticated()))
+    /// # }
+    /// ```
+    ///
+    /// For one verifier among several, see
+    /// [`VerifyExt::map_identity`](crate::revocation::VerifyExt::map_identity).
+    pub fn map_identity<F, R, M>(self, f: F) -> Self
+    where
+        F: Fn(Identity) -> R + Send + Sync + 'static,
+        R: IntoVerdict<Identity, M>,
+    {
+        self.with(|config| config.map = Some(Arc::new(move |identity| f(identity).into_verdict())))
+    }
+
     /// Loads the application's own user by the identity and puts it into the request's
     /// extensions, as a `U`.
     ///
@@ -212,22 +246,8 @@ impl AuthLayer {
     /// layer further inside that decides anew removes the user with the identity.
     ///
     /// The loaded user does not change the identity: policies still receive the roles and scopes of
-    /// the credentials. If roles come from a database, read them in the verifier:
-    ///
-    /// ```
-    /// # use tower_auth::{Rejection, Verify, bearer::Token, verify_fn};
-    /// # async fn roles_of(_: &str) -> Result<Vec<String>, std::io::Error> { Ok(Vec::new()) }
-    /// fn with_roles(inner: impl Verify<Token> + Clone) -> impl Verify<Token> {
-    ///     verify_fn(move |token: Token| {
-    ///         let inner = inner.clone();
-    ///         async move {
-    ///             let identity = inner.verify(token).await?;
-    ///             let roles = roles_of(identity.subject()).await;
-    ///             Ok(identity.with_roles(roles.map_err(Rejection::unavailable)?))
-    ///         }
-    ///     })
-    /// }
-    /// ```
+    /// the credentials. If roles come from a database, add them by
+    /// [`map_identity`](Self::map_identity).
     ///
     /// ```
     /// # use tower_auth::{AuthLayer, Identity, Rejection, Scheme};
@@ -256,7 +276,7 @@ impl AuthLayer {
         assert!(
             user != TypeId::of::<Identity>() && user != TypeId::of::<Anonymous>(),
             "`load` must not return an `Identity` or `Anonymous`: it puts the application's own \
-             user beside the identity; let the verifier add roles and scopes"
+             user beside the identity; add roles and scopes by `map_identity`"
         );
         self.with(|config| config.load = Some(Arc::new(LoadFn::new(f))))
     }

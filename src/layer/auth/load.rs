@@ -7,6 +7,9 @@ use std::marker::PhantomData;
 /// Puts the loaded user into the request's extensions.
 pub(super) type Insert = Box<dyn FnOnce(&mut Extensions) + Send>;
 
+/// Changes an identity.
+pub(super) type Map = dyn Fn(Identity) -> Verdict<Identity> + Send + Sync;
+
 pub(super) trait Load: Send + Sync {
     fn load(&self, identity: Identity) -> Verdict<Insert>;
 }

@@ -17,7 +17,7 @@
 //!    cross-site check; otherwise it is rejected with 403.
 //! 7. Reject more than one credential, or a malformed one, with 400. Otherwise the one scheme
 //!    whose credential is used has it verified.
-//! 8. [Load](AuthLayer::load) the application's own user.
+//! 8. [Change](AuthLayer::map_identity) the identity, and [load](AuthLayer::load) the application's own user.
 //! 9. Apply the rule of the path.
 //! 10. Call the inner service. The [`Identity`](crate::Identity) is in the request's extensions.
 //!     Credentials are hidden from `Debug` and removed from the query.

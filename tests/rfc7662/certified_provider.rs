@@ -73,7 +73,13 @@ async fn refused(verifier: &Introspection, token: &str) -> String {
     let rejection = ask(verifier, token).await.expect_err("it is refused");
     let source = rejection.source().unwrap();
     let reason = source.downcast_ref::<IntrospectionError>().unwrap();
-    format!("{} {reason:?}", rejection.status().as_u16())
+    let (status, name) = (rejection.status().as_u16(), reason.as_str());
+    match reason {
+        IntrospectionError::Credentials(theirs) | IntrospectionError::Status(theirs) => {
+            format!("{status} {name}({})", theirs.as_u16())
+        }
+        _ => format!("{status} {name}"),
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ fn credentials_issuer_and_audience_are_configured_or_waived() {
     refused(with().issuer(ISSUER), "call `audience`");
     refused(usual().dangerous_any_issuer(), "either an issuer");
     refused(usual().dangerous_any_audience(), "must not both be called");
-    refused(usual().issuer(""), "not empty");
+    refused(usual().issuer(""), "must not be empty");
     refused(usual().audience(""), "not empty");
     refused(usual().token_prefix(""), "not empty");
     with()

@@ -250,7 +250,7 @@ fn an_unsafe_issuer_configuration_is_rejected() {
     );
     refused(
         builder(&hand).store(MemoryStore::new(), [1; 31]),
-        "at least 32 random bytes are needed",
+        "the secret of refresh tokens has 31 bytes, at least 32 random bytes are needed",
     );
     refused(
         builder(&hand).access_lifetime(2 * DAY),

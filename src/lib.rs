@@ -143,16 +143,22 @@
 //!
 //! # Events
 //!
-//! Every decision is one event: accepted requests are `DEBUG`, rejections `INFO`, and what somebody
-//! has to repair (a store that cannot be reached, a missing `AuthLayer`, claims that do not fit the
-//! type of a handler) `ERROR`. Claims that do not fit are an `ERROR` once a minute per issuer and
-//! path, and `DEBUG` otherwise. If a 503 is sent
-//! because clients request more password hashes than can be computed, it is `INFO`, and a `WARN`
-//! once a minute. Fields: `outcome`
-//! (`allowed`, `anonymous`, `rejected`), `scheme`, `place`, `kind`, `detail`, `issuer`,
-//! `subject`, `policy`, `error`; never a secret. Sessions tell of themselves, too (`issuer`,
-//! `subject`, `session`): that they began or ended is `INFO`, and a refresh token that is used
-//! again `WARN`. A failed login of an account is `INFO` with its `issuer` and `subject`. The name
+//! Every decision is one event. Accepted requests are logged at `DEBUG`, and rejections at `INFO`, also
+//! those that a handler returns. Bugs of the application (a missing `AuthLayer`, claims that do not fit
+//! the type of a handler) are logged at `ERROR`. Claims that do not fit are an `ERROR` once a minute per
+//! issuer and path, and `DEBUG` otherwise.
+//!
+//! If a store or server cannot be reached, the first rejection is logged at `ERROR`, the following ones
+//! at `DEBUG`, and the end of the outage at `INFO`. If a 503 is sent because clients request more
+//! password hashes than can be computed, it is `INFO`, and a `WARN` once a minute.
+//!
+//! The fields are `outcome` (`allowed`, `anonymous`, `rejected`), `scheme`, `place`, `kind`, `detail`,
+//! `issuer`, `subject`, `policy` and `error`. No field is secret. `error` names both sides of the check
+//! that failed.
+//!
+//! Begin and end of a session are logged at `INFO`, a renewal at `DEBUG`, and a refresh token that is
+//! used again at `WARN`, with `issuer`, `subject` and `session`. A log-in to an account is `INFO`, and a
+//! failed one, too, with its `issuer` and `subject`. The name
 //! that was typed is not logged, because people type passwords there.
 
 #![forbid(unsafe_code)]

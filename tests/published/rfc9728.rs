@@ -489,7 +489,7 @@ fn invalid_metadata_panics_at_start_up() {
     let odd = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert_eq!(
         error(mcp().member("x", odd)),
-        r#""x" cannot be written as JSON"#
+        r#""x" cannot be written as JSON: key must be a string"#
     );
 }
 

@@ -1,6 +1,7 @@
 //! Completes the rejections of policies for layers, by the scopes that a client lacks.
 
-use crate::{Policy, Rejection, RejectionKind};
+use crate::{Anonymous, Policy, Rejection, RejectionKind};
+use http::{Extensions, StatusCode};
 
 /// Completes the rejection of an applied policy: by the scheme whose credential the request has,
 /// and by all scopes that the policy needs.
@@ -26,11 +27,21 @@ pub(crate) fn explained(
     rejection
 }
 
-/// Returns the rejection of an anonymous caller by a layer that has this policy.
-pub(crate) fn missing(policy: &dyn Policy) -> Rejection {
+/// Returns the rejection of an anonymous caller by a layer that has this policy: that of the
+/// caller's cookie, if the request has one.
+pub(crate) fn missing(policy: &dyn Policy, extensions: &Extensions) -> Rejection {
+    let anonymous = extensions.get().and_then(Anonymous::rejection);
+    let rejection = anonymous.cloned().unwrap_or_else(Rejection::missing);
+    with_needed_scopes(rejection, policy)
+}
+
+/// Adds the scopes of a policy to a rejection with status 401. A client that returns with better
+/// credentials should bring the scopes that the path needs.
+pub(crate) fn with_needed_scopes(rejection: Rejection, policy: &dyn Policy) -> Rejection {
     let scopes = policy.scopes();
-    if scopes.is_empty() {
-        return Rejection::missing();
+    let is_complete = scopes.is_empty() || !rejection.scopes().is_empty();
+    if rejection.status() != StatusCode::UNAUTHORIZED || is_complete {
+        return rejection;
     }
-    Rejection::missing().with_scopes(scopes.iter().cloned())
+    rejection.with_scopes(scopes.iter().cloned())
 }

@@ -22,7 +22,7 @@ mod request;
 mod rules;
 
 pub use closure::{PolicyFn, policy_fn};
-pub(crate) use enforce::{explained, missing};
+pub(crate) use enforce::{explained, missing, with_needed_scopes};
 pub use policies::{
     BuiltInPolicy, all_scopes, any_role, authenticated, claim, fresh, role, scope, subject,
 };

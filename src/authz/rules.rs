@@ -83,7 +83,9 @@ impl Rule {
         match (self, caller) {
             (Self::Allow, _) => Verdict::ready(Ok(())),
             (Self::Require(policy), Some(identity)) => policy.check(identity, request),
-            (Self::Require(policy), None) => Verdict::ready(Err(missing(&**policy))),
+            (Self::Require(policy), None) => {
+                Verdict::ready(Err(missing(&**policy, &request.extensions)))
+            }
         }
     }
 }

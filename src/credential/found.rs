@@ -22,6 +22,10 @@ use super::{Credential, Place};
 pub struct Found {
     outcome: Outcome,
     by_browser: bool,
+    /// The index of the scheme that has found it. `None` if several schemes have.
+    scheme: Option<usize>,
+    /// The next ambient result in order.
+    next: Option<Box<Self>>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ impl Found {
         let mut found = Self {
             outcome,
             by_browser: false,
+            scheme: None,
+            next: None,
         };
         found.by_browser = found.place().is_some_and(Place::is_ambient);
         found
@@ -52,13 +58,16 @@ impl Found {
         Self::of(Outcome::One(credential))
     }
 
-    /// Reports more than one credential in this place. The request is rejected with 400.
+    /// Reports more than one credential in this place.
+    ///
+    /// The request is rejected with 400. If the place is a cookie and the path is open to anonymous
+    /// callers, the caller is anonymous instead.
     pub fn ambiguous(place: Place) -> Self {
         Self::of(Outcome::Ambiguous(place))
     }
 
     /// Reports that this place is filled, but is not readable as a credential, as with a broken
-    /// percent escape. The request is rejected with 400.
+    /// percent escape. The consequences are those of [`ambiguous`](Self::ambiguous).
     pub fn malformed(place: Place) -> Self {
         Self::of(Outcome::Malformed(place))
     }
@@ -66,9 +75,9 @@ impl Found {
     /// Marks the credential as one that browsers send by themselves, although its place is
     /// explicit. This is the case for Basic credentials. The
     /// [cross-site check](crate::AuthLayer#cross-site-requests) then applies.
-    pub fn sent_by_browsers(mut self) -> Self {
-        self.by_browser = !self.is_nothing();
-        self
+    pub fn sent_by_browsers(self) -> Self {
+        let by_browser = !self.is_nothing();
+        self.map_all(|found| found.by_browser = by_browser)
     }
 
     /// Marks the credential as one that a page of the server's own origin has sent, although its
@@ -76,8 +85,22 @@ impl Found {
     ///
     /// Only a scheme that knows this origin can tell, such as one that is configured with the
     /// public URL of the server. It has to compare the whole `Origin` field.
-    pub fn sent_by_own_origin(mut self) -> Self {
-        self.by_browser = false;
+    pub fn sent_by_own_origin(self) -> Self {
+        self.map_all(|found| found.by_browser = false)
+    }
+
+    /// Notes the scheme that has found this.
+    pub(crate) fn of_scheme(self, index: usize) -> Self {
+        self.map_all(|found| found.scheme = Some(index))
+    }
+
+    fn map_all(mut self, change: impl Fn(&mut Self)) -> Self {
+        change(&mut self);
+        let mut next = self.next.as_deref_mut();
+        while let Some(found) = next {
+            change(found);
+            next = found.next.as_deref_mut();
+        }
         self
     }
 
@@ -88,7 +111,8 @@ impl Found {
     ///   explicit place is a parameter of the query or a subprotocol, another site may have filled
     ///   it to replace the user with its own. The cross-site check then applies to the explicit
     ///   place as to the ambient one.
-    /// - Of two ambient places the first in order is used.
+    /// - Of two ambient places the first in order is used. If the credential in it is invalid, the
+    ///   [next](Self::next) one is tried.
     pub fn and(self, other: Self) -> Self {
         match (self.place(), other.place()) {
             (None, _) => other,
@@ -97,9 +121,19 @@ impl Found {
                 (false, false) => Self::ambiguous(first),
                 (true, false) => other.in_place_of_ambient(),
                 (false, true) => self.in_place_of_ambient(),
-                (true, true) => self,
+                (true, true) => self.before(other),
             },
         }
+    }
+
+    /// Appends an ambient result to the ambient ones in order.
+    fn before(mut self, other: Self) -> Self {
+        let mut end = &mut self.next;
+        while let Some(found) = end {
+            end = &mut found.next;
+        }
+        *end = Some(Box::new(other));
+        self
     }
 
     /// Returns this explicit result as it is used if an ambient one yields to it.
@@ -114,13 +148,20 @@ impl Found {
         }
     }
 
-    /// Returns whether [`and`](Self::and) uses `other` instead of this result.
-    pub(crate) fn yields_to(&self, other: &Self) -> bool {
-        match (self.place(), other.place()) {
-            (_, None) => false,
-            (None, _) => true,
-            (Some(first), Some(second)) => first.is_ambient() && !second.is_ambient(),
-        }
+    /// Returns the result that is used if this one is an ambient credential and invalid.
+    #[must_use]
+    pub fn next(&self) -> Option<&Self> {
+        self.next.as_deref()
+    }
+
+    /// Removes and returns the [next](Self::next) result.
+    pub(crate) fn take_next(&mut self) -> Option<Box<Self>> {
+        self.next.take()
+    }
+
+    /// Returns the index of the scheme that has found this, or `None` if several schemes have.
+    pub(crate) fn scheme(&self) -> Option<usize> {
+        self.scheme
     }
 
     /// Returns the place that is filled, whether with one credential or not.
@@ -163,11 +204,6 @@ impl Found {
         matches!(self.outcome, Outcome::Ambiguous(_))
     }
 
-    /// Returns whether a place is filled that is not ambient.
-    pub(crate) fn is_explicit(&self) -> bool {
-        self.place().is_some_and(|place| !place.is_ambient())
-    }
-
     /// Returns whether another site may have made a browser send this.
     #[must_use]
     pub fn may_be_cross_site(&self) -> bool {
@@ -206,16 +242,27 @@ mod tests {
         all
     }
 
-    /// Everything that can be observed of a result.
-    fn seen(found: &Found) -> (Option<Place>, bool, Option<&[u8]>, bool) {
+    /// Everything that can be observed of a result, apart from the next one.
+    type Seen<'a> = (Option<Place>, bool, Option<&'a [u8]>, bool);
+
+    fn seen(found: &Found) -> Seen<'_> {
         let bytes = found.credential().map(Credential::as_bytes);
         let cross_site = found.may_be_cross_site();
         (found.place(), found.is_ambiguous(), bytes, cross_site)
     }
 
+    fn is_explicit(found: &Found) -> bool {
+        found.place().is_some_and(|place| !place.is_ambient())
+    }
+
     #[track_caller]
     fn assert_same(a: &Found, b: &Found) {
-        assert_eq!(seen(a), seen(b));
+        fn all(found: &Found) -> Vec<Seen<'_>> {
+            std::iter::successors(Some(found), |found| found.next())
+                .map(seen)
+                .collect()
+        }
+        assert_eq!(all(a), all(b));
     }
 
     fn and(a: &Found, b: &Found) -> Found {
@@ -243,8 +290,8 @@ mod tests {
 
     #[test]
     fn two_explicit_places_are_ambiguous_in_either_order() {
-        for a in all().iter().filter(|found| found.is_explicit()) {
-            for b in all().iter().filter(|found| found.is_explicit()) {
+        for a in all().iter().filter(|found| is_explicit(found)) {
+            for b in all().iter().filter(|found| is_explicit(found)) {
                 assert!(and(a, b).is_ambiguous(), "{a:?} {b:?}");
                 assert!(and(a, b).into_credential().is_none());
             }
@@ -256,7 +303,7 @@ mod tests {
         let ambient = |found: &&Found| found.place().is_some_and(Place::is_ambient);
         let all = all();
         for a in all.iter().filter(ambient) {
-            for b in all.iter().filter(|found| found.is_explicit()) {
+            for b in all.iter().filter(|found| is_explicit(found)) {
                 let (place, ambiguous, bytes, _) = seen(b);
                 let both = and(a, b);
                 assert_eq!(
@@ -264,11 +311,12 @@ mod tests {
                     (seen(&both).0, seen(&both).1, seen(&both).2)
                 );
                 assert_same(&and(b, a), &both);
-                assert!(a.yields_to(b) && !b.yields_to(a));
+                assert!(both.next().is_none());
             }
             for b in all.iter().filter(ambient) {
-                assert_same(&and(a, b), a);
-                assert!(!a.yields_to(b));
+                let both = and(a, b);
+                assert_eq!(seen(&both), seen(a));
+                assert_same(both.next().unwrap(), b);
             }
         }
     }

@@ -10,7 +10,8 @@
 //!    400 before anything is verified.
 //! 3. An ambient place (a cookie, a client certificate: sent without being asked) yields to an
 //!    explicit one.
-//! 4. Of several ambient ones the first in the configured order is used.
+//! 4. Of several ambient ones the first in the configured order is used. The next one is tried
+//!    only if the credential is invalid.
 //!
 //! Another site can make a browser send the credentials that browsers send by themselves. Such
 //! credentials have to pass a cross-site check first, see
@@ -32,6 +33,7 @@ mod strip;
 mod unread;
 mod websocket;
 
+pub(crate) use cookie::{cookie_name, sets_cookie};
 pub use credential::Credential;
 pub use found::Found;
 pub(crate) use items::is_repeated;

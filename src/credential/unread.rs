@@ -46,7 +46,7 @@ impl UnreadAuthorization {
         self.scheme.as_deref()
     }
 
-    /// Returns the locations that the schemes of the layer read, such as `authorization "bearer"`.
+    /// Returns the locations that the schemes of the layer read, such as `authorization "Bearer"`.
     #[must_use]
     pub fn accepted(&self) -> &str {
         &self.accepted

@@ -23,8 +23,8 @@ use http::{
 use serde::de::DeserializeOwned;
 use std::{ops::Deref, sync::Arc};
 
-/// Extracts the caller's identity. An anonymous caller is rejected with 401. If there is no
-/// `AuthLayer`, the response is 500.
+/// Extracts the caller's identity. An anonymous caller is rejected with 401, or with the rejection
+/// of the caller's cookie. If there is no `AuthLayer`, the response is 500.
 impl<S: Send + Sync> FromRequestParts<S> for Identity {
     type Rejection = Rejection;
 
@@ -190,7 +190,7 @@ fn optional(parts: &Parts) -> Result<Option<&Identity>, Rejection> {
 }
 
 fn required(parts: &Parts) -> Result<&Identity, Rejection> {
-    optional(parts)?.ok_or_else(|| logged(Rejection::missing(), None))
+    Identity::required(&parts.extensions).map_err(|rejection| logged(rejection, None))
 }
 
 fn logged(rejection: Rejection, identity: Option<&Identity>) -> Rejection {

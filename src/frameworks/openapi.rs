@@ -190,7 +190,7 @@ impl Modify for OpenApiSecurity {
 fn name(location: &Location) -> String {
     let name = location.name();
     match location.place() {
-        Place::Authorization => name.to_owned(),
+        Place::Authorization => name.to_ascii_lowercase(),
         Place::Header => format!("header.{name}"),
         Place::Query => format!("query.{name}"),
         Place::Cookie => format!("cookie.{name}"),
@@ -203,14 +203,14 @@ fn describe(location: &Location) -> SecurityScheme {
     let name = location.name();
     let key = match location.place() {
         Place::Authorization => {
-            let known = serde_json::from_value(name.into());
-            if let Ok(scheme) = known {
+            let scheme = location.scheme().map(str::to_ascii_lowercase);
+            let known = scheme.map(|scheme| serde_json::from_value(scheme.into()));
+            if let Some(Ok(scheme)) = known {
                 return SecurityScheme::Http(Http::new(scheme));
             }
-            let description = format!("`{name}` in any case, a space, and the credentials.");
-            ApiKey::Header(ApiKeyValue::with_description("Authorization", &description))
+            ApiKey::Header(in_field("Authorization", location))
         }
-        Place::Header => ApiKey::Header(ApiKeyValue::new(name)),
+        Place::Header => ApiKey::Header(in_field(name, location)),
         Place::Query => ApiKey::Query(ApiKeyValue::new(name)),
         Place::Cookie => ApiKey::Cookie(ApiKeyValue::new(name)),
         Place::WebSocketProtocol => {
@@ -229,6 +229,17 @@ fn describe(location: &Location) -> SecurityScheme {
         }
     };
     SecurityScheme::ApiKey(key)
+}
+
+/// Describes a credential in this field, with the name of a scheme before it if there is one.
+fn in_field(field: &str, location: &Location) -> ApiKeyValue {
+    match location.scheme() {
+        Some(scheme) => {
+            let description = format!("`{scheme}` in any case, a space, and the credentials.");
+            ApiKeyValue::with_description(field, &description)
+        }
+        None => ApiKeyValue::new(field),
+    }
 }
 
 impl fmt::Debug for OpenApiSecurity {

@@ -21,7 +21,8 @@ pub trait RequestExt {
     ///
     /// # Errors
     ///
-    /// `UNAUTHENTICATED` for a visitor, `INTERNAL` where there is no `AuthLayer`.
+    /// `UNAUTHENTICATED` for an anonymous caller, or the status of the rejection of the caller's
+    /// cookie. `INTERNAL` if there is no `AuthLayer`.
     fn identity(&self) -> Result<&Identity, Status>;
 
     /// Returns the caller's identity, or `None` for an anonymous caller.
@@ -34,8 +35,7 @@ pub trait RequestExt {
 
 impl<T> RequestExt for Request<T> {
     fn identity(&self) -> Result<&Identity, Status> {
-        self.optional_identity()?
-            .ok_or_else(|| Rejection::missing().into())
+        Ok(Identity::required(self.extensions())?)
     }
 
     fn optional_identity(&self) -> Result<Option<&Identity>, Status> {

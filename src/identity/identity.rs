@@ -389,18 +389,31 @@ impl Identity {
         self.place
     }
 
-    /// Who is calling, out of a request's extensions; `Ok(None)` for a visitor.
+    /// Returns the identity in a request's extensions, or `None` for an anonymous caller.
     ///
     /// # Errors
     ///
-    /// A rejection with status 500 if no [`AuthLayer`](crate::AuthLayer) is in front: nobody
-    /// knows who is calling, so nobody may pass for a visitor.
+    /// A rejection with status 500 if there is no [`AuthLayer`](crate::AuthLayer) outside. Such a
+    /// request is not anonymous, because its credentials were not verified.
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<&Self>, Rejection> {
         match extensions.get::<Self>() {
             Some(identity) => Ok(Some(identity)),
             None if extensions.get::<Anonymous>().is_some() => Ok(None),
             None => Err(Rejection::no_auth_layer()),
         }
+    }
+
+    /// Returns the identity in a request's extensions.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_extensions`](Self::from_extensions). For an anonymous caller, the rejection of the
+    /// cookie of the request, or a rejection with status 401 if the request has no credentials.
+    pub fn required(extensions: &Extensions) -> Result<&Self, Rejection> {
+        Self::from_extensions(extensions)?.ok_or_else(|| {
+            let rejection = extensions.get().and_then(Anonymous::rejection);
+            rejection.cloned().unwrap_or_else(Rejection::missing)
+        })
     }
 }
 

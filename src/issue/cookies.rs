@@ -2,10 +2,12 @@
 
 use super::{Csrf, IssuedTokens, TokenIssuer, log};
 use crate::{
-    Location, Rejection, RejectionKind, Scheme, Verdict, Verify,
+    Location, Rejection, Scheme, Verdict, Verify,
     bearer::{Bearer, Token},
-    credential::{Credential, Found, Place},
+    credential::{Credential, Found, sets_cookie},
+    jwt::TokenError,
     rejection::Challenges,
+    revocation::RevokedBy,
     scheme::{Attempt, BrowserSession, Others},
     util::loopback::is_http_on_loopback,
 };
@@ -16,8 +18,12 @@ use http::{
 };
 use std::{
     borrow::Cow,
+    error::Error as _,
     fmt,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use zeroize::Zeroizing;
@@ -61,6 +67,8 @@ struct Names {
     csrf: Option<Csrf>,
     /// The sessions of other schemes in the same browser.
     others: Arc<Others>,
+    /// The number of times that the tokens were set.
+    sets: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Debug)]
@@ -137,6 +145,7 @@ impl Cookies {
             lifetime: Lifetime::Token,
             csrf: None,
             others: Arc::default(),
+            sets: Arc::default(),
         }))
     }
 
@@ -268,8 +277,13 @@ impl Cookies {
 
     /// The bearer scheme with tokens from `Authorization`, or else from the cookie.
     ///
-    /// A cookie that is refused for good is cleared with its 401; it is not when nobody can tell
-    /// (503).
+    /// The cookie of an access token that has expired or was revoked is cleared with the 401, or with
+    /// the page that an anonymous caller [navigates](Attempt::clear_cookie) to. No other cookie is
+    /// cleared: not that of a token that cannot be verified now (503), not that of a token with another
+    /// defect, which may belong to another application of the same host, and never that of a refresh
+    /// token. A response does not clear the cookie if this process has [set](Self::set) tokens since
+    /// the request arrived, because the browser may have a new token. If another server has set it, the
+    /// refresh token continues the session.
     pub fn bearer<V: Verify<Token>>(&self, verifier: V) -> CookieBearer<V> {
         let locations = [Location::authorization("Bearer"), self.location()];
         CookieBearer {
@@ -316,8 +330,15 @@ impl Cookies {
         Ok(())
     }
 
+    /// Returns the number of times that the tokens were set, on any response. If it changes while a
+    /// request is handled, the response must not clear a cookie: the browser may have a new one.
+    pub(super) fn sets(&self) -> u64 {
+        self.0.sets.load(Ordering::SeqCst)
+    }
+
     /// Sets the refresh token and the double-submit token. Both live equally long.
     fn set_refresh(&self, issued: &IssuedTokens, headers: &mut HeaderMap) {
+        self.0.sets.fetch_add(1, Ordering::SeqCst);
         let life = self.kept_for(issued.refresh_expires_in(), issued.remember);
         let line = self.line(&self.0.refresh, issued.refresh_token(), life, true);
         headers.append(SET_COOKIE, line);
@@ -398,7 +419,7 @@ impl Cookies {
         let names = &*self.0;
         if [&names.access, &names.refresh]
             .iter()
-            .any(|cookie| sets(headers, &cookie.name))
+            .any(|cookie| sets_cookie(headers, cookie.name.as_bytes()))
         {
             return false;
         }
@@ -412,17 +433,11 @@ impl Cookies {
 
     /// Clears the refresh token, unless the response sets the cookie itself.
     pub(super) fn clear_refresh_unless_set(&self, headers: &mut HeaderMap) {
-        if !sets(headers, &self.0.refresh.name) {
+        if !sets_cookie(headers, self.0.refresh.name.as_bytes()) {
             headers.append(SET_COOKIE, self.cleared(&self.0.refresh));
             if let Some(csrf) = &self.0.csrf {
                 csrf.clear(self, headers);
             }
-        }
-    }
-
-    fn clear_access_unless_set(&self, headers: &mut HeaderMap) {
-        if !sets(headers, &self.0.access.name) {
-            headers.append(SET_COOKIE, self.cleared(&self.0.access));
         }
     }
 
@@ -516,15 +531,6 @@ fn checked(path: &str) -> &str {
     path
 }
 
-/// Whether a response sets or clears this cookie.
-fn sets(headers: &HeaderMap, name: &str) -> bool {
-    headers.get_all(SET_COOKIE).iter().any(|line| {
-        let pair = line.as_bytes().split(|&byte| byte == b';').next();
-        let own = pair.unwrap_or_default().split(|&byte| byte == b'=').next();
-        own.unwrap_or_default().trim_ascii() == name.as_bytes()
-    })
-}
-
 impl Default for Cookies {
     fn default() -> Self {
         Self::new()
@@ -566,25 +572,17 @@ impl<V: Verify<Token>> CookieBearer<V> {
         self.bearer = self.bearer.realm(realm);
         self
     }
+}
 
-    /// Clears the cookie if it is rejected for good. Otherwise, a browser would send it again.
-    fn clear_if_rejected(&self, attempt: Attempt) -> Attempt {
-        if matches!(attempt.verdict().peek(), Some(Ok(_))) {
-            return attempt;
-        }
-        let cookies = self.cookies.clone();
-        attempt.on_response(move |result, response| {
-            let is_final = |rejection: &Rejection| {
-                matches!(
-                    rejection.kind(),
-                    RejectionKind::Invalid | RejectionKind::Malformed
-                )
-            };
-            if result.is_err_and(is_final) {
-                cookies.clear_access_unless_set(&mut response.headers);
-            }
-        })
-    }
+/// Returns whether a rejected token is one that the verifier of this application has accepted
+/// before: its signature was verified, and it has expired or was revoked. A token with another
+/// defect may belong to another application of the same host.
+fn is_own(rejection: &Rejection) -> bool {
+    let Some(source) = rejection.source() else {
+        return false;
+    };
+    let error = source.downcast_ref::<TokenError>();
+    matches!(error, Some(TokenError::Expired { .. })) || source.is::<RevokedBy>()
 }
 
 impl<V: Verify<Token>> Scheme for CookieBearer<V> {
@@ -612,18 +610,16 @@ impl<V: Verify<Token>> Scheme for CookieBearer<V> {
     fn authenticate(&self, head: &Parts, credential: Credential) -> Attempt {
         let is_cookie = credential.place().is_ambient();
         let attempt = self.bearer.authenticate(head, credential);
-        match is_cookie {
-            true => self.clear_if_rejected(attempt),
-            false => attempt,
+        if !is_cookie || matches!(attempt.verdict().peek(), Some(Ok(_))) {
+            return attempt;
         }
-    }
-
-    fn reject(&self, head: &Parts, place: Place) -> Attempt {
-        let attempt = self.bearer.reject(head, place);
-        match place.is_ambient() {
-            true => self.clear_if_rejected(attempt),
-            false => attempt,
-        }
+        let (cookies, sets) = (self.cookies.clone(), self.cookies.sets());
+        attempt.clear_cookie(
+            move |rejection| match is_own(rejection) && cookies.sets() == sets {
+                true => vec![cookies.cleared(&cookies.0.access)],
+                false => Vec::new(),
+            },
+        )
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {

@@ -9,7 +9,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{
-    HeaderValue, Request, Response,
+    HeaderValue, Request, Response, StatusCode,
     header::{AUTHORIZATION, CACHE_CONTROL},
     request::Parts,
 };
@@ -38,8 +38,10 @@ use tower_service::Service;
 ///    refresh token is unspent. Once the access token has expired, the use is treated as reuse.
 /// 4. The response sets both cookies, whatever it is, unless it sets one of them itself:
 ///    log-out stays log-out. Requests that are sent at once get the same refresh token.
-/// 5. The cookie of an invalid refresh token is cleared. If it is unknown whether the token is
-///    valid, the request continues unchanged, and nothing is cleared. Both cases are logged.
+/// 5. The cookie of an invalid refresh token is cleared, with a response that is a 401. Any other
+///    response may be late, and the browser may have the cookie of a new session. If it is unknown
+///    whether the token is valid, the request continues unchanged, and nothing is cleared. Both cases
+///    are logged.
 ///
 /// A slow response may set its cookies after those of a later response. If the user has signed in
 /// again meanwhile, the browser returns to its earlier session. An application with such slow
@@ -145,7 +147,8 @@ enum Outcome {
     #[default]
     Unchanged,
     Renewed(IssuedTokens),
-    Over,
+    /// The session has ended. The number is [`Cookies::sets`] at that time.
+    Over(u64),
 }
 
 impl Config {
@@ -222,7 +225,7 @@ impl Decide for Renewal {
             Err(rejection) => {
                 log::not_renewed(&rejection);
                 match rejection.kind() {
-                    RejectionKind::Invalid => Outcome::Over,
+                    RejectionKind::Invalid => Outcome::Over(config.cookies.sets()),
                     _ => Outcome::Unchanged,
                 }
             }
@@ -256,6 +259,7 @@ pub struct SetCookies {
 impl OnResponse for SetCookies {
     fn on_response<B>(self, response: &mut Response<B>) -> Option<OwnBody> {
         let cookies = &self.config.cookies;
+        let status = response.status();
         let headers = response.headers_mut();
         match &self.outcome {
             Outcome::Unchanged => return None,
@@ -264,7 +268,12 @@ impl OnResponse for SetCookies {
                     return None;
                 }
             }
-            Outcome::Over => cookies.clear_refresh_unless_set(headers),
+            Outcome::Over(sets)
+                if status == StatusCode::UNAUTHORIZED && cookies.sets() == *sets =>
+            {
+                cookies.clear_refresh_unless_set(headers);
+            }
+            Outcome::Over(_) => return None,
         }
         // A shared cache must not give these cookies to another caller.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -28,7 +28,7 @@ use tower_service::Service;
 /// |---|---|
 /// | an identity that the policy allows | the inner service's |
 /// | an identity that it does not | 403 |
-/// | a visitor | 401 |
+/// | an anonymous caller | 401, or the [rejection of the caller's cookie](crate::Anonymous::rejection) |
 /// | nobody knows, for there is no `AuthLayer` outside | 500 |
 ///
 /// ```

@@ -210,7 +210,11 @@ async fn finish(
         Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => {
             inner.end_in_browser(&id).await?;
         }
-        None => {}
+        None => {
+            if let Some(value) = inner.name_of_cookie(&head.headers, None) {
+                inner.ended.insert(&value, ());
+            }
+        }
     }
     set.extend(own);
     // The form of another site comes without the cookies of sessions.

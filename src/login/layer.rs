@@ -209,6 +209,7 @@ fn tell(inner: &Inner, rejection: Option<&Rejection>, identity: Option<&Identity
         scheme: Some(NAME),
         place: Some(Place::Cookie),
         identity,
+        is_anonymous: false,
         policy: None,
     });
 }

@@ -180,29 +180,29 @@ impl Scheme for SessionScheme {
         let shared = Shared::default();
         let before = cookies::count(&head.headers, &self.inner.cookie);
         let carried = self.inner.carried(&head.headers);
-        let id = match &carried {
-            Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => Some(id.clone()),
-            None => None,
-        };
-        let is_own = id.is_some() || self.inner.has_sealed_cookie(&head.headers);
+        let is_own = carried.is_some() || self.inner.has_sealed_cookie(&head.headers);
+        let name = self.inner.name_of_cookie(&head.headers, carried.as_ref());
         let verdict = self.verdict(carried, before, &shared);
-        let (inner, for_response) = (Arc::clone(&self.inner), Arc::clone(&shared));
-        let attempt = Attempt::new(verdict).attach(move |_| lock(&shared).token.take());
-        attempt.on_response(move |result, response| {
-            // The response to a log-out or another login has set or cleared the cookies. The
-            // browser may receive this response later, and it must not undo that.
-            if id.is_some_and(|id| inner.ended.get(id.as_bytes()).is_some()) {
-                return;
-            }
-            let mut shared = lock(&for_response);
-            let mut set = std::mem::take(&mut shared.cookies);
-            // Not because the application does not want this user.
-            let is_over = shared.is_over && result.is_err();
-            if is_over && is_own {
-                set = inner.jar.clear_joined(&inner.cookie, before);
-            }
-            cookies::append(&mut response.headers, set);
-        })
+        let inner = Arc::clone(&self.inner);
+        // The response to a log-out or another login has set or cleared the cookies. The browser
+        // may receive this response later, and it must not undo that.
+        let is_late = move || name.is_some_and(|name| inner.ended.get(&name).is_some());
+        let is_late_too = is_late.clone();
+        let (inner, of_cookie) = (Arc::clone(&self.inner), Arc::clone(&shared));
+        let for_response = Arc::clone(&shared);
+        Attempt::new(verdict)
+            .attach(move |_| lock(&shared).token.take())
+            .on_response(move |_, response| {
+                if !is_late() {
+                    let set = std::mem::take(&mut lock(&for_response).cookies);
+                    cookies::append(&mut response.headers, set);
+                }
+            })
+            // Not because a decorator does not accept this user.
+            .clear_cookie(move |_| match is_own && lock(&of_cookie).is_over {
+                true if !is_late_too() => inner.jar.clear_joined(&inner.cookie, before),
+                _ => Vec::new(),
+            })
     }
 
     fn browser_session(&self) -> Option<Arc<dyn BrowserSession>> {

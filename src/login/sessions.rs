@@ -76,6 +76,21 @@ impl Inner {
         }
     }
 
+    /// Returns the name by which the request's cookie is known to have been replaced or cleared: the
+    /// id of its session, or its whole value if it is not valid.
+    pub(super) fn name_of_cookie(
+        &self,
+        headers: &HeaderMap,
+        carried: Option<&Carried>,
+    ) -> Option<Vec<u8>> {
+        match carried {
+            Some(Carried::Whole(Session { id, .. }) | Carried::Name(id)) => {
+                Some(id.as_bytes().to_vec())
+            }
+            None => cookies::joined(headers, &self.cookie),
+        }
+    }
+
     /// The session itself, if nothing has ended it.
     pub(super) async fn load(&self, carried: Carried) -> Result<Session, Rejection> {
         let ended = || Rejection::from(LoginError::Ended);

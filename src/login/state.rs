@@ -195,7 +195,8 @@ pub(super) struct Inner {
     pub(super) refreshes: SingleFlight<Outcome>,
     /// The failing refreshes, by the id of the session.
     pub(super) failing: Recent<Failing>,
-    /// The sessions that have ended in their browsers by requests to this process.
+    /// The sessions that have ended in their browsers by requests to this process, and the invalid
+    /// cookies that a login has replaced.
     pub(super) ended: Recent<()>,
     /// The sessions of other schemes in the same browser.
     pub(super) others: Others,

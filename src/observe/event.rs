@@ -3,7 +3,8 @@
 //! The target is `tower_auth`. Accepted requests are logged at `DEBUG` and rejected ones at `INFO`. A
 //! missing `AuthLayer` and other bugs of the application, which somebody has to repair, are logged at
 //! `ERROR`, and so is the begin of an outage. The other rejections of an outage are logged at `DEBUG`,
-//! because there may be one for each request, and its end at `INFO`. If a 503 is sent because clients
+//! because there may be one for each request, and its end at `INFO`. An anonymous caller whose cookie
+//! was rejected is logged at `INFO`, with the kind of the rejection. If a 503 is sent because clients
 //! request too much ([`Rejection::busy`]), it is logged at `INFO`. No field is secret.
 
 use super::outage::Outage;
@@ -19,6 +20,8 @@ pub(crate) struct Decision<'a> {
     pub(crate) place: Option<Place>,
     /// The identity, if it was established before the decision.
     pub(crate) identity: Option<&'a Identity>,
+    /// Whether the caller is anonymous, because the rejection is that of a cookie on an open path.
+    pub(crate) is_anonymous: bool,
     /// The policy that was asked last; named only if somebody listens.
     pub(crate) policy: Option<&'a dyn crate::Policy>,
 }
@@ -33,6 +36,7 @@ impl<'a> Decision<'a> {
             scheme: identity.map(Identity::scheme),
             place: identity.and_then(Identity::place),
             identity,
+            is_anonymous: false,
             policy,
         }
     }
@@ -90,11 +94,11 @@ pub(crate) fn emit<'a>(
     macro_rules! at {
         ($level:expr) => {
             if enabled!(target: "tower_auth", $level) {
-                let Decision { scheme, place, identity, policy } = decision();
+                let Decision { scheme, place, identity, is_anonymous, policy } = decision();
                 let outcome = match (rejection, identity) {
-                    (Some(_), _) => "rejected",
-                    (None, Some(_)) => "allowed",
-                    (None, None) => "anonymous",
+                    (Some(_), _) if !is_anonymous => "rejected",
+                    (_, Some(_)) => "allowed",
+                    (_, None) => "anonymous",
                 };
                 let error = rejection.and_then(|rejection| rejection.source());
                 let policy = policy.map(crate::Policy::name);

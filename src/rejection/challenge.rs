@@ -4,12 +4,25 @@ use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
 
 /// Collects the challenges of one response, a field line each.
 ///
-/// Handed to [`Scheme::challenge`](crate::Scheme::challenge).
+/// A parameter of [`Scheme::challenge`](crate::Scheme::challenge).
+///
+/// A challenge with `resource_metadata` goes before the others, because some clients read the first
+/// one only. A response to a script has no challenge that makes a browser open its dialog (`Basic`,
+/// `Digest`): the dialog would cover the page. If there is no other challenge, the name of the scheme
+/// begins with `x`, as in `xBasic`, which no browser knows.
 #[derive(Debug)]
 pub struct Challenges<'a> {
     realm: &'a str,
     resource_metadata: Option<&'a str>,
     headers: &'a mut HeaderMap,
+    by_script: bool,
+    opens_dialog: bool,
+    /// The number of challenges that name resource metadata.
+    first: usize,
+    /// Whether there is a challenge.
+    is_answered: bool,
+    /// A challenge that scripts do not get.
+    withheld: Option<Challenge>,
 }
 
 impl<'a> Challenges<'a> {
@@ -18,6 +31,11 @@ impl<'a> Challenges<'a> {
             realm,
             resource_metadata: None,
             headers,
+            by_script: false,
+            opens_dialog: false,
+            first: 0,
+            is_answered: false,
+            withheld: None,
         }
     }
 
@@ -26,15 +44,21 @@ impl<'a> Challenges<'a> {
         self
     }
 
-    /// The realm for schemes that have none of their own
+    /// Sets whether a script of a page sent the request.
+    pub(crate) fn for_script(mut self, by_script: bool) -> Self {
+        self.by_script = by_script;
+        self
+    }
+
+    /// Returns the realm for schemes that have none of their own
     /// ([`AuthLayer::realm`](crate::AuthLayer::realm)).
     #[must_use]
     pub fn realm(&self) -> &'a str {
         self.realm
     }
 
-    /// Where clients read which tokens are good here: `resource_metadata` in the challenges of
-    /// schemes whose tokens an authorization server gives (RFC 9728 section 5.1).
+    /// Returns the URL of the metadata of this resource: `resource_metadata` in the challenges of
+    /// schemes whose tokens an authorization server issues (RFC 9728 section 5.1).
     #[must_use]
     pub fn resource_metadata(&self) -> Option<&'a str> {
         self.resource_metadata
@@ -42,8 +66,37 @@ impl<'a> Challenges<'a> {
 
     /// Adds one challenge.
     pub fn push(&mut self, challenge: Challenge) {
-        self.headers
-            .append(WWW_AUTHENTICATE, challenge.into_value());
+        if challenge.opens_dialog() {
+            self.opens_dialog = true;
+            if self.by_script {
+                self.withheld.get_or_insert(challenge);
+                return;
+            }
+        }
+        self.is_answered = true;
+        if !challenge.names_metadata {
+            self.headers
+                .append(WWW_AUTHENTICATE, challenge.into_value());
+            return;
+        }
+        let lines = self.headers.get_all(WWW_AUTHENTICATE).iter().cloned();
+        let mut lines: Vec<_> = lines.collect();
+        lines.insert(self.first.min(lines.len()), challenge.into_value());
+        self.first = self.first.saturating_add(1);
+        self.headers.remove(WWW_AUTHENTICATE);
+        for line in lines {
+            self.headers.append(WWW_AUTHENTICATE, line);
+        }
+    }
+
+    /// Completes the challenges. Returns whether one of them makes browsers open a dialog.
+    pub(crate) fn finish(mut self) -> bool {
+        // RFC 9110 section 15.5.2: every 401 has a challenge.
+        if let Some(withheld) = self.withheld.take().filter(|_| !self.is_answered) {
+            let withheld = withheld.without_dialog().into_value();
+            self.headers.append(WWW_AUTHENTICATE, withheld);
+        }
+        self.opens_dialog
     }
 }
 
@@ -60,21 +113,26 @@ pub struct Challenge {
     text: String,
     /// Whether there are no parameters yet.
     bare: bool,
+    names_metadata: bool,
 }
 
 impl Challenge {
-    /// A challenge of the scheme with this name, without parameters yet.
+    /// Creates a challenge of the scheme with this name, without parameters.
     ///
     /// # Panics
     ///
     /// If the name is not a token (RFC 9110 section 5.6.2). Names are constants of a program.
     #[track_caller]
     #[must_use]
-    pub fn new(scheme: &'static str) -> Self {
+    pub fn new(scheme: &str) -> Self {
         assert!(is_token(scheme), "scheme name {scheme:?} is not a token");
         let mut text = String::with_capacity(128);
         text.push_str(scheme);
-        Self { text, bare: true }
+        Self {
+            text,
+            bare: true,
+            names_metadata: false,
+        }
     }
 
     /// Adds a parameter as a quoted string.
@@ -100,6 +158,20 @@ impl Challenge {
         }
         self.text.push('"');
         self.bare = false;
+        self.names_metadata |= name == "resource_metadata";
+        self
+    }
+
+    /// Returns whether browsers open a dialog for the name and password of the user.
+    fn opens_dialog(&self) -> bool {
+        let scheme = self.text.split(' ').next().unwrap_or_default();
+        ["Basic", "Digest"]
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(scheme))
+    }
+
+    fn without_dialog(mut self) -> Self {
+        self.text.insert(0, 'x');
         self
     }
 

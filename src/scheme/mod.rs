@@ -12,7 +12,7 @@ pub(crate) mod token_scheme;
 
 pub(crate) use attached::AttachedExtensions;
 pub use attempt::Attempt;
-pub(crate) use attempt::{AcceptedHooks, Hooks};
+pub(crate) use attempt::{AcceptedHooks, Hooks, RejectedHooks};
 pub use browser_session::BrowserSession;
 #[cfg(any(feature = "issue", feature = "login"))]
 pub(crate) use browser_session::Others;

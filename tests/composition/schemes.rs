@@ -1,7 +1,7 @@
-//! Several schemes in one layer: one request, one credential, one judge.
+//! Several schemes in one layer: one request, one credential.
 //!
-//! The expected answers come from a model of the rules that knows nothing of the layer: find
-//! what is explicit and what is ambient, refuse two of the former, let the latter yield.
+//! The expected answers come from a model of the rules that does not know the layer: two explicit
+//! credentials are rejected, ambient ones yield, and of these the next is tried if one is invalid.
 
 use crate::common::{
     self, Certificate, Reply, Toy, get, panic_of, request as request_by, send, through,
@@ -107,33 +107,49 @@ fn request(sent: &[(Spot, Sent)]) -> http::Request<http_body_util::Empty<bytes::
     request
 }
 
-/// The rules, written a second time: the answer, and which scheme judges.
-fn model(sent: &[(Spot, Sent)], optional: bool) -> (String, Option<usize>) {
+/// The rules, written a second time: the answer, and which schemes verify.
+fn model(sent: &[(Spot, Sent)], optional: bool) -> (String, Vec<usize>) {
     let filled = |ambient: bool| {
         sent.iter()
             .enumerate()
             .filter(move |(_, (spot, sent))| *sent != Absent && spot.is_ambient() == ambient)
             .map(|(i, _)| i)
     };
-    if filled(false).count() > 1 {
-        return ("400 malformed".into(), None);
+    let explicit: Vec<_> = filled(false).collect();
+    let tried = match explicit.len() {
+        0 => filled(true).collect(),
+        1 => explicit,
+        _ => return ("400 malformed".into(), Vec::new()),
+    };
+    let mut verified = Vec::new();
+    // The answer to invalid credentials, until one says something else.
+    let mut answer = "401 missing";
+    let mut is_open = optional;
+    for i in tried {
+        let (spot, sent) = sent[i];
+        verified.push(i);
+        match sent {
+            Absent => unreachable!("it is filled"),
+            Good => return (format!("200 ann by {}", spot.toy().name), verified),
+            Unavailable => return ("503 unavailable".into(), verified),
+            Malformed if spot == Spot::Cookie => {
+                if answer == "401 missing" || is_open {
+                    answer = "400 malformed";
+                }
+                break;
+            }
+            Malformed => return ("400 malformed".into(), verified),
+            Bad => {
+                answer = "401 invalid";
+                // Only a cookie cannot be taken away.
+                is_open &= spot == Spot::Cookie;
+            }
+        }
     }
-    let Some(judge) = filled(false).chain(filled(true)).next() else {
-        let answer = if optional {
-            "200 anonymous"
-        } else {
-            "401 missing"
-        };
-        return (answer.into(), None);
-    };
-    let answer = match sent[judge].1 {
-        Absent => unreachable!("it is filled"),
-        Bad => "401 invalid".into(),
-        Good => format!("200 ann by {}", sent[judge].0.toy().name),
-        Malformed => "400 malformed".into(),
-        Unavailable => "503 unavailable".into(),
-    };
-    (answer, Some(judge))
+    if is_open {
+        answer = "200 anonymous";
+    }
+    (answer.into(), verified)
 }
 
 /// Sends one request and compares everything that the model knows.
@@ -147,11 +163,15 @@ async fn check(sent: &[(Spot, Sent)], later: usize, optional: bool) -> Reply {
     let layer = if optional { layer.optional() } else { layer };
     let probe = common::Probe::new();
     let reply = send(&layer.layer(probe.clone()), request(sent)).await;
-    let (expected, judge) = model(sent, optional);
+    let (expected, verified) = model(sent, optional);
     let case = format!("{sent:?} later={later:b} optional={optional}");
     assert_eq!(reply.line(), expected, "{case}");
     for (i, toy) in toys.iter().enumerate() {
-        assert_eq!(toy.judged(), usize::from(judge == Some(i)), "{i}: {case}");
+        assert_eq!(
+            toy.judged(),
+            usize::from(verified.contains(&i)),
+            "{i}: {case}"
+        );
     }
     assert_eq!(probe.calls(), usize::from(reply.status == 200), "{case}");
     reply
@@ -228,7 +248,12 @@ async fn one_location_filled_twice_is_malformed_and_not_verified() {
             let layer = AuthLayer::new(any_of(&toys));
             let layer = if optional { layer.optional() } else { layer };
             let reply = through(&layer, get(uri, fields)).await;
-            assert_eq!(reply.line(), "400 malformed", "{uri} {fields:?}");
+            let is_cookie = fields.iter().any(|(name, _)| *name == "cookie");
+            let expected = match optional && is_cookie {
+                true => "200 anonymous",
+                false => "400 malformed",
+            };
+            assert_eq!(reply.line(), expected, "{uri} {fields:?}");
             assert_eq!(toys.iter().map(Toy::judged).sum::<usize>(), 0);
         }
     }
@@ -323,6 +348,19 @@ fn two_schemes_with_one_location_panic_at_construction() {
             Location::websocket_protocol("b."),
         ),
         (Location::connection(), Location::connection()),
+        (Location::basic(), Location::basic()),
+        (
+            Location::header("authorization"),
+            Location::header("Authorization"),
+        ),
+        (
+            Location::header_with_scheme("x-key", "Bearer"),
+            Location::header_with_scheme("X-Key", "bearer"),
+        ),
+        (
+            Location::header_with_scheme("authorization", "Bearer"),
+            Location::authorization("bearer"),
+        ),
     ];
     for (one, other) in pairs {
         let expected = format!("two schemes read {one:?}");
@@ -343,10 +381,43 @@ fn two_schemes_with_one_location_panic_at_construction() {
 }
 
 #[test]
+fn two_schemes_with_overlapping_locations_panic_at_construction() {
+    let pairs = [
+        (
+            Location::header("x-key"),
+            Location::header_with_scheme("x-key", "Bearer"),
+        ),
+        (Location::basic(), Location::authorization("basic")),
+        (
+            Location::websocket_protocol("b."),
+            Location::websocket_protocol("b.c."),
+        ),
+        (
+            Location::websocket_protocol("b."),
+            Location::websocket_protocol_base64url("b."),
+        ),
+    ];
+    for (one, other) in pairs {
+        for (one, other) in [(&one, &other), (&other, &one)] {
+            let expected = format!("two schemes read {one:?} and {other:?}, which overlap");
+            let toy = |location: &Location| Toy::at("One", [location.clone()]);
+            let message = panic_of(|| AuthLayer::new(toy(one).or(toy(other))));
+            assert_eq!(message, expected);
+        }
+    }
+}
+
+#[test]
 fn schemes_with_custom_names_are_distinguished() {
     let apart = [
         Location::authorization("Bearer"),
         Location::authorization("DPoP"),
+        Location::basic(),
+        Location::header("authorization"),
+        Location::header_with_scheme("x-forwarded-authorization", "Bearer"),
+        Location::header_with_scheme("x-forwarded-authorization", "DPoP"),
+        Location::websocket_protocol("b."),
+        Location::websocket_protocol_base64url("c."),
         Location::header("x-key"),
         Location::header("x-key2"),
         Location::query("key"),

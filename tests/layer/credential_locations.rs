@@ -401,8 +401,8 @@ fn a_location_displays_its_place_and_name() {
         (
             Location::authorization("BeArEr"),
             Place::Authorization,
-            "bearer",
-            "authorization \"bearer\"",
+            "BeArEr",
+            "authorization \"BeArEr\"",
         ),
         (
             Location::header("X-API-Key"),
@@ -422,6 +422,24 @@ fn a_location_displays_its_place_and_name() {
             Place::WebSocketProtocol,
             "k.",
             "websocket_protocol \"k.\"",
+        ),
+        (
+            Location::header_with_scheme("X-Forwarded-Authorization", "Bearer"),
+            Place::Header,
+            "x-forwarded-authorization",
+            "header \"x-forwarded-authorization\" of Bearer",
+        ),
+        (
+            Location::header("Authorization"),
+            Place::Authorization,
+            "authorization",
+            "authorization \"authorization\"",
+        ),
+        (
+            Location::basic(),
+            Place::Authorization,
+            "Basic",
+            "authorization \"Basic\"",
         ),
         (
             Location::connection(),
@@ -444,8 +462,11 @@ fn an_invalid_name_panics_at_start_up() {
     let panics = |f: fn() -> Location| std::panic::catch_unwind(f).is_err();
     assert!(panics(|| Location::header("")));
     assert!(panics(|| Location::header("a b")));
-    assert!(panics(|| Location::header("Authorization")));
     assert!(panics(|| Location::header("cookie")));
+    assert!(panics(|| Location::header_with_scheme("cookie", "Bearer")));
+    assert!(panics(|| Location::header_with_scheme("a b", "Bearer")));
+    assert!(panics(|| Location::header_with_scheme("x-a", "")));
+    assert!(panics(|| Location::header_with_scheme("x-a", "a b")));
     assert!(panics(|| Location::header("sec-websocket-protocol")));
     assert!(panics(|| Location::authorization("")));
     assert!(panics(|| Location::authorization("a b")));
@@ -454,6 +475,7 @@ fn an_invalid_name_panics_at_start_up() {
     assert!(panics(|| Location::cookie("")));
     assert!(panics(|| Location::websocket_protocol("")));
     assert!(panics(|| Location::websocket_protocol("a,b")));
+    assert!(panics(|| Location::websocket_protocol_base64url("")));
 }
 
 #[test]

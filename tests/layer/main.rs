@@ -5,12 +5,15 @@
 mod common;
 
 mod bodies;
+mod challenges;
+mod clients;
 mod construction;
 mod credential_locations;
 mod custom_schemes;
 mod decisions;
 mod forward_auth;
 mod nesting;
+mod old_cookies;
 mod readiness;
 mod rejections;
 mod responders;

@@ -481,6 +481,68 @@ async fn dropped_requests_do_not_restart_the_metadata_fetch() {
     assert_eq!(site.clone().get("/login").await.status, 303);
 }
 
+/// An old session, on a page that is open to anonymous callers and whose handler is slow.
+#[tokio::test]
+async fn a_login_during_a_slow_page_with_an_old_session_loses_nothing() {
+    use tower_auth::Identity;
+    for expires in [false, true] {
+        let op = Op::new();
+        let login = op.builder().store(MemoryStore::new());
+        let login = login.backchannel_logout_path("/ended");
+        let login = login.session_lifetime(Duration::from_secs(3600));
+        let login = login.build().unwrap();
+        let begun = Arc::new(Notify::new());
+        let gate = Arc::new(Notify::new());
+        let (signal, wait) = (Arc::clone(&begun), Arc::clone(&gate));
+        let page = move |identity: Option<Identity>| async move {
+            assert!(identity.is_none());
+            signal.notify_one();
+            wait.notified().await;
+        };
+        let app = Router::new()
+            .route("/", get(whoami))
+            .route("/page", get(page))
+            .layer(AuthLayer::new(login.session()).optional())
+            .layer(login.layer());
+        let mut site = Site::with(&op, app);
+        assert_eq!(site.sign_in().await.status, 303);
+        // Either it has expired, or the provider has ended it.
+        match expires {
+            true => op.shift(4000),
+            false => assert_eq!(
+                end_at_provider(&mut site, json!({ "sub": "alice" })).await,
+                200
+            ),
+        }
+        let navigation = [
+            ("accept", "text/html"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        let mut other_tab = site.clone();
+        let late =
+            tokio::spawn(async move { other_tab.send("GET", "/page", &navigation, "").await });
+        begun.notified().await;
+        if !expires {
+            // Its logout token ends sessions of that second.
+            op.shift(2);
+        }
+        assert_eq!(site.sign_in().await.status, 303);
+        gate.notify_one();
+        let late = late.await.unwrap();
+        assert_eq!(late.status, 200);
+        assert!(!late.headers.contains_key("set-cookie"), "{late:?}");
+        // Without a login meanwhile, the navigation clears the old cookie.
+        if expires {
+            op.shift(4000);
+            gate.notify_one();
+            let answer = site.send("GET", "/page", &navigation, "").await;
+            assert_eq!(answer.headers["cache-control"], "no-store");
+            assert!(!site.cookies.contains_key(SESSION));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_cookie_of_another_application_is_rejected_and_not_cleared() {
     let op = Op::new();

@@ -101,7 +101,7 @@ fn each_scheme_has_its_security_scheme_object() {
             OpenApiSecurity::of(&keys([Location::authorization("ApiKey")])),
             json!({ "apikey": {
                 "type": "apiKey", "in": "header", "name": "Authorization",
-                "description": "`apikey` in any case, a space, and the credentials.",
+                "description": "`ApiKey` in any case, a space, and the credentials.",
             } }),
         ),
         // An application's own.

@@ -389,7 +389,7 @@ async fn only_schemes_of_tokens_name_it() {
     let bearer = format!(r#"Bearer realm="api", resource_metadata="{MCP_URL}""#);
     assert_eq!(
         answer.all("www-authenticate"),
-        [r#"ApiKey realm="api""#, &bearer]
+        [&*bearer, r#"ApiKey realm="api""#]
     );
     let message = panic_of(|| AuthLayer::new(Toy::header("Toy", "x-toy")).resource(&metadata));
     assert_eq!(

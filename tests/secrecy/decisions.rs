@@ -230,7 +230,7 @@ fn every_decision_is_one_event() {
     let ruled = AuthLayer::new(toy()).rules(rules);
     let by_policy = format!("{ALLOWED} policy=role(admin)");
     type Row<'a> = (&'a AuthLayer, &'a str, &'a [(&'a str, &'a str)], &'a str);
-    let table: [Row<'_>; 11] = [
+    let table: [Row<'_>; 12] = [
         (&optional, "/", &[("authorization", "Toy ann")], ALLOWED),
         (&optional, "/", &[], "DEBUG tower_auth outcome=anonymous"),
         (
@@ -259,14 +259,21 @@ fn every_decision_is_one_event() {
             &[("authorization", "Strange x")],
             "INFO tower_auth outcome=rejected kind=missing detail=credentials are required \
              error=the Authorization field has the scheme \"Strange\"; \
-             the layer reads: authorization \"toy\", cookie \"sid\"",
+             the layer reads: authorization \"Toy\", cookie \"sid\"",
         ),
         (
             &optional,
             "/",
             &[("cookie", "sid=ann; sid=ann")],
-            "INFO tower_auth outcome=rejected scheme=Session place=cookie kind=malformed \
+            "INFO tower_auth outcome=anonymous scheme=Session place=cookie kind=malformed \
              detail=the credentials are malformed or ambiguous",
+        ),
+        (
+            &optional,
+            "/",
+            &[("cookie", "sid=bad")],
+            "INFO tower_auth outcome=anonymous scheme=Session place=cookie kind=invalid \
+             detail=the credentials are not valid",
         ),
         (
             &ruled,
@@ -308,17 +315,17 @@ fn an_authorization_field_that_no_scheme_reads_is_told_apart_from_none() {
     for (field, cause) in [
         (
             "Token eyJhbGciOi",
-            "the Authorization field has the scheme \"Token\"; the layer reads: authorization \"toy\"",
+            "the Authorization field has the scheme \"Token\"; the layer reads: authorization \"Toy\"",
         ),
         (
             "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
             "the Authorization field does not begin with a scheme; \
-             the layer reads: authorization \"toy\"",
+             the layer reads: authorization \"Toy\"",
         ),
         (
             "hunter2 hunter2",
             "the Authorization field does not begin with a scheme; \
-             the layer reads: authorization \"toy\"",
+             the layer reads: authorization \"Toy\"",
         ),
     ] {
         let service = layer.layer(Probe::new());

@@ -840,6 +840,154 @@ async fn a_slow_handler_does_not_end_a_session_renewed_meanwhile() {
     );
 }
 
+/// A page that is open to anonymous callers, whose handler takes as long as the test wants, beside
+/// `/whoami`; with or without a `RenewLayer`.
+fn open_page(
+    app: &App,
+    cookies: &Cookies,
+    renews: bool,
+    gate: &Arc<tokio::sync::Semaphore>,
+) -> Router {
+    let gate = Arc::clone(gate);
+    let page = move |identity: Option<Identity>| async move {
+        gate.acquire().await.unwrap().forget();
+        identity.map_or("anonymous".to_owned(), |identity| {
+            identity.subject().to_owned()
+        })
+    };
+    let auth = AuthLayer::new(cookies.bearer(app.tokens.verifier().unwrap())).optional();
+    let router = Router::new()
+        .route("/page", get(page))
+        .route("/whoami", get(whoami))
+        .layer(auth);
+    match renews {
+        true => router.layer(RenewLayer::new(app.tokens.clone(), cookies.clone())),
+        false => router,
+    }
+}
+
+const NAVIGATION: [(&str, &str); 3] = [
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-dest", "document"),
+    ("sec-fetch-site", "same-origin"),
+];
+
+fn navigation(path: &str, cookies: &str) -> Request<Body> {
+    let request = Request::get(path).header("cookie", cookies);
+    let request = NAVIGATION
+        .iter()
+        .fold(request, |r, (name, value)| r.header(*name, *value));
+    request.body(Body::empty()).unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn an_expired_cookie_on_an_open_page_is_cleared_by_a_navigation_only() {
+    let cookies = Cookies::new();
+    let app = App::new(&cookies);
+    let gate = Arc::new(tokio::sync::Semaphore::new(9));
+    let router = open_page(&app, &cookies, false, &gate);
+    app.post("/login").await;
+    app.hand.pass(2000);
+    let sent = app.jar.header();
+    let script = Request::get("/page")
+        .header("cookie", &sent)
+        .header("sec-fetch-mode", "cors");
+    let response = router
+        .clone()
+        .oneshot(script.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    assert!(set_cookies(&response).is_empty());
+    assert_eq!(text(response).await, "anonymous");
+    let response = router
+        .clone()
+        .oneshot(navigation("/page", &sent))
+        .await
+        .unwrap();
+    // The refresh token is valid.
+    assert_eq!(
+        set_cookies(&response),
+        ["__Host-access=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"]
+    );
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(text(response).await, "anonymous");
+    // A cookie that another application of the host may have set.
+    let foreign = navigation("/page", "__Host-access=eyJhbGciOiJIUzI1NiJ9.e30.AAAA");
+    let response = router.oneshot(foreign).await.unwrap();
+    assert!(set_cookies(&response).is_empty());
+    assert_eq!(text(response).await, "anonymous");
+}
+
+#[tokio::test]
+async fn a_log_in_during_a_slow_page_with_old_cookies_loses_nothing() {
+    for renews in [false, true] {
+        let cookies = Cookies::new();
+        let app = App::new(&cookies);
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let router = open_page(&app, &cookies, renews, &gate);
+        app.post("/login").await;
+        // Both tokens have expired, and the browser has kept them.
+        app.hand.pass(31 * 24 * 3600);
+        let page = router
+            .clone()
+            .oneshot(navigation("/page", &app.jar.header()));
+        let page = tokio::spawn(page);
+        tokio::task::yield_now().await;
+        app.post("/login").await;
+        let new = app.jar.header();
+        gate.add_permits(1);
+        let response = page.await.unwrap().unwrap();
+        app.jar.keep(response.headers());
+        assert_eq!(text(response).await, "anonymous");
+        assert_eq!(app.jar.header(), new, "renews={renews}");
+        let response = router.oneshot(navigation("/whoami", &new)).await.unwrap();
+        assert_eq!(text(response).await, "42");
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_during_a_slow_page_with_an_expired_token_loses_nothing() {
+    let cookies = Cookies::new();
+    let app = App::new(&cookies);
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    // The page is on a part of the site without a `RenewLayer`.
+    let router = open_page(&app, &cookies, false, &gate);
+    let renewing = open_page(&app, &cookies, true, &gate);
+    app.post("/login").await;
+    app.hand.pass(2000);
+    let sent = app.jar.header();
+    let page = tokio::spawn(router.oneshot(navigation("/page", &sent)));
+    tokio::task::yield_now().await;
+    let response = renewing
+        .clone()
+        .oneshot(navigation("/whoami", &sent))
+        .await
+        .unwrap();
+    assert_eq!(set_cookies(&response).len(), 2);
+    app.jar.keep(response.headers());
+    let new = app.jar.header();
+    gate.add_permits(1);
+    let response = page.await.unwrap().unwrap();
+    app.jar.keep(response.headers());
+    assert_eq!(app.jar.header(), new);
+    // Another server has cleared the access token: the refresh token continues the session.
+    let refresh = app.jar.get("__Host-refresh").unwrap();
+    let sent = format!("__Host-refresh={refresh}");
+    let response = renewing
+        .oneshot(navigation("/whoami", &sent))
+        .await
+        .unwrap();
+    assert_eq!(
+        (response.status(), set_cookies(&response).len()),
+        (StatusCode::OK, 2)
+    );
+}
+
 #[tokio::test]
 async fn a_late_refresh_token_ends_its_session_once_its_access_token_expired_or_its_successor_was_used()
  {

@@ -2,7 +2,7 @@
 
 use crate::{
     Rejection, Scheme,
-    credential::{Credential, Found, Place, is_repeated},
+    credential::{Found, is_repeated},
     identity::Realm,
     observe::outage::Outage,
     scheme::{Attempt, Schemes},
@@ -37,73 +37,39 @@ impl Configured {
     pub(super) fn companions(&self) -> &[HeaderName] {
         &self.companions
     }
-}
 
-/// The credential that a request uses.
-pub(super) struct Choice {
-    /// The index of its scheme. `None` if several schemes are ambiguous together.
-    pub(super) scheme: Option<usize>,
-    pub(super) place: Place,
-    /// `None` if the place is ambiguous or malformed.
-    credential: Option<Credential>,
-    pub(super) may_be_cross_site: bool,
+    /// Returns whether the request has one of the companions more than once.
+    pub(super) fn repeats_companion(&self, head: &Parts) -> bool {
+        let is_repeated = |name| is_repeated(&head.headers, name);
+        self.companions.iter().any(is_repeated)
+    }
 }
 
 /// Asks every scheme, and chooses by [`Found::and`]. Returns `None` if no scheme finds anything.
-pub(super) fn choose(schemes: &[Configured], head: &Parts) -> Option<Choice> {
-    let mut chosen = None;
-    let mut found: Option<Found> = None;
-    for (index, configured) in schemes.iter().enumerate() {
-        let own = configured.scheme.find(head);
-        if own.is_nothing() {
-            continue;
-        }
-        found = Some(match found {
-            None => {
-                chosen = Some(index);
-                own
-            }
-            Some(found) => {
-                if found.yields_to(&own) {
-                    chosen = Some(index);
-                } else if found.is_explicit() && own.is_explicit() {
-                    chosen = None;
-                }
-                found.and(own)
-            }
-        });
-    }
-    let found = found?;
-    Some(Choice {
-        scheme: chosen,
-        place: found.place()?,
-        may_be_cross_site: found.may_be_cross_site(),
-        credential: found.into_credential(),
-    })
+pub(super) fn choose(schemes: &[Configured], head: &Parts) -> Option<Found> {
+    let found = schemes.iter().enumerate().map(|(index, configured)| {
+        let found = configured.scheme.find(head);
+        found.of_scheme(index)
+    });
+    found.reduce(Found::and).filter(|found| !found.is_nothing())
 }
 
-impl Choice {
-    /// Has the credential verified. The attempt of a request without exactly one credential is a
-    /// rejection.
-    pub(super) fn authenticate(self, schemes: &[Configured], head: &Parts) -> Attempt {
-        let malformed = || Err(Rejection::malformed());
-        let chosen = self.scheme.and_then(|index| schemes.get(index));
-        let Some(Configured {
-            scheme, companions, ..
-        }) = chosen
-        else {
-            return Attempt::new(malformed());
-        };
-        let is_repeated = |name| is_repeated(&head.headers, name);
-        match self.credential {
-            Some(credential) if !companions.iter().any(is_repeated) => {
-                scheme.authenticate(head, credential)
-            }
-            _ => {
-                let mut attempt = scheme.reject(head, self.place);
-                attempt.verdict = malformed().into();
-                attempt
-            }
+/// Has a credential verified. If there is not exactly one, the attempt is a rejection.
+pub(super) fn authenticate(found: Found, schemes: &[Configured], head: &Parts) -> Attempt {
+    let malformed = || Err(Rejection::malformed());
+    let chosen = found.scheme().and_then(|index| schemes.get(index));
+    let (Some(configured), Some(place)) = (chosen, found.place()) else {
+        return Attempt::new(malformed());
+    };
+    let scheme = &configured.scheme;
+    match found.into_credential() {
+        Some(credential) if !configured.repeats_companion(head) => {
+            scheme.authenticate(head, credential)
+        }
+        _ => {
+            let mut attempt = scheme.reject(head, place);
+            attempt.verdict = malformed().into();
+            attempt
         }
     }
 }

@@ -43,16 +43,25 @@ pub struct Config {
     pub(super) vary: Option<HeaderValue>,
     /// The state of the stores and servers that the inner service uses.
     pub(super) outage: Arc<Outage>,
+    /// Whether a challenge of a scheme makes browsers open a dialog.
+    pub(super) opens_dialog: bool,
 }
 
 impl Config {
-    /// Adds the challenges of all schemes.
-    pub(super) fn challenge(&self, rejection: &Rejection, headers: &mut HeaderMap) {
+    /// Adds the challenges of all schemes. Returns whether one of them makes browsers open a dialog.
+    pub(super) fn challenge(
+        &self,
+        rejection: &Rejection,
+        by_script: bool,
+        headers: &mut HeaderMap,
+    ) -> bool {
         let mut challenges = Challenges::new(self.realm.as_str(), headers)
-            .with_resource_metadata(self.resource_metadata.as_deref());
+            .with_resource_metadata(self.resource_metadata.as_deref())
+            .for_script(by_script);
         for configured in &self.schemes {
             configured.scheme.challenge(rejection, &mut challenges);
         }
+        challenges.finish()
     }
 
     /// Returns a copy with its own reference counts for everything that accepted requests count
@@ -73,7 +82,7 @@ impl Config {
     /// Returns the challenges for a request without credentials.
     pub(super) fn challenges(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        self.challenge(&Rejection::missing(), &mut headers);
+        self.challenge(&Rejection::missing(), false, &mut headers);
         headers
     }
 

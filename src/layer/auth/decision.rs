@@ -1,6 +1,6 @@
 //! [`Decision`]: the decision of an `AuthLayer` on one request, for listeners.
 
-use crate::{Identity, Rejection, credential::Place};
+use crate::{Anonymous, Identity, Rejection, credential::Place};
 use http::{Method, request::Parts};
 use std::fmt;
 
@@ -58,10 +58,13 @@ impl<'a> Decision<'a> {
         self.head.extensions.get()
     }
 
-    /// Returns the rejection. Its kind, detail and source are the reason.
+    /// Returns the rejection. Its kind, detail and source are the reason. For an anonymous caller,
+    /// this is the [rejection of the cookie](Anonymous::rejection) of the request, if it has one.
     #[must_use]
     pub fn rejection(&self) -> Option<&'a Rejection> {
+        let anonymous = self.head.extensions.get();
         self.rejection
+            .or_else(|| anonymous.and_then(Anonymous::rejection))
     }
 
     /// Returns the method of the request.
@@ -85,7 +88,7 @@ impl fmt::Debug for Decision<'_> {
             .field("scheme", &self.scheme)
             .field("place", &self.place)
             .field("identity", &self.identity())
-            .field("rejection", &self.rejection)
+            .field("rejection", &self.rejection())
             .field("method", self.method())
             .field("path", &self.path())
             .finish()

@@ -18,7 +18,7 @@ use crate::{
     verdict::IntoVerdict,
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use std::{
     any::TypeId,
@@ -56,6 +56,14 @@ use tower_service::Service;
 /// `public`, `s-maxage` or `must-revalidate` (RFC 9111 section 3.5). Such a response gets `Vary:
 /// Authorization`. If it has `must-revalidate` alone, it also gets `private`. If a shared cache
 /// ignores section 3.5, the handler has to set `private` or `no-store`.
+///
+/// # Challenges
+///
+/// A 401 has the challenges of all schemes. A challenge with `resource_metadata` is the first one. A
+/// script of a page does not get a challenge of `Basic`, which would make the browser cover the page
+/// with its dialog: that is a request with `Sec-Fetch-Mode` other than `navigate`, or with
+/// `X-Requested-With: XMLHttpRequest`. If the layer has no other scheme, the challenge is `xBasic`,
+/// which browsers ignore.
 ///
 /// # In axum
 ///
@@ -144,8 +152,8 @@ impl AuthLayer {
     ///
     /// # Panics
     ///
-    /// If two schemes read the same location: their order would decide which one verifies. Or if
-    /// no scheme has a challenge for a request without credentials: every 401 carries one
+    /// If two schemes read the same location, or locations that overlap: their order would decide
+    /// which one verifies. Or if no scheme has a challenge for a request without credentials: every 401 carries one
     /// (RFC 9110 section 15.5.2).
     #[track_caller]
     pub fn new(schemes: impl Into<Schemes>) -> Self {
@@ -172,16 +180,25 @@ impl AuthLayer {
             cross_site: CrossSite::default(),
             implied: None,
             vary: None,
+            opens_dialog: false,
             strip: Arc::default(),
         };
         let locations = config.locations();
         let mut rest = locations.as_slice();
         while let Some((location, others)) = rest.split_first() {
-            assert!(!others.contains(location), "two schemes read {location:?}");
+            if let Some(other) = others.iter().find(|other| other.overlaps(location)) {
+                let also = match other == location {
+                    true => String::new(),
+                    false => format!(" and {other:?}, which overlap"),
+                };
+                panic!("two schemes read {location:?}{also}");
+            }
             rest = others;
         }
+        let mut challenges = HeaderMap::new();
+        config.opens_dialog = config.challenge(&Rejection::missing(), false, &mut challenges);
         assert!(
-            !config.challenges().is_empty(),
+            !challenges.is_empty(),
             "the scheme has no challenge for a request without credentials"
         );
         let strip = Strip::new(&locations, companions);
@@ -197,10 +214,13 @@ impl AuthLayer {
         self
     }
 
-    /// Lets visitors without credentials in, as [`Anonymous`](crate::Anonymous).
+    /// Accepts requests without credentials, as [`Anonymous`](crate::Anonymous).
     ///
-    /// A bad credential is refused all the same, and so is an `Authorization` of a scheme that
-    /// this layer does not know.
+    /// A request with a cookie that is invalid, malformed or ambiguous is accepted as anonymous, too,
+    /// because a browser sends an old cookie until it expires. `Anonymous` has the
+    /// [rejection](crate::Anonymous::rejection). If the cookie cannot be verified now, the response
+    /// is 503. Any other invalid credential is rejected, and so is an `Authorization` field of a
+    /// scheme that this layer does not have.
     pub fn optional(self) -> Self {
         self.with(|config| config.optional = true)
     }

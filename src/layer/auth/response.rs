@@ -22,6 +22,7 @@ use std::{mem, sync::Arc};
 pub struct AuthResponse {
     pub(super) config: Arc<Config>,
     pub(super) grpc: bool,
+    pub(super) by_script: bool,
     pub(super) private: bool,
     pub(super) scheme: Option<&'static str>,
     pub(super) place: Option<Place>,
@@ -49,15 +50,17 @@ impl OnResponse for AuthResponse {
             .filter(|r| r.is_open() && r.status() == status)
             .cloned()?;
         with_parts(response, |parts| {
-            let renders = self.grpc || self.request.is_some() || self.config.forward_auth;
+            let (grpc, by_script) = (self.grpc, self.by_script);
+            let renders = grpc || self.request.is_some() || self.config.forward_auth;
             if rejection.is_rendered() && renders {
                 let request = self.request.as_deref();
-                return Some(complete(&self.config, rejection, self.grpc, request, parts));
+                let body = complete(&self.config, rejection, grpc, by_script, request, parts);
+                return Some(body);
             }
             if self.config.forward_auth {
                 parts.status = rejection.clone().forwarded().status();
             }
-            challenge(&self.config, rejection, parts);
+            challenge(&self.config, rejection, by_script, parts);
             parts
                 .headers
                 .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -76,6 +79,7 @@ impl AuthResponse {
                     scheme: self.scheme,
                     place: self.place,
                     identity: None,
+                    is_anonymous: false,
                     policy: None,
                 });
             }
@@ -113,6 +117,7 @@ pub(super) fn complete(
     config: &Config,
     rejection: Rejection,
     grpc: bool,
+    by_script: bool,
     request: Option<&RequestSummary>,
     parts: &mut response::Parts,
 ) -> OwnBody {
@@ -125,7 +130,7 @@ pub(super) fn complete(
     if grpc || parts.status == StatusCode::SEE_OTHER {
         parts.extensions.insert(rejection.challenged());
     } else {
-        challenge(config, rejection, parts);
+        challenge(config, rejection, by_script, parts);
     }
     body
 }
@@ -146,11 +151,12 @@ fn format(grpc: bool) -> Format {
 }
 
 /// Adds the challenges of all schemes, once.
-fn challenge(config: &Config, rejection: Rejection, parts: &mut response::Parts) {
+fn challenge(config: &Config, rejection: Rejection, by_script: bool, parts: &mut response::Parts) {
+    let headers = &mut parts.headers;
     match config.forward_auth {
-        true => config.challenge(&rejection.clone().forwarded(), &mut parts.headers),
-        false => config.challenge(&rejection, &mut parts.headers),
-    }
+        true => config.challenge(&rejection.clone().forwarded(), by_script, headers),
+        false => config.challenge(&rejection, by_script, headers),
+    };
     parts.extensions.insert(rejection.challenged());
 }
 

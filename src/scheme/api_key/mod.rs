@@ -25,6 +25,21 @@
 //! # Ok::<(), ConfigError>(())
 //! ```
 //!
+//! # Keys for clients that know Basic or Bearer only
+//!
+//! ```
+//! use tower_auth::{Scheme, api_key::{ApiKey, ApiKeys}};
+//!
+//! let keys = ApiKeys::new();
+//! let scheme = ApiKey::header("x-api-key", keys.clone())
+//!     .or(ApiKey::basic(keys.clone())) // git, docker, npm: the password, or the user name
+//!     .or(ApiKey::bearer(keys)); // curl --oauth2-bearer KEY
+//! # let _ = scheme;
+//! ```
+//!
+//! The challenge of each names the scheme that it takes. Beside JSON Web Tokens, use
+//! [`KeysAsTokens`].
+//!
 //! # Keys in a database
 //!
 //! Store the digest and look it up; a [`GeneratedKey`] has one, too.
@@ -76,6 +91,7 @@
 //! \b[a-z](?:[a-z0-9_]{0,14}[a-z0-9])?_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\b
 //! ```
 
+mod as_tokens;
 mod form;
 mod key;
 mod new_key;
@@ -85,6 +101,7 @@ mod store;
 mod stored;
 mod table;
 
+pub use as_tokens::KeysAsTokens;
 pub use form::ParsedKey;
 pub use key::PresentedKey;
 pub use new_key::GeneratedKey;

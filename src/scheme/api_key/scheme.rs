@@ -23,8 +23,9 @@ pub struct ApiKey<V>(TokenScheme<V>);
 impl<V: Verify<PresentedKey>> ApiKey<V> {
     /// API keys in these locations, judged by this verifier.
     ///
-    /// Of several cookies the first in this order counts; two explicit locations that are filled
-    /// at once are 400.
+    /// Of several cookies the first in this order is used; if it is invalid, the next one is tried.
+    /// Two explicit locations that are filled at once are rejected with 400. The challenge names the
+    /// schemes of the locations, or `ApiKey`.
     ///
     /// ```
     /// # use tower_auth::{Location, api_key::{ApiKey, ApiKeys}};
@@ -56,11 +57,59 @@ impl<V: Verify<PresentedKey>> ApiKey<V> {
         Self::new([Location::header(name)], verifier)
     }
 
+    /// Creates a scheme for API keys in the place of bearer tokens: `Authorization: Bearer KEY`.
+    ///
+    /// For keys beside JSON Web Tokens, see [`KeysAsTokens`](super::KeysAsTokens).
+    #[must_use]
+    pub fn bearer(verifier: V) -> Self {
+        Self::new([Location::authorization("Bearer")], verifier)
+    }
+
+    /// Creates a scheme for API keys as the password, or the user name, of Basic credentials, for
+    /// clients such as git, docker and npm. [`Location::basic`] has the rules.
+    ///
+    /// ```
+    /// use tower_auth::{Scheme, api_key::{ApiKey, ApiKeys}};
+    ///
+    /// let keys = ApiKeys::new();
+    /// // git clone https://x-access-token:KEY@git.example.com/repo.git
+    /// let scheme = ApiKey::basic(keys.clone()).or(ApiKey::header("x-api-key", keys));
+    /// # let _ = scheme;
+    /// ```
+    #[must_use]
+    pub fn basic(verifier: V) -> Self {
+        Self::new([Location::basic()], verifier)
+    }
+
     /// Sets the realm of this scheme: in its challenges, and that within which the subject of
     /// an identity without an issuer is unique. The layer's realm by default.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
         self.0.realm = Some(realm.into());
+        self
+    }
+
+    /// Adds a parameter to the challenges of this scheme, such as `service` for clients of container
+    /// registries.
+    ///
+    /// ```
+    /// # use tower_auth::api_key::{ApiKey, ApiKeys};
+    /// let scheme = ApiKey::bearer(ApiKeys::new()).challenge_param("service", "registry.example.com");
+    /// # let _ = scheme;
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the name is not a token, is added twice, or is that of a parameter that the scheme sets
+    /// itself, such as `realm` or `scope`.
+    #[track_caller]
+    #[must_use]
+    pub fn challenge_param(
+        mut self,
+        name: &'static str,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.0.parameter(name, value.into());
         self
     }
 }
@@ -87,10 +136,11 @@ impl<V: Verify<PresentedKey>> Scheme for ApiKey<V> {
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
-        if rejection.status() == StatusCode::UNAUTHORIZED {
-            let realm = self.0.realm_or(challenges.realm());
-            challenges.push(Challenge::new(NAME).param("realm", realm));
-        }
+        self.0
+            .challenge(NAME, rejection, challenges, |name, realm| {
+                let is_needed = rejection.status() == StatusCode::UNAUTHORIZED;
+                is_needed.then(|| Challenge::new(name).param("realm", realm))
+            });
     }
 }
 

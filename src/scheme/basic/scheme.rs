@@ -4,8 +4,8 @@ use super::Credentials;
 use crate::{
     Location, Rejection, Scheme, Verdict, Verify,
     credential::{Credential, Found},
-    rejection::{Challenge, Challenges},
-    scheme::Attempt,
+    rejection::Challenges,
+    scheme::{Attempt, token_scheme::basic},
 };
 use http::{StatusCode, request::Parts};
 use std::{borrow::Cow, fmt};
@@ -60,11 +60,7 @@ impl<V: Verify<Credentials>> Scheme for Basic<V> {
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
         if rejection.status() == StatusCode::UNAUTHORIZED {
-            challenges.push(
-                Challenge::new(NAME)
-                    .param("realm", &self.realm)
-                    .param("charset", "UTF-8"),
-            );
+            challenges.push(basic(&self.realm));
         }
     }
 }

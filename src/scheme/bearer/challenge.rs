@@ -5,14 +5,17 @@ use crate::{
     rejection::{Challenge, Scope},
 };
 
-/// Returns the challenge for a rejection, if it has one.
+/// The name of the scheme.
+pub(super) const NAME: &str = "Bearer";
+
+/// Returns the challenge for a rejection, if it has one, with the name of the scheme in the field.
 pub(super) fn challenge(
-    name: &'static str,
+    name: &str,
     realm: &str,
     resource_metadata: Option<&str>,
     rejection: &Rejection,
 ) -> Option<Challenge> {
-    let is_own = rejection.scheme() == Some(name);
+    let is_own = rejection.scheme() == Some(NAME);
     let kind = rejection.kind();
     let mut scopes = rejection.scopes();
     // RFC 6750 section 3.1, RFC 9470 section 3. A policy has no scheme. The rejections of another

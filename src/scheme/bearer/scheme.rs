@@ -1,6 +1,10 @@
 //! [`Bearer`]: the scheme.
 
-use super::{MAX_TOKEN_SIZE, Token, challenge::challenge, syntax};
+use super::{
+    MAX_TOKEN_SIZE, Token,
+    challenge::{NAME, challenge},
+    syntax,
+};
 use crate::{
     Location, Rejection, Scheme, Verify,
     credential::{Credential, Found, Locations},
@@ -9,8 +13,6 @@ use crate::{
 };
 use http::request::Parts;
 use std::{borrow::Cow, fmt};
-
-const NAME: &str = "Bearer";
 
 /// The `Bearer` authentication scheme: finds a token and has it verified.
 ///
@@ -30,8 +32,9 @@ impl<V: Verify<Token>> Bearer<V> {
 
     /// Sets where tokens are looked for, instead of in `Authorization: Bearer`.
     ///
-    /// Of several cookies the first in this order counts; two explicit locations that are filled
-    /// at once are 400.
+    /// Of several cookies the first in this order is used; if it is invalid, the next one is tried.
+    /// Two explicit locations that are filled at once are rejected with 400. The challenge names the
+    /// schemes of the locations.
     ///
     /// ```
     /// # use tower_auth::{Identity, Location, bearer::{Bearer, Token}, verify_fn};
@@ -59,6 +62,33 @@ impl<V: Verify<Token>> Bearer<V> {
     #[must_use]
     pub fn realm(mut self, realm: impl Into<Cow<'static, str>>) -> Self {
         self.inner.realm = Some(realm.into());
+        self
+    }
+
+    /// Adds a parameter to the challenges of this scheme, such as `service` for clients of container
+    /// registries.
+    ///
+    /// ```
+    /// # use tower_auth::{Identity, bearer::{Bearer, Token}, verify_fn};
+    /// # let verifier = verify_fn(|_: Token| Ok(Identity::new("42")));
+    /// let scheme = Bearer::new(verifier)
+    ///     .realm("https://auth.example.com/token")
+    ///     .challenge_param("service", "registry.example.com");
+    /// # let _ = scheme;
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the name is not a token, is added twice, or is that of a parameter that the scheme sets
+    /// itself, such as `realm` or `scope`.
+    #[track_caller]
+    #[must_use]
+    pub fn challenge_param(
+        mut self,
+        name: &'static str,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.inner.parameter(name, value.into());
         self
     }
 
@@ -99,11 +129,9 @@ impl<V: Verify<Token>> Scheme for Bearer<V> {
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges<'_>) {
-        let realm = self.inner.realm_or(challenges.realm());
         let metadata = challenges.resource_metadata();
-        if let Some(challenge) = challenge(NAME, realm, metadata, rejection) {
-            challenges.push(challenge);
-        }
+        let make = |name: &str, realm: &str| challenge(name, realm, metadata, rejection);
+        self.inner.challenge(NAME, rejection, challenges, make);
     }
 }
 

@@ -14,6 +14,11 @@ impl Token {
         Self(Credential::new(Place::Authorization, bytes))
     }
 
+    /// Converts into the credential.
+    pub(crate) fn into_credential(self) -> Credential {
+        self.0
+    }
+
     /// The token's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

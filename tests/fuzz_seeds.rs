@@ -221,6 +221,7 @@ fn at_most_one_credential_is_verified_and_none_stays_in_the_query() {
             "cookie_fields",
             "cookie_same_origin",
             "cookies_both",
+            "cookies_both_old_bad",
             "double_slash",
             "header",
             "header_and_cookie",

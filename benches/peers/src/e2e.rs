@@ -14,7 +14,6 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use std::{
-    convert::Infallible,
     env, io,
     net::SocketAddr,
     process::{Command, Stdio},
@@ -183,7 +182,8 @@ where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: std::error::Error + Send + Sync + 'static,
-    B: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     while let Ok((stream, _)) = listener.accept().await {
         let service = TowerToHyperService::new(service.clone());

@@ -362,7 +362,7 @@ fn the_request_of_a_proxy_counts_as_that_of_the_browser() {
         let check = cross_site.check(&request("GET", "/verify", &fields));
         assert_eq!(check.is_ok(), passes, "{fields:?}");
     }
-    // Nobody else may choose the method and the host.
+    // A client that is not the proxy must not choose the method and the host.
     let fields = [link[0], get, host];
     let check = CrossSite::default().check(&request("POST", "/", &fields));
     assert!(check.is_err());

@@ -44,9 +44,9 @@ pub struct RemoteKeys {
 
 /// The place where the keys are.
 enum Place {
-    /// Where the issuer's metadata says, which is where the specifications put it.
+    /// At the `jwks_uri` of the issuer's metadata, which is at the URL of the specifications.
     Discovered,
-    /// Where the metadata at this URL says.
+    /// At the `jwks_uri` of the metadata at this URL.
     Metadata(Box<str>),
     /// At this URL.
     Set(Box<str>),
